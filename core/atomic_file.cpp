@@ -1,0 +1,93 @@
+#include "core/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "core/error.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void fail_taken(const fs::path& path) {
+  fail(ErrorKind::output, fmt::format("{}: exists already", path.string()),
+       "--overwrite replaces it, -o names another file");
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
+void rename_without_replacing(const fs::path& from, const fs::path& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno == EEXIST) fail_taken(to);
+  if (errno == EINVAL || errno == ENOSYS) {  // a file system without the flag
+    if (fs::exists(to)) fail_taken(to);
+    if (std::rename(from.c_str(), to.c_str()) == 0) return;
+  }
+  fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", to.string(), std::strerror(errno)));
+}
+
+void flush_to_disk(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool flushed = file >= 0 && fsync(file) == 0;
+  const int error = errno;
+  if (file >= 0) close(file);
+  if (!flushed && error != EINVAL && error != EROFS) {
+    fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(error)));
+  }
+}
+
+}  // namespace
+
+void check_writable(const fs::path& path, Existing existing) {
+  std::error_code ignored;
+  const fs::path folder = folder_of(path);
+  if (!fs::is_directory(folder, ignored)) {
+    fail(ErrorKind::output, fmt::format("{}: the folder {} does not exist", path.string(), folder.string()),
+         fmt::format("mkdir -p '{}'", folder.string()));
+  }
+  if (fs::is_directory(path, ignored)) {
+    fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));
+  }
+  if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
+  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+    fail(ErrorKind::output,
+         fmt::format("{}: cannot write in {}: {}", path.string(), folder.string(), std::strerror(errno)));
+  }
+}
+
+AtomicFile::AtomicFile(fs::path final_path, Existing existing) : final_(std::move(final_path)), existing_(existing) {
+  check_writable(final_, existing);
+  // Long names keep their start: name + suffix must stay under the usual 255 bytes.
+  const std::string name = final_.filename().string().substr(0, 200);
+  temporary_ = folder_of(final_) / fmt::format(".{}.{}.partial", name, getpid());
+}
+
+AtomicFile::~AtomicFile() {
+  std::error_code ignored;
+  fs::remove(temporary_, ignored);
+}
+
+void AtomicFile::commit() {
+  flush_to_disk(temporary_);
+  if (existing_ == Existing::refuse) return rename_without_replacing(temporary_, final_);
+  if (std::rename(temporary_.c_str(), final_.c_str()) != 0) {
+    fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", final_.string(), std::strerror(errno)));
+  }
+}
+
+void write_file(const fs::path& path, const std::string& text, Existing existing) {
+  AtomicFile file(path, existing);
+  std::ofstream stream(file.temporary(), std::ios::binary);
+  stream.write(text.data(), static_cast<std::streamsize>(text.size()));
+  stream.close();
+  if (!stream) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+  file.commit();
+}
+
+}  // namespace faststar

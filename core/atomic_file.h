@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace faststar {
+
+/// What to do when the final name is taken.
+enum class Existing { refuse, replace };
+
+/// Throws Error(output) when `path` cannot be created: its folder is missing or not writable, it is a
+/// folder itself, or it exists and `existing` is `refuse`. Writes nothing.
+void check_writable(const std::filesystem::path& path, Existing existing);
+
+/// A file that appears under its final name only when it is whole: written as `.<name>.<pid>.partial`
+/// beside it, renamed by commit(), removed when destroyed before that.
+class AtomicFile {
+ public:
+  AtomicFile(std::filesystem::path final_path, Existing existing);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Where to write.
+  const std::filesystem::path& temporary() const { return temporary_; }
+  const std::filesystem::path& final_path() const { return final_; }
+  /// Flushes to disk and renames. Throws Error(output); the final name is then untouched.
+  void commit();
+
+ private:
+  std::filesystem::path final_;
+  std::filesystem::path temporary_;
+  Existing existing_;
+};
+
+/// Writes `text` as a whole file, atomically. Throws Error(output).
+void write_file(const std::filesystem::path& path, const std::string& text, Existing existing);
+
+}  // namespace faststar

@@ -1,0 +1,87 @@
+#include "core/device.h"
+
+#include <ATen/Context.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <charconv>
+
+#include "core/error.h"
+#include "cuda/runtime.h"
+
+namespace faststar {
+namespace {
+
+std::atomic<Kernels> kernel_choice = Kernels::automatic;
+
+at::Device cuda_device(int index) {
+  std::string why;
+  const auto gpus = list_gpus(&why);
+  if (gpus.empty())
+    fail(ErrorKind::device, fmt::format("--device cuda: {}", why), "--device cpu runs without a GPU, slowly");
+  if (index >= static_cast<int>(gpus.size())) {
+    fail(ErrorKind::device,
+         fmt::format("--device cuda:{}: expected 0 to {}, {} GPU(s) found", index, gpus.size() - 1, gpus.size()),
+         "faststar --list-devices");
+  }
+  if constexpr (kBuiltWithCuda) cuda::check_architecture(index);
+  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+}  // namespace
+
+void set_kernels(Kernels kernels) { kernel_choice = kernels; }
+
+bool use_kernels(const Tensor& input) {
+  return input.is_cuda() && kernel_choice == Kernels::automatic && !input.requires_grad();
+}
+
+std::vector<GpuInfo> list_gpus(std::string* why_none) {
+  if constexpr (kBuiltWithCuda) {
+    return cuda::list_gpus(why_none);
+  } else {
+    if (why_none) *why_none = "this faststar was built without CUDA";
+    return {};
+  }
+}
+
+at::Device pick_device(const std::string& text) {
+  if (text.empty()) return list_gpus().empty() ? at::Device(at::kCPU) : cuda_device(0);
+  if (text == "cpu") return at::Device(at::kCPU);
+  if (text == "cuda") return cuda_device(0);
+  int index = -1;
+  if (text.starts_with("cuda:")) {
+    const char* end = text.data() + text.size();
+    const auto [parsed, error] = std::from_chars(text.data() + 5, end, index);
+    if (error != std::errc() || parsed != end) index = -1;
+  }
+  if (index < 0) fail(ErrorKind::usage, fmt::format("--device {}: expected cpu, cuda or cuda:N", text));
+  return cuda_device(index);
+}
+
+int64_t peak_device_bytes(at::Device device) {
+  if constexpr (kBuiltWithCuda) {
+    if (device.is_cuda()) return cuda::peak_bytes(device.index());
+  }
+  return 0;
+}
+
+void reset_peak_device_bytes(at::Device device) {
+  if constexpr (kBuiltWithCuda) {
+    if (device.is_cuda()) cuda::reset_peak_bytes(device.index());
+  }
+}
+
+void synchronize(at::Device device) {
+  if constexpr (kBuiltWithCuda) {
+    if (device.is_cuda()) cuda::synchronize(device.index());
+  }
+}
+
+void release_cached_memory(at::Device device) {
+  if constexpr (kBuiltWithCuda) {
+    if (device.is_cuda()) cuda::release_cached_memory();
+  }
+}
+
+}  // namespace faststar

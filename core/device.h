@@ -1,0 +1,50 @@
+#pragma once
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace faststar {
+
+/// True when the CUDA kernels and LibTorch's CUDA half are linked in. Says nothing about a GPU being here.
+inline constexpr bool kBuiltWithCuda = FASTSTAR_WITH_CUDA;
+
+/// Which implementation of an op runs on a GPU: ours, or the plain ATen one (`--kernels`).
+enum class Kernels { automatic, reference };
+
+/// Process-wide, like LibTorch's own switches.
+void set_kernels(Kernels kernels);
+
+/// True when `input` is on a GPU, our kernels are on and nothing has to be differentiated through them.
+bool use_kernels(const Tensor& input);
+
+struct GpuInfo {
+  std::string name;
+  int capability = 0;  ///< 90 for compute capability 9.0
+  int multiprocessors = 0;
+  int64_t total_bytes = 0;
+  int64_t free_bytes = 0;
+};
+
+/// The GPUs that this build can see; empty without CUDA, driver or GPU. `why_none` then says which.
+std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
+
+/// Turns "cpu", "cuda" or "cuda:1" into a device that works; empty means cuda:0 where there is one, else cpu.
+/// Throws Error(usage) for another word and Error(device) when the GPU, the driver or its architecture is
+/// missing, naming what was found and what is needed.
+at::Device pick_device(const std::string& text);
+
+/// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
+int64_t peak_device_bytes(at::Device device);
+void reset_peak_device_bytes(at::Device device);
+
+/// Waits for the device's queue, so that a host clock measures work done. Does nothing on the CPU.
+void synchronize(at::Device device);
+
+/// Gives cached device memory back, between stages that use very different sizes.
+void release_cached_memory(at::Device device);
+
+}  // namespace faststar

@@ -1,0 +1,29 @@
+#pragma once
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace faststar {
+
+/// What went wrong, as the user sees it. Each kind has one exit code (cli/main.cpp, `exit_code`).
+enum class ErrorKind { usage, input, model, device, output, interrupted, internal };
+
+/// Every failure that a user can cause: one line naming what, where, expected and got, and a hint.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, const std::string& message, std::string hint = "")
+      : std::runtime_error(message), kind_(kind), hint_(std::move(hint)) {}
+  ErrorKind kind() const { return kind_; }
+  /// The next thing to try; empty when there is none.
+  const std::string& hint() const { return hint_; }
+
+ private:
+  ErrorKind kind_;
+  std::string hint_;
+};
+
+[[noreturn]] inline void fail(ErrorKind kind, const std::string& message, std::string hint = "") {
+  throw Error(kind, message, std::move(hint));
+}
+
+}  // namespace faststar

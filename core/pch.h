@@ -1,0 +1,4 @@
+// Precompiled: the headers that cost seconds in every file. Never included by name.
+#pragma once
+#include <ATen/ATen.h>
+#include <fmt/format.h>

@@ -1,0 +1,41 @@
+#pragma once
+#include <string_view>
+
+namespace faststar {
+
+/// The parts of a run, in the order they happen.
+enum class Stage { load, text, tokens, decode, encode };
+
+constexpr std::string_view stage_name(Stage stage) {
+  switch (stage) {
+    case Stage::load: return "load";
+    case Stage::text: return "text";
+    case Stage::tokens: return "tokens";
+    case Stage::decode: return "decode";
+    case Stage::encode: return "encode";
+  }
+  return "";
+}
+
+/// How core reports work and learns that it should stop. Core never draws: cli decides how it looks.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  /// Announces the cost of a stage, before the work starts. Unit: estimated seconds on the device at hand;
+  /// only the shares matter.
+  virtual void plan(Stage stage, double cost) = 0;
+  /// `cost` of `stage` is done; `detail` names the piece ("scale 12/30").
+  virtual void advance(Stage stage, double cost, std::string_view detail) = 0;
+  /// True once the user asked to stop (Ctrl-C). Long loops ask after every step.
+  virtual bool stop_requested() const = 0;
+};
+
+/// Reports nowhere and never stops.
+class SilentProgress final : public Progress {
+ public:
+  void plan(Stage, double) override {}
+  void advance(Stage, double, std::string_view) override {}
+  bool stop_requested() const override { return false; }
+};
+
+}  // namespace faststar

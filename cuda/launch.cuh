@@ -1,0 +1,26 @@
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "cuda/kernels.h"
+
+namespace faststar::cuda {
+
+inline cudaStream_t as_stream(Stream stream) { return static_cast<cudaStream_t>(stream); }
+
+/// Throws with the kernel's name when a launch was refused.
+inline void check_launch(const char* kernel) {
+  const cudaError_t error = cudaGetLastError();
+  if (error != cudaSuccess) throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(error));
+}
+
+/// Blocks for `items` work items, `per_block` each.
+inline unsigned block_count(int64_t items, int64_t per_block) {
+  return static_cast<unsigned>((items + per_block - 1) / per_block);
+}
+
+}  // namespace faststar::cuda

@@ -1,0 +1,29 @@
+# The imported target faststar::torch over a LibTorch folder (a release zip, or the `torch` folder of a
+# wheel). find_package(Torch) is not used: with a CUDA wheel it fails on machines without a toolkit and
+# asks nvcc 13 for architectures that it no longer knows.
+if(NOT FASTSTAR_TORCH)
+  message(FATAL_ERROR "No LibTorch. Run ./scripts/setup.sh, or give -DFASTSTAR_TORCH=DIR (a folder with include/ and lib/)")
+endif()
+foreach(needed include/ATen/ATen.h lib/libtorch_cpu.so)
+  if(NOT EXISTS "${FASTSTAR_TORCH}/${needed}")
+    message(FATAL_ERROR "FASTSTAR_TORCH=${FASTSTAR_TORCH}: no ${needed} in it")
+  endif()
+endforeach()
+
+add_library(faststar_torch INTERFACE)
+add_library(faststar::torch ALIAS faststar_torch)
+target_include_directories(faststar_torch SYSTEM INTERFACE
+  "${FASTSTAR_TORCH}/include" "${FASTSTAR_TORCH}/include/torch/csrc/api/include")
+target_compile_definitions(faststar_torch INTERFACE FMT_HEADER_ONLY)  # fmt 12 comes with the headers
+target_link_directories(faststar_torch INTERFACE "${FASTSTAR_TORCH}/lib")
+set(torch_libraries torch torch_cpu c10)
+if(FASTSTAR_WITH_CUDA)
+  if(NOT EXISTS "${FASTSTAR_TORCH}/lib/libtorch_cuda.so")
+    message(FATAL_ERROR "FASTSTAR_TORCH=${FASTSTAR_TORCH} is a CPU build; use a CUDA 13 build or -DFASTSTAR_CUDA=OFF")
+  endif()
+  list(APPEND torch_libraries torch_cuda c10_cuda)
+  target_link_libraries(faststar_torch INTERFACE CUDA::cudart)
+endif()
+# Some of these only register operators, so the linker must not drop them.
+list(TRANSFORM torch_libraries PREPEND "-l")
+target_link_libraries(faststar_torch INTERFACE "-Wl,--push-state,--no-as-needed" ${torch_libraries} "-Wl,--pop-state")

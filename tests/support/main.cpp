@@ -1,0 +1,56 @@
+// Runs every case; a warning that no test collects fails the run, and cases that this machine cannot
+// run (no GPU) are named at the end.
+#define CATCH_CONFIG_RUNNER
+#include <cstdio>
+#include <mutex>
+
+#include "core/log.h"
+#include "support/support.h"
+
+namespace faststar::test {
+namespace {
+
+std::mutex mutex;
+int collectors = 0;
+std::vector<std::string> collected;
+std::vector<std::string> unexpected;
+
+void keep_warning(log::Level level, std::string_view line) {
+  if (level != log::Level::warning) return;
+  const std::lock_guard lock(mutex);
+  (collectors > 0 ? collected : unexpected).emplace_back(line);
+}
+
+}  // namespace
+
+CollectWarnings::CollectWarnings() {
+  const std::lock_guard lock(mutex);
+  ++collectors;
+  collected.clear();
+}
+
+CollectWarnings::~CollectWarnings() {
+  const std::lock_guard lock(mutex);
+  --collectors;
+}
+
+const std::vector<std::string>& CollectWarnings::lines() const { return collected; }
+
+bool CollectWarnings::has(const std::string& text) const {
+  for (const auto& line : collected) {
+    if (line.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace faststar::test
+
+int main(int argc, char** argv) {
+  using namespace faststar;
+  log::set_sink(test::keep_warning);
+  const int failed = Catch::Session().run(argc, argv);
+  for (const auto& line : test::unexpected) std::fprintf(stderr, "unexpected warning: %s\n", line.c_str());
+  if (test::test_devices().size() == 1)
+    std::fprintf(stderr, "cuda: no device, the GPU half of every device test was not run\n");
+  return failed != 0 ? failed : (test::unexpected.empty() ? 0 : 1);
+}

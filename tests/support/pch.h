@@ -1,0 +1,6 @@
+// Precompiled: the headers that cost seconds in every test file. Never included by name.
+#pragma once
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "support/catch.h"
