@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+
 namespace faststar {
 namespace {
 
@@ -10,6 +12,16 @@ constexpr int64_t kFramesBefore = 2;
 /// The layout that convolutions want, made once. A weight in training stays the optimizer's own tensor.
 Tensor channels_innermost(const Tensor& weight) {
   return weight.requires_grad() ? weight : weight.contiguous(at::MemoryFormat::ChannelsLast3d);
+}
+
+/// at::conv3d without its size limit: on a CPU, LibTorch sends small float32 inputs past oneDNN to a
+/// convolution that is several times slower, and the slices of a small video are small.
+Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const std::array<int64_t, 3> padding = {0, 1, 1};
+  const std::array<int64_t, 3> ones = {1, 1, 1};
+  if (x.is_cpu() && at::hasMKLDNN() && at::globalContext().userEnabledMkldnn())
+    return at::mkldnn_convolution(x, weight, bias, padding, ones, ones, /*groups=*/1);
+  return at::conv3d(x, weight, bias, ones, padding);
 }
 
 }  // namespace
@@ -33,8 +45,7 @@ Tensor CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
   // A copy: a view would keep the whole slice alive.
   pass.history[this] = extended.narrow(1, extended.size(1) - kFramesBefore, kFramesBefore).clone();
   const Tensor channels_first = extended.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
-  const Tensor y = at::conv3d(channels_first, weight, bias, /*stride=*/1, /*padding=*/{0, 1, 1});
-  return y.permute({0, 2, 3, 4, 1}).contiguous();
+  return convolve(channels_first, weight, bias).permute({0, 2, 3, 4, 1}).contiguous();
 }
 
 }  // namespace faststar

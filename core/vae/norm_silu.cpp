@@ -1,6 +1,7 @@
 #include "core/vae/norm_silu.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -27,7 +28,7 @@ void check_modulation(const Tensor& x, const Modulation& modulation, bool at_sta
   const int64_t latents = factor.size(1);
   const int64_t lone = at_start ? 1 : 0;
   TORCH_CHECK((latents - lone) * frames_per_latent(x.size(1), latents, at_start) + lone == x.size(1) &&
-                  x.size(2) % factor.size(2) == 0 && x.size(3) % factor.size(3) == 0,
+                  x.size(3) % factor.size(3) == 0 && x.size(2) == x.size(3) / factor.size(3) * factor.size(2),
               "norm_silu: latents ", factor.sizes(), " do not tile x ", x.sizes());
 }
 
@@ -60,6 +61,65 @@ Tensor modulate(const Tensor& x, const Modulation& modulation, bool at_start) {
   return at::cat({first, rest}, 1);
 }
 
+/// True when nothing has to be differentiated and the kernel has a variant for these channels.
+bool kernel_takes(const Tensor& x, const Tensor& gamma) {
+  if constexpr (kBuiltWithCuda) {
+    if (!use_kernels(x) || (c10::GradMode::is_enabled() && gamma.requires_grad())) return false;
+    if (x.scalar_type() == at::kBFloat16) return cuda::norm_silu_takes(x.size(4), cuda::ElementType::bfloat16);
+    if (x.scalar_type() == at::kFloat) return cuda::norm_silu_takes(x.size(4), cuda::ElementType::float32);
+  }
+  return false;
+}
+
+/// One video, [T, H, W, C] and so on, into `extended` [2 + T, H, W, C].
+void launch_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
+                      const Tensor& before, const Tensor& extended) {
+  cuda::NormSilu op{.x = x.const_data_ptr(),
+                    .gamma = gamma.const_data_ptr<float>(),
+                    .factor = nullptr,
+                    .offset = nullptr,
+                    .before = before.defined() ? before.const_data_ptr() : nullptr,
+                    .extended = extended.mutable_data_ptr(),
+                    .frames = x.size(0),
+                    .height = x.size(1),
+                    .width = x.size(2),
+                    .channels = x.size(3),
+                    .latent_height = 1,
+                    .latent_width = 1,
+                    .frames_per_latent = 1,
+                    .pixels_per_latent = 1};
+  if (modulation) {
+    op.factor = modulation->factor.const_data_ptr();
+    op.offset = modulation->offset.const_data_ptr();
+    op.latent_height = modulation->factor.size(1);
+    op.latent_width = modulation->factor.size(2);
+    op.pixels_per_latent = op.width / op.latent_width;
+    op.frames_per_latent = frames_per_latent(op.frames, modulation->factor.size(0), !before.defined());
+  }
+  const auto type = x.scalar_type() == at::kBFloat16 ? cuda::ElementType::bfloat16 : cuda::ElementType::float32;
+  cuda::norm_silu(op, type, cuda::current_stream());
+}
+
+/// A tensor that a kernel may read 16 bytes at a time.
+Tensor aligned(const Tensor& tensor) {
+  const Tensor dense = tensor.contiguous();
+  return reinterpret_cast<uintptr_t>(dense.const_data_ptr()) % 16 == 0 ? dense : dense.clone();
+}
+
+Tensor run_kernel(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
+                  const Tensor& before) {
+  const Tensor source = aligned(x), weight = aligned(gamma), history = before.defined() ? aligned(before) : before;
+  std::optional<Modulation> steering;
+  if (modulation) steering = Modulation{aligned(modulation->factor), aligned(modulation->offset)};
+  const Tensor extended = at::empty({x.size(0), 2 + x.size(1), x.size(2), x.size(3), x.size(4)}, source.options());
+  for (int64_t b = 0; b < x.size(0); ++b) {
+    std::optional<Modulation> own;
+    if (steering) own = Modulation{steering->factor[b], steering->offset[b]};
+    launch_norm_silu(source[b], weight, own, history.defined() ? history[b] : history, extended[b]);
+  }
+  return extended;
+}
+
 }  // namespace
 
 Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
@@ -74,6 +134,9 @@ Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::opt
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before) {
   check_norm_silu(x, gamma, modulation, before);
+  if constexpr (kBuiltWithCuda) {
+    if (kernel_takes(x, gamma)) return run_kernel(x, gamma, modulation, before);
+  }
   return reference::norm_silu(x, gamma, modulation, before);
 }
 

@@ -15,7 +15,7 @@ struct Modulation {
 /// convolution; |x| is the L2 norm over channels. Computed in float32, rounded once.
 ///
 /// x [B, T, H, W, C] float32 or bfloat16; gamma [C] float32; modulation in the dtype of x, absent for a plain
-/// norm. H and W are multiples of h and w: a latent speaks for its block of pixels and for T / n frames, but
+/// norm. H / h = W / w is an integer: a latent speaks for a square of pixels and for T / n frames, but
 /// at the video's start the first latent speaks for the first frame alone and the others for (T-1) / (n-1).
 /// before [B, 2, H, W, C]: the two frames of the result that precede x; undefined at the video's start, where
 /// the first frame of the result is repeated.
