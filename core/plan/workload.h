@@ -1,6 +1,7 @@
 #pragma once
 #include "core/pyramid/schedule.h"
 #include "core/star/architecture.h"
+#include "core/star/block.h"
 #include "core/text/t5.h"
 #include "core/vae/architecture.h"
 

@@ -1,5 +1,6 @@
 #include "core/verify/verify.h"
 
+#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -103,6 +104,8 @@ Tolerances tolerances_of(at::ScalarType dtype) {
 
 VerifyReport verify_fixture_set(const std::filesystem::path& folder, const VerifyOptions& options,
                                 const std::function<void(const ComponentResult&)>& on_result) {
+  const c10::InferenceMode inference;
+  use_exact_float32();
   const FixtureSet set(folder, options.device, options.dtype);
   VerifyReport report{.passed = true};
   bool any = false;

@@ -6,7 +6,8 @@ target_compile_definitions(faststar_flags INTERFACE
 target_compile_options(faststar_flags INTERFACE
   # One flag for libraries and executables, so that they can share a precompiled header.
   $<$<COMPILE_LANGUAGE:CXX>:-fPIC> $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-missing-field-initializers>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${FASTSTAR_WERROR}>>:-Werror>
   $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${FASTSTAR_WERROR}>>:-Werror=all-warnings>)
 if(FASTSTAR_SANITIZE)
