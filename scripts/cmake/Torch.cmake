@@ -25,6 +25,8 @@ if(FASTSTAR_WITH_CUDA)
   list(APPEND torch_libraries torch_cuda c10_cuda)
   target_link_libraries(faststar_torch INTERFACE CUDA::cudart)
 endif()
+# The system's libstdc++ first: LibTorch exports parts of another one, whose std::filesystem::remove_all jumps to 0.
+list(PREPEND torch_libraries stdc++)
 # Some of these only register operators, so the linker must not drop them.
 list(TRANSFORM torch_libraries PREPEND "-l")
 target_link_libraries(faststar_torch INTERFACE "-Wl,--push-state,--no-as-needed" ${torch_libraries} "-Wl,--pop-state")
