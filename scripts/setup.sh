@@ -28,6 +28,7 @@ declare -A part_disk=([torch-cuda]=4600 [torch-cpu]=1250 [cmake]=90 [ninja]=1 [n
 main() {
   parse_options "$@"
   check_machine
+  wait_for_other_setup
   find_missing_parts
   find_missing_packages
   if ((${#missing_parts[@]} + ${#missing_packages[@]} == 0)); then
@@ -93,12 +94,30 @@ check_machine() {
   mkdir -p "$state" "$TMPDIR" || die "cannot write to $root"
 }
 
-# A venv that an interrupted install left behind may look whole to pip, so it goes; finished downloads stay cached.
+# Two at once would each take the other's environment for an unfinished one.
+wait_for_other_setup() {
+  [[ -w "$state" ]] || return 0
+  exec 9>"$state/lock"
+  flock 9
+}
+
 find_missing_parts() {
-  if [[ -e "$venv/unfinished" ]] || { [[ -e "$venv" ]] && ! "$venv/bin/python" -c "" 2>/dev/null; }; then
-    say "set-up: removing an unfinished or broken $venv"
-    rm -rf "$venv"
+  [[ ! -e "$venv/unfinished" ]] || discard_venv "unfinished"
+  list_missing_parts
+  if ((${#missing_parts[@]})) && [[ -e "$venv" ]] && ! "$venv/bin/python" -c "" 2>/dev/null; then
+    discard_venv "broken"
+    list_missing_parts
   fi
+}
+
+# What an interrupted install left behind may look whole to pip, so all of it goes.
+discard_venv() { # WHY
+  say "set-up: removing the $1 $venv"
+  rm -rf "$venv"
+}
+
+list_missing_parts() {
+  missing_parts=()
   if [[ "$(setting torch pypi)" == pypi ]] && ! is_installed torch-cuda; then
     if wants_cuda; then missing_parts+=(torch-cuda); else is_installed torch-cpu || missing_parts+=(torch-cpu); fi
   fi
@@ -158,7 +177,7 @@ announce() {
     download=$((download + part_download[$part]))
     disk=$((disk + part_disk[$part]))
   done
-  say "  in .faststar/ in all: $download MB to download, $disk MB on disk; the build takes 1500 MB more"
+  ((${#missing_parts[@]} == 0)) || say "  in .faststar/ in all: $download MB to download, $disk MB on disk; the build takes 1500 MB more"
 }
 
 # While pip installs, what it downloaded lies beside what it unpacked.
