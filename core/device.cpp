@@ -33,7 +33,13 @@ at::Device cuda_device(int index) {
 void set_kernels(Kernels kernels) { kernel_choice = kernels; }
 
 bool use_kernels(const Tensor& input) {
-  return input.is_cuda() && kernel_choice == Kernels::automatic && !input.requires_grad();
+  const bool supported =
+      input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16 || !input.is_floating_point();
+  return input.is_cuda() && supported && kernel_choice == Kernels::automatic && !input.requires_grad();
+}
+
+cuda::FloatType float_type(const Tensor& input) {
+  return input.scalar_type() == at::kFloat ? cuda::FloatType::float32 : cuda::FloatType::bfloat16;
 }
 
 std::vector<GpuInfo> list_gpus(std::string* why_none) {

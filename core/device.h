@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "cuda/kernels.h"
 
 namespace faststar {
 
@@ -18,8 +19,12 @@ enum class Kernels { automatic, reference };
 /// Process-wide, like LibTorch's own switches.
 void set_kernels(Kernels kernels);
 
-/// True when `input` is on a GPU, our kernels are on and nothing has to be differentiated through them.
+/// True when `input` is a float32, bfloat16 or integer tensor on a GPU, our kernels are on and nothing has to
+/// be differentiated through them.
 bool use_kernels(const Tensor& input);
+
+/// How the kernels name the dtype of `input`; the kernels take float32 and bfloat16.
+cuda::FloatType float_type(const Tensor& input);
 
 struct GpuInfo {
   std::string name;
