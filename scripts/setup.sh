@@ -22,12 +22,13 @@ missing_parts=()
 declare -A part_name=(
   [torch-cuda]="LibTorch 2.11 with CUDA 13" [torch-cpu]="LibTorch 2.11, CPU part" [cmake]="CMake" [ninja]="ninja"
   [nvcc]="CUDA 13.0 compiler")
-declare -A part_download=([torch-cuda]=2300 [torch-cpu]=560 [cmake]=30 [ninja]=1 [nvcc]=90)
-declare -A part_disk=([torch-cuda]=4700 [torch-cpu]=1300 [cmake]=90 [ninja]=1 [nvcc]=330)
+declare -A part_download=([torch-cuda]=2720 [torch-cpu]=550 [cmake]=30 [ninja]=1 [nvcc]=110)
+declare -A part_disk=([torch-cuda]=4600 [torch-cpu]=1250 [cmake]=90 [ninja]=1 [nvcc]=300)
 
 main() {
   parse_options "$@"
   check_machine
+  wait_for_other_setup
   find_missing_parts
   find_missing_packages
   if ((${#missing_parts[@]} + ${#missing_packages[@]} == 0)); then
@@ -93,12 +94,30 @@ check_machine() {
   mkdir -p "$state" "$TMPDIR" || die "cannot write to $root"
 }
 
-# A venv that an interrupted install left behind may look whole to pip, so it goes; finished downloads stay cached.
+# Two at once would each take the other's environment for an unfinished one.
+wait_for_other_setup() {
+  [[ -w "$state" ]] || return 0
+  exec 9>"$state/lock"
+  flock 9
+}
+
 find_missing_parts() {
-  if [[ -e "$venv/unfinished" ]] || { [[ -e "$venv" ]] && ! "$venv/bin/python" -c "" 2>/dev/null; }; then
-    say "set-up: removing an unfinished or broken $venv"
-    rm -rf "$venv"
+  [[ ! -e "$venv/unfinished" ]] || discard_venv "unfinished"
+  list_missing_parts
+  if ((${#missing_parts[@]})) && [[ -e "$venv" ]] && ! "$venv/bin/python" -c "" 2>/dev/null; then
+    discard_venv "broken"
+    list_missing_parts
   fi
+}
+
+# What an interrupted install left behind may look whole to pip, so all of it goes.
+discard_venv() { # WHY
+  say "set-up: removing the $1 $venv"
+  rm -rf "$venv"
+}
+
+list_missing_parts() {
+  missing_parts=()
   if [[ "$(setting torch pypi)" == pypi ]] && ! is_installed torch-cuda; then
     if wants_cuda; then missing_parts+=(torch-cuda); else is_installed torch-cpu || missing_parts+=(torch-cpu); fi
   fi
@@ -152,13 +171,13 @@ find_python() {
 announce() {
   local part download=0 disk=0
   say "set-up will install:"
-  ((${#missing_packages[@]} == 0)) || say "  system packages: ${missing_packages[*]}"
+  ((${#missing_packages[@]} == 0)) || say "  system packages, at most 150 MB to download and 550 MB on disk: ${missing_packages[*]}"
   for part in "${missing_parts[@]}"; do
     say "  ${part_name[$part]}, from PyPI into .faststar/: ${part_download[$part]} MB to download, ${part_disk[$part]} MB on disk"
     download=$((download + part_download[$part]))
     disk=$((disk + part_disk[$part]))
   done
-  say "  in all, beside the system packages: about $download MB to download, $disk MB on disk; the build takes 1500 MB more"
+  ((${#missing_parts[@]} == 0)) || say "  in .faststar/ in all: $download MB to download, $disk MB on disk; the build takes 1500 MB more"
 }
 
 # While pip installs, what it downloaded lies beside what it unpacked.
@@ -204,7 +223,7 @@ install_parts() {
     "install_${part//-/_}"
     touch "$venv/installed/$part"
   done
-  rm -r "$venv/unfinished" "$PIP_CACHE_DIR"
+  rm -rf "$venv/unfinished" "$PIP_CACHE_DIR"
 }
 
 pip_install() {
