@@ -16,7 +16,8 @@ namespace {
 
 std::string comment_of(const GenerateJob& job, const JobOutput& output) {
   if (job.encoding.no_metadata) return "";
-  return to_comment({.version = FASTSTAR_VERSION, .command = command_name(job.task), .settings_json = output.settings_json});
+  return to_comment(
+      {.version = FASTSTAR_VERSION, .command = command_name(job.task), .settings_json = output.settings_json});
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ VideoOutput::VideoOutput(const GenerateJob& job, const JobOutput& output) {
   sinks_.push_back(std::make_unique<BackgroundSink>(std::make_unique<VideoWriter>(
       output.file, format, encoding_of(job.encoding), comment_of(job, output), job.existing)));
   if (output.frames_dir) {
-    sinks_.push_back(std::make_unique<BackgroundSink>(std::make_unique<FrameFolderWriter>(*output.frames_dir, job.existing)));
+    sinks_.push_back(
+        std::make_unique<BackgroundSink>(std::make_unique<FrameFolderWriter>(*output.frames_dir, job.existing)));
   }
 }
 
@@ -43,11 +45,13 @@ void write_picture(const GenerateJob& job, const JobOutput& output, const Tensor
   write_image(output.file, frame[0].cpu().contiguous(), comment_of(job, output), job.existing);
 }
 
-void write_codes(const GenerateJob& job, const JobOutput& output, const Schedule& schedule, const Tensor& summed_codes) {
+void write_codes(const GenerateJob& job, const JobOutput& output, const Schedule& schedule,
+                 const Tensor& summed_codes) {
   std::map<std::string, Tensor> tensors;
   for (int clip = 0; clip < schedule.clips(); ++clip) {
     const FrameRange frames = schedule.frames_of(clip);
-    tensors[fmt::format("clip.{}.summed_codes", clip)] = summed_codes.narrow(2, frames.begin, frames.end - frames.begin);
+    tensors[fmt::format("clip.{}.summed_codes", clip)] =
+        summed_codes.narrow(2, frames.begin, frames.end - frames.begin);
   }
   write_safetensors(*output.codes, tensors, {{"faststar", output.settings_json}}, job.existing);
 }

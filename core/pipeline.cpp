@@ -57,9 +57,10 @@ Tensor tokenize(const Tokenizer& tokenizer, const std::string& text, int64_t lim
 TextIds tokenize_texts(const GenerateJob& job, const OpenModel& model) {
   const Tokenizer tokenizer(model.vocabulary);
   if (tokenizer.vocabulary_size() > model.t5_architecture.vocabulary) {
-    fail(ErrorKind::model, fmt::format("{}: {} pieces, but the text encoder {} knows {}: this vocabulary belongs to another model",
-                                       model.vocabulary.string(), tokenizer.vocabulary_size(), model.t5->origin(),
-                                       model.t5_architecture.vocabulary));
+    fail(ErrorKind::model,
+         fmt::format("{}: {} pieces, but the text encoder {} knows {}: this vocabulary belongs to another model",
+                     model.vocabulary.string(), tokenizer.vocabulary_size(), model.t5->origin(),
+                     model.t5_architecture.vocabulary));
   }
   const int64_t limit = std::min<int64_t>(job.text_limit, model.star_architecture.text_rows);
   TextIds ids{.prompt = tokenize(tokenizer, job.model_prompt, limit, "prompt")};
@@ -102,7 +103,8 @@ class Run {
     const StageMeter load(device_);
     const StarTransformer transformer = load_transformer();
     const VideoVae vae = load_vae();
-    const TextFeatures rows{text.cond, text.uncond.defined() ? text.uncond : transformer.unconditional_text(text.cond.size(0))};
+    const TextFeatures rows{text.cond,
+                            text.uncond.defined() ? text.uncond : transformer.unconditional_text(text.cond.size(0))};
     log::info("{}", load.text(Stage::load));
     progress_.advance(Stage::load, load_cost(plan_memory(work_)), "weights");
     std::vector<std::filesystem::path> files;
@@ -121,7 +123,8 @@ class Run {
     return {.star = model_.star_architecture,
             .t5 = model_.t5_architecture,
             .vae = model_.vae_architecture,
-            .schedule = make_schedule(job_.size.aspect_key, job_.size.pn, job_.size.latent_frames, job_.size.latents_per_clip),
+            .schedule =
+                make_schedule(job_.size.aspect_key, job_.size.pn, job_.size.latent_frames, job_.size.latents_per_clip),
             .repetitions = {lists.image_repetitions, lists.video_repetitions},
             .guidance_rows = job_.guidance.guidance == 1 ? 1 : 2,
             .text_tokens = std::max(ids_.prompt.size(0), ids_.negative ? ids_.negative->size(0) : 0),
@@ -129,7 +132,9 @@ class Run {
             .device = device_};
   }
 
-  double load_cost(const MemoryPlan& memory) const { return job_.model.random_weights ? 0.1 : load_seconds(memory.weights); }
+  double load_cost(const MemoryPlan& memory) const {
+    return job_.model.random_weights ? 0.1 : load_seconds(memory.weights);
+  }
 
   void stop_if_asked() const {
     if (progress_.stop_requested()) fail(ErrorKind::interrupted, "stopped; finished files are kept");
@@ -209,7 +214,8 @@ class Run {
     vae.decode(codes, [&](const Tensor& decoded) {
       show(stream.push(decoded));
       done += decoded.size(2);
-      progress_.advance(Stage::decode, frame_cost * static_cast<double>(decoded.size(2)), fmt::format("frame {}/{}", done, job_.size.frames));
+      progress_.advance(Stage::decode, frame_cost * static_cast<double>(decoded.size(2)),
+                        fmt::format("frame {}/{}", done, job_.size.frames));
       stop_if_asked();
     });
     show(stream.finish());
