@@ -65,8 +65,7 @@ Tensor modulate(const Tensor& x, const Modulation& modulation, bool at_start) {
 bool kernel_takes(const Tensor& x, const Tensor& gamma) {
   if constexpr (kBuiltWithCuda) {
     if (!use_kernels(x) || (c10::GradMode::is_enabled() && gamma.requires_grad())) return false;
-    if (x.scalar_type() == at::kBFloat16) return cuda::norm_silu_takes(x.size(4), cuda::ElementType::bfloat16);
-    if (x.scalar_type() == at::kFloat) return cuda::norm_silu_takes(x.size(4), cuda::ElementType::float32);
+    return cuda::norm_silu_takes(x.size(4), float_type(x));
   }
   return false;
 }
@@ -96,8 +95,7 @@ void launch_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<
     op.pixels_per_latent = op.width / op.latent_width;
     op.frames_per_latent = frames_per_latent(op.frames, modulation->factor.size(0), !before.defined());
   }
-  const auto type = x.scalar_type() == at::kBFloat16 ? cuda::ElementType::bfloat16 : cuda::ElementType::float32;
-  cuda::norm_silu(op, type, cuda::current_stream());
+  cuda::norm_silu(op, float_type(x), cuda::current_stream());
 }
 
 /// A tensor that a kernel may read 16 bytes at a time.
