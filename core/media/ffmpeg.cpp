@@ -99,10 +99,11 @@ InputPtr open_input(const std::filesystem::path& path) {
 }
 
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path) {
-  const AVCodec* decoder = avcodec_find_decoder(stream.codecpar->codec_id);
+  const AVCodecID id = stream.codecpar->codec_id;
+  if (id == AV_CODEC_ID_NONE) fail(ErrorKind::input, fmt::format("{}: cannot read: damaged or cut off", path.string()));
+  const AVCodec* decoder = avcodec_find_decoder(id);
   if (decoder == nullptr) {
-    fail(ErrorKind::input,
-         fmt::format("{}: this FFmpeg cannot decode {}", path.string(), avcodec_get_name(stream.codecpar->codec_id)));
+    fail(ErrorKind::input, fmt::format("{}: this FFmpeg cannot decode {}", path.string(), avcodec_get_name(id)));
   }
   CodecPtr codec(allocated(avcodec_alloc_context3(decoder)));
   const std::string what = fmt::format("{}: cannot decode", path.string());
