@@ -6,6 +6,8 @@
 #include <cstdarg>
 #include <cstdio>
 #include <new>
+#include <system_error>
+#include <utility>
 
 namespace faststar::ffmpeg {
 namespace {
@@ -80,7 +82,8 @@ FramePtr make_picture(AVPixelFormat format, int width, int height) {
 
 InputPtr open_input(const std::filesystem::path& path) {
   const std::string what = fmt::format("{}: cannot read", path.string());
-  if (std::filesystem::is_directory(path)) fail(ErrorKind::input, what + ": is a folder, expected a file");
+  std::error_code ignored;  // what is wrong with the path, opening says
+  if (std::filesystem::is_directory(path, ignored)) fail(ErrorKind::input, what + ": is a folder, expected a file");
   AVIOContext* file = nullptr;
   check(avio_open(&file, url_of(path).c_str(), AVIO_FLAG_READ), ErrorKind::input, what);
   AVFormatContext* context = avformat_alloc_context();

@@ -210,7 +210,13 @@ Tensor VideoReader::pixels() {
   if (parts.current->decode_error_flags != 0 && !std::exchange(parts.warned, true)) {
     log::warn("{}: frame {} is damaged; it is used as it came out", parts.path.string(), parts.index);
   }
-  return turn_upright(parts.to_rgb(*parts.current), ffmpeg::display_matrix(*parts.stream));
+  const Tensor pixels = turn_upright(parts.to_rgb(*parts.current), ffmpeg::display_matrix(*parts.stream));
+  if (pixels.size(0) != parts.info.height || pixels.size(1) != parts.info.width) {
+    fail(ErrorKind::input,
+         fmt::format("{}: its size changes at frame {}: expected {}x{}, got {}x{}", parts.what, parts.index,
+                     parts.info.width, parts.info.height, pixels.size(1), pixels.size(0)));
+  }
+  return pixels;
 }
 
 namespace {
