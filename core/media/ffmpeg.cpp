@@ -113,6 +113,8 @@ CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path)
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
   codec->max_pixels = kMostPixels;
   codec->thread_count = 0;  // a thread a core
+  // Not a frame a thread: a frame could then be handed out before its damage is known.
+  codec->thread_type = FF_THREAD_SLICE;
   codec->pkt_timebase = stream.time_base;
   check(avcodec_open2(codec.get(), decoder, nullptr), ErrorKind::input, what);
   return codec;
