@@ -23,8 +23,7 @@ void visit_fields(Self& c, Visitor&& visit) {
               .other_names = "--weights",
               .page = HelpPage::screen},
         c.model);
-  visit(Field{.name = "random_weights", .help = "random weights: speed and memory without a checkpoint"},
-        c.random_weights);
+  visit(Field{.name = "random_weights", .help = "no checkpoint: noise at the right speed"}, c.random_weights);
 }
 
 /// How frame 0 is decoded.
@@ -61,9 +60,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(
       Field{.name = "count", .help = "how many, with seeds N, N+1, ...", .range = {1, 10000}, .page = HelpPage::screen},
       c.count);
-  visit(Field{.name = "first_frame",
-              .help = "frame 0: a copy of frame 1 (the official rule) or as decoded",
-              .scope = FlagScope::video},
+  visit(Field{.name = "first_frame", .help = "frame 0: of frame 1, or as decoded", .scope = FlagScope::video},
         c.first_frame);
 }
 
@@ -83,9 +80,7 @@ void visit_fields(Self& c, Visitor&& visit) {
               .other_names = "-p",
               .page = HelpPage::screen},
         c.prompt);
-  visit(
-      Field{.name = "prompt_file", .help = "read the prompt from a file", .argument = "FILE", .page = HelpPage::screen},
-      c.prompt_file);
+  visit(Field{.name = "prompt_file", .help = "read the prompt from a file", .argument = "FILE"}, c.prompt_file);
   visit(Field{.name = "negative", .help = "what not to show", .page = HelpPage::screen}, c.negative);
   visit(Field{.name = "prompt_suffix",
               .help = "appended to the prompt; \"\" for nothing",
@@ -158,7 +153,7 @@ struct SamplingConfig {
 template <FieldsOf<SamplingConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "seed",
-              .help = "random seed; random and printed unless given",
+              .help = "random seed; chosen and printed if absent",
               .range = {0, 4294967295},
               .page = HelpPage::screen},
         c.seed);

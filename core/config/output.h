@@ -30,7 +30,7 @@ struct OutputConfig {
 template <FieldsOf<OutputConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "output",
-              .help = "file to write; named after prompt and seed unless given",
+              .help = "the file; else named by prompt and seed",
               .argument = "FILE",
               .other_names = "-o",
               .page = HelpPage::screen},
@@ -38,11 +38,10 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "overwrite", .help = "replace an existing file", .page = HelpPage::screen}, c.overwrite);
   visit(Field{.name = "crf", .help = "H.264 quality, 0 best, 51 worst", .range = {0, 51}, .scope = FlagScope::video},
         c.crf);
-  visit(Field{.name = "preset",
-              .help = "H.264 speed against size, ultrafast to placebo",
-              .argument = "NAME",
-              .scope = FlagScope::video},
-        c.preset);
+  visit(
+      Field{
+          .name = "preset", .help = "x264 speed: ultrafast to placebo", .argument = "NAME", .scope = FlagScope::video},
+      c.preset);
   visit(Field{.name = "lossless", .help = "ffv1 in .mkv", .scope = FlagScope::video}, c.lossless);
   visit(Field{.name = "frames_dir",
               .help = "also write every frame as PNG there",

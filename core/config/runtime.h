@@ -47,15 +47,14 @@ struct RuntimeConfig {
 template <FieldsOf<RuntimeConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "device", .help = "cpu, cuda or cuda:N", .argument = "NAME", .page = HelpPage::screen}, c.device);
-  visit(
-      Field{.name = "precision", .help = "of the transformer; bf16 on a GPU, fp32 on a CPU", .page = HelpPage::screen},
-      c.precision);
+  visit(Field{.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .page = HelpPage::screen},
+        c.precision);
   visit(Field{.name = "attention", .help = "attention library"}, c.attention);
   visit(Field{.name = "kernels", .help = "our CUDA kernels, or plain LibTorch"}, c.kernels);
-  visit(Field{.name = "progress", .help = "how progress is shown", .page = HelpPage::screen}, c.progress);
+  visit(Field{.name = "progress", .help = "auto, bar, plain, json or none", .argument = "STYLE"}, c.progress);
   visit(Field{.name = "quiet", .help = "warnings and errors only", .other_names = "-q", .page = HelpPage::screen},
         c.quiet);
-  visit(Field{.name = "json", .help = "result as JSON on stdout", .page = HelpPage::screen}, c.json);
+  visit(Field{.name = "json", .help = "result as JSON on stdout"}, c.json);
 }
 
 }  // namespace faststar
