@@ -4,6 +4,7 @@
 
 #include "core/media/frame_sink.h"
 #include "core/pipeline.h"
+#include "core/pyramid/schedule.h"
 
 namespace faststar {
 

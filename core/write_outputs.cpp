@@ -1,4 +1,4 @@
-#include "core/output_files.h"
+#include "core/write_outputs.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -13,6 +13,14 @@
 
 namespace faststar {
 namespace {
+
+std::string command_name(Task task) { return task == Task::text_to_video ? "t2v" : "t2i"; }
+
+VideoEncoding encoding_of(const OutputConfig& output) {
+  return {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
+          .crf = output.crf,
+          .preset = std::string(choice_name(output.preset))};
+}
 
 std::string comment_of(const GenerateJob& job, const JobOutput& output) {
   if (job.encoding.no_metadata) return "";
