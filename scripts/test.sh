@@ -21,9 +21,7 @@ case "${1:-}" in
     ;;
 esac
 
-# Memory that LibTorch and the C++ runtime hold to the end of the process is not ours to free.
 export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:${ASAN_OPTIONS:-}"
-export LSAN_OPTIONS="suppressions=$root/scripts/leaks.supp:print_suppressions=0:${LSAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 
 # `test cases: 45 | 43 passed | 2 failed` or `All tests passed (321 assertions in 45 test cases)` -> counts

@@ -12,11 +12,13 @@ fi
 have clang-tidy || die "no clang-tidy" "sudo apt-get install clang-tidy"
 "$root/scripts/setup.sh"
 build="$state/build-tidy"
+mkdir -p "$build"
 "$(cmake_command)" -S "$root" -B "$build" -G Ninja -DCMAKE_MAKE_PROGRAM="$(ninja_command)" -DFASTSTAR_TORCH="$(torch_folder)" \
-  -DFASTSTAR_CUDA=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
+  -DFASTSTAR_CUDA=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >"$build/configure.log" 2>&1 || die "cmake failed" "$build/configure.log"
 cd "$root"
 if (($# == 0)); then
   mapfile -t sources < <(git ls-files 'cli/*.cpp' 'core/*.cpp' 'tests/*.cpp')
   set -- "${sources[@]}"
 fi
-printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$build" --quiet
+printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$build" --quiet \
+  2> >(grep -v 'warnings\{0,1\} generated' >&2)

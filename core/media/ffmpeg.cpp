@@ -6,6 +6,8 @@
 #include <cstdarg>
 #include <cstdio>
 #include <new>
+#include <system_error>
+#include <utility>
 
 namespace faststar::ffmpeg {
 namespace {
@@ -80,7 +82,8 @@ FramePtr make_picture(AVPixelFormat format, int width, int height) {
 
 InputPtr open_input(const std::filesystem::path& path) {
   const std::string what = fmt::format("{}: cannot read", path.string());
-  if (std::filesystem::is_directory(path)) fail(ErrorKind::input, what + ": is a folder, expected a file");
+  std::error_code ignored;  // what is wrong with the path, opening says
+  if (std::filesystem::is_directory(path, ignored)) fail(ErrorKind::input, what + ": is a folder, expected a file");
   AVIOContext* file = nullptr;
   check(avio_open(&file, url_of(path).c_str(), AVIO_FLAG_READ), ErrorKind::input, what);
   AVFormatContext* context = avformat_alloc_context();
@@ -99,16 +102,19 @@ InputPtr open_input(const std::filesystem::path& path) {
 }
 
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path) {
-  const AVCodec* decoder = avcodec_find_decoder(stream.codecpar->codec_id);
+  const AVCodecID id = stream.codecpar->codec_id;
+  if (id == AV_CODEC_ID_NONE) fail(ErrorKind::input, fmt::format("{}: cannot read: damaged or cut off", path.string()));
+  const AVCodec* decoder = avcodec_find_decoder(id);
   if (decoder == nullptr) {
-    fail(ErrorKind::input,
-         fmt::format("{}: this FFmpeg cannot decode {}", path.string(), avcodec_get_name(stream.codecpar->codec_id)));
+    fail(ErrorKind::input, fmt::format("{}: this FFmpeg cannot decode {}", path.string(), avcodec_get_name(id)));
   }
   CodecPtr codec(allocated(avcodec_alloc_context3(decoder)));
   const std::string what = fmt::format("{}: cannot decode", path.string());
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
   codec->max_pixels = kMostPixels;
   codec->thread_count = 0;  // a thread a core
+  // Not a frame a thread: a frame could then be handed out before its damage is known.
+  codec->thread_type = FF_THREAD_SLICE;
   codec->pkt_timebase = stream.time_base;
   check(avcodec_open2(codec.get(), decoder, nullptr), ErrorKind::input, what);
   return codec;

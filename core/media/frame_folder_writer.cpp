@@ -24,7 +24,10 @@ bool is_frame_name(const std::string& name) {
 }
 
 void check_replaceable(const fs::path& folder, Existing existing) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  if (error) fail_writing(folder, error);
+  for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (existing == Existing::refuse) {
       fail(ErrorKind::output, fmt::format("{}: is not empty", folder.string()), "--overwrite replaces frames in it");
@@ -77,8 +80,8 @@ void FrameFolderWriter::write(const Tensor& frames) {
 void FrameFolderWriter::finish() {
   check_frame_folder(folder_, existing_);
   const fs::path old = beside(folder_, "old");
-  std::error_code error;
-  if (fs::exists(folder_)) fs::rename(folder_, old, error);
+  std::error_code error, absent;
+  if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
   if (!error) fs::rename(temporary_, folder_, error);
   if (error) fail_writing(folder_, error);
   fs::remove_all(old, error);  // the new frames are in place: what is left of the old ones harms nobody

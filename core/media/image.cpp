@@ -3,11 +3,10 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 
 #include "core/media/colour.h"
+#include "core/media/extension.h"
 #include "core/media/ffmpeg.h"
 #include "core/media/image_comment.h"
 
@@ -18,9 +17,7 @@ namespace {
 enum class ImageFormat { png, jpeg };
 
 ImageFormat format_of(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const std::string extension = lower_extension(path);
   if (extension == ".png") return ImageFormat::png;
   if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
   fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .png or .jpg", path.string()));

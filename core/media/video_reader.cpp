@@ -43,34 +43,44 @@ double frames_a_second(const AVStream& stream, const fs::path& path) {
   return av_q2d(rate);
 }
 
-// r_frame_rate is the rate that every time stamp fits; it is far above the average when frames come unevenly.
-bool has_variable_rate(const AVStream& stream, double fps) {
-  const AVRational rate = stream.r_frame_rate;
-  return rate.num > 0 && rate.den > 0 && std::abs(av_q2d(rate) / fps - 1) > 0.01;
-}
+/// When each frame comes, in the stream's unit, in order.
+using TimeStamps = std::vector<int64_t>;
 
 // From the index where the container has a full one (mp4), without what its edit list hides.
-int64_t frames_in_index(const AVStream& stream) {
-  if (stream.nb_frames <= 0) return 0;
-  int64_t frames = 0;
+TimeStamps time_stamps_in_index(AVStream& stream) {
+  TimeStamps times;
+  if (stream.nb_frames <= 0) return times;
   for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
-    const AVIndexEntry* entry = avformat_index_get_entry(const_cast<AVStream*>(&stream), i);
-    if (entry->size > 0 && (entry->flags & AVINDEX_DISCARD_FRAME) == 0) ++frames;
+    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
+    if (entry->size > 0 && (entry->flags & AVINDEX_DISCARD_FRAME) == 0) times.push_back(entry->timestamp);
   }
-  return frames;
+  return times;
 }
 
 // By reading the whole file once, without decoding.
-int64_t frames_in_file(const fs::path& path) {
+TimeStamps time_stamps_in_file(const fs::path& path) {
   const auto input = open_video(path);
   const int stream = video_stream(*input, path).index;
   const auto packet = ffmpeg::make_packet();
-  int64_t frames = 0;
+  TimeStamps times;
   while (av_read_frame(input.get(), packet.get()) >= 0) {
-    if (packet->stream_index == stream && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) ++frames;
+    if (packet->stream_index == stream && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
+      times.push_back(packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts);
+    }
     av_packet_unref(packet.get());
   }
-  return frames;
+  return times;
+}
+
+// Rounding moves a frame by little; a frame that was dropped, or a phone that saves light, by half a frame and more.
+bool are_uneven(TimeStamps times) {
+  if (times.size() < 3) return false;
+  std::sort(times.begin(), times.end());
+  const auto intervals = static_cast<double>(times.size() - 1);
+  const double average = static_cast<double>(times.back() - times.front()) / intervals;
+  return std::adjacent_find(times.begin(), times.end(), [&](int64_t a, int64_t b) {
+           return static_cast<double>(b - a) > 1.5 * average;
+         }) != times.end();
 }
 
 }  // namespace
@@ -92,7 +102,7 @@ struct VideoReader::Parts {
   ffmpeg::PacketPtr packet = ffmpeg::make_packet();
   ToRgb to_rgb;
   VideoInfo info;
-  int64_t promised_frames = 0;  // by the container's index; 0 when it has none
+  TimeStamps times_in_index;  // what the container promises; empty when it has no index
   int64_t read_frames = 0;
   bool warned = false;
   double origin = NAN;  // the stream's time of frame 0
@@ -108,7 +118,7 @@ VideoReader::Parts::Parts(const fs::path& file)
       input(open_video(path)),
       stream(&video_stream(*input, path)),
       codec(ffmpeg::open_decoder(*stream, path)),
-      promised_frames(frames_in_index(*stream)) {
+      times_in_index(time_stamps_in_index(*stream)) {
   following = decode();
   if (!following) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
   following_time = seconds(*following);
@@ -120,9 +130,10 @@ void VideoReader::Parts::read_info() {
   info.height = following->height;
   if (swaps_sides(ffmpeg::display_matrix(*stream))) std::swap(info.width, info.height);
   info.fps = frames_a_second(*stream, path);
-  info.frames = promised_frames > 0 ? promised_frames : frames_in_file(path);
+  const TimeStamps times = times_in_index.empty() ? time_stamps_in_file(path) : times_in_index;
+  info.frames = static_cast<int64_t>(times.size());
   info.duration = static_cast<double>(info.frames) / info.fps;
-  info.variable_rate = has_variable_rate(*stream, info.fps);
+  info.variable_rate = are_uneven(times);
   info.has_audio = has_audio(*input);
 }
 
@@ -157,8 +168,9 @@ void VideoReader::Parts::send_next_packet() {
 }
 
 void VideoReader::Parts::check_whole() const {
-  if (read_frames >= promised_frames) return;
-  fail(ErrorKind::input, fmt::format("{}: cut off: {} frames expected, {} found", what, promised_frames, read_frames));
+  const auto promised = static_cast<int64_t>(times_in_index.size());
+  if (read_frames >= promised) return;
+  fail(ErrorKind::input, fmt::format("{}: cut off: {} frames expected, {} found", what, promised, read_frames));
 }
 
 double VideoReader::Parts::seconds(const AVFrame& frame) {
@@ -198,7 +210,13 @@ Tensor VideoReader::pixels() {
   if (parts.current->decode_error_flags != 0 && !std::exchange(parts.warned, true)) {
     log::warn("{}: frame {} is damaged; it is used as it came out", parts.path.string(), parts.index);
   }
-  return turn_upright(parts.to_rgb(*parts.current), ffmpeg::display_matrix(*parts.stream));
+  const Tensor pixels = turn_upright(parts.to_rgb(*parts.current), ffmpeg::display_matrix(*parts.stream));
+  if (pixels.size(0) != parts.info.height || pixels.size(1) != parts.info.width) {
+    fail(ErrorKind::input,
+         fmt::format("{}: its size changes at frame {}: expected {}x{}, got {}x{}", parts.what, parts.index,
+                     parts.info.width, parts.info.height, pixels.size(1), pixels.size(0)));
+  }
+  return pixels;
 }
 
 namespace {

@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <optional>
 #include <string_view>
 
 #include "core/media/colour.h"
+#include "core/media/extension.h"
 #include "core/media/ffmpeg.h"
 
 namespace faststar {
@@ -27,13 +26,6 @@ const char* encoder_name(Codec codec) { return codec == Codec::h264 ? "libx264" 
 StoredColour stored_colour(Codec codec) {
   if (codec == Codec::lossless) return {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG};
   return {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG};
-}
-
-std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return extension;
 }
 
 const char* container_of(const fs::path& path, Codec codec) {
@@ -62,7 +54,9 @@ void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
 }
 
 ffmpeg::CodecPtr make_encoder(Codec codec) {
-  return ffmpeg::make_encoder(encoder_name(codec), "--lossless or --frames-dir DIR need another encoder");
+  const char* way_out =
+      codec == Codec::h264 ? "--lossless and --frames-dir DIR do without it" : "--frames-dir DIR does without it";
+  return ffmpeg::make_encoder(encoder_name(codec), way_out);
 }
 
 void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
