@@ -33,7 +33,13 @@ at::Device cuda_device(int index) {
 void set_kernels(Kernels kernels) { kernel_choice = kernels; }
 
 bool use_kernels(const Tensor& input) {
-  return input.is_cuda() && kernel_choice == Kernels::automatic && !input.requires_grad();
+  const bool supported =
+      input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16 || !input.is_floating_point();
+  return input.is_cuda() && supported && kernel_choice == Kernels::automatic && !input.requires_grad();
+}
+
+cuda::FloatType float_type(const Tensor& input) {
+  return input.scalar_type() == at::kFloat ? cuda::FloatType::float32 : cuda::FloatType::bfloat16;
 }
 
 std::vector<GpuInfo> list_gpus(std::string* why_none) {
@@ -57,6 +63,11 @@ at::Device pick_device(const std::string& text) {
   }
   if (index < 0) fail(ErrorKind::usage, fmt::format("--device {}: expected cpu, cuda or cuda:N", text));
   return cuda_device(index);
+}
+
+void use_exact_float32() {
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
 }
 
 int64_t peak_device_bytes(at::Device device) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "cuda/kernels.h"
 
 namespace faststar {
 
@@ -18,8 +19,12 @@ enum class Kernels { automatic, reference };
 /// Process-wide, like LibTorch's own switches.
 void set_kernels(Kernels kernels);
 
-/// True when `input` is on a GPU, our kernels are on and nothing has to be differentiated through them.
+/// True when `input` is a float32, bfloat16 or integer tensor on a GPU, our kernels are on and nothing has to
+/// be differentiated through them.
 bool use_kernels(const Tensor& input);
+
+/// How the kernels name the dtype of `input`; the kernels take float32 and bfloat16.
+cuda::FloatType float_type(const Tensor& input);
 
 struct GpuInfo {
   std::string name;
@@ -36,6 +41,9 @@ std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
 /// Throws Error(usage) for another word and Error(device) when the GPU, the driver or its architecture is
 /// missing, naming what was found and what is needed.
 at::Device pick_device(const std::string& text);
+
+/// float32 means float32: switches TF32 off for matrix products and convolutions, process-wide.
+void use_exact_float32();
 
 /// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
 int64_t peak_device_bytes(at::Device device);

@@ -1,0 +1,76 @@
+#include "core/star/block.h"
+
+#include <ATen/ATen.h>
+
+#include "core/layers/rms_norm.h"
+#include "core/star/norm_rope.h"
+#include "core/star/swiglu.h"
+
+namespace faststar {
+namespace {
+
+/// Norm weights have the backbone's precision (bf16 rounds them, as the official cast does) but are used in float32.
+Tensor norm_weight(const Weights& weights, const std::string& name, int64_t width) {
+  return weights.get(name, {width}).to(at::kFloat);
+}
+
+Tensor join(const Context& context, size_t layer, const Tensor& own, Tensor KeyValue::*part) {
+  if (context.empty()) return own;
+  std::vector<Tensor> parts;
+  for (const KeyValues* earlier : context) parts.push_back((*earlier)[layer].*part);
+  parts.push_back(own);
+  return at::cat(parts, 1);
+}
+
+}  // namespace
+
+SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
+    : q_proj(weights, prefix + ".q_proj", arch.width, arch.heads * arch.head_width, arch.attention_bias),
+      k_proj(weights, prefix + ".k_proj", arch.width, arch.kv_heads * arch.head_width, arch.attention_bias),
+      v_proj(weights, prefix + ".v_proj", arch.width, arch.kv_heads * arch.head_width, arch.attention_bias),
+      o_proj(weights, prefix + ".o_proj", arch.heads * arch.head_width, arch.width, arch.attention_bias),
+      q_norm(norm_weight(weights, prefix + ".q_norm.weight", arch.head_width)),
+      k_norm(norm_weight(weights, prefix + ".k_norm.weight", arch.head_width)),
+      arch(arch) {}
+
+Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const PassSetting& pass, KeyValue* own) const {
+  const auto split_heads = [&](const Tensor& t, int64_t heads) {
+    return t.unflatten(-1, {heads, arch.head_width});  // [B, L, heads, D]
+  };
+  const Tensor q = norm_rope(split_heads(q_proj(x), arch.heads), q_norm, kNormEpsilon, pass.rope);
+  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, pass.rope);
+  const Tensor v = split_heads(v_proj(x), arch.kv_heads);
+  if (own) *own = {k, v};
+  const Tensor attended =
+      attend(q, join(pass.context, layer, k, &KeyValue::k), join(pass.context, layer, v, &KeyValue::v), pass.attention);
+  return o_proj(attended.flatten(2));
+}
+
+Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
+    : gate_proj(weights, prefix + ".gate_proj", arch.width, arch.ffn_width, Linear::Bias::absent),
+      up_proj(weights, prefix + ".up_proj", arch.width, arch.ffn_width, Linear::Bias::absent),
+      down_proj(weights, prefix + ".down_proj", arch.ffn_width, arch.width, Linear::Bias::absent) {}
+
+Tensor Mlp::operator()(const Tensor& x) const {
+  const auto feed_forward = [this](const Tensor& rows) { return down_proj(swiglu(gate_proj(rows), up_proj(rows))); };
+  const Tensor rows = x.flatten(0, 1);  // [B L, C]
+  if (rows.size(0) <= kMlpRows) return feed_forward(rows).view(x.sizes());
+  std::vector<Tensor> pieces;
+  for (const Tensor& piece : rows.split(kMlpRows)) pieces.push_back(feed_forward(piece));
+  return at::cat(pieces).view(x.sizes());
+}
+
+Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer)
+    : index(static_cast<size_t>(layer)),
+      input_layernorm(norm_weight(weights, layer_prefix(arch, layer) + ".input_layernorm.weight", arch.width)),
+      post_attention_layernorm(
+          norm_weight(weights, layer_prefix(arch, layer) + ".post_attention_layernorm.weight", arch.width)),
+      attn(weights, layer_prefix(arch, layer) + ".attn", arch),
+      mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
+
+Tensor Block::operator()(const Tensor& x, const PassSetting& pass, KeyValue* own) const {
+  const Tensor attended = x + attn(rms_norm(x, input_layernorm, kNormEpsilon), index, pass, own);
+  return attended + mlp(rms_norm(attended, post_attention_layernorm, kNormEpsilon));
+}
+
+}  // namespace faststar

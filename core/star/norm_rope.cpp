@@ -1,0 +1,47 @@
+#include "core/star/norm_rope.h"
+
+#include <ATen/ATen.h>
+
+#include "core/device.h"
+#include "core/layers/rms_norm.h"
+#include "cuda/kernels.h"
+
+namespace faststar {
+
+Tensor reference::norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+  const auto dtype = x.scalar_type();
+  const Tensor normed = reference::rms_norm(x, weight, eps);
+  const Tensor pairs = normed.unflatten(-1, {x.size(-1) / 2, 2}).to(at::kFloat);
+  const Tensor even = pairs.select(-1, 0);  // [B, L, N, D/2]
+  const Tensor odd = pairs.select(-1, 1);
+  const Tensor cos = rope.cos.unsqueeze(1);  // [L, 1, D/2]
+  const Tensor sin = rope.sin.unsqueeze(1);
+  const auto rounded = [&](const Tensor& t) { return t.to(dtype).to(at::kFloat); };
+  const Tensor rotated = at::stack({rounded(even * cos) - odd * sin, rounded(odd * cos) + even * sin}, -1);
+  return rotated.flatten(-2).to(dtype);
+}
+
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+  TORCH_CHECK(x.dim() == 4 && rope.cos.size(0) == x.size(1) && rope.cos.size(1) * 2 == x.size(3), "norm_rope: x ",
+              x.sizes(), ", rope ", rope.cos.sizes());
+  if constexpr (kBuiltWithCuda) {
+    if (use_kernels(x) && x.is_contiguous()) {
+      Tensor rotated = at::empty_like(x);
+      cuda::norm_rope({.out = rotated.data_ptr(),
+                       .x = x.data_ptr(),
+                       .weight = weight.data_ptr<float>(),
+                       .cos = rope.cos.data_ptr<float>(),
+                       .sin = rope.sin.data_ptr<float>(),
+                       .batch = x.size(0),
+                       .tokens = x.size(1),
+                       .heads = x.size(2),
+                       .head_width = x.size(3),
+                       .eps = static_cast<float>(eps)},
+                      float_type(x), cuda::current_stream());
+      return rotated;
+    }
+  }
+  return reference::norm_rope(x, weight, eps, rope);
+}
+
+}  // namespace faststar

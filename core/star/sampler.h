@@ -1,0 +1,14 @@
+#pragma once
+#include "core/random.h"
+#include "core/tensor.h"
+
+namespace faststar {
+
+/// philox: draws keyed by position (core/random.h). greedy: the more probable bit, 0 on a tie.
+enum class Sampling { philox, greedy };
+
+/// Guided logits -> bits. logits [L, 2 d] float32 -> [L, d] uint8; bit j is 1 with probability
+/// sigmoid(logit 2j+1 - logit 2j).
+Tensor sample_bits(const Tensor& logits, Sampling sampling, const RandomStep& step);
+
+}  // namespace faststar
