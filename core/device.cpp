@@ -65,6 +65,11 @@ at::Device pick_device(const std::string& text) {
   return cuda_device(index);
 }
 
+void use_exact_float32() {
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+}
+
 int64_t peak_device_bytes(at::Device device) {
   if constexpr (kBuiltWithCuda) {
     if (device.is_cuda()) return cuda::peak_bytes(device.index());

@@ -42,6 +42,9 @@ std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
 /// missing, naming what was found and what is needed.
 at::Device pick_device(const std::string& text);
 
+/// float32 means float32: switches TF32 off for matrix products and convolutions, process-wide.
+void use_exact_float32();
+
 /// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
 int64_t peak_device_bytes(at::Device device);
 void reset_peak_device_bytes(at::Device device);

@@ -38,4 +38,20 @@ void norm_rope(const NormRope& op, FloatType type, Stream stream);
 /// core/star/swiglu.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
+/// core/vae/norm_silu.h for one video. Activations have one type, are contiguous with channels
+/// innermost, and every pointer is aligned to 16 bytes.
+struct NormSilu {
+  const void* x;       // [frames, height, width, channels]
+  const float* gamma;  // [channels]
+  const void* factor;  // [n, latent_height, latent_width, channels]; null for a plain norm
+  const void* offset;  // as factor
+  const void* before;  // [2, height, width, channels]; null at the video's start
+  void* extended;      // [2 + frames, height, width, channels]
+  int64_t frames, height, width, channels;
+  int64_t latent_height, latent_width, frames_per_latent, pixels_per_latent;  // all at least 1
+};
+/// True when the kernel has a variant for so many channels.
+bool norm_silu_takes(int64_t channels, FloatType type);
+void norm_silu(const NormSilu& op, FloatType type, Stream stream);
+
 }  // namespace faststar::cuda

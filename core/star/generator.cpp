@@ -80,7 +80,6 @@ RopePositions Generator::positions_of(const Step& step) const {
 
 /// The hidden states of each group: [rows, t h w, C].
 std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input) {
-  if (listener_) listener_(step);
   const Rope rope = visual_rope(positions_of(step), model_.architecture().head_width, model_.device());
   std::vector<Tensor> hidden;
   for (RowGroup& group : groups_) {
@@ -112,9 +111,16 @@ Tensor Generator::generate_bits(const Step& step, const Tensor& input) {
 }
 
 Tensor Generator::run_step(const Step& step, const Tensor& input) {
-  if (!is_given(step)) return generate_bits(step, input);
-  if (is_referenced_later(step)) run_pass(step, input);
-  return given_bits_[step.index].to(model_.device());
+  const bool runs = !is_given(step) || is_referenced_later(step);
+  Tensor bits;
+  if (is_given(step)) {
+    if (runs) run_pass(step, input);
+    bits = given_bits_[step.index].to(model_.device());
+  } else {
+    bits = generate_bits(step, input);
+  }
+  if (runs && listener_) listener_(step);
+  return bits;
 }
 
 Tensor Generator::run() {

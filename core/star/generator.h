@@ -39,7 +39,7 @@ struct StepResult {
 /// Throwing ends the run.
 using StepObserver = std::function<Tensor(const StepResult& result)>;
 
-/// Called before every step that runs, also those whose bits are given.
+/// Called after every pass, also those whose bits are given. Throwing ends the run.
 using StepListener = std::function<void(const Step& step)>;
 
 /// One run over a schedule: the main loop (ar_infer_infinity_elegant, ar_infer_infinity_star_interact of

@@ -29,10 +29,7 @@ bool Weights::has(const std::string& name) const { return source_->tensors().con
 
 std::vector<int64_t> Weights::shape_of(const std::string& name) const {
   const auto found = source_->tensors().find(name);
-  if (found == source_->tensors().end()) {
-    fail(ErrorKind::model, fmt::format("{}: tensor {} is missing", source_->origin(), name),
-         fmt::format("faststar info '{}' lists what is there", source_->origin()));
-  }
+  if (found == source_->tensors().end()) fail_missing(*source_, name);
   return found->second.shape;
 }
 

@@ -13,6 +13,7 @@ if(NOT FASTSTAR_CUDA STREQUAL "OFF")
         set(CMAKE_CUDA_ARCHITECTURES 90a CACHE STRING "GPU architectures")
       endif()
     endif()
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # one CUDA runtime in the process: the one that LibTorch uses
     enable_language(CUDA)
     find_package(CUDAToolkit 13.0 REQUIRED)
     set(CMAKE_CUDA_STANDARD 20)

@@ -16,7 +16,8 @@ target_include_directories(faststar_torch SYSTEM INTERFACE
   "${FASTSTAR_TORCH}/include" "${FASTSTAR_TORCH}/include/torch/csrc/api/include")
 target_compile_definitions(faststar_torch INTERFACE FMT_HEADER_ONLY)  # fmt 12 comes with the headers
 target_link_directories(faststar_torch INTERFACE "${FASTSTAR_TORCH}/lib")
-set(torch_libraries torch torch_cpu c10)
+# Not libtorch.so: in a CUDA build of LibTorch it brings all CUDA libraries, which a CPU build of ours can do without.
+set(torch_libraries torch_cpu c10)
 if(FASTSTAR_WITH_CUDA)
   if(NOT EXISTS "${FASTSTAR_TORCH}/lib/libtorch_cuda.so")
     message(FATAL_ERROR "FASTSTAR_TORCH=${FASTSTAR_TORCH} is a CPU build; use a CUDA 13 build or -DFASTSTAR_CUDA=OFF")
@@ -24,6 +25,8 @@ if(FASTSTAR_WITH_CUDA)
   list(APPEND torch_libraries torch_cuda c10_cuda)
   target_link_libraries(faststar_torch INTERFACE CUDA::cudart)
 endif()
+# The system's libstdc++ first: LibTorch exports parts of another one, whose std::filesystem::remove_all jumps to 0.
+list(PREPEND torch_libraries stdc++)
 # Some of these only register operators, so the linker must not drop them.
 list(TRANSFORM torch_libraries PREPEND "-l")
 target_link_libraries(faststar_torch INTERFACE "-Wl,--push-state,--no-as-needed" ${torch_libraries} "-Wl,--pop-state")

@@ -1,0 +1,46 @@
+#pragma once
+#include "core/media/ffmpeg.h"
+#include "core/tensor.h"
+
+namespace faststar {
+
+/// How RGB is stored in a file: `format`, and for YUV the range. The matrix is always BT.601: readers that
+/// ignore tags (OpenCV, and VBench with it) assume that one.
+struct StoredColour {
+  AVPixelFormat format = AV_PIX_FMT_YUV420P;
+  AVColorRange range = AVCOL_RANGE_MPEG;
+};
+
+/// Turns RGB pictures of one size into what an encoder takes.
+class FromRgb {
+ public:
+  FromRgb(int width, int height, StoredColour stored);
+  /// pixels: height x width x 3 bytes. Returns a picture of its own, with colour tags.
+  ffmpeg::FramePtr operator()(const uint8_t* pixels);
+
+ private:
+  int width_;
+  int height_;
+  StoredColour stored_;
+  ffmpeg::ScalerPtr scaler_;
+  ffmpeg::FramePtr rgb_;
+};
+
+/// Turns decoded frames of any format into RGB; untagged YUV is read as BT.601, limited range, as OpenCV and
+/// decord do. Transparent pictures are laid over white.
+class ToRgb {
+ public:
+  /// Returns uint8 [H, W, 3], not turned upright.
+  Tensor operator()(const AVFrame& frame);
+
+ private:
+  ffmpeg::ScalerPtr scaler_;
+};
+
+/// `pixels` [H, W, 3] turned as a display matrix says (quarter turns and mirrors); nullptr leaves them.
+Tensor turn_upright(const Tensor& pixels, const int32_t* display_matrix);
+
+/// True when the matrix swaps width and height.
+bool swaps_sides(const int32_t* display_matrix);
+
+}  // namespace faststar

@@ -1,0 +1,163 @@
+#include "core/media/ffmpeg.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace faststar::ffmpeg {
+namespace {
+
+thread_local std::string last_message;
+
+void keep_error(void*, int level, const char* format, va_list arguments) {
+  if (level > AV_LOG_ERROR) return;
+  char line[512];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  last_message = line;
+  while (!last_message.empty() && (last_message.back() == '\n' || last_message.back() == '.')) last_message.pop_back();
+}
+
+// libav prints to stderr until told otherwise; before main() is before its first use.
+[[maybe_unused]] const bool log_is_kept = (av_log_set_callback(keep_error), true);
+
+std::string reason(int code) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = "";
+  av_strerror(code, text, sizeof text);
+  // A system error says it best; for the rest ("Invalid data found") the log knows more.
+  const bool system_error = code > -4096;
+  const std::string detail = std::exchange(last_message, {});
+  return system_error || detail.empty() ? text : detail;
+}
+
+// "file:" keeps libav from reading "a:b.mp4" as protocol a.
+std::string url_of(const std::filesystem::path& path) { return "file:" + path.string(); }
+
+template <typename T>
+T* allocated(T* pointer) {
+  if (pointer == nullptr) throw std::bad_alloc();
+  return pointer;
+}
+
+}  // namespace
+
+void CloseInput::operator()(AVFormatContext* input) const {
+  AVIOContext* file = input->pb;
+  avformat_close_input(&input);
+  avio_closep(&file);
+}
+
+void CloseOutput::operator()(AVFormatContext* output) const {
+  avio_closep(&output->pb);
+  avformat_free_context(output);
+}
+
+void Options::set(const std::string& name, const std::string& value) {
+  if (av_dict_set(&dictionary_, name.c_str(), value.c_str(), 0) < 0) throw std::bad_alloc();
+}
+
+int check(int code, ErrorKind kind, const std::string& what) {
+  if (code == AVERROR(ENOMEM)) fail(ErrorKind::device, what + ": out of memory");
+  if (code < 0) fail(kind, fmt::format("{}: {}", what, reason(code)));
+  last_message.clear();
+  return code;
+}
+
+FramePtr make_frame() { return FramePtr(allocated(av_frame_alloc())); }
+
+PacketPtr make_packet() { return PacketPtr(allocated(av_packet_alloc())); }
+
+FramePtr make_picture(AVPixelFormat format, int width, int height) {
+  FramePtr frame = make_frame();
+  frame->format = format;
+  frame->width = width;
+  frame->height = height;
+  if (av_frame_get_buffer(frame.get(), 0) < 0) throw std::bad_alloc();
+  return frame;
+}
+
+InputPtr open_input(const std::filesystem::path& path) {
+  const std::string what = fmt::format("{}: cannot read", path.string());
+  std::error_code ignored;  // what is wrong with the path, opening says
+  if (std::filesystem::is_directory(path, ignored)) fail(ErrorKind::input, what + ": is a folder, expected a file");
+  AVIOContext* file = nullptr;
+  check(avio_open(&file, url_of(path).c_str(), AVIO_FLAG_READ), ErrorKind::input, what);
+  AVFormatContext* context = avformat_alloc_context();
+  if (context == nullptr) {
+    avio_closep(&file);
+    throw std::bad_alloc();
+  }
+  context->pb = file;
+  context->flags |= AVFMT_FLAG_CUSTOM_IO;  // the file is ours to close, also when opening fails
+  Options options;
+  options.set("protocol_whitelist", "file");
+  const int code = avformat_open_input(&context, "", nullptr, options.get());
+  if (code < 0) avio_closep(&file);
+  check(code, ErrorKind::input, what);
+  return InputPtr(context);
+}
+
+CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path) {
+  const AVCodecID id = stream.codecpar->codec_id;
+  if (id == AV_CODEC_ID_NONE) fail(ErrorKind::input, fmt::format("{}: cannot read: damaged or cut off", path.string()));
+  const AVCodec* decoder = avcodec_find_decoder(id);
+  if (decoder == nullptr) {
+    fail(ErrorKind::input, fmt::format("{}: this FFmpeg cannot decode {}", path.string(), avcodec_get_name(id)));
+  }
+  CodecPtr codec(allocated(avcodec_alloc_context3(decoder)));
+  const std::string what = fmt::format("{}: cannot decode", path.string());
+  check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
+  codec->max_pixels = kMostPixels;
+  codec->thread_count = 0;  // a thread a core
+  // Not a frame a thread: a frame could then be handed out before its damage is known.
+  codec->thread_type = FF_THREAD_SLICE;
+  codec->pkt_timebase = stream.time_base;
+  check(avcodec_open2(codec.get(), decoder, nullptr), ErrorKind::input, what);
+  return codec;
+}
+
+OutputPtr open_output(const std::filesystem::path& path, const char* format_name) {
+  const std::string what = fmt::format("{}: cannot write", path.string());
+  AVFormatContext* context = nullptr;
+  check(avformat_alloc_output_context2(&context, nullptr, format_name, url_of(path).c_str()), ErrorKind::output, what);
+  OutputPtr output(context);
+  output->flags |= AVFMT_FLAG_BITEXACT;
+  check(avio_open(&output->pb, output->url, AVIO_FLAG_WRITE), ErrorKind::output, what);
+  return output;
+}
+
+bool has_encoder(const char* name) { return avcodec_find_encoder_by_name(name) != nullptr; }
+
+CodecPtr make_encoder(const char* name, const std::string& hint) {
+  const AVCodec* encoder = avcodec_find_encoder_by_name(name);
+  if (encoder == nullptr) fail(ErrorKind::output, fmt::format("this FFmpeg has no {} encoder", name), hint);
+  CodecPtr codec(allocated(avcodec_alloc_context3(encoder)));
+  codec->flags |= AV_CODEC_FLAG_BITEXACT;
+  return codec;
+}
+
+const int32_t* display_matrix(const AVStream& stream) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)  // FFmpeg 6.1
+  const AVPacketSideData* data = av_packet_side_data_get(
+      stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  return data != nullptr ? reinterpret_cast<const int32_t*>(data->data) : nullptr;
+#else
+  return reinterpret_cast<const int32_t*>(av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
+#endif
+}
+
+const int32_t* display_matrix(const AVFrame& frame) {
+  const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
+  return data != nullptr ? reinterpret_cast<const int32_t*>(data->data) : nullptr;
+}
+
+std::string dictionary_value(const AVDictionary* dictionary, const char* key) {
+  const AVDictionaryEntry* entry = av_dict_get(dictionary, key, nullptr, 0);
+  return entry != nullptr ? entry->value : "";
+}
+
+}  // namespace faststar::ffmpeg

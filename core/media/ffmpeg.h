@@ -1,0 +1,93 @@
+#pragma once
+// libav, wrapped once: owning pointers, errors, and what differs between FFmpeg 5, 6 and 7. Included by
+// sources of core/media only.
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/dict.h>
+#include <libavutil/display.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+}
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/error.h"
+
+namespace faststar::ffmpeg {
+
+struct Free {
+  void operator()(AVFrame* frame) const { av_frame_free(&frame); }
+  void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+  void operator()(AVCodecContext* codec) const { avcodec_free_context(&codec); }
+  void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
+};
+/// Closes the file as well as the container.
+struct CloseInput {
+  void operator()(AVFormatContext* input) const;
+};
+struct CloseOutput {
+  void operator()(AVFormatContext* output) const;
+};
+
+using FramePtr = std::unique_ptr<AVFrame, Free>;
+using PacketPtr = std::unique_ptr<AVPacket, Free>;
+using CodecPtr = std::unique_ptr<AVCodecContext, Free>;
+using ScalerPtr = std::unique_ptr<SwsContext, Free>;
+using InputPtr = std::unique_ptr<AVFormatContext, CloseInput>;
+using OutputPtr = std::unique_ptr<AVFormatContext, CloseOutput>;
+
+/// Options for a libav call; the call takes out those it knows.
+class Options {
+ public:
+  Options() = default;
+  ~Options() { av_dict_free(&dictionary_); }
+  Options(const Options&) = delete;
+  Options& operator=(const Options&) = delete;
+  void set(const std::string& name, const std::string& value);
+  AVDictionary** get() { return &dictionary_; }
+
+ private:
+  AVDictionary* dictionary_ = nullptr;
+};
+
+/// Pictures with more pixels are refused before memory is taken for them (0.8 GB as RGB).
+inline constexpr int64_t kMostPixels = int64_t{1} << 28;
+
+/// `code`, when it is not negative. Else throws Error(kind) "<what>: <reason>" with libav's last word on this
+/// thread, or Error(device) when memory ran out.
+int check(int code, ErrorKind kind, const std::string& what);
+
+/// Empty ones. Throw std::bad_alloc.
+FramePtr make_frame();
+PacketPtr make_packet();
+/// A picture with memory of its own, its lines padded as swscale wants them.
+FramePtr make_picture(AVPixelFormat format, int width, int height);
+
+/// Opens a file by what is in it, never by its name ("%03d" and "a:b" are plain characters); the container may
+/// not lead to other files. Throws Error(input).
+InputPtr open_input(const std::filesystem::path& path);
+/// A decoder for `stream`, a thread a slice. Throws Error(input) naming `path` when FFmpeg has none.
+CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path);
+
+/// A container of `format_name` that will be written to `path`; the file is open, the header not written.
+/// The same input gives the same bytes (no dates, no library versions). Throws Error(output).
+OutputPtr open_output(const std::filesystem::path& path, const char* format_name);
+
+/// True when this FFmpeg has the encoder.
+bool has_encoder(const char* name);
+/// An encoder that is not open yet. Throws Error(output) naming it, with `hint`, when this FFmpeg has none.
+CodecPtr make_encoder(const char* name, const std::string& hint);
+
+/// The 3x3 display matrix that says how a picture is to be turned; nullptr when it is upright.
+const int32_t* display_matrix(const AVStream& stream);
+const int32_t* display_matrix(const AVFrame& frame);
+
+/// The value of `key` (case does not matter), or empty.
+std::string dictionary_value(const AVDictionary* dictionary, const char* key);
+
+}  // namespace faststar::ffmpeg

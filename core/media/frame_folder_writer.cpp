@@ -1,0 +1,90 @@
+#include "core/media/frame_folder_writer.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "core/media/image.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+bool is_frame_name(const std::string& name) {
+  return name.size() == 10 && name.ends_with(".png") &&
+         std::all_of(name.begin(), name.begin() + 6, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+[[noreturn]] void fail_writing(const fs::path& folder, const std::error_code& error) {
+  fail(ErrorKind::output, fmt::format("{}: cannot write: {}", folder.string(), error.message()));
+}
+
+void check_replaceable(const fs::path& folder, Existing existing) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  if (error) fail_writing(folder, error);
+  for (const auto& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (existing == Existing::refuse) {
+      fail(ErrorKind::output, fmt::format("{}: is not empty", folder.string()), "--overwrite replaces frames in it");
+    }
+    if (!is_frame_name(name)) {
+      fail(ErrorKind::output, fmt::format("{}: holds {}, which is not a frame", folder.string(), name),
+           "name a new folder: files of yours are not deleted");
+    }
+  }
+}
+
+// "frames/" and "frames" are the same folder; its name is needed.
+fs::path without_trailing_slash(fs::path folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+
+fs::path beside(const fs::path& folder, const char* suffix) {
+  const std::string name = folder.filename().string().substr(0, 200);
+  return folder.parent_path() / fmt::format(".{}.{}.{}", name, getpid(), suffix);
+}
+
+}  // namespace
+
+void check_frame_folder(const fs::path& folder, Existing existing) {
+  const fs::path path = without_trailing_slash(folder);
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return check_writable(path, Existing::refuse);
+  check_replaceable(path, existing);
+  check_writable(path / "000000.png", Existing::replace);
+}
+
+FrameFolderWriter::FrameFolderWriter(fs::path folder, Existing existing)
+    : folder_(without_trailing_slash(std::move(folder))), temporary_(beside(folder_, "partial")), existing_(existing) {
+  check_frame_folder(folder_, existing);
+  std::error_code error;
+  fs::create_directory(temporary_, error);
+  if (error) fail_writing(folder_, error);
+}
+
+FrameFolderWriter::~FrameFolderWriter() {
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+}
+
+void FrameFolderWriter::write(const Tensor& frames) {
+  check_frames(frames);
+  for (const Tensor& frame : frames.unbind(0)) {
+    write_image(temporary_ / fmt::format("{:06}.png", frames_++), frame, "", Existing::replace);
+  }
+}
+
+void FrameFolderWriter::finish() {
+  check_frame_folder(folder_, existing_);
+  const fs::path old = beside(folder_, "old");
+  std::error_code error, absent;
+  if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
+  if (!error) fs::rename(temporary_, folder_, error);
+  if (error) fail_writing(folder_, error);
+  fs::remove_all(old, error);  // the new frames are in place: what is left of the old ones harms nobody
+}
+
+}  // namespace faststar

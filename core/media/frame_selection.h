@@ -1,0 +1,24 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace faststar {
+
+/// Part of a video, from which `count` frames are taken evenly.
+struct FrameSpan {
+  double start = 0;    ///< seconds
+  double end = 5;      ///< seconds
+  int64_t count = 81;  ///< frames; 16 a second and one
+};
+
+/// The last `span_seconds` of a video of `frames` frames (the interactive mode's source).
+FrameSpan last_seconds(double fps, int64_t frames, double span_seconds, int64_t count);
+
+/// Numbers of the source frames that a continuation sees: from ceil(fps * start) up to but excluding
+/// min(ceil(fps * end), frames), evenly and rounded down, so that 81 frames at 16 fps give 0..79 with one of
+/// them twice. A video shorter than the span is stretched over the count.
+/// Throws Error(input) when the video has no frame in the span.
+/// Source: InfinityStar tools/infer_video_480p.py and infer_interact_480p.py.
+std::vector<int64_t> frame_indices(double fps, int64_t frames, const FrameSpan& span);
+
+}  // namespace faststar

@@ -1,0 +1,124 @@
+#include "core/media/image.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "core/media/colour.h"
+#include "core/media/extension.h"
+#include "core/media/ffmpeg.h"
+#include "core/media/image_comment.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+enum class ImageFormat { png, jpeg };
+
+ImageFormat format_of(const fs::path& path) {
+  const std::string extension = lower_extension(path);
+  if (extension == ".png") return ImageFormat::png;
+  if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
+  fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .png or .jpg", path.string()));
+}
+
+ffmpeg::CodecPtr make_encoder(ImageFormat format) {
+  return format == ImageFormat::png ? ffmpeg::make_encoder("png", "") : ffmpeg::make_encoder("mjpeg", "-o NAME.png");
+}
+
+StoredColour stored_colour(ImageFormat format) {
+  return {format == ImageFormat::png ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_YUVJ444P, AVCOL_RANGE_JPEG};
+}
+
+ffmpeg::CodecPtr open_encoder(ImageFormat format, const AVFrame& picture, const std::string& what) {
+  ffmpeg::CodecPtr codec = make_encoder(format);
+  codec->width = picture.width;
+  codec->height = picture.height;
+  codec->pix_fmt = static_cast<AVPixelFormat>(picture.format);
+  codec->time_base = {1, 1};
+  if (format == ImageFormat::jpeg) {
+    codec->color_range = AVCOL_RANGE_JPEG;
+    codec->flags |= AV_CODEC_FLAG_QSCALE;
+    codec->global_quality = 2 * FF_QP2LAMBDA;  // 1 to 31, best first
+  }
+  ffmpeg::check(avcodec_open2(codec.get(), codec->codec, nullptr), ErrorKind::output, what);
+  return codec;
+}
+
+std::string encode_image(ImageFormat format, const Tensor& pixels, const std::string& what) {
+  FromRgb from_rgb(static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(0)), stored_colour(format));
+  const auto picture = from_rgb(pixels.const_data_ptr<uint8_t>());
+  const auto codec = open_encoder(format, *picture, what);
+  picture->quality = codec->global_quality;
+  const auto packet = ffmpeg::make_packet();
+  ffmpeg::check(avcodec_send_frame(codec.get(), picture.get()), ErrorKind::output, what);
+  ffmpeg::check(avcodec_send_frame(codec.get(), nullptr), ErrorKind::output, what);
+  ffmpeg::check(avcodec_receive_packet(codec.get(), packet.get()), ErrorKind::output, what);
+  return {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)};
+}
+
+// EXIF orientation 1 to 8: the first stored row is at the picture's (top, top, bottom, bottom, left, right, right,
+// left), the first column at (left, right, right, left, top, top, bottom, bottom). TIFF 6.0, tag 274.
+constexpr int32_t kOrientationMatrices[8][9] = {
+    {1, 0, 0, 0, 1}, {-1, 0, 0, 0, 1}, {-1, 0, 0, 0, -1}, {1, 0, 0, 0, -1},
+    {0, 1, 0, 1, 0}, {0, 1, 0, -1, 0}, {0, -1, 0, -1, 0}, {0, -1, 0, 1, 0},
+};
+
+// Decoders report EXIF either as a display matrix or as text.
+const int32_t* orientation_matrix(const AVFrame& frame) {
+  if (const int32_t* matrix = ffmpeg::display_matrix(frame)) return matrix;
+  const int orientation = std::atoi(ffmpeg::dictionary_value(frame.metadata, "Orientation").c_str());
+  return orientation >= 1 && orientation <= 8 ? kOrientationMatrices[orientation - 1] : nullptr;
+}
+
+ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path) {
+  const std::string what = fmt::format("{}: cannot read the picture", path.string());
+  if (input.nb_streams == 0 || input.streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
+    fail(ErrorKind::input, fmt::format("{}: is not a picture", path.string()));
+  }
+  const auto codec = ffmpeg::open_decoder(*input.streams[0], path);
+  codec->err_recognition |= AV_EF_EXPLODE;  // half a picture is no picture
+  auto packet = ffmpeg::make_packet();
+  auto frame = ffmpeg::make_frame();
+  while (true) {
+    const int read = av_read_frame(&input, packet.get());
+    if (read != AVERROR_EOF) ffmpeg::check(read, ErrorKind::input, what);
+    if (read >= 0 && packet->stream_index != 0) continue;
+    ffmpeg::check(avcodec_send_packet(codec.get(), read < 0 ? nullptr : packet.get()), ErrorKind::input, what);
+    av_packet_unref(packet.get());
+    const int code = avcodec_receive_frame(codec.get(), frame.get());
+    if (code == AVERROR(EAGAIN)) continue;
+    if (code == AVERROR_EOF) fail(ErrorKind::input, what + ": it ends too early");
+    ffmpeg::check(code, ErrorKind::input, what);
+    return frame;
+  }
+}
+
+void check_pixels(const Tensor& pixels) {
+  if (pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 && pixels.is_cpu() &&
+      pixels.numel() > 0)
+    return;
+  fail(ErrorKind::internal, fmt::format("pixels: expected uint8 [H, W, 3] on the CPU, got {} {}",
+                                        dtype_text(pixels.scalar_type()), shape_text(pixels.sizes())));
+}
+
+}  // namespace
+
+Tensor read_image(const fs::path& path) {
+  const auto input = ffmpeg::open_input(path);
+  const auto frame = decode_first_frame(*input, path);
+  return turn_upright(ToRgb()(*frame), orientation_matrix(*frame));
+}
+
+void check_image_output(const fs::path& path) { make_encoder(format_of(path)); }
+
+void write_image(const fs::path& path, const Tensor& pixels, const std::string& comment, Existing existing) {
+  check_pixels(pixels);
+  const std::string what = fmt::format("{}: cannot write", path.string());
+  std::string bytes = encode_image(format_of(path), pixels.contiguous(), what);
+  if (!comment.empty()) bytes = with_comment(std::move(bytes), comment);
+  write_file(path, bytes, existing);
+}
+
+}  // namespace faststar

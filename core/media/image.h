@@ -1,0 +1,26 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "core/atomic_file.h"
+#include "core/tensor.h"
+
+namespace faststar {
+
+/// A picture in any format that FFmpeg decodes (PNG, JPEG, WebP, ...): uint8 [H, W, 3] RGB, turned upright by
+/// its EXIF orientation; grey becomes RGB, 16 bits become 8, transparent pixels are laid over white. Of an
+/// animation the first frame. Throws Error(input) when the file is missing, damaged, cut off or has more than
+/// 2^28 pixels.
+Tensor read_image(const std::filesystem::path& path);
+
+/// Throws Error(usage) unless `path` ends in .png, .jpg or .jpeg, and Error(output) when this FFmpeg lacks the
+/// encoder. Touches no file.
+void check_image_output(const std::filesystem::path& path);
+
+/// Writes pixels, uint8 [H, W, 3] RGB on the CPU: .png lossless, .jpg and .jpeg at high quality without
+/// chroma subsampling. `comment` is stored in the file (PNG iTXt "comment", JPEG comment segment) unless empty.
+/// Throws as check_image_output, and Error(output) when the file cannot be written; nothing half-written stays.
+void write_image(const std::filesystem::path& path, const Tensor& pixels, const std::string& comment,
+                 Existing existing);
+
+}  // namespace faststar

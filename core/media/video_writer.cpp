@@ -1,0 +1,196 @@
+#include "core/media/video_writer.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "core/media/colour.h"
+#include "core/media/extension.h"
+#include "core/media/ffmpeg.h"
+
+namespace faststar {
+namespace {
+
+namespace fs = std::filesystem;
+using Codec = VideoEncoding::Codec;
+
+constexpr std::array<std::string_view, 10> kPresets = {"ultrafast", "superfast", "veryfast", "faster",   "fast",
+                                                       "medium",    "slow",      "slower",   "veryslow", "placebo"};
+
+const char* encoder_name(Codec codec) { return codec == Codec::h264 ? "libx264" : "ffv1"; }
+
+// ffv1 takes RGB as it is; only the order of the bytes changes.
+StoredColour stored_colour(Codec codec) {
+  if (codec == Codec::lossless) return {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG};
+  return {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG};
+}
+
+const char* container_of(const fs::path& path, Codec codec) {
+  const std::string extension = lower_extension(path);
+  if (extension == ".mkv") return "matroska";
+  if (codec == Codec::lossless) {
+    fail(ErrorKind::usage, fmt::format("{}: lossless video goes into .mkv", path.string()),
+         fmt::format("-o '{}'", fs::path(path).replace_extension(".mkv").string()));
+  }
+  if (extension == ".mp4") return "mp4";
+  fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .mp4 or .mkv", path.string()));
+}
+
+void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
+  if (format.width % 2 != 0 || format.height % 2 != 0) {
+    fail(ErrorKind::usage,
+         fmt::format("{}x{}: H.264 with yuv420p needs an even width and height", format.width, format.height),
+         "--lossless takes any size");
+  }
+  if (encoding.crf < 0 || encoding.crf > 51) {
+    fail(ErrorKind::usage, fmt::format("--crf {}: expected 0 (best) to 51", encoding.crf));
+  }
+  if (std::find(kPresets.begin(), kPresets.end(), encoding.preset) == kPresets.end()) {
+    fail(ErrorKind::usage, fmt::format("--preset {}: expected one of {}", encoding.preset, fmt::join(kPresets, ", ")));
+  }
+}
+
+ffmpeg::CodecPtr make_encoder(Codec codec) {
+  const char* way_out =
+      codec == Codec::h264 ? "--lossless and --frames-dir DIR do without it" : "--frames-dir DIR does without it";
+  return ffmpeg::make_encoder(encoder_name(codec), way_out);
+}
+
+void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
+  codec.pix_fmt = colour.format;
+  codec.color_range = colour.range;
+  if (colour.format != AV_PIX_FMT_YUV420P) return;
+  codec.colorspace = AVCOL_SPC_SMPTE170M;
+  codec.color_primaries = AVCOL_PRI_SMPTE170M;
+  codec.color_trc = AVCOL_TRC_SMPTE170M;
+  codec.chroma_sample_location = AVCHROMA_LOC_LEFT;
+}
+
+ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const AVFormatContext& output) {
+  ffmpeg::CodecPtr codec = make_encoder(encoding.codec);
+  codec->width = format.width;
+  codec->height = format.height;
+  codec->time_base = {1, format.fps};
+  codec->framerate = {format.fps, 1};
+  codec->thread_count = 0;  // a thread a core
+  tag_colour(*codec, stored_colour(encoding.codec));
+  if ((output.oformat->flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  ffmpeg::Options options;
+  if (encoding.codec == Codec::h264) {
+    options.set("preset", encoding.preset);
+    options.set("crf", std::to_string(encoding.crf));
+  }
+  ffmpeg::check(avcodec_open2(codec.get(), codec->codec, options.get()), ErrorKind::output,
+                fmt::format("cannot start the {} encoder", encoder_name(encoding.codec)));
+  return codec;
+}
+
+AVStream& add_stream(AVFormatContext& output, const AVCodecContext& codec) {
+  AVStream* stream = avformat_new_stream(&output, nullptr);
+  if (stream == nullptr || avcodec_parameters_from_context(stream->codecpar, &codec) < 0) throw std::bad_alloc();
+  stream->time_base = codec.time_base;
+  stream->avg_frame_rate = codec.framerate;
+  return *stream;
+}
+
+}  // namespace
+
+void check_video_output(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding) {
+  container_of(path, encoding.codec);
+  if (format.width <= 0 || format.height <= 0 || format.fps <= 0) {
+    fail(ErrorKind::internal, fmt::format("{}: no video of {}x{} at {} frames a second", path.string(), format.width,
+                                          format.height, format.fps));
+  }
+  if (encoding.codec == Codec::h264) check_h264(format, encoding);
+  make_encoder(encoding.codec);
+}
+
+struct VideoWriter::Parts {
+  Parts(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const std::string& comment,
+        Existing existing);
+  void encode(const AVFrame* frame);
+  void finish();
+  int check(int code) const { return ffmpeg::check(code, ErrorKind::output, what); }
+
+  VideoFormat format;
+  std::string what;  // how messages begin
+  AtomicFile file;
+  ffmpeg::OutputPtr output;  // closed before `file` goes
+  ffmpeg::CodecPtr codec;
+  AVStream* stream;
+  FromRgb from_rgb;
+  ffmpeg::PacketPtr packet = ffmpeg::make_packet();
+  int64_t frames = 0;
+};
+
+VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format, const VideoEncoding& encoding,
+                          const std::string& comment, Existing existing)
+    : format(video_format),
+      what(fmt::format("{}: cannot write", path.string())),
+      file(path, existing),
+      output(ffmpeg::open_output(file.temporary(), container_of(path, encoding.codec))),
+      codec(open_encoder(format, encoding, *output)),
+      stream(&add_stream(*output, *codec)),
+      from_rgb(format.width, format.height, stored_colour(encoding.codec)) {
+  if (!comment.empty()) check(av_dict_set(&output->metadata, "comment", comment.c_str(), 0));
+  ffmpeg::Options options;
+  options.set("movflags", "+faststart");
+  check(avformat_write_header(output.get(), options.get()));
+}
+
+/// nullptr asks for what the encoder still holds.
+void VideoWriter::Parts::encode(const AVFrame* frame) {
+  check(avcodec_send_frame(codec.get(), frame));
+  while (true) {
+    const int code = avcodec_receive_packet(codec.get(), packet.get());
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+    check(code);
+    packet->stream_index = stream->index;
+    packet->duration = 1;
+    av_packet_rescale_ts(packet.get(), codec->time_base, stream->time_base);
+    check(av_interleaved_write_frame(output.get(), packet.get()));
+  }
+}
+
+void VideoWriter::Parts::finish() {
+  encode(nullptr);
+  check(av_write_trailer(output.get()));
+  check(output->pb->error);
+  check(avio_closep(&output->pb));
+  file.commit();
+}
+
+VideoWriter::VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding,
+                         const std::string& comment, Existing existing) {
+  check_video_output(path, format, encoding);
+  parts_ = std::make_unique<Parts>(path, format, encoding, comment, existing);
+}
+
+VideoWriter::~VideoWriter() = default;
+
+void VideoWriter::write(const Tensor& frames) {
+  check_frames(frames);
+  if (!parts_) fail(ErrorKind::internal, "a frame came after the video was finished");
+  const auto& format = parts_->format;
+  if (frames.size(1) != format.height || frames.size(2) != format.width) {
+    fail(ErrorKind::internal,
+         fmt::format("frames {}: expected {} high, {} wide", shape_text(frames.sizes()), format.height, format.width));
+  }
+  const auto* pixels = frames.const_data_ptr<uint8_t>();
+  for (int64_t i = 0; i < frames.size(0); ++i) {
+    const auto picture = parts_->from_rgb(pixels + i * frames.stride(0));
+    picture->pts = parts_->frames++;
+    parts_->encode(picture.get());
+  }
+}
+
+void VideoWriter::finish() {
+  if (!parts_ || parts_->frames == 0) fail(ErrorKind::internal, "a video without frames was to be finished");
+  parts_->finish();
+  parts_.reset();
+}
+
+}  // namespace faststar

@@ -1,0 +1,49 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/atomic_file.h"
+#include "core/media/frame_sink.h"
+
+namespace faststar {
+
+struct VideoFormat {
+  int width = 0;   ///< pixels; even for H.264
+  int height = 0;  ///< pixels; even for H.264
+  int fps = 16;    ///< frames a second; InfinityStar makes 16
+};
+
+struct VideoEncoding {
+  enum class Codec {
+    h264,     ///< libx264, yuv420p, in .mp4 or .mkv
+    lossless  ///< ffv1 in .mkv: exactly the RGB given
+  };
+  Codec codec = Codec::h264;
+  int crf = 17;                   ///< H.264 quality, 0 (best, largest) to 51
+  std::string preset = "medium";  ///< x264's speed against size, "ultrafast" to "placebo"
+};
+
+/// Throws unless a VideoWriter could be made: Error(usage) for a file name, size, crf or preset that does not
+/// fit, Error(output) when this FFmpeg lacks the encoder. Touches no file: call it before any long work.
+void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
+
+/// A video file, encoded as its frames come: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
+/// front. The same frames give the same bytes. Until finish() it has a temporary name beside the final one.
+class VideoWriter final : public FrameSink {
+ public:
+  /// `comment` goes into the container's comment (settings as JSON); empty writes none.
+  /// Throws as check_video_output, and Error(output) when the file cannot be made.
+  VideoWriter(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding,
+              const std::string& comment, Existing existing);
+  ~VideoWriter() override;
+  /// Throws Error(output) when the disk is full or fails.
+  void write(const Tensor& frames) override;
+  void finish() override;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace faststar

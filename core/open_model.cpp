@@ -1,0 +1,89 @@
+#include "core/open_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/config/installation.h"
+#include "core/error.h"
+#include "core/weights/checkpoint.h"
+#include "core/weights/random_weights.h"
+#include "core/weights/weights.h"
+
+namespace faststar {
+namespace {
+
+/// Random weights are the same run after run; what they draw depends on the run's own seed alone.
+constexpr uint64_t kRandomWeightsSeed = 0;
+
+StarArchitecture star_architecture_of(const ModelSizes& sizes) {
+  const TransformerSizes& transformer = sizes.transformer;
+  return {.width = transformer.width,
+          .heads = transformer.heads,
+          .kv_heads = transformer.kv_heads,
+          .head_width = transformer.head_width,
+          .ffn_width = transformer.ffn_width,
+          .layers = transformer.layers,
+          .chunks = transformer.chunks,
+          .text_width = sizes.text_encoder.width,
+          .text_rows = transformer.text_rows};
+}
+
+T5Architecture t5_architecture_of(const TextEncoderSizes& sizes) {
+  return {.width = sizes.width,
+          .heads = sizes.heads,
+          .head_width = sizes.head_width,
+          .ffn_width = sizes.ffn_width,
+          .layers = sizes.layers,
+          .vocabulary = sizes.vocabulary};
+}
+
+VaeArchitecture vae_architecture_of(const VaeSizes& sizes) {
+  VaeArchitecture arch;
+  std::copy_n(sizes.channels.begin(), arch.block_out_channels.size(), arch.block_out_channels.begin());
+  return arch;
+}
+
+OpenModel open_random_model(const ModelFolder& model) {
+  const auto& sizes = model.preset.architecture;
+  if (!sizes) {
+    fail(ErrorKind::model,
+         fmt::format("{}: --random-weights needs an `architecture:` section", model.preset.file.string()));
+  }
+  const auto source = make_random_weights(kRandomWeightsSeed);
+  const auto own_vocabulary = model.layout.t5 / "spiece.model";
+  std::error_code ignored;
+  const bool has_vocabulary = std::filesystem::is_regular_file(own_vocabulary, ignored);
+  return {source,
+          source,
+          source,
+          star_architecture_of(*sizes),
+          vae_architecture_of(sizes->vae),
+          t5_architecture_of(sizes->text_encoder),
+          has_vocabulary ? own_vocabulary : embedded_model_dir() / "t5" / "spiece.model"};
+}
+
+OpenModel open_checkpoints(const ModelLayout& layout) {
+  OpenModel open{.transformer = open_checkpoint(layout.transformer),
+                 .vae = open_checkpoint(layout.vae),
+                 .t5 = open_checkpoint(layout.t5),
+                 .vocabulary = layout.t5 / "spiece.model"};
+  open.star_architecture = detect_star_architecture({open.transformer, at::kCPU, at::kFloat});
+  open.vae_architecture = detect_vae_architecture({open.vae, at::kCPU, at::kFloat});
+  open.t5_architecture = detect_t5_architecture({open.t5, at::kCPU, at::kFloat}, layout.t5);
+  return open;
+}
+
+}  // namespace
+
+OpenModel open_model(const ModelFolder& model) {
+  OpenModel open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
+  if (open.star_architecture.text_width != open.t5_architecture.width) {
+    fail(ErrorKind::model,
+         fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),
+                     open.star_architecture.text_width, open.t5->origin(), open.t5_architecture.width));
+  }
+  return open;
+}
+
+}  // namespace faststar

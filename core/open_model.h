@@ -1,0 +1,28 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "core/config/model_folder.h"
+#include "core/star/architecture.h"
+#include "core/text/t5.h"
+#include "core/vae/architecture.h"
+#include "core/weights/tensor_source.h"
+
+namespace faststar {
+
+/// The three checkpoints of a model, opened: sizes are known, no weight is loaded.
+struct OpenModel {
+  std::shared_ptr<const TensorSource> transformer;
+  std::shared_ptr<const TensorSource> vae;
+  std::shared_ptr<const TensorSource> t5;
+  StarArchitecture star_architecture;
+  VaeArchitecture vae_architecture;
+  T5Architecture t5_architecture;
+  std::filesystem::path vocabulary;  ///< spiece.model
+};
+
+/// Opens what `model` names, or, for random weights, takes the sizes of its preset.
+/// Throws Error(model) when a file is damaged or the three parts do not fit together.
+OpenModel open_model(const ModelFolder& model);
+
+}  // namespace faststar

@@ -1,0 +1,57 @@
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "core/layers/linear.h"
+#include "core/vae/decoder.h"
+#include "core/vae/encoder.h"
+
+namespace faststar {
+
+/// How much of a video is decoded at once: memory against speed. The result is the same for any value.
+struct DecodeOptions {
+  int64_t slice_latents = 2;  ///< latent frames a slice, at least 1; each makes 4 frames
+};
+
+/// Which halves to load: making a video from text needs no encoder.
+enum class VaeParts { decoder, encoder_and_decoder };
+
+/// The video VAE: pixels to the features that the transformer predicts, and back. Stateless: what slices
+/// share lives in the call. Gradients flow through both directions when the weights require them.
+/// Source: AutoencoderKLCogVideoX, infinity/models/videovae/models/wan_bsq_vae.py.
+class VideoVae {
+ public:
+  /// The decoder computes in weights.dtype(), the encoder and all norms in float32, as the official autocast
+  /// does. Throws Error(model) naming the tensor that is missing or has another shape.
+  VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts = VaeParts::encoder_and_decoder);
+
+  /// Prefixes of tensors in official checkpoints that inference does not read, for warn_about_unused().
+  static std::vector<std::string> unused_weights(VaeParts parts);
+
+  /// The mean of the posterior, projected and scaled (the official code draws a sample instead).
+  /// pixels [B, 3, F, H, W] in [-1, 1], F = 4 (T-1) + 1, H and W multiples of 16. Returns
+  /// [B, 64, T, H/16, W/16] float32. Throws Error(input) for another shape. `on_slice` hears the number of
+  /// frames done after every slice; what it throws ends the call.
+  Tensor encode(const Tensor& pixels, const std::function<void(int64_t frames_done)>& on_slice = {}) const;
+
+  /// Decodes slice by slice: `on_frames` gets the frames of each as [B, 3, f, 16H, 16W] in the decoder's dtype,
+  /// about [-1, 1] and not clamped, 4 (T-1) + 1 in all; what it throws ends the call.
+  /// features [B, 64, T, H, W]. Throws Error(input) for another shape.
+  void decode(const Tensor& features, const std::function<void(const Tensor& frames)>& on_frames,
+              const DecodeOptions& options = {}) const;
+
+  const VaeArchitecture& architecture() const { return architecture_; }
+
+ private:
+  Tensor features_from_posterior(const Tensor& posterior) const;
+  Tensor latents_from_features(const Tensor& features) const;
+
+  VaeArchitecture architecture_;
+  Tensor scale_;  // [4] float32; only the first is in use
+  std::optional<Linear> proj_down_;
+  std::optional<Encoder> encoder_;
+  Linear proj_up_;
+  Decoder decoder_;
+};
+
+}  // namespace faststar

@@ -1,0 +1,50 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace faststar {
+
+/// Index of a value in its Pickle. Values may refer to each other in circles.
+using PickleRef = uint32_t;
+
+/// One object of a parsed pickle. Data only: classes and functions are names that are never called.
+struct PickleValue {
+  enum class Kind {
+    opaque,   ///< None, bytes, a float or a number beyond 64 bits: nothing that a tensor needs
+    integer,  ///< also True and False
+    text,
+    sequence,  ///< tuple, list, set
+    dict,
+    global,      ///< a class or function: `text` is "module.name"
+    object,      ///< what calling items[0] with items[1] would have made; entries when it took items like a dict
+    persistent,  ///< a reference out of the pickle, to items[0]
+  };
+  Kind kind = Kind::opaque;
+  int64_t integer = 0;
+  std::string text{};
+  std::vector<PickleRef> items{};
+  std::vector<std::pair<PickleRef, PickleRef>> entries{};
+};
+
+/// The values of a parsed pickle; refs are valid inside one Pickle only.
+class Pickle {
+ public:
+  const PickleValue& operator[](PickleRef ref) const { return values_[ref]; }
+  const PickleValue& root() const { return values_[root_]; }
+
+ private:
+  friend class PickleMachine;
+  std::vector<PickleValue> values_;
+  PickleRef root_ = 0;
+};
+
+/// Parses Python's pickle format, protocols 0 to 5 as far as torch.save and its users write them. Nothing
+/// is imported or called. Throws Error(model) naming `origin` and the byte when the stream is damaged, uses
+/// an opcode beyond that, or makes more values than any checkpoint has.
+/// Source: Python's pickletools.
+Pickle parse_pickle(std::string_view bytes, const std::string& origin);
+
+}  // namespace faststar

@@ -1,0 +1,154 @@
+#include "core/weights/torch_file.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/error.h"
+
+namespace faststar {
+namespace {
+
+using namespace std::string_view_literals;
+using Kind = PickleValue::Kind;
+
+constexpr auto kZipStart = "PK\3\4"sv;
+constexpr auto kLegacyStart = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;  // torch's magic number
+constexpr int64_t kLongestPickle = 64 << 20;
+
+/// Where training scripts put the state dict, the most specific first.
+const std::array<std::vector<std::string_view>, 5> kStateDictPaths = {
+    {{"vae"}, {"trainer", "gpt_fsdp"}, {"state_dict"}, {"model"}, {}}};
+
+void check_is_zip(const MappedFile& file) {
+  const std::string start = file.read(0, std::min<int64_t>(file.size(), kLegacyStart.size()));
+  if (start.starts_with(kZipStart)) return;
+  if (start == kLegacyStart) {
+    fail(ErrorKind::model, fmt::format("{}: old torch.save format (before 1.6)", file.origin()),
+         "load it in a newer PyTorch and torch.save it again");
+  }
+  fail(ErrorKind::model, fmt::format("{}: not a file of torch.save", file.origin()));
+}
+
+void check_byte_order(const MappedFile& file, const ZipArchive& zip, const std::string& folder) {
+  if (!zip.has(folder + "byteorder")) return;  // torch before 2.1 wrote none, and little-endian
+  const FileRange record = zip.find(folder + "byteorder");
+  const std::string order = file.read(record.offset, std::min<int64_t>(record.bytes, 16));
+  if (order == "little") return;
+  fail(ErrorKind::model, fmt::format("{}: expected little-endian data, got '{}'", file.origin(), order),
+       "load it in PyTorch and torch.save it on a little-endian machine");
+}
+
+Pickle read_pickle(const MappedFile& file, const ZipArchive& zip, const std::string& name) {
+  const FileRange record = zip.find(name);
+  if (record.bytes > kLongestPickle) {
+    fail(ErrorKind::model,
+         fmt::format("{}: {}: {} bytes, too long for names of tensors", file.origin(), name, record.bytes));
+  }
+  return parse_pickle(file.read(record.offset, record.bytes), fmt::format("{}: data.pkl", file.origin()));
+}
+
+/// dict[key]; null when `dict` is not a dict or has no such key.
+const PickleValue* lookup(const Pickle& pickle, const PickleValue& dict, std::string_view key) {
+  for (const auto& [name, value] : dict.entries) {
+    if (pickle[name].kind == Kind::text && pickle[name].text == key) return &pickle[value];
+  }
+  return nullptr;
+}
+
+bool holds_tensors(const Pickle& pickle, const PickleValue& dict) {
+  return std::any_of(dict.entries.begin(), dict.entries.end(), [&pickle](const auto& entry) {
+    return pickle[entry.first].kind == Kind::text && torch_tensor(pickle, pickle[entry.second]).has_value();
+  });
+}
+
+const PickleValue& find_state_dict(const Pickle& pickle, const MappedFile& file) {
+  for (const auto& path : kStateDictPaths) {
+    const PickleValue* dict = &pickle.root();
+    for (const auto key : path) {
+      if (dict != nullptr) dict = lookup(pickle, *dict, key);
+    }
+    if (dict != nullptr && holds_tensors(pickle, *dict)) return *dict;
+  }
+  fail(ErrorKind::model,
+       fmt::format("{}: expected tensors by name, alone or under 'vae', 'trainer.gpt_fsdp', 'state_dict' or 'model'",
+                   file.origin()),
+       "save the state_dict, not the module");
+}
+
+/// One past the last element that the strides reach; nothing for what no real tensor has.
+std::optional<int64_t> reach_of(const TorchTensor& tensor) {
+  if (tensor.strides.size() != tensor.info.shape.size() || tensor.offset < 0) return std::nullopt;
+  int64_t reach = tensor.offset;
+  for (size_t i = 0; i < tensor.strides.size(); ++i) {
+    int64_t step = 0;
+    const int64_t last = std::max<int64_t>(tensor.info.shape[i] - 1, 0);
+    if (tensor.strides[i] < 0 || __builtin_mul_overflow(last, tensor.strides[i], &step) ||
+        __builtin_add_overflow(reach, step, &reach)) {
+      return std::nullopt;
+    }
+  }
+  if (__builtin_add_overflow(reach, 1, &reach)) return std::nullopt;
+  return reach;
+}
+
+/// Whether shape, strides and offset stay inside the storage, and the storage inside its zip entry.
+bool fits(const TorchTensor& tensor, int64_t entry_bytes) {
+  const auto numel = checked_numel(tensor.info.shape);
+  const auto reach = reach_of(tensor);
+  if (!numel || !reach || tensor.storage_elements < 0) return false;
+  const auto width = static_cast<int64_t>(c10::elementSize(tensor.info.dtype));
+  if (tensor.storage_elements > entry_bytes / width) return false;
+  // An expanded tensor (stride 0) could claim any size; no weight is stored so.
+  return *numel == 0 || (*reach <= tensor.storage_elements && *numel <= tensor.storage_elements);
+}
+
+}  // namespace
+
+TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
+  check_is_zip(file_);
+  const ZipArchive zip(file_);
+  const std::string name = zip.find_below_root("data.pkl");
+  if (name.empty()) fail(ErrorKind::model, fmt::format("{}: a zip file, but not of torch.save", file_.origin()));
+  const std::string folder = name.substr(0, name.find('/') + 1);
+  check_byte_order(file_, zip, folder);
+  const Pickle pickle = read_pickle(file_, zip, name);
+  for (const auto& [key, value] : find_state_dict(pickle, file_).entries) {
+    auto tensor = torch_tensor(pickle, pickle[value]);
+    if (pickle[key].kind != Kind::text || !tensor) continue;
+    const std::string& tensor_name = pickle[key].text;
+    const FileRange bytes = zip.find(fmt::format("{}data/{}", folder, tensor->storage));
+    if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
+      fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} leaves its {} bytes",
+                                         file_.origin(), tensor_name, shape_text(tensor->info.shape),
+                                         shape_text(tensor->strides), tensor->offset, bytes.bytes));
+    }
+    infos_[tensor_name] = tensor->info;
+    stored_[tensor_name] = {std::move(*tensor), bytes};
+  }
+}
+
+Tensor TorchFile::read(const std::string& name, const TensorInfo&, at::Device) const {
+  const auto found = stored_.find(name);
+  if (found == stored_.end()) fail_missing(*this, name);
+  const auto& [tensor, bytes] = found->second;
+  const at::ScalarType dtype = tensor.info.dtype;
+  if (dtype == at::ScalarType::Undefined) {
+    fail(ErrorKind::model,
+         fmt::format("{}: tensor {}: dtype {} is not supported", file_.origin(), name, tensor.dtype_name));
+  }
+  const int64_t storage_bytes = tensor.storage_elements * static_cast<int64_t>(c10::elementSize(dtype));
+  const Tensor storage = elements_of(file_.map(bytes.offset, storage_bytes), dtype);
+  if (checked_numel(tensor.info.shape) == 0) return at::empty(tensor.info.shape, storage.options());
+  return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
+}
+
+bool is_torch_file(std::string_view start) { return start.starts_with(kZipStart) || start.starts_with(kLegacyStart); }
+
+std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path& path) {
+  return std::make_shared<const TorchFile>(path);
+}
+
+}  // namespace faststar

@@ -1,0 +1,24 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "core/weights/pickle.h"
+#include "core/weights/tensor_source.h"
+
+namespace faststar {
+
+/// What a torch.save pickle says about one tensor; nothing in it is checked against the storage's bytes yet.
+struct TorchTensor {
+  TensorInfo info;         ///< dtype Undefined when we do not know the stored one
+  std::string dtype_name;  ///< as stored: "torch.FloatStorage", "torch.uint16"
+  std::vector<int64_t> strides;
+  int64_t offset = 0;            ///< of the first element, in elements
+  std::string storage;           ///< the zip entry `data/<storage>`
+  int64_t storage_elements = 0;  ///< its claimed size
+};
+
+/// The tensor (or parameter) that `value` would be in Python; nothing when it is something else.
+/// Source: torch/_utils.py `_rebuild_tensor_v2`, torch/serialization.py `persistent_id`.
+std::optional<TorchTensor> torch_tensor(const Pickle& pickle, const PickleValue& value);
+
+}  // namespace faststar

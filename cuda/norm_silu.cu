@@ -1,0 +1,163 @@
+// Norm over channels, modulation by latents, SiLU, and the two frames that a causal convolution wants before
+// its input (core/vae/norm_silu.h). A block takes a stretch of one image line; 1 to 32 neighbouring lanes share
+// a pixel and keep its channels in registers, so that x is read once and the result written once, 16 bytes at a
+// time. At 96 to 384 channels each lane holds three such vectors.
+// ATen's chain reads and writes float32 temporaries of the size of x about ten times for the same, and copies
+// the result once more to put two frames before it. Factor and offset are gathered from latents that are 1/4 to
+// 1/256 of the size of x and stay in cache.
+#include "cuda/launch.cuh"
+#include "cuda/vector.cuh"
+
+namespace faststar::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kMostLanes = 32;
+constexpr int kMostVectors = 4;
+constexpr float kSmallestNorm = 1e-12f;
+
+/// Neighbouring float32 values, loaded 16 bytes at a time.
+template <int kCount>
+struct alignas(16) FloatBlock {
+  float value[kCount];
+};
+
+/// The pixel that a group of lanes works on.
+struct Pixel {
+  unsigned out_frame, row, column;
+  unsigned frame;  // read: of `before` when copied, else of x
+  bool copied;
+  bool inside;  // false beyond the line's end, where the last pixel is read but nothing written
+};
+
+// 32-bit divisions, here and in latent_of: 64-bit ones would cost as much as the rest of the kernel.
+__device__ Pixel pixel_of_thread(const NormSilu& op) {
+  const unsigned height = static_cast<unsigned>(op.height);
+  const unsigned width = static_cast<unsigned>(op.width);
+  const unsigned column = blockIdx.y * blockDim.y + threadIdx.y;
+  Pixel pixel;
+  pixel.out_frame = blockIdx.x / height;
+  pixel.row = blockIdx.x - pixel.out_frame * height;
+  pixel.inside = column < width;
+  pixel.column = pixel.inside ? column : width - 1;
+  pixel.copied = pixel.out_frame < 2 && op.before != nullptr;
+  pixel.frame = pixel.copied ? pixel.out_frame : (pixel.out_frame < 2 ? 0 : pixel.out_frame - 2);
+  return pixel;
+}
+
+/// Index of a pixel's first channel in [frames, height, width, channels].
+__device__ int64_t offset_of(const NormSilu& op, unsigned frame, const Pixel& pixel) {
+  return ((frame * op.height + pixel.row) * op.width + pixel.column) * op.channels;
+}
+
+/// Index of the first channel of the latent that speaks for a pixel. At the video's start the first latent
+/// speaks for frame 0 alone.
+__device__ int64_t latent_of(const NormSilu& op, const Pixel& pixel) {
+  const unsigned period = static_cast<unsigned>(op.frames_per_latent);
+  const unsigned side = static_cast<unsigned>(op.pixels_per_latent);
+  const unsigned t = (pixel.frame + (op.before ? 0 : period - 1)) / period;
+  return ((t * op.latent_height + pixel.row / side) * op.latent_width + pixel.column / side) * op.channels;
+}
+
+/// Sum over the `lanes` neighbours that share a pixel; `lanes` is a power of two.
+__device__ float sum_over_lanes(float value, unsigned lanes) {
+  for (unsigned distance = lanes / 2; distance > 0; distance /= 2) {
+    value += __shfl_xor_sync(0xffffffffu, value, static_cast<int>(distance));
+  }
+  return value;
+}
+
+__device__ float silu(float value) { return __fdividef(value, 1.0f + __expf(-value)); }
+
+/// silu(x * scale * gamma * factor + offset) for the channels from `channel` on.
+template <typename T>
+__device__ Vector<T> norm_silu_of(const Vector<T>& x, float scale, const NormSilu& op, int64_t latent, int channel) {
+  constexpr int kSize = Vector<T>::kSize;
+  const auto gamma = *reinterpret_cast<const FloatBlock<kSize>*>(op.gamma + channel);
+  FloatBlock<kSize> y;
+#pragma unroll
+  for (int i = 0; i < kSize; ++i) y.value[i] = to_float(x.value[i]) * scale * gamma.value[i];
+  if (op.factor) {
+    const auto factor = *reinterpret_cast<const Vector<T>*>(static_cast<const T*>(op.factor) + latent + channel);
+    const auto offset = *reinterpret_cast<const Vector<T>*>(static_cast<const T*>(op.offset) + latent + channel);
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) y.value[i] = y.value[i] * to_float(factor.value[i]) + to_float(offset.value[i]);
+  }
+  Vector<T> result;
+#pragma unroll
+  for (int i = 0; i < kSize; ++i) result.value[i] = from_float<T>(silu(y.value[i]));
+  return result;
+}
+
+template <typename T, int kVectors>
+__global__ void norm_silu_kernel(const NormSilu op) {
+  const unsigned lanes = blockDim.x;
+  const Pixel pixel = pixel_of_thread(op);
+  const T* source = static_cast<const T*>(pixel.copied ? op.before : op.x) + offset_of(op, pixel.frame, pixel);
+  T* target = static_cast<T*>(op.extended) + offset_of(op, pixel.out_frame, pixel);
+  const auto channel = [&](int v) { return static_cast<int>(v * lanes + threadIdx.x) * Vector<T>::kSize; };
+
+  Vector<T> held[kVectors];
+  float squares = 0.0f;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    held[v] = *reinterpret_cast<const Vector<T>*>(source + channel(v));
+#pragma unroll
+    for (int i = 0; i < Vector<T>::kSize; ++i) squares += to_float(held[v].value[i]) * to_float(held[v].value[i]);
+  }
+  // Every lane takes part in the sum, so that nobody may leave before it.
+  const float length = sqrtf(sum_over_lanes(squares, lanes));
+  if (!pixel.inside) return;
+
+  const float scale = sqrtf(static_cast<float>(op.channels)) / fmaxf(length, kSmallestNorm);
+  const int64_t latent = op.factor ? latent_of(op, pixel) : 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    *reinterpret_cast<Vector<T>*>(target + channel(v)) =
+        pixel.copied ? held[v] : norm_silu_of(held[v], scale, op, latent, channel(v));
+  }
+}
+
+/// How the channels of a pixel are shared.
+struct Share {
+  int lanes;    // a power of two
+  int vectors;  // of 16 bytes for each lane
+};
+
+Share share_channels(int64_t channels, FloatType type) {
+  const int64_t vectors = channels / (type == FloatType::bfloat16 ? 8 : 4);
+  int lanes = 1;
+  while (lanes < kMostLanes && vectors % (2 * lanes) == 0) lanes *= 2;
+  return {lanes, static_cast<int>(vectors / lanes)};
+}
+
+template <typename T>
+void launch(const NormSilu& op, Share share, cudaStream_t stream) {
+  const dim3 block(share.lanes, kThreads / share.lanes);
+  const dim3 grid(static_cast<unsigned>((op.frames + 2) * op.height), block_count(op.width, block.y));
+  switch (share.vectors) {
+    case 1: norm_silu_kernel<T, 1><<<grid, block, 0, stream>>>(op); break;
+    case 2: norm_silu_kernel<T, 2><<<grid, block, 0, stream>>>(op); break;
+    case 3: norm_silu_kernel<T, 3><<<grid, block, 0, stream>>>(op); break;
+    case 4: norm_silu_kernel<T, 4><<<grid, block, 0, stream>>>(op); break;
+  }
+  check_launch("norm_silu");
+}
+
+}  // namespace
+
+bool norm_silu_takes(int64_t channels, FloatType type) {
+  const int64_t size = type == FloatType::bfloat16 ? 8 : 4;
+  return channels > 0 && channels % size == 0 && share_channels(channels, type).vectors <= kMostVectors;
+}
+
+void norm_silu(const NormSilu& op, FloatType type, Stream stream) {
+  const Share share = share_channels(op.channels, type);
+  if (type == FloatType::bfloat16) {
+    launch<__nv_bfloat16>(op, share, as_stream(stream));
+  } else {
+    launch<float>(op, share, as_stream(stream));
+  }
+}
+
+}  // namespace faststar::cuda

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Packs what gpu-check.sh needs on a GPU machine beside this source tree: the two programs of a CUDA build, stripped,
+# and the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp).
+#
+#   ./scripts/gpu-bundle.sh BUILD_FOLDER LIBRARY_FOLDER BUNDLE.tar.xz
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+if (($# != 3)); then
+  print_help
+  exit 2
+fi
+mkdir -p "$TMPDIR"
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+mkdir "$stage/bin" "$stage/lib"
+for program in cli/faststar tests/faststar_tests; do
+  [[ -x "$1/$program" ]] || die "$1: no $program in it" "./scripts/build.sh"
+  strip -o "$stage/bin/${program#*/}" "$1/$program"
+done
+cp -L "$2"/*.so* "$stage/lib/"
+tar -C "$stage" -c bin lib | xz -9e -T1 >"$3"
+say "$3: $(du -h "$3" | cut -f1)"

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Everything that needs a GPU, on a machine that has PyTorch 2.11 but no build tools, from a bundle of gpu-bundle.sh and
+# this source tree: all tests, compute-sanitizer on the kernels, verify, and full-size videos with random weights.
+# Writes a log a group, verify's JSON and results.jsonl (step, exit code, seconds) to the output folder.
+#
+#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos]...
+#
+# Exits 1 when a step failed. PYTHON names the python that has torch (python3).
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+if (($# < 2)); then
+  print_help
+  exit 2
+fi
+bundle=$(realpath "$1")
+mkdir -p "$2" "$TMPDIR"
+out=$(realpath "$2")
+shift 2
+(($#)) || set -- tests kernels verify videos
+golden="$root/tests/golden"
+export FASTSTAR_GOLDEN="$golden"
+failed=0
+
+# The programs look for presets and the embedded model in ../share/faststar; here that is the source tree.
+unpack() {
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  tar -C "$work" -xf "$bundle"
+  mkdir "$work/share"
+  ln -s "$root" "$work/share/faststar"
+  local torch
+  torch=$("${PYTHON:-python3}" -c 'import os, torch; print(os.path.dirname(torch.__file__))')
+  export LD_LIBRARY_PATH="$work/lib:$torch/lib:$torch/../nvidia/cu13/lib:${LD_LIBRARY_PATH:-}"
+  export PATH="$work/bin:$PATH"
+}
+
+# step NAME OUTPUT LOG COMMAND...: runs it, notes how it ended and how long it took.
+step() {
+  local name=$1 output=$2 log=$3 status=0 start=$EPOCHREALTIME
+  shift 3
+  say "== $name"
+  "$@" >>"$out/$output" 2>>"$out/$log" || status=$?
+  ((status == 0)) || failed=1
+  awk -v name="$name" -v status="$status" -v start="$start" -v end="$EPOCHREALTIME" 'BEGIN {
+    printf "{\"step\":\"%s\",\"exit_code\":%d,\"seconds\":%.1f}\n", name, status, end - start }' | tee -a "$out/results.jsonl"
+}
+
+check_tests() { step tests tests.log tests.log faststar_tests; }
+
+check_kernels() {
+  local tool
+  for tool in memcheck racecheck; do
+    step "$tool" kernels.log kernels.log compute-sanitizer --tool "$tool" --error-exitcode 9 faststar_tests "[kernels]"
+  done
+}
+
+check_verify() {
+  local precision
+  for precision in fp32 bf16; do
+    step "verify-$precision" "verify-$precision.json" verify.log faststar verify "$golden" --json --device cuda --precision "$precision"
+  done
+}
+
+check_videos() {
+  local prompt="A red balloon rises over a green field, the camera follows it." size duration
+  local options=(--random-weights --device cuda --seed 1 --progress plain --prompt "$prompt" --overwrite)
+  for size in 720p-5 480p-5 480p-10; do
+    duration=${size#*-}
+    step "t2v-${size}s" videos.log videos.log faststar t2v --config "${size%-*}" --duration "$duration" "${options[@]}" --output "$work/$size.mp4"
+  done
+  step t2i-720p videos.log videos.log faststar t2i --config 720p "${options[@]}" --output "$work/720p.png"
+}
+
+unpack
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
+for group in "$@"; do
+  case "$group" in
+    tests) check_tests ;;
+    kernels) check_kernels ;;
+    verify) check_verify ;;
+    videos) check_videos ;;
+    *) die "gpu-check.sh: unknown group $group" "./scripts/gpu-check.sh" ;;
+  esac
+done
+exit "$failed"

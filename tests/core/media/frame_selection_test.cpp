@@ -1,0 +1,28 @@
+#include "core/media/frame_selection.h"
+
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+TEST_CASE("81 frames at 16 fps give 80 of them, one twice", "[media]") {
+  const auto indices = frame_indices(16, 81, {0, 5, 81});
+  CHECK(indices.size() == 81);
+  CHECK(indices.front() == 0);
+  CHECK(indices.back() == 79);
+}
+
+TEST_CASE("a start in seconds moves the span", "[media]") {
+  CHECK(frame_indices(10, 100, {2, 2.5, 5}) == std::vector<int64_t>{20, 21, 22, 23, 24});
+  CHECK(frame_indices(10, 100, {2, 2.5, 1}) == std::vector<int64_t>{24});
+}
+
+TEST_CASE("a video without the span is an input error", "[media]") {
+  CHECK(test::error_of([] { frame_indices(16, 40, {5, 10, 81}); }).kind() == ErrorKind::input);
+  const Error error = test::error_of([] { frame_indices(16, 40, last_seconds(16, 40, 5, 81)); });
+  CHECK(error.kind() == ErrorKind::input);
+  CHECK(std::string(error.what()) == "the video has 40 frames (2.50 s): expected one that covers -2.50 to 2.50 s");
+}
+
+}  // namespace
+}  // namespace faststar

@@ -1,0 +1,110 @@
+#include "core/media/sample_media.h"
+
+#include <algorithm>
+
+#include "core/media/colour.h"
+#include "support/support.h"
+
+namespace faststar::test {
+namespace fs = std::filesystem;
+namespace {
+
+// Any libav failure while preparing a test is the test's.
+void must(int code) {
+  if (code < 0) throw std::runtime_error("libav failed while a test made its input");
+}
+
+void write_packets(AVFormatContext& output, AVCodecContext& codec, const AVFrame* frame) {
+  must(avcodec_send_frame(&codec, frame));
+  const auto packet = ffmpeg::make_packet();
+  while (avcodec_receive_packet(&codec, packet.get()) >= 0) {
+    av_packet_rescale_ts(packet.get(), codec.time_base, output.streams[0]->time_base);
+    must(av_interleaved_write_frame(&output, packet.get()));
+  }
+}
+
+ffmpeg::CodecPtr open_ffv1(int width, int height) {
+  auto codec = ffmpeg::make_encoder("ffv1", "");
+  codec->width = width;
+  codec->height = height;
+  codec->pix_fmt = AV_PIX_FMT_BGR0;
+  codec->time_base = {1, 1000};
+  must(avcodec_open2(codec.get(), codec->codec, nullptr));
+  return codec;
+}
+
+}  // namespace
+
+Tensor numbered_frames(int64_t count, int64_t height, int64_t width) {
+  const Tensor values = (at::arange(count) * 8 + 16).to(at::kByte);
+  return values.view({count, 1, 1, 1}).expand({count, height, width, 3}).contiguous();
+}
+
+int64_t number_of(const Tensor& pixels) {
+  return static_cast<int64_t>(std::round((pixels.to(at::kDouble).mean().item<double>() - 16) / 8));
+}
+
+Tensor plain(int red, int green, int blue, int64_t height, int64_t width) {
+  return at::tensor({red, green, blue}, at::kByte).expand({height, width, 3}).contiguous();
+}
+
+Tensor noise_frames(int64_t count, int64_t height, int64_t width) {
+  return (seeded_randn({count, height, width, 3}, 7) * 60 + 128).clamp(0, 255).to(at::kByte);
+}
+
+void write_video(const fs::path& path, const Tensor& frames, const VideoEncoding& encoding,
+                 const std::string& comment) {
+  const VideoFormat format{.width = static_cast<int>(frames.size(2)), .height = static_cast<int>(frames.size(1))};
+  VideoWriter writer(path, format, encoding, comment, Existing::refuse);
+  writer.write(frames);
+  writer.finish();
+}
+
+void write_uneven_video(const fs::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms) {
+  const int height = static_cast<int>(frames.size(1)), width = static_cast<int>(frames.size(2));
+  const auto output = ffmpeg::open_output(path, "matroska");
+  const auto codec = open_ffv1(width, height);
+  AVStream* stream = avformat_new_stream(output.get(), nullptr);
+  must(avcodec_parameters_from_context(stream->codecpar, codec.get()));
+  stream->time_base = codec->time_base;
+  must(avformat_write_header(output.get(), nullptr));
+  FromRgb from_rgb(width, height, {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG});
+  for (size_t i = 0; i < times_ms.size(); ++i) {
+    const auto picture = from_rgb(frames[static_cast<int64_t>(i)].const_data_ptr<uint8_t>());
+    picture->pts = times_ms[i];
+    write_packets(*output, *codec, picture.get());
+  }
+  write_packets(*output, *codec, nullptr);
+  must(av_write_trailer(output.get()));
+}
+
+void write_encoded(const fs::path& path, const char* name, const AVFrame& picture) {
+  const auto codec = ffmpeg::make_encoder(name, "");
+  codec->width = picture.width;
+  codec->height = picture.height;
+  codec->pix_fmt = static_cast<AVPixelFormat>(picture.format);
+  codec->time_base = {1, 1};
+  ffmpeg::Options options;
+  options.set("lossless", "1");  // libwebp
+  must(avcodec_open2(codec.get(), codec->codec, options.get()));
+  const auto packet = ffmpeg::make_packet();
+  must(avcodec_send_frame(codec.get(), &picture));
+  must(avcodec_send_frame(codec.get(), nullptr));
+  must(avcodec_receive_packet(codec.get(), packet.get()));
+  write_text(path, {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)});
+}
+
+bool can_encode(const char* name) {
+  if (ffmpeg::has_encoder(name)) return true;
+  WARN("not run: this FFmpeg has no " << name << " encoder");
+  return false;
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace faststar::test

@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/media/ffmpeg.h"
+#include "core/media/video_writer.h"
+#include "core/tensor.h"
+
+namespace faststar::test {
+
+/// `count` frames [count, height, width, 3]; frame i is grey 8 * i + 16 all over, so that it can be recognised.
+Tensor numbered_frames(int64_t count, int64_t height = 48, int64_t width = 64);
+/// The i of such a frame after any codec.
+int64_t number_of(const Tensor& pixels);
+
+/// One colour all over: uint8 [height, width, 3].
+Tensor plain(int red, int green, int blue, int64_t height = 48, int64_t width = 64);
+
+/// Random pixels, which no codec makes small: uint8 [count, height, width, 3].
+Tensor noise_frames(int64_t count, int64_t height, int64_t width);
+
+void write_video(const std::filesystem::path& path, const Tensor& frames, const VideoEncoding& encoding = {},
+                 const std::string& comment = "");
+
+/// A lossless .mkv whose frame i appears at times_ms[i].
+void write_uneven_video(const std::filesystem::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms);
+
+/// What the encoder `name` makes of one picture, written as a file.
+void write_encoded(const std::filesystem::path& path, const char* name, const AVFrame& picture);
+
+/// False, with a line in the output, when this FFmpeg lacks the encoder that a test needs.
+bool can_encode(const char* name);
+
+/// Names of everything in a folder, sorted.
+std::vector<std::string> names_in(const std::filesystem::path& folder);
+
+}  // namespace faststar::test

@@ -1,0 +1,224 @@
+#include "core/media/video_writer.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "core/media/colour.h"
+#include "core/media/sample_media.h"
+#include "core/media/video_reader.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+using Codec = VideoEncoding::Codec;
+using test::error_of;
+using test::TempDir;
+
+const VideoFormat kSmall{.width = 64, .height = 48};
+
+// While it lives, no file of this process grows over `bytes`: a full disk that needs no root.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+TEST_CASE("a written video holds its frames at exactly 16 a second", "[media]") {
+  const TempDir folder;
+  test::write_video(folder / "v.mp4", test::numbered_frames(17));
+  VideoReader video(folder / "v.mp4");
+  CHECK(video.info().width == 64);
+  CHECK(video.info().height == 48);
+  CHECK(video.info().fps == 16);
+  CHECK(video.info().frames == 17);
+  CHECK(video.info().duration == 17.0 / 16);
+  CHECK_FALSE(video.info().variable_rate);
+  CHECK_FALSE(video.info().has_audio);
+  for (int64_t i = 0; i < 17; ++i) {
+    REQUIRE(video.advance());
+    CHECK(test::number_of(video.pixels()) == i);
+    CHECK(video.time() == static_cast<double>(i) / 16);
+  }
+  CHECK_FALSE(video.advance());
+}
+
+TEST_CASE("a video says that it is BT.601, limited range, and has its index in front", "[media]") {
+  const TempDir folder;
+  test::write_video(folder / "v.mp4", test::numbered_frames(3));
+  const auto input = ffmpeg::open_input(folder / "v.mp4");
+  REQUIRE(avformat_find_stream_info(input.get(), nullptr) >= 0);
+  REQUIRE(input->nb_streams == 1);
+  const AVCodecParameters& stream = *input->streams[0]->codecpar;
+  CHECK(stream.codec_id == AV_CODEC_ID_H264);
+  CHECK(stream.format == AV_PIX_FMT_YUV420P);
+  CHECK(stream.color_space == AVCOL_SPC_SMPTE170M);
+  CHECK(stream.color_primaries == AVCOL_PRI_SMPTE170M);
+  CHECK(stream.color_trc == AVCOL_TRC_SMPTE170M);
+  CHECK(stream.color_range == AVCOL_RANGE_MPEG);
+  CHECK(av_q2d(input->streams[0]->r_frame_rate) == 16);
+  const std::string bytes = test::read_text(folder / "v.mp4");
+  CHECK(bytes.find("moov") < bytes.find("mdat"));
+}
+
+TEST_CASE("colours come back from H.264 within a few levels", "[media]") {
+  const TempDir folder;
+  const Tensor colour = GENERATE(test::plain(200, 30, 60), test::plain(0, 0, 255), test::plain(255, 255, 255),
+                                 test::plain(0, 0, 0), test::plain(12, 200, 90));
+  test::write_video(folder / "v.mp4", colour.unsqueeze(0).repeat({5, 1, 1, 1}));
+  VideoReader video(folder / "v.mp4");
+  REQUIRE(video.advance());
+  CHECK((video.pixels().to(at::kInt) - colour.to(at::kInt)).abs().max().item<int>() <= 4);
+}
+
+TEST_CASE("lossless video gives exactly the frames back, also at odd sizes", "[media]") {
+  const TempDir folder;
+  const Tensor frames = test::noise_frames(4, 37, 53);
+  test::write_video(folder / "v.mkv", frames, {.codec = Codec::lossless}, "said");
+  VideoReader video(folder / "v.mkv");
+  CHECK(video.info().fps == 16);
+  CHECK(video.info().frames == 4);
+  CHECK(test::same(frames_at(video, {0, 1, 2, 3}, [](const Tensor& frame) { return frame; }), frames));
+}
+
+TEST_CASE("the same frames give the same file", "[media]") {
+  const TempDir folder;
+  struct Case {
+    Codec codec;
+    const char* first;
+    const char* second;
+  };
+  const auto c = GENERATE(Case{Codec::h264, "a.mp4", "b.mp4"}, Case{Codec::h264, "a.mkv", "b.mkv"},
+                          Case{Codec::lossless, "a.mkv", "b.mkv"});
+  const Tensor frames = test::noise_frames(6, 48, 64);
+  test::write_video(folder / c.first, frames, {.codec = c.codec}, "{}");
+  test::write_video(folder / c.second, frames, {.codec = c.codec}, "{}");
+  CHECK(test::read_text(folder / c.first) == test::read_text(folder / c.second));
+}
+
+TEST_CASE("a higher crf makes a smaller file, another preset another one", "[media]") {
+  const TempDir folder;
+  const Tensor frames = test::noise_frames(8, 96, 128);
+  test::write_video(folder / "17.mp4", frames);
+  test::write_video(folder / "40.mp4", frames, {.crf = 40});
+  test::write_video(folder / "fast.mp4", frames, {.preset = "ultrafast"});
+  namespace fs = std::filesystem;
+  CHECK(fs::file_size(folder / "40.mp4") * 2 < fs::file_size(folder / "17.mp4"));
+  CHECK(fs::file_size(folder / "fast.mp4") != fs::file_size(folder / "17.mp4"));
+}
+
+TEST_CASE("a video appears under its name only when it is whole", "[media]") {
+  const TempDir folder;
+  {
+    VideoWriter writer(folder / "v.mp4", kSmall, {}, "", Existing::refuse);
+    writer.write(test::numbered_frames(40));
+    CHECK_FALSE(std::filesystem::exists(folder / "v.mp4"));
+  }
+  CHECK(test::names_in(folder.path()).empty());
+}
+
+TEST_CASE("a disk that fills is an output error and leaves nothing behind", "[media]") {
+  const TempDir folder;
+  const VideoFormat format{.width = 320, .height = 240};
+  const Tensor frames = test::noise_frames(20, 240, 320);
+  const auto [codec, name] = GENERATE(std::pair(Codec::h264, "v.mp4"), std::pair(Codec::lossless, "v.mkv"));
+  {
+    const FullDisk disk(64 * 1024);
+    const Error error = error_of([&, codec = codec, name = name] {
+      VideoWriter writer(folder / name, format, {.codec = codec}, "", Existing::refuse);
+      writer.write(frames);
+      writer.finish();
+    });
+    CHECK(error.kind() == ErrorKind::output);
+    CHECK(std::string(error.what()) == (folder / name).string() + ": cannot write: File too large");
+  }
+  CHECK(test::names_in(folder.path()).empty());
+}
+
+TEST_CASE("a disk that fills with the last bytes is noticed too", "[media]") {
+  const TempDir folder;
+  test::write_video(folder / "whole.mp4", test::noise_frames(2, 48, 64));
+  const auto size = std::filesystem::file_size(folder / "whole.mp4");
+  {
+    const FullDisk disk(size - 1);
+    const auto write = [&] { test::write_video(folder / "v.mp4", test::noise_frames(2, 48, 64)); };
+    CHECK(error_of(write).kind() == ErrorKind::output);
+  }
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"whole.mp4"});
+}
+
+TEST_CASE("an existing video is refused, or replaced when asked", "[media]") {
+  const TempDir folder;
+  test::write_text(folder / "v.mp4", "precious");
+  const Error error = error_of([&] { VideoWriter(folder / "v.mp4", kSmall, {}, "", Existing::refuse); });
+  CHECK(error.kind() == ErrorKind::output);
+  CHECK(test::read_text(folder / "v.mp4") == "precious");
+
+  VideoWriter writer(folder / "v.mp4", kSmall, {}, "", Existing::replace);
+  writer.write(test::numbered_frames(2));
+  CHECK(test::read_text(folder / "v.mp4") == "precious");
+  writer.finish();
+  CHECK(VideoReader(folder / "v.mp4").info().frames == 2);
+}
+
+TEST_CASE("what cannot be written is said before any file is made", "[media]") {
+  struct Case {
+    const char* path;
+    VideoFormat format;
+    VideoEncoding encoding;
+    const char* says;
+  };
+  const auto c = GENERATE(from_range(std::vector<Case>{
+      {"v.mp4", kSmall, {.codec = Codec::lossless}, "v.mp4: lossless video goes into .mkv"},
+      {"v.avi", kSmall, {}, "v.avi: expected a name that ends in .mp4 or .mkv"},
+      {"v", kSmall, {}, "v: expected a name that ends in .mp4 or .mkv"},
+      {"v.mp4", {.width = 63, .height = 48}, {}, "63x48: H.264 with yuv420p needs an even width and height"},
+      {"v.mp4", kSmall, {.crf = 52}, "--crf 52: expected 0 (best) to 51"},
+      {"v.mp4", kSmall, {.crf = -1}, "--crf -1: expected 0 (best) to 51"},
+      {"v.mp4", kSmall, {.preset = "quick"}, "--preset quick: expected one of ultrafast, superfast"},
+  }));
+  const Error error = error_of([&] { check_video_output(c.path, c.format, c.encoding); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK_THAT(error.what(), Catch::Matchers::StartsWith(c.says));
+}
+
+TEST_CASE("an encoder that this FFmpeg lacks is named with a way out", "[media]") {
+  const Error error = error_of([] { ffmpeg::make_encoder("libx999", "--lossless"); });
+  CHECK(error.kind() == ErrorKind::output);
+  CHECK(std::string(error.what()) == "this FFmpeg has no libx999 encoder");
+  CHECK(error.hint() == "--lossless");
+}
+
+TEST_CASE("file names with special characters are plain names", "[media]") {
+  const TempDir folder;
+  const std::string name = GENERATE("a:b.mp4", "%03d.mp4", "[1].mp4", "façades \"2\" 'x'.mp4", "- -.mp4");
+  test::write_video(folder / name, test::numbered_frames(2));
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{name});
+  CHECK(VideoReader(folder / name).info().frames == 2);
+}
+
+TEST_CASE("frames of another shape are our bug and said so", "[media]") {
+  const TempDir folder;
+  VideoWriter writer(folder / "v.mp4", kSmall, {}, "", Existing::refuse);
+  CHECK(error_of([&] { writer.write(test::numbered_frames(1, 48, 48)); }).kind() == ErrorKind::internal);
+  CHECK(error_of([&] { writer.write(test::numbered_frames(1).to(at::kFloat)); }).kind() == ErrorKind::internal);
+  CHECK(error_of([&] { writer.finish(); }).kind() == ErrorKind::internal);
+}
+
+}  // namespace
+}  // namespace faststar

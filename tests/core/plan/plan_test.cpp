@@ -1,0 +1,64 @@
+#include <ATen/ATen.h>
+
+#include "core/plan/cost_model.h"
+#include "core/plan/memory_plan.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+/// InfinityStar 8B at 720p, 5 s, 128 text tokens.
+Workload full_size() {
+  return {.star = {.width = 4096,
+                   .heads = 32,
+                   .kv_heads = 8,
+                   .head_width = 128,
+                   .ffn_width = 16384,
+                   .layers = 36,
+                   .chunks = 6,
+                   .text_width = 2048,
+                   .text_rows = 512},
+          .t5 = {.width = 2048, .heads = 32, .head_width = 64, .ffn_width = 5120, .layers = 24, .vocabulary = 32128},
+          .vae = {},
+          .schedule = make_schedule(0.562, "0.90M", 21, 20),
+          .repetitions = {std::vector<int>(15, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1}},
+          .text_tokens = 128,
+          .dtype = at::kBFloat16};
+}
+
+TEST_CASE("a 720p video costs what the model's arithmetic says", "[plan]") {
+  const Workload work = full_size();
+  double flops = 0;
+  for (const Step& step : work.schedule.steps(work.repetitions)) flops += step_flops(work, step);
+  CHECK(flops == Approx(18.5e15).epsilon(0.01));
+  CHECK(decode_flops(work.vae, 21, work.schedule.full_scale(0)) == Approx(335e12).epsilon(0.02));
+}
+
+TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {
+  CHECK(parameter_count(full_size().star) == 8'768'382'112 - 4096);  // all but sos_token, which is not loaded
+}
+
+TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
+  const int64_t whole = plan_memory(full_size()).peak();
+  Workload work = full_size();
+  work.guidance_rows = 1;
+  CHECK(plan_memory(work).peak() < whole);
+  work = full_size();
+  work.schedule = make_schedule(0.562, "0.90M", 1, 20);
+  CHECK(plan_memory(work).peak() < whole);
+  work = full_size();
+  work.dtype = at::kFloat;
+  CHECK(plan_memory(work).peak() > 3 * whole / 2);
+}
+
+TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
+  MemoryPlan plan;
+  plan.tokens = int64_t{1} << 60;
+  const Error error = test::error_of([&] { check_fits(plan, at::kCPU); });
+  CHECK(error.kind() == ErrorKind::device);
+  CHECK(std::string(error.what()).find("needs") != std::string::npos);
+  CHECK(std::string(error.what()).find("free") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace faststar
