@@ -26,6 +26,7 @@ void save_config(const std::string& path, const ResolvedSettings& resolved) {
 /// The finished files, or with --dry-run those that would be made.
 std::string result_json(const GenerateJob& job, bool dry_run) {
   nlohmann::ordered_json json;
+  json["command"] = task_command(job.task);
   json["dry_run"] = dry_run;
   json["outputs"] = nlohmann::ordered_json::array();
   for (const JobOutput& output : job.outputs) {

@@ -11,6 +11,7 @@
 #include "core/config/json.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/media/image.h"
 #include "core/pyramid/schedule.h"
 #include "core/text/prompt.h"
 
@@ -18,8 +19,6 @@ namespace faststar {
 namespace {
 
 constexpr int64_t kSeeds = int64_t{1} << 32;
-
-const char* command_name(Task task) { return task == Task::text_to_video ? "t2v" : "t2i"; }
 
 /// From the given or a random first seed on, one a file.
 std::vector<int64_t> choose_seeds(Settings& settings) {
@@ -109,22 +108,31 @@ void copy_settings(const Config& config, GenerateJob& job) {
   job.tau_image = config.sampling.tau_image;
   job.tau_video = config.sampling.tau_video;
   job.schedule = config.schedule;
-  job.encoding = config.output;
+  const OutputConfig& output = config.output;
+  job.no_metadata = output.no_metadata;
+  job.encoding = {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
+                  .crf = output.crf,
+                  .preset = std::string(choice_name(output.preset))};
   job.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
 }
 
 /// The settings of one file: those of the run with this file's seed.
-std::string output_settings(Task task, const GenerateJob& job, Config config, int64_t seed) {
+std::string output_settings(const GenerateJob& job, Config config, int64_t seed) {
   config.sampling.seed = seed;
   config.generate.count = 1;
   nlohmann::ordered_json json = config_json(config);
-  json["command"] = command_name(task);
   json["model"]["name"] = job.model.preset.name;
   json["model"]["random_weights"] = job.model.random_weights;
   json["prompt"]["model_prompt"] = job.model_prompt;
   json["runtime"]["device"] = job.device;
   json["runtime"]["precision"] = choice_name(job.precision);
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// Throws Error(usage) when the file's name does not fit what goes into it.
+void check_format(const GenerateJob& job, const std::filesystem::path& file) {
+  if (job.task == Task::text_to_image) return check_image_output(file);
+  check_video_output(file, {.width = job.size.width, .height = job.size.height}, job.encoding);
 }
 
 std::string describe_model(const ModelFolder& model) {
@@ -149,8 +157,11 @@ GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
   check_encoding(settings);
   choose_device(settings.config.runtime, settings, job);
   copy_settings(settings.config, job);
-  job.outputs = choose_outputs(task, settings, job.prompt, choose_seeds(settings));
-  for (JobOutput& output : job.outputs) output.settings_json = output_settings(task, job, settings.config, output.seed);
+  job.outputs = choose_outputs(task, settings.config.output, job.prompt, choose_seeds(settings));
+  for (JobOutput& output : job.outputs) {
+    check_format(job, output.file);
+    output.settings_json = output_settings(job, settings.config, output.seed);
+  }
   return job;
 }
 

@@ -8,11 +8,15 @@
 #include "core/atomic_file.h"
 #include "core/config/config.h"
 #include "core/config/model_folder.h"
+#include "core/media/video_writer.h"
 #include "core/progress.h"
 
 namespace faststar {
 
 enum class Task { text_to_video, text_to_image };
+
+/// The command that does a task.
+constexpr const char* task_command(Task task) { return task == Task::text_to_video ? "t2v" : "t2i"; }
 
 /// The grid of a run and the pixels it becomes.
 struct JobSize {
@@ -31,7 +35,7 @@ struct JobOutput {
   std::filesystem::path file;
   std::optional<std::filesystem::path> frames_dir;
   std::optional<std::filesystem::path> codes;
-  std::string settings_json;  ///< all that remakes the file; for its metadata
+  std::string settings_json;  ///< all that remakes the file, for its metadata
 };
 
 /// Everything resolved and checked: what a run needs, and nothing to decide.
@@ -53,7 +57,8 @@ struct GenerateJob {
   Precision precision = Precision::fp32;
   AttentionBackend attention = AttentionBackend::automatic;
   Kernels kernels = Kernels::automatic;
-  OutputConfig encoding;                 ///< crf, preset, lossless, no_metadata
+  VideoEncoding encoding;
+  bool no_metadata = false;              ///< leave settings_json out of the files
   Existing existing = Existing::refuse;  ///< for every file of `outputs`
   std::vector<JobOutput> outputs;        ///< one a seed, in order
 };

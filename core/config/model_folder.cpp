@@ -18,6 +18,8 @@ constexpr const char* kOfficialWeights[] = {"infinitystar_8b_720p_weights", "inf
 constexpr const char* kOfficialVae = "infinitystar_videovae.pth";
 constexpr const char* kOfficialT5 = "text_encoder/flan-t5-xl-official";
 
+constexpr const char* kTokenizer = "spiece.model";
+
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
@@ -119,6 +121,12 @@ void check_architecture(const ModelFolder& model) {
        "--config 720p, 480p or tiny has one");
 }
 
+/// Random weights do without a tokenizer of their own: any splits the text.
+fs::path tokenizer_of(const ModelLayout& layout) {
+  const fs::path own = layout.t5 / kTokenizer;
+  return is_there(own) ? own : embedded_model_dir() / "t5" / kTokenizer;
+}
+
 ModelFolder resolve_embedded() {
   ModelFolder model;
   model.folder = embedded_model_dir();
@@ -178,12 +186,13 @@ std::vector<ModelPart> model_parts(const ModelLayout& layout) {
   return {{"transformer", layout.transformer, holds_weights(layout.transformer)},
           {"vae", layout.vae, is_there(layout.vae)},
           {"text encoder", layout.t5, holds_weights(layout.t5)},
-          {"tokenizer", layout.t5 / "spiece.model", is_there(layout.t5 / "spiece.model")}};
+          {"tokenizer", layout.t5 / kTokenizer, is_there(layout.t5 / kTokenizer)}};
 }
 
 ModelFolder resolve_model(const ModelRequest& request) {
   ModelFolder model = request.folder ? resolve_folder(request) : resolve_without_folder(request);
   check_architecture(model);
+  model.tokenizer = tokenizer_of(model.layout);
   return model;
 }
 

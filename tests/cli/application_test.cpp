@@ -18,7 +18,7 @@ struct Outcome {
 /// Runs `faststar <arguments>` in `folder`; `arguments` are shell text.
 Outcome run(const test::TempDir& folder, const std::string& arguments, const std::string& environment = "") {
   const std::string command = fmt::format("cd '{}' && env {} '{}' {} >out 2>err </dev/null", folder.path().string(),
-                                          environment, FASTSTAR_PROGRAM, arguments);
+                                          environment, test::program(), arguments);
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, test::read_text(folder / "out"),
           test::read_text(folder / "err")};

@@ -67,7 +67,6 @@ TEST_CASE("a seed is chosen, kept and recorded with each file", "[cli]") {
   const auto settings = nlohmann::json::parse(job.outputs.at(2).settings_json);
   CHECK(settings["sampling"]["seed"] == first + 2);
   CHECK(settings["generate"]["count"] == 1);
-  CHECK(settings["command"] == "t2v");
   CHECK(plan_error({{"seed", "4294967295"}, {"count", "2"}}).kind() == ErrorKind::usage);
 }
 
@@ -95,9 +94,7 @@ TEST_CASE("output names that cannot work are refused before anything runs", "[cl
   const TempDir folder;
   CHECK(plan_error({{"output", (folder / "absent/ball.mp4").string()}}).kind() == ErrorKind::output);
   CHECK(plan_error({{"output", folder.path().string() + ".mp4/x.mp4"}}).kind() == ErrorKind::output);
-  const Error ending = plan_error({{"output", (folder / "ball.gif").string()}});
-  CHECK(ending.kind() == ErrorKind::usage);
-  CHECK(ending.hint().ends_with("ball.mp4"));
+  CHECK(plan_error({{"output", (folder / "ball.gif").string()}}).kind() == ErrorKind::usage);
   CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"lossless", "true"}}).kind() == ErrorKind::usage);
   test::write_text(folder / "frames", "");
   CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"frames_dir", (folder / "frames").string()}}).kind() ==

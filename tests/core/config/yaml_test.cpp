@@ -27,7 +27,9 @@ std::string message_of(const std::string& text) {
   const Error error = error_of([&] { read(text); });
   CHECK(error.kind() == ErrorKind::usage);
   const std::string what = error.what();
-  return what.substr(what.find("my.yaml"));
+  const size_t name = what.find("my.yaml");
+  REQUIRE(name != std::string::npos);
+  return what.substr(name);
 }
 
 }  // namespace
