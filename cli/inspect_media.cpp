@@ -70,7 +70,8 @@ std::string remake_command(const fs::path& path) {
   const auto settings = nlohmann::json::parse(provenance.settings_json);
   const FlagScope reach = provenance.command == "t2i" ? FlagScope::making : FlagScope::video;
   std::string line = "faststar " + provenance.command;
-  visit_config(Config{}, [&](std::string_view section, const Field& field, const auto& standard) {
+  const Config standards;
+  visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
     const auto group = settings.find(std::string(section));
     if (group == settings.end() || !group->is_object() || !group->contains(std::string(field.name))) return;
     if (!shapes_the_file(field) || (field.scope == FlagScope::video && reach == FlagScope::making)) return;

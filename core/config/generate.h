@@ -6,6 +6,9 @@
 
 #include "core/config/fields.h"
 #include "core/config/resolution.h"
+#include "core/star/guidance.h"
+#include "core/star/sampler.h"
+#include "core/vae/frames.h"
 
 /// What to make: model, size, words and how bits are drawn. An empty std::optional means "decide for me".
 namespace faststar {
@@ -26,11 +29,6 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "random_weights", .help = "no checkpoint: noise at the right speed"}, c.random_weights);
 }
 
-/// How frame 0 is decoded.
-enum class FirstFrame {
-  copy,  ///< frame 0 is replaced by frame 1, as the official scripts do
-  keep,
-};
 template <>
 struct Choices<FirstFrame> {
   static constexpr std::array<std::string_view, 2> names = {"copy", "keep"};
@@ -100,11 +98,6 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.text_limit);
 }
 
-/// How the conditional and unconditional logits are combined.
-enum class GuidanceMethod {
-  apg,  ///< adaptive projected guidance (arXiv:2410.02416)
-  cfg,  ///< classifier-free guidance
-};
 template <>
 struct Choices<GuidanceMethod> {
   static constexpr std::array<std::string_view, 2> names = {"apg", "cfg"};
@@ -133,11 +126,6 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.apg_norm_threshold);
 }
 
-/// How bits are drawn from their probabilities.
-enum class Sampling {
-  philox,  ///< counter-based random numbers, one key a position
-  greedy,  ///< the more probable bit
-};
 template <>
 struct Choices<Sampling> {
   static constexpr std::array<std::string_view, 2> names = {"philox", "greedy"};

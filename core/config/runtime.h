@@ -5,6 +5,7 @@
 
 #include "core/config/fields.h"
 #include "core/device.h"
+#include "core/star/attention.h"
 
 namespace faststar {
 
@@ -14,10 +15,8 @@ struct Choices<Precision> {
   static constexpr std::array<std::string_view, 2> names = {"fp32", "bf16"};
 };
 
-/// Which library computes attention.
-enum class AttentionChoice { automatic, cudnn, aten };
 template <>
-struct Choices<AttentionChoice> {
+struct Choices<AttentionBackend> {
   static constexpr std::array<std::string_view, 3> names = {"auto", "cudnn", "aten"};
 };
 
@@ -37,7 +36,7 @@ struct Choices<ProgressStyle> {
 struct RuntimeConfig {
   std::optional<std::string> device;   ///< cpu, cuda or cuda:N; none: the first GPU, else the CPU
   std::optional<Precision> precision;  ///< of the transformer; none: bf16 on a GPU, fp32 on a CPU
-  AttentionChoice attention = AttentionChoice::automatic;
+  AttentionBackend attention = AttentionBackend::automatic;
   Kernels kernels = Kernels::automatic;  ///< reference: plain ATen instead of our CUDA kernels
   ProgressStyle progress = ProgressStyle::automatic;
   bool quiet = false;  ///< warnings and errors only

@@ -54,8 +54,9 @@ void compare_schedule(Comparison& comparison, const nlohmann::json& entry) {
 
 ComponentResult verify_schedules(const FixtureSet& set, const VerifyOptions&) {
   Comparison comparison("schedules", 0);
+  const auto fixture = read_fixture_json(set.path("schedules.json"));
   try {
-    for (const auto& entry : read_fixture_json(set.path("schedules.json")).at("entries"))
+    for (const auto& entry : fixture.at("entries"))
       compare_schedule(comparison, entry);
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::input, fmt::format("{}: {}", set.path("schedules.json").string(), error.what()));
