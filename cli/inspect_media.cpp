@@ -53,7 +53,7 @@ template <typename T>
 std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
   const std::string text = as_text(value);
   if (text == default_text(field, standard)) return "";
-  if constexpr (std::is_same_v<T, bool>) return fmt::format(" {}", flag_name(field.name));
+  if constexpr (std::is_same_v<T, bool>) return " " + flag_name(field.name);
   return fmt::format(" {} {}", flag_name(field.name), shell_quoted(text));
 }
 
@@ -70,8 +70,8 @@ std::string remake_command(const fs::path& path) {
   const auto settings = nlohmann::json::parse(provenance.settings_json);
   const FlagScope reach = provenance.command == "t2i" ? FlagScope::making : FlagScope::video;
   std::string line = "faststar " + provenance.command;
-  const Config standard_config;
-  visit_config(standard_config, [&](std::string_view section, const Field& field, const auto& standard) {
+  const Config standards;
+  visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
     const auto group = settings.find(std::string(section));
     if (group == settings.end() || !group->is_object() || !group->contains(std::string(field.name))) return;
     if (!shapes_the_file(field) || (field.scope == FlagScope::video && reach == FlagScope::making)) return;

@@ -14,6 +14,7 @@
 #include "core/media/image.h"
 #include "core/pyramid/schedule.h"
 #include "core/text/prompt.h"
+#include "core/write_outputs.h"
 
 namespace faststar {
 namespace {
@@ -108,11 +109,7 @@ void copy_settings(const Config& config, GenerateJob& job) {
   job.tau_image = config.sampling.tau_image;
   job.tau_video = config.sampling.tau_video;
   job.schedule = config.schedule;
-  const OutputConfig& output = config.output;
-  job.no_metadata = output.no_metadata;
-  job.encoding = {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
-                  .crf = output.crf,
-                  .preset = std::string(choice_name(output.preset))};
+  job.encoding = config.output;
   job.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
 }
 
@@ -132,7 +129,7 @@ std::string output_settings(const GenerateJob& job, Config config, int64_t seed)
 /// Throws Error(usage) when the file's name does not fit what goes into it.
 void check_format(const GenerateJob& job, const std::filesystem::path& file) {
   if (job.task == Task::text_to_image) return check_image_output(file);
-  check_video_output(file, {.width = job.size.width, .height = job.size.height}, job.encoding);
+  check_video_output(file, {.width = job.size.width, .height = job.size.height}, encoding_of(job.encoding));
 }
 
 std::string describe_model(const ModelFolder& model) {

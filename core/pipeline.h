@@ -8,7 +8,6 @@
 #include "core/atomic_file.h"
 #include "core/config/config.h"
 #include "core/config/model_folder.h"
-#include "core/media/video_writer.h"
 #include "core/progress.h"
 
 namespace faststar {
@@ -57,8 +56,7 @@ struct GenerateJob {
   Precision precision = Precision::fp32;
   AttentionBackend attention = AttentionBackend::automatic;
   Kernels kernels = Kernels::automatic;
-  VideoEncoding encoding;
-  bool no_metadata = false;              ///< leave settings_json out of the files
+  OutputConfig encoding;                 ///< crf, preset, lossless, no_metadata
   Existing existing = Existing::refuse;  ///< for every file of `outputs`
   std::vector<JobOutput> outputs;        ///< one a seed, in order
 };

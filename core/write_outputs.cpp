@@ -7,27 +7,30 @@
 #include "core/media/frame_folder_writer.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
-#include "core/media/video_writer.h"
 #include "core/pyramid/schedule.h"
 #include "core/weights/safetensors_writer.h"
 
 namespace faststar {
 namespace {
 
-std::string command_name(Task task) { return task == Task::text_to_video ? "t2v" : "t2i"; }
-
 std::string comment_of(const GenerateJob& job, const JobOutput& output) {
-  if (job.no_metadata) return "";
+  if (job.encoding.no_metadata) return "";
   return to_comment(
-      {.version = FASTSTAR_VERSION, .command = command_name(job.task), .settings_json = output.settings_json});
+      {.version = FASTSTAR_VERSION, .command = task_command(job.task), .settings_json = output.settings_json});
 }
 
 }  // namespace
 
+VideoEncoding encoding_of(const OutputConfig& output) {
+  return {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
+          .crf = output.crf,
+          .preset = std::string(choice_name(output.preset))};
+}
+
 VideoOutput::VideoOutput(const GenerateJob& job, const JobOutput& output) {
   const VideoFormat format{.width = job.size.width, .height = job.size.height};
   sinks_.push_back(std::make_unique<BackgroundSink>(std::make_unique<VideoWriter>(
-      output.file, format, job.encoding, comment_of(job, output), job.existing)));
+      output.file, format, encoding_of(job.encoding), comment_of(job, output), job.existing)));
   if (output.frames_dir) {
     sinks_.push_back(
         std::make_unique<BackgroundSink>(std::make_unique<FrameFolderWriter>(*output.frames_dir, job.existing)));

@@ -121,12 +121,6 @@ void check_architecture(const ModelFolder& model) {
        "--config 720p, 480p or tiny has one");
 }
 
-/// Random weights do without a tokenizer of their own: any splits the text.
-fs::path tokenizer_of(const ModelLayout& layout) {
-  const fs::path own = layout.t5 / kTokenizer;
-  return is_there(own) ? own : embedded_model_dir() / "t5" / kTokenizer;
-}
-
 ModelFolder resolve_embedded() {
   ModelFolder model;
   model.folder = embedded_model_dir();
@@ -192,7 +186,6 @@ std::vector<ModelPart> model_parts(const ModelLayout& layout) {
 ModelFolder resolve_model(const ModelRequest& request) {
   ModelFolder model = request.folder ? resolve_folder(request) : resolve_without_folder(request);
   check_architecture(model);
-  model.tokenizer = tokenizer_of(model.layout);
   return model;
 }
 

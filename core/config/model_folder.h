@@ -43,7 +43,6 @@ struct ModelFolder {
   std::filesystem::path folder;  ///< as given; empty for a preset without weights
   ModelPreset preset;
   ModelLayout layout;               ///< with random weights, parts may be missing
-  std::filesystem::path tokenizer;  ///< its spiece.model, or the embedded model's (random weights)
   bool embedded = false;
   bool random_weights = false;
 };

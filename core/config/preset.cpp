@@ -41,6 +41,13 @@ void read_all_fields(const YamlDocument& document, const YamlEntry& part, Sizes&
        fmt::format("{}: {}: missing {}", document.where(part.key_node), section, fmt::join(missing, ", ")));
 }
 
+void check_vae_channels(const YamlDocument& document, const YamlEntry& entry, const VaeSizes& vae) {
+  constexpr size_t kLevels = 5;  // of the official encoder and decoder
+  if (vae.channels.size() == kLevels) return;
+  fail(ErrorKind::usage, fmt::format("{}: architecture.vae.channels: expected {} numbers, got {}",
+                                     document.where(entry.key_node), kLevels, vae.channels.size()));
+}
+
 ModelSizes read_architecture(const YamlDocument& document, const YamlEntry& entry) {
   ModelSizes sizes;
   std::vector<std::string> missing = {"transformer", "text_encoder", "vae"};
@@ -50,7 +57,10 @@ ModelSizes read_architecture(const YamlDocument& document, const YamlEntry& entr
       if (name == part.key) read_all_fields(document, part, fields);
     });
   }
-  if (missing.empty()) return sizes;
+  if (missing.empty()) {
+    check_vae_channels(document, entry, sizes.vae);
+    return sizes;
+  }
   fail(ErrorKind::usage,
        fmt::format("{}: architecture: missing {}", document.where(entry.key_node), fmt::join(missing, ", ")));
 }
