@@ -53,7 +53,7 @@ template <typename T>
 std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
   const std::string text = as_text(value);
   if (text == default_text(field, standard)) return "";
-  if constexpr (std::is_same_v<T, bool>) return " " + flag_name(field.name);
+  if constexpr (std::is_same_v<T, bool>) return fmt::format(" {}", flag_name(field.name));
   return fmt::format(" {} {}", flag_name(field.name), shell_quoted(text));
 }
 
