@@ -11,12 +11,12 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/open_model.h"
-#include "core/output_files.h"
 #include "core/plan/cost_model.h"
 #include "core/plan/memory_plan.h"
 #include "core/star/generator.h"
 #include "core/text/tokenizer.h"
 #include "core/vae/video_vae.h"
+#include "core/write_outputs.h"
 
 namespace faststar {
 namespace {
