@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "core/weights/json_document.h"
 #include "core/weights/mapped_file.h"
@@ -36,7 +38,8 @@ fs::path shard_path(const fs::path& index, const std::string& shard) {
   const bool plain = !shard.empty() && shard != "." && shard != ".." && shard.find('/') == std::string::npos &&
                      shard.find('\0') == std::string::npos;
   if (!plain) {
-    fail(ErrorKind::model, fmt::format("{}: shard '{}': expected a file name without a folder", index.string(), shard));
+    fail(ErrorKind::model, fmt::format("{}: shard {}: expected a file name without a folder", index.string(),
+                                       nlohmann::json(shard).dump()));
   }
   const fs::path path = index.parent_path() / shard;
   std::error_code ignored;

@@ -1,7 +1,11 @@
 #include "core/vae/video_vae.h"
 
 #include <ATen/ATen.h>
+<<<<<<< HEAD
 #include <ATen/core/grad_mode.h>
+=======
+#include <c10/core/GradMode.h>
+>>>>>>> vae
 #include <c10/core/InferenceMode.h>
 
 #include "core/vae/golden_vae.h"
