@@ -1,11 +1,7 @@
 #include "core/vae/video_vae.h"
 
 #include <ATen/ATen.h>
-<<<<<<< HEAD
-#include <ATen/core/grad_mode.h>
-=======
 #include <c10/core/GradMode.h>
->>>>>>> vae
 #include <c10/core/InferenceMode.h>
 
 #include "core/vae/golden_vae.h"
@@ -169,7 +165,7 @@ TEST_CASE("the gradient of a weight is the slope of the loss", "[vae]") {
                                     "decoder.mid_block.resnets.0.norm1.norm_layer.gamma");
   Tensor weight = source->read(name, {}, at::kCPU);
   loss().backward();
-  const at::NoGradGuard guard;
+  const c10::NoGradGuard guard;
   const Tensor direction = weight.grad().clone();
   constexpr double kStep = 1e-2;
   weight.add_(direction, kStep / direction.norm().item<double>());
