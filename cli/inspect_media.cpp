@@ -25,8 +25,15 @@ Provenance provenance_of(const fs::path& path) {
 /// A word for a shell.
 std::string shell_quoted(const std::string& text) {
   std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  quoted += "'";
+  return quoted;
 }
 
 std::string as_text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -53,7 +60,7 @@ template <typename T>
 std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
   const std::string text = as_text(value);
   if (text == default_text(field, standard)) return "";
-  if constexpr (std::is_same_v<T, bool>) return " " + flag_name(field.name);
+  if constexpr (std::is_same_v<T, bool>) return fmt::format(" {}", flag_name(field.name));
   return fmt::format(" {} {}", flag_name(field.name), shell_quoted(text));
 }
 
