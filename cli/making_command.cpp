@@ -44,7 +44,9 @@ int run_making_command(Task task, MakingOptions options) {
   const GenerateJob job = plan_job(task, resolved);
   if (!options.save_config.empty()) save_config(options.save_config, resolved);
   for (const std::string& line : describe_job(job)) log::info("{}", line);
-  if (!options.dry_run) {
+  if (options.dry_run) {
+    check_generation(job);
+  } else {
     ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
     const auto files = run_generation(job, progress);
     if (!runtime.json) print_paths(files);

@@ -48,6 +48,19 @@ fs::path temporary_name(const fs::path& path) {
   return folder_of(path) / fmt::format(".{}.{}.partial", path.filename().string().substr(0, 200), getpid());
 }
 
+/// Creates the file that the output would be written as, and removes it: permissions do not tell of read-only
+/// mounts, full inodes or names that the file system refuses.
+void try_to_create(const fs::path& path) {
+  const fs::path temporary = temporary_name(path);
+  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    fail(ErrorKind::output,
+         fmt::format("{}: cannot write in {}: {}", path.string(), folder_of(path).string(), std::strerror(errno)));
+  }
+  close(file);
+  unlink(temporary.c_str());
+}
+
 }  // namespace
 
 void check_writable(const fs::path& path, Existing existing) {
@@ -61,10 +74,7 @@ void check_writable(const fs::path& path, Existing existing) {
     fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));
   }
   if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
-  if (access(folder.c_str(), W_OK | X_OK) != 0) {
-    fail(ErrorKind::output,
-         fmt::format("{}: cannot write in {}: {}", path.string(), folder.string(), std::strerror(errno)));
-  }
+  try_to_create(path);
 }
 
 AtomicFile::AtomicFile(fs::path final_path, Existing existing)

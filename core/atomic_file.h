@@ -10,7 +10,7 @@ namespace faststar {
 enum class Existing { refuse, replace };
 
 /// Throws Error(output) when `path` cannot be created: its folder is missing or not writable, it is a
-/// folder itself, or it exists and `existing` is `refuse`. Writes nothing.
+/// folder itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
 void check_writable(const std::filesystem::path& path, Existing existing);
 
 /// A file that appears under its final name only when it is whole: written as `.<name>.<pid>.partial`

@@ -61,6 +61,10 @@ struct GenerateJob {
   std::vector<JobOutput> outputs;        ///< one a seed, in order
 };
 
+/// What a run finds out before weights load: opens the model, tokenizes, prints the memory plan.
+/// Throws what run_generation would throw until then; Error(device) when the plan does not fit.
+void check_generation(const GenerateJob& job);
+
 /// Makes the outputs of `job` one after the other and returns the finished files, in order. A stop that
 /// `progress` asks for ends it after the current step with Error(interrupted); finished files stay.
 std::vector<std::filesystem::path> run_generation(const GenerateJob& job, Progress& progress);

@@ -101,8 +101,8 @@ StarTransformer FixtureSet::load_transformer() const {
   return {weights, detect_star_architecture(weights)};
 }
 
-VideoVae FixtureSet::load_vae() const {
-  const Weights weights(open_checkpoint(path("vae_weights.pth")), device_, dtype_);
+VideoVae FixtureSet::load_vae(at::ScalarType dtype) const {
+  const Weights weights(open_checkpoint(path("vae_weights.pth")), device_, dtype);
   return {weights, detect_vae_architecture(weights)};
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("written settings read back the same", "[config]") {
   config.prompt.prompt =
       "fa\xc3\xa7"
       "ade: \\ # {x}\n\ttwo lines, 'quoted'";
-  config.prompt.prompt_suffix = " ";
+  config.prompt.prompt_suffix = ", with a suffix ";
   config.guidance.guidance = 0.1;
   config.sampling.seed = 4294967295;
   config.sampling.tau_video = 1e-5;
