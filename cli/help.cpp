@@ -44,7 +44,7 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppF
   const std::string more = option_lines(*app, kMoreGroup);
   if (more.empty()) return text;
   if (mode == CLI::AppFormatMode::All) text += fmt::format("\n{}:\n{}", kMoreGroup, more);
-  return text + app->get_footer();
+  return text + app->get_footer() + "\n";
 }
 
 }  // namespace faststar

@@ -11,16 +11,9 @@
 namespace faststar {
 namespace {
 
-/// Settings that mean the same from any folder.
-Config portable(Config config) {
-  if (config.model.model) config.model.model = std::filesystem::absolute(*config.model.model).string();
-  return config;
-}
-
 void save_config(const std::string& path, const ResolvedSettings& resolved) {
   const Config& config = resolved.settings.config;
-  write_file(path, config_yaml(portable(config), resolved.base),
-             config.output.overwrite ? Existing::replace : Existing::refuse);
+  write_file(path, config_yaml(config, resolved.base), config.output.overwrite ? Existing::replace : Existing::refuse);
 }
 
 /// The finished files, or with --dry-run those that would be made.

@@ -44,7 +44,7 @@ std::string default_note(const Field&, const std::optional<T>&) {
 std::string spellings(const Field& field) {
   const std::string name = flag_name(field.name);
   if (field.other_names.empty()) return name;
-  return fmt::format("{},{}", field.other_names, name);
+  return fmt::format("{},{}", name, field.other_names);
 }
 
 void add_flag(CLI::App& command, const Field& field, bool, FieldTexts& texts) {
@@ -92,7 +92,7 @@ void add_making_options(CLI::App& command, Task task, MakingOptions& options) {
   command.add_flag("--dry-run", options.dry_run, "check everything, make nothing")->group(kScreenGroup);
   command.footer(
       "\nWhat is not given comes from the environment (--crf is FASTSTAR_CRF), --config, the\n"
-      "model's model.yaml, the default, in this order. --help-all lists every option.\n");
+      "model's model.yaml, the default, in this order. --help-all lists every option.");
 }
 
 void apply_option_environment(MakingOptions& options) {

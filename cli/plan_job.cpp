@@ -145,6 +145,8 @@ std::string describe_model(const ModelFolder& model) {
 
 GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
   Settings& settings = resolved.settings;
+  auto& folder = settings.config.model.model;
+  if (folder) folder = std::filesystem::absolute(*folder).string();  // saved settings work from any folder
   GenerateJob job;
   job.task = task;
   job.model = resolved.model;
