@@ -91,8 +91,9 @@ void add_making_options(CLI::App& command, Task task, MakingOptions& options) {
       ->group(kMoreGroup);
   command.add_flag("--dry-run", options.dry_run, "check everything, make nothing")->group(kScreenGroup);
   command.footer(
-      "\nWhat is not given comes from the environment (--crf is FASTSTAR_CRF), --config, the\n"
-      "model's model.yaml, the default, in this order. --help-all lists every option.");
+      "\nWhat is not given comes from the environment (FASTSTAR_SEED for --seed), from\n"
+      "--config, from the model's model.yaml, or is the default, in this order.\n"
+      "--help-all lists every option.");
 }
 
 void apply_option_environment(MakingOptions& options) {

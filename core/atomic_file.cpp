@@ -48,10 +48,10 @@ fs::path temporary_name(const fs::path& path) {
   return folder_of(path) / fmt::format(".{}.{}.partial", path.filename().string().substr(0, 200), getpid());
 }
 
-/// Creates the file that the output would be written as, and removes it: permissions do not tell of read-only
+/// Creates a file beside the output and removes it: permissions do not tell of read-only
 /// mounts, full inodes or names that the file system refuses.
 void try_to_create(const fs::path& path) {
-  const fs::path temporary = temporary_name(path);
+  const fs::path temporary = temporary_name(path).string() + ".check";
   const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) {
     fail(ErrorKind::output,

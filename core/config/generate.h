@@ -54,7 +54,7 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.duration);
   visit(Field{.name = "resolution", .help = "size", .page = HelpPage::screen, .fallback = Fallback::model},
         c.resolution);
-  visit(Field{.name = "aspect", .help = "shape; the nearest template is used", .page = HelpPage::screen}, c.aspect);
+  visit(Field{.name = "aspect", .help = "shape, nearest template taken", .page = HelpPage::screen}, c.aspect);
   visit(
       Field{.name = "count", .help = "how many, with seeds N, N+1, ...", .range = {1, 10000}, .page = HelpPage::screen},
       c.count);

@@ -121,7 +121,8 @@ bool contains(const std::vector<int>& list, int value) {
 
 bool is_preset(const YamlDocument& document) {
   const YAML::Node model = document.root()["model"];
-  return model.IsMap() && model["name"].IsDefined();
+  // A key that is not there gives a node that may only be asked whether it is defined.
+  return model.IsDefined() && model.IsMap() && model["name"].IsDefined();
 }
 
 ModelPreset read_preset(const std::filesystem::path& file) {

@@ -49,7 +49,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .page = HelpPage::screen},
         c.precision);
   visit(Field{.name = "attention", .help = "attention library"}, c.attention);
-  visit(Field{.name = "kernels", .help = "our CUDA kernels, or plain LibTorch"}, c.kernels);
+  visit(Field{.name = "kernels", .help = "our CUDA kernels or LibTorch's"}, c.kernels);
   visit(Field{.name = "progress", .help = "auto, bar, plain, json or none", .argument = "STYLE"}, c.progress);
   visit(Field{.name = "quiet", .help = "warnings and errors only", .other_names = "-q", .page = HelpPage::screen},
         c.quiet);

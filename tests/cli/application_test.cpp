@@ -15,9 +15,9 @@ struct Outcome {
   std::string error;
 };
 
-/// Runs `faststar <arguments>` in `folder`; `arguments` are shell text.
+/// Runs `faststar <arguments>` in `folder`; `arguments` are shell text, and their redirections win.
 Outcome run(const test::TempDir& folder, const std::string& arguments, const std::string& environment = "") {
-  const std::string command = fmt::format("cd '{}' && env {} '{}' {} >out 2>err </dev/null", folder.path().string(),
+  const std::string command = fmt::format("cd '{}' && >out 2>err </dev/null env {} '{}' {}", folder.path().string(),
                                           environment, test::program(), arguments);
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, test::read_text(folder / "out"),
