@@ -25,6 +25,7 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   }
   std::map<std::string, std::string> weight_map;
   for (const auto& [tensor, shard] : found->items()) {
+    check_tensor_name(tensor, file.origin());
     if (!shard.is_string()) fail(ErrorKind::model, fmt::format("{}: {}: expected a file name", file.origin(), tensor));
     weight_map[tensor] = shard.get<std::string>();
   }
@@ -36,7 +37,8 @@ fs::path shard_path(const fs::path& index, const std::string& shard) {
   const bool plain = !shard.empty() && shard != "." && shard != ".." && shard.find('/') == std::string::npos &&
                      shard.find('\0') == std::string::npos;
   if (!plain) {
-    fail(ErrorKind::model, fmt::format("{}: shard '{}': expected a file name without a folder", index.string(), shard));
+    fail(ErrorKind::model, fmt::format("{}: shard {}: expected a file name without a folder", index.string(),
+                                       nlohmann::json(shard).dump()));
   }
   const fs::path path = index.parent_path() / shard;
   std::error_code ignored;

@@ -93,13 +93,20 @@ TEST_CASE("the state dict is found where training scripts put it", "[weights_fil
                               pickled_tensor(kMatrix) + "u}" + pickled_text("_metadata") + "}sb";
   const std::string parameter = pickled_global("torch._utils", "_rebuild_parameter") + "(" + pickled_tensor(kMatrix) +
                                 "\x88" + pickled_global("collections", "OrderedDict") + ")RtR";
-  const std::string root = GENERATE_COPY(
-      dict, ordered, pickled_dict({{"x", parameter}}), pickled_dict({{"vae", dict}, {"ema", "}"}}),
-      pickled_dict({{"vae", ordered}, {"ema", dict}}), pickled_dict({{"trainer", pickled_dict({{"gpt_fsdp", dict}})}}),
-      pickled_dict({{"state_dict", ordered}, {"epoch", "K\7"}}), pickled_dict({{"model", dict}}));
-  const auto file = open_bytes(folder, torch_bytes(root, {{"0", kSixFloats}}));
-  CHECK(file->tensors().size() == 1);
-  CHECK(same(file->read("x", {}, at::kCPU), matrix()));
+  const std::vector<std::string> roots = {dict,
+                                          ordered,
+                                          pickled_dict({{"x", parameter}}),
+                                          pickled_dict({{"vae", dict}, {"ema", "}"}}),
+                                          pickled_dict({{"ema", dict}, {"vae", ordered}}),
+                                          pickled_dict({{"trainer", pickled_dict({{"gpt_fsdp", dict}})}}),
+                                          pickled_dict({{"state_dict", ordered}, {"epoch", "K\7"}}),
+                                          pickled_dict({{"model", dict}})};
+  for (size_t i = 0; i < roots.size(); ++i) {
+    INFO(i);
+    const auto file = open_bytes(folder, torch_bytes(roots[i], {{"0", kSixFloats}}));
+    CHECK(file->tensors().size() == 1);
+    CHECK(same(file->read("x", {}, at::kCPU), matrix()));
+  }
 }
 
 TEST_CASE("foreign objects beside the weights are inert", "[weights_files]") {
@@ -180,6 +187,8 @@ TEST_CASE("damaged and foreign pickles are one clear error", "[weights_files]") 
   CHECK(says(error_of_pickle("cos\nsystem"), "cut short"));
   CHECK(says(error_of_pickle("K\1"), "expected tensors by name"));
   CHECK(says(error_of_pickle("}"), "expected tensors by name"));
+  const std::string name = "x\n\x1b[2J";
+  CHECK(says(error_of_pickle(pickled_dict({{name, pickled_tensor(kMatrix)}})), "control characters"));
 }
 
 TEST_CASE("pickles made to exhaust memory or stack end in an error", "[weights_files]") {
@@ -204,7 +213,7 @@ TEST_CASE("the formats that we do not read are named", "[weights_files]") {
   CHECK(says(old, "before 1.6"));
   CHECK(old.hint().find("torch.save it again") != std::string::npos);
   CHECK(says(error_of_file(file_with(kMatrix, {.method = 8})), "compressed"));
-  CHECK(says(error_of_file(zip_bytes({{"a/data.pkl", "}."}, {"a/byteorder", "big"}})), "got 'big'"));
+  CHECK(says(error_of_file(zip_bytes({{"a/data.pkl", "}."}, {"a/byteorder", "big"}})), "little-endian"));
   CHECK(says(error_of_file(zip_bytes({{"a.txt", "hello"}})), "not of torch.save"));
   CHECK(says(error_of_file("hello"), "not a file of torch.save"));
   CHECK(says(error_of_file(""), "not a file of torch.save"));
