@@ -91,4 +91,34 @@ TEST_CASE("exit codes 3 to 6: inputs, models, devices, outputs", "[cli]") {
   CHECK(run(folder, "--version >/dev/full").exit_code == 6);
 }
 
+TEST_CASE("a run prints the finished file and nothing else on stdout", "[cli][slow]") {
+  const test::TempDir folder;
+  const Outcome outcome =
+      run(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p 'a red ball' --progress none");
+  CHECK(outcome.exit_code == 0);
+  CHECK(outcome.out == "./a-red-ball-3.mp4\n");
+  CHECK(std::filesystem::exists(folder / "a-red-ball-3.mp4"));
+  const Outcome again =
+      run(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p x -o a-red-ball-3.mp4");
+  CHECK(again.exit_code == 6);
+  CHECK(again.error.find("exists already") != std::string::npos);
+}
+
+TEST_CASE("verify exits 0, 1, 3 or 4", "[cli]") {
+  const test::TempDir folder;
+  std::filesystem::create_directory(folder / "set");
+  CHECK(run(folder, "verify absent --device cpu").exit_code == 3);
+  const std::string whole = test::read_text(test::golden_dir() / "guidance.safetensors");
+  test::write_text(folder.path() / "set" / "guidance.safetensors", whole);
+  CHECK(run(folder, "verify set --device cpu").exit_code == 0);
+  std::string damaged = whole;
+  damaged.replace(damaged.size() - 400, 4, std::string("\0\0\x80\x42", 4));  // one value becomes 64
+  test::write_text(folder.path() / "set" / "guidance.safetensors", damaged);
+  const Outcome failed = run(folder, "verify set --device cpu --json");
+  CHECK(failed.exit_code == 1);
+  CHECK(nlohmann::json::parse(failed.out).at("passed") == false);
+  std::filesystem::copy_file(test::golden_dir() / "vae_io.safetensors", folder.path() / "set" / "vae_io.safetensors");
+  CHECK(run(folder, "verify set --device cpu").exit_code == 4);  // its weights are not there
+}
+
 }  // namespace faststar

@@ -25,7 +25,7 @@ TEST_CASE("philox4x32 gives the published known answers", "[random]") {
   CHECK(digits.word[3] == 0x24126ea1u);
 }
 
-TEST_CASE("philox_uniform keys every number by its position", "[random]") {
+TEST_CASE("philox_uniform keys every number by its position", "[random][kernels]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const RandomStep step{.seed = 0x123456789abcdef0, .clip = 1, .scale = 29, .repetition = 2};
   const Tensor tokens = at::tensor({0, 5, 71999, 3}, at::kLong).to(device);
@@ -39,7 +39,7 @@ TEST_CASE("philox_uniform keys every number by its position", "[random]") {
   CHECK(test::same(alone[0], uniform[2]));
 }
 
-TEST_CASE("philox_uniform with no tokens is empty", "[random]") {
+TEST_CASE("philox_uniform with no tokens is empty", "[random][kernels]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const Tensor none =
       philox_uniform({}, RandomPurpose::bits, at::empty({0}, at::TensorOptions(device).dtype(at::kLong)), 16);

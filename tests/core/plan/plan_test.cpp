@@ -51,6 +51,20 @@ TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]")
   CHECK(plan_memory(work).peak() > 3 * whole / 2);
 }
 
+/// Peaks measured on an H200 with these workloads; tests/bench/NOTES.md has the runs.
+TEST_CASE("the plan is within 10 % of the measured peaks", "[plan]") {
+  Workload work = full_size();
+  work.text_tokens = 66;
+  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(25.5e9).epsilon(0.1));
+  work.schedule = make_schedule(0.562, "0.90M", 1, 20);
+  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(21.2e9).epsilon(0.1));
+  work.repetitions = {std::vector<int>(14, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1}};
+  work.schedule = make_schedule(0.562, "0.40M", 21, 20);
+  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(21.9e9).epsilon(0.1));
+  work.schedule = make_schedule(0.562, "0.40M", 41, 20);
+  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(31.3e9).epsilon(0.1));
+}
+
 TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
   MemoryPlan plan;
   plan.tokens = int64_t{1} << 60;
