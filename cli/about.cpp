@@ -24,9 +24,8 @@ int print_devices() {
   std::string lines = "cpu\n";
   int index = 0;
   for (const GpuInfo& gpu : list_gpus(&why_none)) {
-    lines += fmt::format("cuda:{}  {}, compute capability {}.{}, {:.1f} of {:.1f} GiB free\n", index++, gpu.name,
-                         gpu.capability / 10, gpu.capability % 10, static_cast<double>(gpu.free_bytes) / kGiB,
-                         static_cast<double>(gpu.total_bytes) / kGiB);
+    lines += fmt::format("cuda:{}  {}, compute capability {}.{}, {:.1f} GiB\n", index++, gpu.name, gpu.capability / 10,
+                         gpu.capability % 10, static_cast<double>(gpu.total_bytes) / kGiB);
   }
   print_result(lines);
   if (index == 0) log::info("no GPU: {}", why_none);

@@ -6,6 +6,7 @@
 #include "cli/inspect.h"
 #include "core/error.h"
 #include "core/media/extension.h"
+#include "core/open_model.h"
 #include "core/weights/checkpoint.h"
 #include "core/weights/fingerprint.h"
 #include "core/weights/safetensors.h"
@@ -43,10 +44,14 @@ std::string describe_part(const ModelPart& part, bool& opened) {
   if (!part.found) return "missing";
   if (part.path.filename() == "spiece.model") return "found";
   try {
-    return "found, " + summary(*open_checkpoint(part.path));
+    const auto source = open_checkpoint(part.path);
+    if (part.name == "transformer") check_transformer(source);
+    if (part.name == "vae") check_vae(source);
+    if (part.name == "text encoder") check_text_encoder(source, part.path);
+    return "found, " + summary(*source);
   } catch (const Error& error) {
     opened = false;
-    return fmt::format("damaged: {}", error.what());
+    return fmt::format("damaged or of the wrong size: {}", error.what());
   }
 }
 

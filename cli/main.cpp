@@ -4,6 +4,7 @@
 
 int main(int argc, char** argv) {
   faststar::report_uncaught_errors();
+  faststar::ignore_closed_pipes();
   faststar::handle_stop_signals();
   try {
     return faststar::run_application(argc, argv);

@@ -5,6 +5,7 @@
 #include "cli/plan_job.h"
 #include "cli/progress.h"
 #include "cli/result.h"
+#include "cli/signals.h"
 #include "core/config/yaml.h"
 #include "core/log.h"
 
@@ -47,9 +48,11 @@ int run_making_command(Task task, MakingOptions options) {
   if (options.dry_run) {
     check_generation(job);
   } else {
+    stop_in_two_stages();
     ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
-    const auto files = run_generation(job, progress);
-    if (!runtime.json) print_paths(files);
+    run_generation(job, progress, [&](const std::filesystem::path& file) {
+      if (!runtime.json) print_path(file);
+    });
   }
   if (runtime.json) print_result(result_json(job, options.dry_run));
   return 0;

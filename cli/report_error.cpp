@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 
@@ -53,6 +54,8 @@ Error current_error() {
     return error;
   } catch (const c10::Error& error) {
     return from_torch(error);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return {ErrorKind::input, first_line(error.what())};
   } catch (const std::bad_alloc&) {
     return {ErrorKind::device, "out of memory on the host", kLessMemory};
   } catch (const std::exception& error) {

@@ -17,10 +17,6 @@ void print_result(const std::string& text) {
   }
 }
 
-void print_paths(const std::vector<std::filesystem::path>& paths) {
-  std::string text;
-  for (const auto& path : paths) text += path.string() + "\n";
-  print_result(text);
-}
+void print_path(const std::filesystem::path& path) { print_result(path.string() + "\n"); }
 
 }  // namespace faststar

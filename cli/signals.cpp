@@ -14,6 +14,7 @@ namespace faststar {
 namespace {
 
 std::atomic<int> first_signal = 0;
+std::atomic<bool> in_two_stages = false;
 
 bool is_ignored(int signal) {
   struct sigaction action = {};
@@ -26,7 +27,7 @@ bool is_ignored(int signal) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
     int expected = 0;
-    if (first_signal.compare_exchange_strong(expected, signal)) {
+    if (first_signal.compare_exchange_strong(expected, signal) && in_two_stages) {
       std::fputs("\nstopping after this step; once more stops now\n", stderr);
       continue;
     }
@@ -37,6 +38,8 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
+void ignore_closed_pipes() { signal(SIGPIPE, SIG_IGN); }
+
 void handle_stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -46,6 +49,8 @@ void handle_stop_signals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread(watch, signals).detach();
 }
+
+void stop_in_two_stages() { in_two_stages = true; }
 
 bool stop_requested() { return first_signal != 0; }
 

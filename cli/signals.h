@@ -2,10 +2,16 @@
 
 namespace faststar {
 
-/// From now on SIGINT, SIGTERM and SIGHUP stop in two stages: the first one asks the run to end after its
-/// current step, a second one removes unfinished files and ends the program at once. Signals that were ignored
+/// A pipe that nobody reads is a failed write, not the end of the program.
+void ignore_closed_pipes();
+
+/// From now on SIGINT, SIGTERM and SIGHUP remove unfinished files and end the program. Signals that were ignored
 /// at the start (nohup) stay so. Call it first in main: threads inherit the blocked signals.
 void handle_stop_signals();
+
+/// From now on the first signal only asks the run to end after its current step (stop_requested); a second one
+/// ends the program at once. For commands that ask.
+void stop_in_two_stages();
 
 /// True after the first signal.
 bool stop_requested();

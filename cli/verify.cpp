@@ -45,7 +45,7 @@ Enum parse_choice(const char* flag, const std::string& text) {
 
 int run_verify(const VerifyCommand& command) {
   const auto precision = parse_choice<Precision>("--precision", command.precision);
-  const VerifyOptions options{.device = pick_device(command.device.empty() ? "cpu" : command.device),
+  const VerifyOptions options{.device = pick_device(command.device),
                               .dtype = precision == Precision::bf16 ? at::kBFloat16 : at::kFloat,
                               .attention = parse_choice<AttentionBackend>("--attention", command.attention)};
   const VerifyReport report = verify_fixture_set(
@@ -60,10 +60,21 @@ Command add_verify(CLI::App& app) {
   CLI::App* command = app.add_subcommand("verify", "numerics against results of the official model");
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("folder", options->folder, "a fixture set")->required()->type_name("DIR")->group(kScreenGroup);
-  command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("NAME")->group(kScreenGroup);
-  command->add_option("--precision", options->precision, "fp32 or bf16")->type_name("NAME")->group(kScreenGroup);
-  command->add_option("--attention", options->attention, "auto, cudnn or aten")->type_name("NAME")->group(kScreenGroup);
-  command->add_flag("--json", options->json, "the report as JSON on stdout")->group(kScreenGroup);
+  command->add_option("--device", options->device, "cpu, cuda or cuda:N; the GPU where there is one")
+      ->type_name("NAME")
+      ->envname("FASTSTAR_DEVICE")
+      ->group(kScreenGroup);
+  command->add_option("--precision", options->precision, "fp32 (the default) or bf16")
+      ->type_name("NAME")
+      ->envname("FASTSTAR_PRECISION")
+      ->group(kScreenGroup);
+  command->add_option("--attention", options->attention, "auto, cudnn or aten")
+      ->type_name("NAME")
+      ->envname("FASTSTAR_ATTENTION")
+      ->group(kScreenGroup);
+  command->add_flag("--json", options->json, "the report as JSON on stdout")
+      ->envname("FASTSTAR_JSON")
+      ->group(kScreenGroup);
   return {command, [options] { return run_verify(*options); }};
 }
 

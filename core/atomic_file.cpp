@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -69,6 +70,10 @@ void check_writable(const fs::path& path, Existing existing) {
   if (!fs::is_directory(folder, ignored)) {
     fail(ErrorKind::output, fmt::format("{}: the folder {} does not exist", path.string(), folder.string()),
          fmt::format("mkdir -p '{}'", folder.string()));
+  }
+  if (path.filename().native().size() > NAME_MAX) {
+    fail(ErrorKind::output, fmt::format("{}: expected a file name of at most {} bytes, got {}", path.string(), NAME_MAX,
+                                        path.filename().native().size()));
   }
   if (fs::is_directory(path, ignored)) {
     fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));

@@ -21,7 +21,6 @@ class AtomicFile {
 
   /// Where to write.
   const std::filesystem::path& temporary() const { return temporary_.path(); }
-  const std::filesystem::path& final_path() const { return final_; }
   /// Flushes to disk and renames. Throws Error(output); the final name is then untouched.
   void commit();
 

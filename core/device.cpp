@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "cuda/runtime.h"
 
 namespace faststar {
@@ -27,6 +28,13 @@ at::Device cuda_device(int index) {
   if constexpr (kBuiltWithCuda) cuda::check_architecture(index);
   at::globalContext().lazyInitDevice(at::kCUDA);
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+at::Device pick_any_device() {
+  std::string why;
+  if (!list_gpus(&why).empty()) return cuda_device(0);
+  if (why.starts_with("driver ")) log::warn("{}: the CPU is used", why);  // there is a GPU, and it could be used
+  return at::Device(at::kCPU);
 }
 
 }  // namespace
@@ -53,7 +61,7 @@ std::vector<GpuInfo> list_gpus(std::string* why_none) {
 }
 
 at::Device pick_device(const std::string& text) {
-  if (text.empty()) return list_gpus().empty() ? at::Device(at::kCPU) : cuda_device(0);
+  if (text.empty()) return pick_any_device();
   if (text == "cpu") return at::Device(at::kCPU);
   if (text == "cuda") return cuda_device(0);
   int index = -1;
@@ -64,6 +72,13 @@ at::Device pick_device(const std::string& text) {
   }
   if (index < 0) fail(ErrorKind::usage, fmt::format("--device {}: expected cpu, cuda or cuda:N", text));
   return cuda_device(index);
+}
+
+int64_t free_device_bytes(at::Device device) {
+  if constexpr (kBuiltWithCuda) {
+    if (device.is_cuda()) return cuda::free_bytes(device.index());
+  }
+  return 0;
 }
 
 void use_exact_float32() {

@@ -31,7 +31,6 @@ struct GpuInfo {
   int capability = 0;  ///< 90 for compute capability 9.0
   int multiprocessors = 0;
   int64_t total_bytes = 0;
-  int64_t free_bytes = 0;
 };
 
 /// The GPUs that this build can see; empty without CUDA, driver or GPU. `why_none` then says which.
@@ -41,6 +40,9 @@ std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
 /// Throws Error(usage) for another word and Error(device) when the GPU, the driver or its architecture is
 /// missing, naming what was found and what is needed.
 at::Device pick_device(const std::string& text);
+
+/// Bytes that can still be allocated on a GPU. Throws Error(device) when it does not answer.
+int64_t free_device_bytes(at::Device device);
 
 /// float32 means float32: switches TF32 off for matrix products and convolutions, process-wide.
 void use_exact_float32();

@@ -1,11 +1,14 @@
 #include "core/open_model.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "core/config/installation.h"
 #include "core/error.h"
+#include "core/star/transformer.h"
+#include "core/vae/video_vae.h"
 #include "core/weights/checkpoint.h"
 #include "core/weights/random_weights.h"
 #include "core/weights/weights.h"
@@ -63,6 +66,24 @@ OpenModel open_random_model(const ModelFolder& model) {
           has_vocabulary ? own_vocabulary : embedded_model_dir() / "t5" / "spiece.model"};
 }
 
+/// Another source's names and shapes without its data: layers built from it check a whole checkpoint in a moment.
+class ShapesOnly final : public TensorSource {
+ public:
+  explicit ShapesOnly(std::shared_ptr<const TensorSource> source) : source_(std::move(source)) {}
+  const std::map<std::string, TensorInfo>& tensors() const override { return source_->tensors(); }
+  Tensor read(const std::string&, const TensorInfo& info, at::Device) const override {
+    return at::empty(info.shape, at::TensorOptions(at::kMeta).dtype(info.dtype));
+  }
+  std::string origin() const override { return source_->origin(); }
+
+ private:
+  std::shared_ptr<const TensorSource> source_;
+};
+
+Weights shapes_of(const std::shared_ptr<const TensorSource>& source) {
+  return {std::make_shared<ShapesOnly>(source), at::kMeta, at::kFloat};
+}
+
 OpenModel open_checkpoints(const ModelLayout& layout) {
   OpenModel open{.transformer = open_checkpoint(layout.transformer),
                  .vae = open_checkpoint(layout.vae),
@@ -76,8 +97,28 @@ OpenModel open_checkpoints(const ModelLayout& layout) {
 
 }  // namespace
 
+void check_transformer(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const StarTransformer checked(shapes, detect_star_architecture(shapes));
+}
+
+void check_vae(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const VideoVae checked(shapes, detect_vae_architecture(shapes));
+}
+
+void check_text_encoder(const std::shared_ptr<const TensorSource>& source, const std::filesystem::path& folder) {
+  const Weights shapes = shapes_of(source);
+  const T5Encoder checked(shapes, detect_t5_architecture(shapes, folder));
+}
+
 OpenModel open_model(const ModelFolder& model) {
   OpenModel open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
+  if (!model.random_weights) {
+    check_transformer(open.transformer);
+    check_vae(open.vae);
+    check_text_encoder(open.t5, model.layout.t5);
+  }
   if (open.star_architecture.text_width != open.t5_architecture.width) {
     fail(ErrorKind::model,
          fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),

@@ -1,6 +1,7 @@
 #include "core/pipeline.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
@@ -75,6 +76,7 @@ class Run {
       : job_(job),
         progress_(progress),
         device_(pick_device(job.device)),
+        guard_(device_),
         model_(open_model(job.model)),
         ids_(tokenize_texts(job, model_)),
         work_(make_workload()) {
@@ -100,7 +102,7 @@ class Run {
     progress_.plan(Stage::encode, outputs * decode * kEncodeShare);
   }
 
-  std::vector<std::filesystem::path> make_all() {
+  void make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
     const TextFeatures text = encode_text();
     const StageMeter load(device_);
     const StarTransformer transformer = load_transformer();
@@ -109,14 +111,13 @@ class Run {
                             text.uncond.defined() ? text.uncond : transformer.unconditional_text(text.cond.size(0))};
     log::info("{}", load.text(Stage::load));
     progress_.advance(Stage::load, load_cost(), "weights");
-    std::vector<std::filesystem::path> files;
+    stop_if_asked();
     for (const JobOutput& output : job_.outputs) {
       const Tensor codes = generate(transformer, rows, output);
       if (output.codes) write_codes(job_, output, work_.schedule, codes);
       decode(vae, codes, output);
-      files.push_back(output.file);
+      if (on_file) on_file(output.file);
     }
-    return files;
   }
 
  private:
@@ -236,6 +237,7 @@ class Run {
   const GenerateJob& job_;
   Progress& progress_;
   at::Device device_;
+  c10::DeviceGuard guard_;  ///< kernels launch on the current device
   OpenModel model_;
   TextIds ids_;
   Workload work_;
@@ -248,12 +250,13 @@ void check_generation(const GenerateJob& job) {
   Run(job, nobody).check();
 }
 
-std::vector<std::filesystem::path> run_generation(const GenerateJob& job, Progress& progress) {
+void run_generation(const GenerateJob& job, Progress& progress,
+                    const std::function<void(const std::filesystem::path& file)>& on_file) {
   const c10::InferenceMode inference;
   Run run(job, progress);
   run.check();
   run.announce_costs();
-  return run.make_all();
+  run.make_all(on_file);
 }
 
 }  // namespace faststar

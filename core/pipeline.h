@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,8 +66,9 @@ struct GenerateJob {
 /// Throws what run_generation would throw until then; Error(device) when the plan does not fit.
 void check_generation(const GenerateJob& job);
 
-/// Makes the outputs of `job` one after the other and returns the finished files, in order. A stop that
+/// Makes the outputs of `job` one after the other; `on_file` hears of each as it is finished. A stop that
 /// `progress` asks for ends it after the current step with Error(interrupted); finished files stay.
-std::vector<std::filesystem::path> run_generation(const GenerateJob& job, Progress& progress);
+void run_generation(const GenerateJob& job, Progress& progress,
+                    const std::function<void(const std::filesystem::path& file)>& on_file = {});
 
 }  // namespace faststar

@@ -24,6 +24,7 @@ void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64
 
 /// core/star/norm_rope.h. out, x [batch, tokens, heads, head_width]; weight [head_width]; cos, sin [tokens, head_width
 /// / 2].
+inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
 struct NormRope {
   void* out;
   const void* x;

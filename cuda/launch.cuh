@@ -3,19 +3,19 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
+#include "core/error.h"
 #include "cuda/kernels.h"
 
 namespace faststar::cuda {
 
 inline cudaStream_t as_stream(Stream stream) { return static_cast<cudaStream_t>(stream); }
 
-/// Throws with the kernel's name when a launch was refused.
+/// Throws Error(device) with the kernel's name when a launch was refused.
 inline void check_launch(const char* kernel) {
   const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(error));
+  if (error != cudaSuccess) fail(ErrorKind::device, std::string(kernel) + ": " + cudaGetErrorString(error));
 }
 
 /// Blocks for `items` work items, `per_block` each.

@@ -8,7 +8,7 @@ namespace faststar::cuda {
 namespace {
 
 constexpr int kWarpsPerBlock = 8;
-constexpr int kMaxPairsPerLane = 4;  // head width up to 256
+constexpr int kMaxPairsPerLane = kMaxNormRopeWidth / 2 / 32;
 
 template <typename T>
 struct alignas(2 * sizeof(T)) Pair {
@@ -58,7 +58,6 @@ __global__ void norm_rope_kernel(NormRope op) {
 }  // namespace
 
 void norm_rope(const NormRope& op, FloatType type, Stream stream) {
-  if (op.head_width > 2 * 32 * kMaxPairsPerLane) throw std::runtime_error("norm_rope: heads of more than 256 channels");
   const int64_t heads = op.batch * op.tokens * op.heads;
   if (heads == 0) return;
   const unsigned blocks = block_count(heads, kWarpsPerBlock);

@@ -52,7 +52,6 @@ std::string describe_missing_gpu(cudaError_t error) {
 bool runs_on(const std::string& built, int capability) {
   std::istringstream list(built);
   for (std::string entry; std::getline(list, entry, ';');) {
-    if (entry == "native") return true;
     const int number = std::atoi(entry.c_str());
     const bool exact = !entry.empty() && entry.back() == 'a';
     if (exact ? number == capability : number / 10 == capability / 10 && number <= capability) return true;
@@ -74,12 +73,8 @@ std::vector<GpuInfo> list_gpus(std::string* why_none) {
   for (int index = 0; index < count; ++index) {
     cudaDeviceProp properties{};
     C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
-    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
-    size_t free_bytes = 0;
-    size_t total_bytes = 0;
-    C10_CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
     gpus.push_back({properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
-                    static_cast<int64_t>(total_bytes), static_cast<int64_t>(free_bytes)});
+                    static_cast<int64_t>(properties.totalGlobalMem)});
   }
   return gpus;
 }
@@ -93,6 +88,16 @@ void check_architecture(int index) {
        fmt::format("--device cuda:{}: {} has architecture {}, this faststar was built for {}", index, properties.name,
                    capability, FASTSTAR_CUDA_ARCHITECTURES),
        fmt::format("build with -DCMAKE_CUDA_ARCHITECTURES={}, or use --device cpu", capability));
+}
+
+int64_t free_bytes(int index) {
+  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+  size_t free = 0;
+  size_t total = 0;
+  if (const cudaError_t error = cudaMemGetInfo(&free, &total); error != cudaSuccess) {
+    fail(ErrorKind::device, fmt::format("cuda:{}: {}", index, cudaGetErrorString(error)));
+  }
+  return static_cast<int64_t>(free);
 }
 
 int64_t peak_bytes(int index) {

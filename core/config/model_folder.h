@@ -42,7 +42,7 @@ struct ModelRequest {
 struct ModelFolder {
   std::filesystem::path folder;  ///< as given; empty for a preset without weights
   ModelPreset preset;
-  ModelLayout layout;               ///< with random weights, parts may be missing
+  ModelLayout layout;  ///< with random weights, parts may be missing
   bool embedded = false;
   bool random_weights = false;
 };

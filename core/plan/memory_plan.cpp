@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -32,9 +33,9 @@ int64_t context_bytes(const Workload& work, const Step& step) {
 
 /// Keys and values that this pass leaves behind while the earlier ones are still there.
 int64_t kept_bytes(const Workload& work, const Step& step) {
-  const bool kept =
-      step.last_repetition && work.schedule.is_last_of_clip(step.scale) && step.clip + 1 < work.schedule.clips();
-  return kept ? work.star.layers * layer_kv_bytes(work, work.schedule.scales()[step.scale].tokens()) : 0;
+  return work.schedule.is_referenced_later(step)
+             ? work.star.layers * layer_kv_bytes(work, work.schedule.scales()[step.scale].tokens())
+             : 0;
 }
 
 /// The widest moment of a block, counted from core/star/block.cpp: four rows of C and the joined keys and values
@@ -42,7 +43,11 @@ int64_t kept_bytes(const Workload& work, const Step& step) {
 int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
   const int64_t rows = work.guidance_rows * tokens;
   const int64_t row_bytes = rows * work.star.width * element_bytes(work);
-  const int64_t attention = 4 * row_bytes + layer_kv_bytes(work, tokens) + layer_kv_bytes(work, tokens + context);
+  // float32 attention on a GPU expands keys and values to the query heads.
+  const int64_t expansion =
+      work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
+  const int64_t attention =
+      4 * row_bytes + layer_kv_bytes(work, tokens) + expansion * layer_kv_bytes(work, tokens + context);
   const int64_t piece = std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.width) * element_bytes(work);
   return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes});
 }
@@ -60,13 +65,25 @@ int64_t codes_bytes(const Workload& work) {
   return 4 * static_cast<int64_t>(sizeof(float)) * kFeatureChannels * work.schedule.latent_frames() * full.h * full.w;
 }
 
+/// The memory limit of this process's control group, less what it uses; a huge number without a limit.
+int64_t control_group_bytes() {
+  const auto read_number = [](const char* path) {
+    std::ifstream stream(path);
+    int64_t number = 0;
+    return stream >> number ? number : std::numeric_limits<int64_t>::max();  // "max", or no such file
+  };
+  const int64_t limit = read_number("/sys/fs/cgroup/memory.max");
+  if (limit == std::numeric_limits<int64_t>::max()) return limit;
+  return limit - std::min(limit, read_number("/sys/fs/cgroup/memory.current"));
+}
+
 int64_t available_host_bytes() {
   std::ifstream stream("/proc/meminfo");
   std::string key;
   int64_t kilobytes = 0;
   std::string unit;
   while (stream >> key >> kilobytes >> unit) {
-    if (key == "MemAvailable:") return kilobytes * 1024;
+    if (key == "MemAvailable:") return std::min(kilobytes * 1024, control_group_bytes());
   }
   return 0;
 }
@@ -101,7 +118,7 @@ MemoryPlan plan_memory(const Workload& work) {
 
 void check_fits(const MemoryPlan& plan, at::Device device) {
   const int64_t reserve = device.is_cuda() ? kCudaReserve : 0;
-  const int64_t free = device.is_cuda() ? list_gpus().at(device.index()).free_bytes : available_host_bytes();
+  const int64_t free = device.is_cuda() ? free_device_bytes(device) : available_host_bytes();
   if (free == 0 || plan.peak() + reserve <= free) return;
   fail(ErrorKind::device,
        fmt::format("{}: this run needs {:.1f} GB, {:.1f} GB are free", device.str(), gigabytes(plan.peak() + reserve),

@@ -55,6 +55,10 @@ class Schedule {
   int latent_frames() const { return frames_of(clips() - 1).end; }
   /// The scale of an earlier clip whose keys and values `scale` attends to: the last one of the clip before.
   std::optional<int> reference_of(int scale) const;
+  /// True when a later clip attends to the keys and values of this pass.
+  bool is_referenced_later(const Step& step) const {
+    return step.last_repetition && is_last_of_clip(step.scale) && step.clip + 1 < clips();
+  }
   /// Every pass in order. Throws Error(usage) when a list does not have one entry a scale or an entry < 1.
   std::vector<Step> steps(const Repetitions& repetitions) const;
 

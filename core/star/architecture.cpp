@@ -40,13 +40,6 @@ int64_t matrix_rows(const Weights& weights, const std::string& name) {
   return shape[0];
 }
 
-void check(const Weights& weights, const StarArchitecture& arch) {
-  if (arch.head_width > 0 && arch.head_width % 8 == 0 && arch.kv_heads > 0 && arch.heads % arch.kv_heads == 0) return;
-  fail(ErrorKind::model, fmt::format("{}: {} heads, {} kv heads of {} channels: expected heads divisible by kv heads "
-                                     "and a head width divisible by 8",
-                                     weights.source().origin(), arch.heads, arch.kv_heads, arch.head_width));
-}
-
 }  // namespace
 
 StarArchitecture detect_star_architecture(const Weights& weights) {
@@ -63,8 +56,19 @@ StarArchitecture detect_star_architecture(const Weights& weights) {
   arch.text_rows = matrix_rows(weights, "cfg_uncond");
   arch.text_width = weights.shape_of("cfg_uncond")[1];
   if (weights.has(first + ".attn.q_proj.bias")) arch.attention_bias = Linear::Bias::present;
-  check(weights, arch);
+  check_star_architecture(arch, weights.source().origin());
   return arch;
+}
+
+void check_star_architecture(const StarArchitecture& arch, const std::string& origin) {
+  const bool heads_fit = arch.head_width > 0 && arch.head_width % 8 == 0 && arch.kv_heads > 0 && arch.heads > 0 &&
+                         arch.heads % arch.kv_heads == 0;
+  const bool chunks_fit = arch.chunks > 0 && arch.layers >= arch.chunks && arch.layers % arch.chunks == 0;
+  if (heads_fit && chunks_fit) return;
+  fail(ErrorKind::model,
+       fmt::format("{}: {} heads, {} kv heads of {} channels, {} layers in {} chunks: expected heads divisible by kv "
+                   "heads, a head width divisible by 8 and layers divisible by chunks",
+                   origin, arch.heads, arch.kv_heads, arch.head_width, arch.layers, arch.chunks));
 }
 
 int64_t parameter_count(const StarArchitecture& arch) {
@@ -85,7 +89,7 @@ std::string layer_prefix(const StarArchitecture& arch, int64_t layer) {
 }
 
 const std::vector<std::string>& known_unused_star_tensors() {
-  static const std::vector<std::string> prefixes = {"sos_token", "norm0_cond", "semantic_head.", "cfg_uncond"};
+  static const std::vector<std::string> prefixes = {"sos_token", "norm0_cond"};
   return prefixes;
 }
 

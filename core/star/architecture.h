@@ -24,6 +24,9 @@ struct StarArchitecture {
 /// Throws Error(model) when the tensors are not those of a STAR transformer.
 StarArchitecture detect_star_architecture(const Weights& weights);
 
+/// Throws Error(model), naming `origin`, when the numbers do not fit together.
+void check_star_architecture(const StarArchitecture& arch, const std::string& origin);
+
 int64_t parameter_count(const StarArchitecture& arch);
 
 /// "block_chunks.5.module.5" or "blocks.35": where layer `layer` lives in a checkpoint.

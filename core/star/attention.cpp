@@ -47,8 +47,13 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionBacken
                                                             /*compute_log_sumexp=*/false, /*dropout_p=*/0.0,
                                                             /*is_causal=*/false, /*return_debug_mask=*/false, scale));
   } else {
-    attended = at::scaled_dot_product_attention(query, key, value, /*attn_mask=*/std::nullopt, /*dropout_p=*/0.0,
-                                                /*is_causal=*/false, scale, /*enable_gqa=*/true);
+    // In float32 only the kernel without grouped heads spares the GPU a matrix of all scores.
+    const int64_t group = q.size(2) / k.size(2);
+    const bool expand = q.is_cuda() && q.scalar_type() == at::kFloat && group > 1;
+    attended = at::scaled_dot_product_attention(query, expand ? key.repeat_interleave(group, 1) : key,
+                                                expand ? value.repeat_interleave(group, 1) : value,
+                                                /*attn_mask=*/std::nullopt, /*dropout_p=*/0.0,
+                                                /*is_causal=*/false, scale, /*enable_gqa=*/!expand);
   }
   return attended.transpose(1, 2);
 }

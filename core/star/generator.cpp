@@ -1,9 +1,12 @@
 #include "core/star/generator.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/pyramid/codes.h"
 
 namespace faststar {
@@ -17,6 +20,17 @@ std::vector<int> consecutive(int begin, int end) {
   std::vector<int> numbers(end - begin);
   std::iota(numbers.begin(), numbers.end(), begin);
   return numbers;
+}
+
+void check_condition(const Generator::InteractiveCondition& condition, const Schedule& schedule) {
+  const auto frames = condition.former.size(2);
+  const bool scale_exists = condition.semantic_scale >= 0 && condition.semantic_scale < schedule.scales_per_clip();
+  const bool frames_exist = std::all_of(condition.detail_frames.begin(), condition.detail_frames.end(),
+                                        [&](int frame) { return frame >= 0 && frame < frames; });
+  if (scale_exists && frames_exist && frames == schedule.full_scale(0).t) return;
+  fail(ErrorKind::input,
+       fmt::format("interactive condition: expected {} frames, a scale below {} and frames that exist",
+                   schedule.full_scale(0).t, schedule.scales_per_clip()));
 }
 
 }  // namespace
@@ -52,6 +66,7 @@ void Generator::add_condition(const Tensor& map, const RopePositions& positions)
 
 void Generator::set_interactive_condition(const InteractiveCondition& condition) {
   const Scale full = schedule_.full_scale(0);
+  check_condition(condition, schedule_);
   const Scale semantic = {full.t, schedule_.scales()[condition.semantic_scale].h,
                           schedule_.scales()[condition.semantic_scale].w};
   add_condition(downsample_summed_codes(condition.former, semantic),
@@ -66,10 +81,6 @@ void Generator::set_interactive_condition(const InteractiveCondition& condition)
   }
   const Scale detail = {static_cast<int>(frames.size()), full.h, full.w};
   add_condition(at::cat(frames, 2), {kVisualScaleStart + kDetailConditionPosition, positions, detail, full});
-}
-
-bool Generator::is_referenced_later(const Step& step) const {
-  return step.last_repetition && schedule_.is_last_of_clip(step.scale) && step.clip + 1 < schedule_.clips();
 }
 
 RopePositions Generator::positions_of(const Step& step) const {
@@ -87,9 +98,9 @@ std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input) {
     for (const KeyValues& reference : group.references) context.push_back(&reference);
     KeyValues own;
     hidden.push_back(model_.run_blocks(model_.embed_codes(input, group.rows), {rope, context, settings_.attention},
-                                       is_referenced_later(step) ? &own : nullptr));
+                                       schedule_.is_referenced_later(step) ? &own : nullptr));
     // Later scales refer to this one alone: what it referred to is freed here.
-    if (is_referenced_later(step)) group.references.assign(1, std::move(own));
+    if (schedule_.is_referenced_later(step)) group.references.assign(1, std::move(own));
   }
   return hidden;
 }
@@ -111,7 +122,7 @@ Tensor Generator::generate_bits(const Step& step, const Tensor& input) {
 }
 
 Tensor Generator::run_step(const Step& step, const Tensor& input) {
-  const bool runs = !is_given(step) || is_referenced_later(step);
+  const bool runs = !is_given(step) || schedule_.is_referenced_later(step);
   Tensor bits;
   if (is_given(step)) {
     if (runs) run_pass(step, input);

@@ -86,7 +86,6 @@ class Generator {
   Tensor generate_bits(const Step& step, const Tensor& input);
   std::vector<Tensor> run_pass(const Step& step, const Tensor& input);
   bool is_given(const Step& step) const { return step.index < static_cast<int>(given_bits_.size()); }
-  bool is_referenced_later(const Step& step) const;
   RopePositions positions_of(const Step& step) const;
   Tensor guided_logits(const Step& step, const Tensor& raw) const;
 

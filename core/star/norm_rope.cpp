@@ -25,7 +25,7 @@ Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& 
   TORCH_CHECK(x.dim() == 4 && rope.cos.size(0) == x.size(1) && rope.cos.size(1) * 2 == x.size(3), "norm_rope: x ",
               x.sizes(), ", rope ", rope.cos.sizes());
   if constexpr (kBuiltWithCuda) {
-    if (use_kernels(x) && x.is_contiguous()) {
+    if (use_kernels(x) && x.is_contiguous() && x.size(3) <= cuda::kMaxNormRopeWidth) {
       Tensor rotated = at::empty_like(x);
       cuda::norm_rope({.out = rotated.data_ptr(),
                        .x = x.data_ptr(),

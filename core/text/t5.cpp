@@ -79,7 +79,7 @@ int64_t parameter_count(const T5Architecture& arch) {
 }
 
 const std::vector<std::string>& known_unused_t5_tensors() {
-  static const std::vector<std::string> prefixes = {"decoder.", "lm_head.", "encoder.embed_tokens.", "shared."};
+  static const std::vector<std::string> prefixes = {"decoder.", "lm_head.", "encoder.embed_tokens."};
   return prefixes;
 }
 

@@ -36,7 +36,8 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::Encoded Tokenizer::encode(std::string_view text, int64_t limit) const {
   const std::string owned(text);
   Encoded encoded;
-  for (const auto& piece : processor_->EncodeAsImmutableProto(owned).pieces()) {
+  const auto proto = processor_->EncodeAsImmutableProto(owned);  // the pieces point into it
+  for (const auto& piece : proto.pieces()) {
     if (static_cast<int64_t>(encoded.ids.size()) == limit - 1) {
       encoded.cut = owned.substr(piece.begin());
       break;

@@ -1,9 +1,12 @@
 #include "core/verify/verify.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -15,47 +18,65 @@ namespace {
 /// Largest error in bfloat16, as a multiple of what the plain ATen path has.
 constexpr double kReferenceFactor = 1.5;
 
+const char* const kTransformer = "star_weights";
+const char* const kVae = "vae_weights.pth";
+const char* const kText = "star_greedy.safetensors";  // whose text features all STAR fixtures share
+
 struct Component {
   const char* name;
-  std::vector<const char*> files;
+  std::vector<const char*> files;    ///< without any of these it is absent
+  std::vector<const char*> weights;  ///< without these a component that is there cannot load
   ComponentResult (*verify)(const FixtureSet&, const VerifyOptions&);
   bool compare_with_reference = false;  ///< has kernels and is judged by logits or pixels
 };
 
 const std::vector<Component>& components() {
   static const std::vector<Component> all = {
-      {"t5", {"t5/io.safetensors", "t5/model.safetensors"}, verify_t5, true},
-      {"tokenizer", {"t5/tokens.json", "t5/spiece.model"}, verify_tokenizer},
-      {"schedules", {"schedules.json"}, verify_schedules},
-      {"guidance", {"guidance.safetensors"}, verify_guidance},
-      {"star_greedy", {"star_greedy.safetensors", "star_weights", "meta.json"}, verify_star_greedy},
-      {"star_forced",
-       {"star_forced.safetensors", "star_greedy.safetensors", "star_weights", "meta.json"},
-       verify_star_forced,
-       true},
-      {"star_i2v",
-       {"star_i2v.safetensors", "star_greedy.safetensors", "star_weights", "vae_weights.pth", "tasks.json"},
-       verify_star_i2v},
+      {"t5", {"t5/io.safetensors"}, {"t5"}, verify_t5, true},
+      {"tokenizer", {"t5/tokens.json"}, {"t5/spiece.model"}, verify_tokenizer},
+      {"schedules", {"schedules.json"}, {}, verify_schedules},
+      {"guidance", {"guidance.safetensors"}, {}, verify_guidance},
+      {"star_greedy", {"star_greedy.safetensors", "meta.json"}, {kTransformer}, verify_star_greedy},
+      {"star_forced", {"star_forced.safetensors", kText, "meta.json"}, {kTransformer}, verify_star_forced, true},
+      {"star_i2v", {"star_i2v.safetensors", kText, "tasks.json"}, {kTransformer, kVae}, verify_star_i2v},
       {"star_three_clips",
-       {"star_three_clips.safetensors", "star_greedy.safetensors", "star_weights", "tasks.json"},
+       {"star_three_clips.safetensors", kText, "tasks.json"},
+       {kTransformer},
        verify_star_three_clips},
-      {"star_v2v", {"star_v2v.safetensors", "star_greedy.safetensors", "star_weights", "tasks.json"}, verify_star_v2v},
+      {"star_v2v", {"star_v2v.safetensors", kText, "tasks.json"}, {kTransformer}, verify_star_v2v},
       {"star_interactive",
-       {"star_interactive.safetensors", "star_greedy.safetensors", "star_weights", "vae_weights.pth", "tasks.json"},
+       {"star_interactive.safetensors", kText, "tasks.json"},
+       {kTransformer, kVae},
        verify_star_interactive},
-      {"vae_encode", {"vae_io.safetensors", "vae_weights.pth"}, verify_vae_encode},
-      {"vae_decode", {"vae_io.safetensors", "vae_weights.pth"}, verify_vae_decode, true},
-      {"quantize", {"quantize.safetensors", "vae_weights.pth", "meta.json"}, verify_quantize},
-      {"images", {"images.safetensors", "tasks.json"}, verify_images},
+      {"vae_encode", {"vae_io.safetensors"}, {kVae}, verify_vae_encode},
+      {"vae_decode", {"vae_io.safetensors"}, {kVae}, verify_vae_decode, true},
+      {"quantize", {"quantize.safetensors", "meta.json"}, {kVae}, verify_quantize},
+      {"images", {"images.safetensors", "tasks.json"}, {}, verify_images},
   };
   return all;
 }
 
 bool is_there(const Component& component, const FixtureSet& set) {
-  for (const char* file : component.files) {
-    if (!set.has(file)) return false;
+  return std::all_of(component.files.begin(), component.files.end(), [&](const char* file) { return set.has(file); });
+}
+
+void require_weights(const Component& component, const FixtureSet& set) {
+  for (const char* weights : component.weights) {
+    if (!set.has(weights)) {
+      fail(ErrorKind::model, fmt::format("{}: is missing, {} needs it", set.path(weights).string(), component.name));
+    }
   }
-  return true;
+}
+
+/// Settings that do not fit the tensors beside them are the set's fault.
+ComponentResult verify_component(const Component& component, const FixtureSet& set, const VerifyOptions& options) {
+  try {
+    return component.verify(set, options);
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::input, fmt::format("{}: {}", component.name, error.what()));
+  } catch (const std::out_of_range&) {
+    fail(ErrorKind::input, fmt::format("{}: settings and tensors disagree about the number of steps", component.name));
+  }
 }
 
 /// Puts the kernel switch back at the end of a scope.
@@ -69,12 +90,13 @@ struct ReferenceKernels {
 ComponentResult run_on_reference(const Component& component, const FixtureSet& set, VerifyOptions options) {
   const ReferenceKernels scope;
   options.attention = AttentionBackend::aten;
-  return component.verify(set, options);
+  return verify_component(component, set, options);
 }
 
 ComponentResult run(const Component& component, const FixtureSet& set, const VerifyOptions& options) {
   if (!is_there(component, set)) return {.name = component.name};
-  ComponentResult result = component.verify(set, options);
+  require_weights(component, set);
+  ComponentResult result = verify_component(component, set, options);
   if (component.compare_with_reference && options.dtype == at::kBFloat16 && options.device.is_cuda()) {
     result.reference_max_rel = run_on_reference(component, set, options).max_rel;
     if (result.verdict == Verdict::pass && result.max_rel > kReferenceFactor * *result.reference_max_rel) {
@@ -105,6 +127,7 @@ Tolerances tolerances_of(at::ScalarType dtype) {
 VerifyReport verify_fixture_set(const std::filesystem::path& folder, const VerifyOptions& options,
                                 const std::function<void(const ComponentResult&)>& on_result) {
   const c10::InferenceMode inference;
+  const c10::DeviceGuard guard(options.device);
   use_exact_float32();
   const FixtureSet set(folder, options.device, options.dtype);
   VerifyReport report{.passed = true};

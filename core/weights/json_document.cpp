@@ -30,7 +30,7 @@ class KeyCheck {
  private:
   void check_new(const std::string& key) {
     if (open_objects_.back().insert(key).second) return;
-    fail(ErrorKind::model, fmt::format("{}: the key '{}' is there twice", origin_, key));
+    fail(ErrorKind::model, fmt::format("{}: the key {} is there twice", origin_, json(key).dump()));
   }
 
   const std::string& origin_;

@@ -141,6 +141,7 @@ SafetensorsHeader read_safetensors_header(const MappedFile& file) {
   const auto data_start = static_cast<int64_t>(kLengthBytes + text.size());
   SafetensorsHeader header;
   for (const auto& [name, value] : document.items()) {
+    check_tensor_name(name, file.origin());
     if (name == "__metadata__") {
       header.metadata = parse_metadata(file, value);
     } else {

@@ -27,6 +27,7 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   }
   std::map<std::string, std::string> weight_map;
   for (const auto& [tensor, shard] : found->items()) {
+    check_tensor_name(tensor, file.origin());
     if (!shard.is_string()) fail(ErrorKind::model, fmt::format("{}: {}: expected a file name", file.origin(), tensor));
     weight_map[tensor] = shard.get<std::string>();
   }

@@ -19,6 +19,11 @@ std::optional<int64_t> checked_numel(at::IntArrayRef shape) {
   return numel;
 }
 
+void check_tensor_name(const std::string& name, const std::string& origin) {
+  const bool printable = std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  if (!printable) fail(ErrorKind::model, fmt::format("{}: the name of a tensor holds control characters", origin));
+}
+
 void fail_missing(const TensorSource& source, const std::string& name) {
   fail(ErrorKind::model, fmt::format("{}: tensor {} is missing", source.origin(), name),
        fmt::format("faststar info '{}' lists what is there", source.origin()));

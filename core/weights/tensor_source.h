@@ -18,6 +18,9 @@ struct TensorInfo {
 /// Elements of a tensor that a file describes; nothing when an extent is negative or the product absurd.
 std::optional<int64_t> checked_numel(at::IntArrayRef shape);
 
+/// Throws Error(model) naming `origin` when `name` would garble the line or terminal that it is printed on.
+void check_tensor_name(const std::string& name, const std::string& origin);
+
 /// Named tensors that some file (or generator) holds. Files are data: opening one validates all that its
 /// header claims and runs nothing.
 class TensorSource {

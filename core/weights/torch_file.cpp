@@ -35,9 +35,8 @@ void check_is_zip(const MappedFile& file) {
 void check_byte_order(const MappedFile& file, const ZipArchive& zip, const std::string& folder) {
   if (!zip.has(folder + "byteorder")) return;  // torch before 2.1 wrote none, and little-endian
   const FileRange record = zip.find(folder + "byteorder");
-  const std::string order = file.read(record.offset, std::min<int64_t>(record.bytes, 16));
-  if (order == "little") return;
-  fail(ErrorKind::model, fmt::format("{}: expected little-endian data, got '{}'", file.origin(), order),
+  if (file.read(record.offset, std::min<int64_t>(record.bytes, 16)) == "little") return;
+  fail(ErrorKind::model, fmt::format("{}: expected little-endian data, got another byte order", file.origin()),
        "load it in PyTorch and torch.save it on a little-endian machine");
 }
 
@@ -119,6 +118,7 @@ TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
     auto tensor = torch_tensor(pickle, pickle[value]);
     if (pickle[key].kind != Kind::text || !tensor) continue;
     const std::string& tensor_name = pickle[key].text;
+    check_tensor_name(tensor_name, file_.origin());
     const FileRange bytes = zip.find(fmt::format("{}data/{}", folder, tensor->storage));
     if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
       fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} leaves its {} bytes",

@@ -132,8 +132,10 @@ TEST_CASE("the costs that a run reports add up to those it announced", "[pipelin
   const test::TempDir folder;
   GenerateJob job = small_job(folder, at::kCPU, {{"count", "2"}});
   SumProgress progress;
-  const auto files = run_generation(job, progress);
+  std::vector<fs::path> files;
+  run_generation(job, progress, [&](const fs::path& file) { files.push_back(file); });
   CHECK(files.size() == 2);
+  CHECK(fs::exists(files.back()));
   CHECK(progress.advanced == Approx(progress.planned));
 }
 

@@ -137,6 +137,7 @@ TEST_CASE("a damaged index, or one that leads elsewhere, is refused", "[weights_
   CHECK(says(error_of_index(R"({"weight_map":[]})"), "weight_map"));
   CHECK(says(error_of_index(R"({"metadata":{}})"), "weight_map"));
   CHECK(says(error_of_index(R"({"weight_map":{"x":1}})"), "file name"));
+  CHECK(says(error_of_index(R"({"weight_map":{"x\n":"a.safetensors"}})"), "control characters"));
   CHECK(says(error_of_index(R"({"weight_map":{"x":"a.safetensors","x":"a.safetensors"}})"), "twice"));
   CHECK(says(error_of_index(R"({"weight_map":{"x":"b.safetensors"}})"), "b.safetensors: is missing"));
   CHECK(says(error_of_index(R"({"weight_map":{"y":"a.safetensors"}})"), "tensor y is missing"));

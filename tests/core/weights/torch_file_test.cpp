@@ -97,16 +97,16 @@ TEST_CASE("the state dict is found where training scripts put it", "[weights_fil
                                           ordered,
                                           pickled_dict({{"x", parameter}}),
                                           pickled_dict({{"vae", dict}, {"ema", "}"}}),
-                                          pickled_dict({{"vae", ordered}, {"ema", dict}}),
+                                          pickled_dict({{"ema", dict}, {"vae", ordered}}),
                                           pickled_dict({{"trainer", pickled_dict({{"gpt_fsdp", dict}})}}),
                                           pickled_dict({{"state_dict", ordered}, {"epoch", "K\7"}}),
                                           pickled_dict({{"model", dict}})};
-  const size_t index = GENERATE(range(0, 8));
-  CAPTURE(index);
-  const std::string& root = roots.at(index);
-  const auto file = open_bytes(folder, torch_bytes(root, {{"0", kSixFloats}}));
-  CHECK(file->tensors().size() == 1);
-  CHECK(same(file->read("x", {}, at::kCPU), matrix()));
+  for (size_t i = 0; i < roots.size(); ++i) {
+    INFO(i);
+    const auto file = open_bytes(folder, torch_bytes(roots[i], {{"0", kSixFloats}}));
+    CHECK(file->tensors().size() == 1);
+    CHECK(same(file->read("x", {}, at::kCPU), matrix()));
+  }
 }
 
 TEST_CASE("foreign objects beside the weights are inert", "[weights_files]") {
@@ -187,6 +187,8 @@ TEST_CASE("damaged and foreign pickles are one clear error", "[weights_files]") 
   CHECK(says(error_of_pickle("cos\nsystem"), "cut short"));
   CHECK(says(error_of_pickle("K\1"), "expected tensors by name"));
   CHECK(says(error_of_pickle("}"), "expected tensors by name"));
+  const std::string name = "x\n\x1b[2J";
+  CHECK(says(error_of_pickle(pickled_dict({{name, pickled_tensor(kMatrix)}})), "control characters"));
 }
 
 TEST_CASE("pickles made to exhaust memory or stack end in an error", "[weights_files]") {
@@ -211,7 +213,7 @@ TEST_CASE("the formats that we do not read are named", "[weights_files]") {
   CHECK(says(old, "before 1.6"));
   CHECK(old.hint().find("torch.save it again") != std::string::npos);
   CHECK(says(error_of_file(file_with(kMatrix, {.method = 8})), "compressed"));
-  CHECK(says(error_of_file(zip_bytes({{"a/data.pkl", "}."}, {"a/byteorder", "big"}})), "got 'big'"));
+  CHECK(says(error_of_file(zip_bytes({{"a/data.pkl", "}."}, {"a/byteorder", "big"}})), "little-endian"));
   CHECK(says(error_of_file(zip_bytes({{"a.txt", "hello"}})), "not of torch.save"));
   CHECK(says(error_of_file("hello"), "not a file of torch.save"));
   CHECK(says(error_of_file(""), "not a file of torch.save"));
