@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/inspect.h"
 #include "core/config/config.h"
@@ -18,6 +19,10 @@ Provenance provenance_of(const fs::path& path) {
   if (!provenance) {
     fail(ErrorKind::input, fmt::format("{}: it holds no settings of faststar", path.string()),
          "it was made by another program, or with --no-metadata");
+  }
+  if (provenance->command != "t2v" && provenance->command != "t2i") {  // the text may be anybody's
+    fail(ErrorKind::input,
+         fmt::format("{}: expected settings of t2v or t2i, got those of another command", path.string()));
   }
   return *provenance;
 }
@@ -38,11 +43,12 @@ std::string shell_quoted(const std::string& text) {
 
 std::string as_text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
-/// The default of a setting as metadata would hold it; "" when there is none or the model decides.
+/// The default of a setting as metadata would hold it; nothing when there is none or the model decides.
 template <typename T>
-std::string default_text(const Field& field, const T& standard) {
+std::optional<std::string> default_text(const Field& field, const T& standard) {
   if constexpr (requires { value_text(standard); }) {
-    return field.fallback == Fallback::model ? "" : value_text(standard);
+    if (field.fallback == Fallback::model) return std::nullopt;
+    return value_text(standard);
   } else {
     return "";
   }
@@ -77,6 +83,8 @@ std::string remake_command(const fs::path& path) {
   const auto settings = nlohmann::json::parse(provenance.settings_json);
   const FlagScope reach = provenance.command == "t2i" ? FlagScope::making : FlagScope::video;
   std::string line = "faststar " + provenance.command;
+  const auto model = settings.value("model", nlohmann::json::object());
+  if (model.contains("preset")) line += fmt::format(" --config {}", shell_quoted(as_text(model["preset"])));
   const Config standards;
   visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
     const auto group = settings.find(std::string(section));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/slug.h"
+#include "core/error.h"
 #include "core/media/frame_folder_writer.h"
 
 namespace faststar {
@@ -45,6 +46,10 @@ std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, con
     if (config.save_codes) {
       output.codes = name_for_seed(*config.save_codes, seed, seeds.size());
       check_writable(*output.codes, existing);
+      if (fs::weakly_canonical(*output.codes) == fs::weakly_canonical(output.file)) {
+        fail(ErrorKind::usage, fmt::format("--save-codes {}: is also the video's name", output.codes->string()),
+             "another name for one of them");
+      }
     }
     if (config.frames_dir && task == Task::text_to_video) {
       output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());

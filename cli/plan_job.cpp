@@ -8,6 +8,7 @@
 
 #include "cli/output_files.h"
 #include "cli/prompt_source.h"
+#include "core/config/installation.h"
 #include "core/config/json.h"
 #include "core/device.h"
 #include "core/error.h"
@@ -95,6 +96,12 @@ void choose_text(Task task, Settings& settings, GenerateJob& job) {
     checked_prompt(prompt.prompt_suffix, settings.origin("prompt_suffix").text, ErrorKind::usage);
   }
   if (prompt.negative && prompt.negative->empty()) prompt.negative.reset();  // as the official code reads ''
+  if (prompt.negative && settings.config.guidance.guidance == 1) {
+    fail(ErrorKind::usage,
+         fmt::format("{}: a negative prompt needs guidance, {} is 1", settings.origin("negative").text,
+                     settings.origin("guidance").text),
+         "a --guidance above 1, or no --negative");
+  }
   if (prompt.negative)
     job.negative = checked_prompt(*prompt.negative, settings.origin("negative").text, ErrorKind::usage);
   job.model_prompt =
@@ -120,6 +127,8 @@ std::string output_settings(const GenerateJob& job, Config config, int64_t seed)
   nlohmann::ordered_json json = config_json(config);
   json["model"]["name"] = job.model.preset.name;
   json["model"]["random_weights"] = job.model.random_weights;
+  const std::string preset = job.model.preset.file.stem().string();
+  if (!job.model.embedded && preset_file(preset) == job.model.preset.file) json["model"]["preset"] = preset;
   json["prompt"]["model_prompt"] = job.model_prompt;
   json["runtime"]["device"] = job.device;
   json["runtime"]["precision"] = choice_name(job.precision);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "core/media/image.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -102,6 +103,17 @@ TEST_CASE("a run prints the finished file and nothing else on stdout", "[cli][sl
       run(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p x -o a-red-ball-3.mp4");
   CHECK(again.exit_code == 6);
   CHECK(again.error.find("exists already") != std::string::npos);
+}
+
+TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slow]") {
+  const test::TempDir folder;
+  const std::string t2i = "t2i --random-weights --config tiny --seed 3 -p \"it's a ball\" -o a.png --progress none";
+  REQUIRE(run(folder, t2i).exit_code == 0);
+  std::string command = run(folder, "info a.png --command").out;
+  REQUIRE(command.starts_with("faststar t2i"));
+  command = command.substr(std::string("faststar ").size(), command.size() - std::string("faststar \n").size());
+  REQUIRE(run(folder, command + " -o b.png --progress none").exit_code == 0);
+  CHECK(test::same(read_image(folder / "a.png"), read_image(folder / "b.png")));
 }
 
 TEST_CASE("verify exits 0, 1, 3 or 4", "[cli]") {
