@@ -1,3 +1,13 @@
-#include <cstdio>
+#include "cli/application.h"
+#include "cli/report_error.h"
+#include "cli/signals.h"
 
-int main() { std::puts(FASTSTAR_VERSION); }
+int main(int argc, char** argv) {
+  faststar::report_uncaught_errors();
+  faststar::handle_stop_signals();
+  try {
+    return faststar::run_application(argc, argv);
+  } catch (...) {
+    return faststar::report_current_error();
+  }
+}

@@ -42,6 +42,25 @@ void flush_to_disk(const fs::path& path) {
   }
 }
 
+/// `.<name>.<pid>.partial` beside `path`. Long names keep their start: with the suffix they must stay under the
+/// usual 255 bytes.
+fs::path temporary_name(const fs::path& path) {
+  return folder_of(path) / fmt::format(".{}.{}.partial", path.filename().string().substr(0, 200), getpid());
+}
+
+/// Creates a file beside the output and removes it: permissions do not tell of read-only
+/// mounts, full inodes or names that the file system refuses.
+void try_to_create(const fs::path& path) {
+  const fs::path temporary = temporary_name(path).string() + ".check";
+  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    fail(ErrorKind::output,
+         fmt::format("{}: cannot write in {}: {}", path.string(), folder_of(path).string(), std::strerror(errno)));
+  }
+  close(file);
+  unlink(temporary.c_str());
+}
+
 }  // namespace
 
 void check_writable(const fs::path& path, Existing existing) {
@@ -55,28 +74,18 @@ void check_writable(const fs::path& path, Existing existing) {
     fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));
   }
   if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
-  if (access(folder.c_str(), W_OK | X_OK) != 0) {
-    fail(ErrorKind::output,
-         fmt::format("{}: cannot write in {}: {}", path.string(), folder.string(), std::strerror(errno)));
-  }
+  try_to_create(path);
 }
 
-AtomicFile::AtomicFile(fs::path final_path, Existing existing) : final_(std::move(final_path)), existing_(existing) {
+AtomicFile::AtomicFile(fs::path final_path, Existing existing)
+    : final_(std::move(final_path)), temporary_(temporary_name(final_)), existing_(existing) {
   check_writable(final_, existing);
-  // Long names keep their start: name + suffix must stay under the usual 255 bytes.
-  const std::string name = final_.filename().string().substr(0, 200);
-  temporary_ = folder_of(final_) / fmt::format(".{}.{}.partial", name, getpid());
-}
-
-AtomicFile::~AtomicFile() {
-  std::error_code ignored;
-  fs::remove(temporary_, ignored);
 }
 
 void AtomicFile::commit() {
-  flush_to_disk(temporary_);
-  if (existing_ == Existing::refuse) return rename_without_replacing(temporary_, final_);
-  if (std::rename(temporary_.c_str(), final_.c_str()) != 0) {
+  flush_to_disk(temporary());
+  if (existing_ == Existing::refuse) return rename_without_replacing(temporary(), final_);
+  if (std::rename(temporary().c_str(), final_.c_str()) != 0) {
     fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", final_.string(), std::strerror(errno)));
   }
 }

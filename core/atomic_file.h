@@ -2,13 +2,15 @@
 #include <filesystem>
 #include <string>
 
+#include "core/temporary_path.h"
+
 namespace faststar {
 
 /// What to do when the final name is taken.
 enum class Existing { refuse, replace };
 
 /// Throws Error(output) when `path` cannot be created: its folder is missing or not writable, it is a
-/// folder itself, or it exists and `existing` is `refuse`. Writes nothing.
+/// folder itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
 void check_writable(const std::filesystem::path& path, Existing existing);
 
 /// A file that appears under its final name only when it is whole: written as `.<name>.<pid>.partial`
@@ -16,19 +18,16 @@ void check_writable(const std::filesystem::path& path, Existing existing);
 class AtomicFile {
  public:
   AtomicFile(std::filesystem::path final_path, Existing existing);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
 
   /// Where to write.
-  const std::filesystem::path& temporary() const { return temporary_; }
+  const std::filesystem::path& temporary() const { return temporary_.path(); }
   const std::filesystem::path& final_path() const { return final_; }
   /// Flushes to disk and renames. Throws Error(output); the final name is then untouched.
   void commit();
 
  private:
   std::filesystem::path final_;
-  std::filesystem::path temporary_;
+  TemporaryPath temporary_;
   Existing existing_;
 };
 

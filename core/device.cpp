@@ -25,6 +25,7 @@ at::Device cuda_device(int index) {
          "faststar --list-devices");
   }
   if constexpr (kBuiltWithCuda) cuda::check_architecture(index);
+  at::globalContext().lazyInitDevice(at::kCUDA);
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 

@@ -11,12 +11,12 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/open_model.h"
-#include "core/output_files.h"
 #include "core/plan/cost_model.h"
 #include "core/plan/memory_plan.h"
 #include "core/star/generator.h"
 #include "core/text/tokenizer.h"
 #include "core/vae/video_vae.h"
+#include "core/write_outputs.h"
 
 namespace faststar {
 namespace {
@@ -82,16 +82,18 @@ class Run {
     use_exact_float32();
   }
 
-  /// Everything that can be known before weights load.
-  void plan() const {
+  void check() const {
     const MemoryPlan memory = plan_memory(work_);
-    if (device_.is_cuda()) log::info("memory: {}", memory.text_line());
+    log::info("memory: {}", memory.text_line());
     check_fits(memory, device_);
+  }
+
+  void announce_costs() const {
     const auto outputs = static_cast<double>(job_.outputs.size());
     double steps = 0;
     for (const Step& step : work_.schedule.steps(work_.repetitions)) steps += step_seconds(work_, step);
     const double decode = decode_seconds(work_, work_.schedule.latent_frames());
-    progress_.plan(Stage::load, load_cost(memory));
+    progress_.plan(Stage::load, load_cost());
     progress_.plan(Stage::text, text_seconds(work_));
     progress_.plan(Stage::tokens, outputs * steps);
     progress_.plan(Stage::decode, outputs * decode);
@@ -106,7 +108,7 @@ class Run {
     const TextFeatures rows{text.cond,
                             text.uncond.defined() ? text.uncond : transformer.unconditional_text(text.cond.size(0))};
     log::info("{}", load.text(Stage::load));
-    progress_.advance(Stage::load, load_cost(plan_memory(work_)), "weights");
+    progress_.advance(Stage::load, load_cost(), "weights");
     std::vector<std::filesystem::path> files;
     for (const JobOutput& output : job_.outputs) {
       const Tensor codes = generate(transformer, rows, output);
@@ -132,8 +134,9 @@ class Run {
             .device = device_};
   }
 
-  double load_cost(const MemoryPlan& memory) const {
-    return job_.model.random_weights ? 0.1 : load_seconds(memory.weights);
+  double load_cost() const {
+    constexpr double kRandomWeights = 0.1;
+    return job_.model.random_weights ? kRandomWeights : load_seconds(plan_memory(work_).weights);
   }
 
   void stop_if_asked() const {
@@ -240,10 +243,16 @@ class Run {
 
 }  // namespace
 
+void check_generation(const GenerateJob& job) {
+  SilentProgress nobody;
+  Run(job, nobody).check();
+}
+
 std::vector<std::filesystem::path> run_generation(const GenerateJob& job, Progress& progress) {
   const c10::InferenceMode inference;
   Run run(job, progress);
-  run.plan();
+  run.check();
+  run.announce_costs();
   return run.make_all();
 }
 

@@ -31,7 +31,7 @@ unpack() {
   local torch
   torch=$("${PYTHON:-python3}" -c 'import os, torch; print(os.path.dirname(torch.__file__))')
   export LD_LIBRARY_PATH="$work/lib:$torch/lib:$torch/../nvidia/cu13/lib:${LD_LIBRARY_PATH:-}"
-  export PATH="$work/bin:$PATH"
+  export PATH="$work/bin:$PATH" FASTSTAR_PROGRAM="$work/bin/faststar"
 }
 
 # step NAME OUTPUT LOG COMMAND...: runs it, notes how it ended and how long it took.

@@ -70,14 +70,21 @@ choose_torch() {
     remember torch pypi
     return
   fi
-  local version_header="include/torch/csrc/api/include/torch/version.h" found file
-  for file in include/ATen/ATen.h lib/libtorch_cpu.so "$version_header"; do
+  local file found
+  for file in include/ATen/ATen.h lib/libtorch_cpu.so; do
     [[ -e "$1/$file" ]] || die "--torch $1: no $file in it" "give the folder that holds include/ and lib/ of LibTorch $torch_version"
   done
-  found=$(sed -n 's/^#define TORCH_VERSION "\(.*\)"/\1/p' "$1/$version_header")
-  [[ -n "$found" ]] || found=$(sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\) //p' "$1/$version_header" | paste -sd .)
-  [[ "$found" == "$torch_version"* ]] || die "--torch $1: expected LibTorch $torch_version, got $found"
+  found=$(libtorch_version "$1")
+  [[ "$found" == "$torch_version" ]] || die "--torch $1: expected LibTorch $torch_version, got ${found:-no version in its headers}"
   remember torch "$(cd "$1" && pwd -P)"
+}
+
+# Major and minor version by its headers: older releases have them in the second.
+libtorch_version() {
+  local header
+  for header in "$1"/include/torch/headeronly/version.h "$1"/include/torch/csrc/api/include/torch/version.h; do
+    [[ ! -e "$header" ]] || sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\) //p' "$header"
+  done | paste -sd .
 }
 
 clean() {

@@ -61,7 +61,8 @@ void Options::set(const std::string& name, const std::string& value) {
 }
 
 int check(int code, ErrorKind kind, const std::string& what) {
-  if (code == AVERROR(ENOMEM)) fail(ErrorKind::device, what + ": out of memory");
+  // While reading it is rather a damaged file that claims an absurd size.
+  if (code == AVERROR(ENOMEM) && kind != ErrorKind::input) fail(ErrorKind::device, what + ": out of memory");
   if (code < 0) fail(kind, fmt::format("{}: {}", what, reason(code)));
   last_message.clear();
   return code;

@@ -59,7 +59,7 @@ class Options {
 inline constexpr int64_t kMostPixels = int64_t{1} << 28;
 
 /// `code`, when it is not negative. Else throws Error(kind) "<what>: <reason>" with libav's last word on this
-/// thread, or Error(device) when memory ran out.
+/// thread, or Error(device) when memory ran out other than in reading.
 int check(int code, ErrorKind kind, const std::string& what);
 
 /// Empty ones. Throw std::bad_alloc.

@@ -61,19 +61,14 @@ FrameFolderWriter::FrameFolderWriter(fs::path folder, Existing existing)
     : folder_(without_trailing_slash(std::move(folder))), temporary_(beside(folder_, "partial")), existing_(existing) {
   check_frame_folder(folder_, existing);
   std::error_code error;
-  fs::create_directory(temporary_, error);
+  fs::create_directory(temporary_.path(), error);
   if (error) fail_writing(folder_, error);
-}
-
-FrameFolderWriter::~FrameFolderWriter() {
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
 }
 
 void FrameFolderWriter::write(const Tensor& frames) {
   check_frames(frames);
   for (const Tensor& frame : frames.unbind(0)) {
-    write_image(temporary_ / fmt::format("{:06}.png", frames_++), frame, "", Existing::replace);
+    write_image(temporary_.path() / fmt::format("{:06}.png", frames_++), frame, "", Existing::replace);
   }
 }
 
@@ -82,7 +77,7 @@ void FrameFolderWriter::finish() {
   const fs::path old = beside(folder_, "old");
   std::error_code error, absent;
   if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
-  if (!error) fs::rename(temporary_, folder_, error);
+  if (!error) fs::rename(temporary_.path(), folder_, error);
   if (error) fail_writing(folder_, error);
   fs::remove_all(old, error);  // the new frames are in place: what is left of the old ones harms nobody
 }

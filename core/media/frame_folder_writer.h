@@ -3,6 +3,7 @@
 
 #include "core/atomic_file.h"
 #include "core/media/frame_sink.h"
+#include "core/temporary_path.h"
 
 namespace faststar {
 
@@ -15,16 +16,13 @@ class FrameFolderWriter final : public FrameSink {
  public:
   /// Throws as check_frame_folder.
   FrameFolderWriter(std::filesystem::path folder, Existing existing);
-  ~FrameFolderWriter() override;
-  FrameFolderWriter(const FrameFolderWriter&) = delete;
-  FrameFolderWriter& operator=(const FrameFolderWriter&) = delete;
   /// Throws Error(output) when the disk is full or fails.
   void write(const Tensor& frames) override;
   void finish() override;
 
  private:
   std::filesystem::path folder_;
-  std::filesystem::path temporary_;
+  TemporaryPath temporary_;
   Existing existing_;
   int64_t frames_ = 0;
 };

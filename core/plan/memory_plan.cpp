@@ -8,7 +8,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/pyramid/codes.h"
-#include "core/vae/video_vae.h"
+#include "core/vae/decode_plan.h"
 
 namespace faststar {
 namespace {

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace faststar {
 namespace {
 
@@ -34,7 +36,7 @@ Tensor Decoder::operator()(const Tensor& latents, VideoPass& pass) const {
   pass.latents = latents;
   Tensor x = mid_block(conv_in(extend_in_time(latents, pass.frames_before(conv_in)), pass), pass);
   for (const auto& block : up_blocks) {
-    x = block.resnets(x, pass);
+    x = block.resnets(std::move(x), pass);
     if (block.up) x = (*block.up)(x, pass);
   }
   x = out(x, pass);

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace faststar {
 namespace {
 
@@ -34,10 +36,10 @@ Encoder::Encoder(const VaeHalf& half, const VaeArchitecture& architecture)
 Tensor Encoder::operator()(const Tensor& pixels, VideoPass& pass) const {
   Tensor x = conv_in(extend_in_time(pixels, pass.frames_before(conv_in)), pass);
   for (const auto& block : down_blocks) {
-    x = block.resnets(x, pass);
+    x = block.resnets(std::move(x), pass);
     if (block.down) x = (*block.down)(x, pass);
   }
-  x = out(mid_block(x, pass), pass);
+  x = out(mid_block(std::move(x), pass), pass);
   pass.at_start = false;
   return x;
 }

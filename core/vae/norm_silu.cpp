@@ -95,7 +95,7 @@ void launch_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<
     op.pixels_per_latent = op.width / op.latent_width;
     op.frames_per_latent = frames_per_latent(op.frames, modulation->factor.size(0), !before.defined());
   }
-  cuda::norm_silu(op, float_type(x), cuda::current_stream());
+  if constexpr (kBuiltWithCuda) cuda::norm_silu(op, float_type(x), cuda::current_stream());
 }
 
 /// A tensor that a kernel may read 16 bytes at a time.
@@ -132,9 +132,7 @@ Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::opt
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before) {
   check_norm_silu(x, gamma, modulation, before);
-  if constexpr (kBuiltWithCuda) {
-    if (kernel_takes(x, gamma)) return run_kernel(x, gamma, modulation, before);
-  }
+  if (kernel_takes(x, gamma)) return run_kernel(x, gamma, modulation, before);
   return reference::norm_silu(x, gamma, modulation, before);
 }
 

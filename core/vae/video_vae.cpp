@@ -44,8 +44,10 @@ void check_features(const Tensor& features, int64_t channels) {
        fmt::format("features to decode: expected [B, {}, T, H, W], got {}", channels, shape_text(features.sizes())));
 }
 
-/// Calls visit(start, length) for slices of `size`; what does not divide comes first, `lone` items apart.
-void for_each_slice(int64_t total, int64_t first, int64_t size, const std::function<void(int64_t, int64_t)>& visit) {
+/// Calls visit(start, length) for slices of `size`. The first is shorter or as long, so that the frame that stands
+/// alone at the start does not make it the largest.
+void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_t, int64_t)>& visit) {
+  const int64_t first = (total - 1) % size + 1;
   visit(0, first);
   for (int64_t start = first; start < total; start += size) visit(start, size);
 }
@@ -74,10 +76,9 @@ Tensor VideoVae::encode(const Tensor& pixels, const std::function<void(int64_t)>
   TORCH_CHECK(encoder_, "VideoVae was loaded without its encoder");
   check_pixels(pixels);
   const Tensor frames = channels_last(pixels.to(at::kFloat)).contiguous();
-  const int64_t F = frames.size(1);
   VideoPass pass;
   std::vector<Tensor> posterior;
-  for_each_slice(F, (F - 1) % kSliceFrames + 1, kSliceFrames, [&](int64_t start, int64_t length) {
+  for_each_slice(frames.size(1), kSliceFrames, [&](int64_t start, int64_t length) {
     posterior.push_back((*encoder_)(frames.narrow(1, start, length), pass));
     if (on_slice) on_slice(start + length);
   });
@@ -86,7 +87,7 @@ Tensor VideoVae::encode(const Tensor& pixels, const std::function<void(int64_t)>
 
 Tensor VideoVae::features_from_posterior(const Tensor& posterior) const {
   const Tensor mean = patchify(posterior.narrow(-1, 0, architecture_.latent_channels));
-  return channels_second((*proj_down_)(mean)*scale_[0]).contiguous();
+  return channels_second(proj_down_->operator()(mean) * scale_[0]).contiguous();
 }
 
 Tensor VideoVae::latents_from_features(const Tensor& features) const {
@@ -99,9 +100,8 @@ void VideoVae::decode(const Tensor& features, const std::function<void(const Ten
   TORCH_CHECK(options.slice_latents > 0, "slice_latents must be at least 1");
   check_features(features, architecture_.feature_channels());
   const Tensor latents = latents_from_features(features);
-  const int64_t T = latents.size(1), size = options.slice_latents;
   VideoPass pass;
-  for_each_slice(T, (T - 1) % size + 1, size, [&](int64_t start, int64_t length) {
+  for_each_slice(latents.size(1), options.slice_latents, [&](int64_t start, int64_t length) {
     on_frames(channels_second(decoder_(latents.narrow(1, start, length), pass)));
   });
 }

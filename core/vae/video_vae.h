@@ -3,15 +3,11 @@
 #include <optional>
 
 #include "core/layers/linear.h"
+#include "core/vae/decode_plan.h"
 #include "core/vae/decoder.h"
 #include "core/vae/encoder.h"
 
 namespace faststar {
-
-/// How much of a video is decoded at once: memory against speed. The result is the same for any value.
-struct DecodeOptions {
-  int64_t slice_latents = 2;  ///< latent frames a slice, at least 1; each makes 4 frames
-};
 
 /// Which halves to load: making a video from text needs no encoder.
 enum class VaeParts { decoder, encoder_and_decoder };

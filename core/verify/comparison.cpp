@@ -35,10 +35,17 @@ std::optional<Comparison::Difference> Comparison::measure(const std::string& wha
     require(false, fmt::format("{}: values that are not finite", what));
     return std::nullopt;
   }
-  const Difference difference{absolute, magnitude > 0 ? absolute / magnitude : absolute};
-  result_.elements += expected.numel();
-  result_.max_abs = std::max(result_.max_abs, difference.absolute);
-  result_.max_rel = std::max(result_.max_rel, difference.relative);
+  return Difference{absolute, magnitude > 0 ? absolute / magnitude : absolute};
+}
+
+std::optional<Comparison::Difference> Comparison::record(const std::string& what, const Tensor& actual,
+                                                         const Tensor& expected) {
+  const auto difference = measure(what, actual, expected);
+  if (difference) {
+    result_.elements += expected.numel();
+    result_.max_abs = std::max(result_.max_abs, difference->absolute);
+    result_.max_rel = std::max(result_.max_rel, difference->relative);
+  }
   return difference;
 }
 
@@ -47,14 +54,14 @@ void Comparison::close(const std::string& what, const Tensor& actual, const Tens
 }
 
 void Comparison::close(const std::string& what, const Tensor& actual, const Tensor& expected, double tolerance) {
-  const auto difference = measure(what, actual, expected);
+  const auto difference = record(what, actual, expected);
   if (!difference) return;
   require(difference->relative <= tolerance,
           fmt::format("{}: {:.2e} of the largest magnitude, allowed {:.2e}", what, difference->relative, tolerance));
 }
 
 void Comparison::within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest) {
-  const auto difference = measure(what, actual, expected);
+  const auto difference = record(what, actual, expected);
   if (!difference) return;
   require(difference->absolute <= largest,
           fmt::format("{}: off by {:.2e}, allowed {:.2e}", what, difference->absolute, largest));

@@ -38,7 +38,7 @@ class Comparison {
   void within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest);
   /// Values exactly equal.
   void equal(const std::string& what, const Tensor& actual, const Tensor& expected);
-  /// 8-bit values at most one level apart and kEqualShare of them equal.
+  /// 8-bit values at most one level apart and kEqualShare of them equal; levels do not count as an error of values.
   void frames(const std::string& what, const Tensor& actual, const Tensor& expected);
   /// Bits are counted over the component; result() wants kEqualShare of them equal.
   void bits(const std::string& what, const Tensor& actual, const Tensor& expected);
@@ -54,7 +54,10 @@ class Comparison {
     double absolute = 0;
     double relative = 0;
   };
+  /// Nothing when shapes differ or values are not finite, which fails the component.
   std::optional<Difference> measure(const std::string& what, const Tensor& actual, const Tensor& expected);
+  /// measure(), kept in the result.
+  std::optional<Difference> record(const std::string& what, const Tensor& actual, const Tensor& expected);
 
   ComponentResult result_;
   int64_t judged_bits_ = 0;

@@ -35,7 +35,7 @@ GuidanceSettings guidance_of(const nlohmann::json& task) {
 StarTask parse_task(const nlohmann::json& task) {
   StarTask parsed{.schedule = schedule_of(task), .settings = {}};
   GenerationSettings& settings = parsed.settings;
-  settings.repetitions.image = task.contains("reps") ? task.at("reps") : task.at("reps_i");
+  settings.repetitions.image = task.at(task.contains("reps") ? "reps" : "reps_i").get<std::vector<int>>();
   settings.repetitions.video = task.value("reps_v", std::vector<int>{});
   settings.semantic_scales = task.at("sem");
   settings.guidance = guidance_of(task);
@@ -101,8 +101,8 @@ StarTransformer FixtureSet::load_transformer() const {
   return {weights, detect_star_architecture(weights)};
 }
 
-VideoVae FixtureSet::load_vae() const {
-  const Weights weights(open_checkpoint(path("vae_weights.pth")), device_, dtype_);
+VideoVae FixtureSet::load_vae(at::ScalarType dtype) const {
+  const Weights weights(open_checkpoint(path("vae_weights.pth")), device_, dtype);
   return {weights, detect_vae_architecture(weights)};
 }
 

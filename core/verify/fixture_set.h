@@ -57,7 +57,7 @@ class FixtureSet {
 
   /// The set's weights. Throw Error(model) when they do not load.
   StarTransformer load_transformer() const;
-  VideoVae load_vae() const;
+  VideoVae load_vae(at::ScalarType dtype) const;
 
   /// Settings of `star_greedy`, `star_forced` and `quantize`.
   StarTask meta_task() const;

@@ -22,7 +22,8 @@ struct VerifyReport {
 
 /// Compares every component with what the official implementation computed (the parity README says how it is
 /// judged). In bfloat16 runs are teacher-forced and their bits counted, not judged; on a GPU an error may not
-/// exceed 1.5 times that of the plain ATen path. `on_result` hears of each component as it is done.
+/// exceed 1.5 times that of the plain ATen path. Conditioned tasks and `quantize` decode in float32 always: their
+/// subject is the path, `vae_decode` is about precision. `on_result` hears of each component as it is done.
 /// Throws Error(input) for a set that cannot be read or holds nothing, Error(model) when its weights do not load.
 VerifyReport verify_fixture_set(const std::filesystem::path& folder, const VerifyOptions& options,
                                 const std::function<void(const ComponentResult&)>& on_result = {});

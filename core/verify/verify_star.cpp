@@ -96,12 +96,6 @@ Tensor strided_frames(const Tensor& frames, const std::vector<int64_t>& stored) 
   return every(every(pick(frames, 1, stored), 2, kPixelStride), 3, kPixelStride);
 }
 
-/// Stored frames; in bfloat16 pixels follow the decoder's tolerance instead of one level.
-void compare_frames(Comparison& comparison, const Tensor& frames, const Tensor& expected, at::ScalarType dtype) {
-  if (dtype == at::kFloat) return comparison.frames("frames", frames, expected);
-  comparison.close("frames", frames, expected, tolerances_of(dtype).vae);
-}
-
 }  // namespace
 
 ComponentResult verify_guidance(const FixtureSet& set, const VerifyOptions&) {
@@ -142,7 +136,7 @@ ComponentResult verify_star_v2v(const FixtureSet& set, const VerifyOptions& opti
 ComponentResult verify_star_i2v(const FixtureSet& set, const VerifyOptions& options) {
   Replay replay(set, "star_i2v", set.task("star_i2v"), options);
   const StarTask& task = replay.task();
-  const VideoVae vae = set.load_vae();
+  const VideoVae vae = set.load_vae(at::kFloat);
 
   const Scale& full = task.schedule.full_scale(0);
   const Tensor image = fit_to(replay.fixture()["image"], {pixels_of(full.h), pixels_of(full.w)}, Fit::crop);
@@ -156,8 +150,7 @@ ComponentResult verify_star_i2v(const FixtureSet& set, const VerifyOptions& opti
 
   const Tensor summed = replay.run(Bits::chosen);
   const Tensor frames = official_frames(decode_whole(vae, summed));
-  compare_frames(replay.comparison(), strided_frames(frames, task.frames_stored), replay.fixture()["frames"],
-                 options.dtype);
+  replay.comparison().frames("frames", strided_frames(frames, task.frames_stored), replay.fixture()["frames"]);
   return replay.comparison().result();
 }
 
@@ -176,10 +169,9 @@ ComponentResult verify_star_interactive(const FixtureSet& set, const VerifyOptio
                                                                .first = features("first_int8"),
                                                                .semantic_scale = task.at("semantic_scale_index"),
                                                                .detail_frames = task.at("detail_frames")});
-  const Tensor frames = official_frames(decode_whole(set.load_vae(), at::cat({former_rest, summed}, 2)));
+  const Tensor frames = official_frames(decode_whole(set.load_vae(at::kFloat), at::cat({former_rest, summed}, 2)));
   const Tensor clip = frames.narrow(1, frames.size(1) - kInteractiveFrames, kInteractiveFrames);
-  compare_frames(replay.comparison(), strided_frames(clip, replay.task().frames_stored), replay.fixture()["frames"],
-                 options.dtype);
+  replay.comparison().frames("frames", strided_frames(clip, replay.task().frames_stored), replay.fixture()["frames"]);
   return replay.comparison().result();
 }
 

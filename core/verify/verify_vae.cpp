@@ -28,7 +28,7 @@ Tensor official_frames(const Tensor& decoded) {
 }
 
 ComponentResult verify_vae_encode(const FixtureSet& set, const VerifyOptions&) {
-  const VideoVae vae = set.load_vae();
+  const VideoVae vae = set.load_vae(at::kFloat);
   const Fixture io = set.open("vae_io.safetensors");
   const Tensor pixels = io["pixels"].to(set.device());
   Comparison comparison("vae_encode", tolerances_of(at::kFloat).vae);  // the encoder is float32 always
@@ -38,7 +38,7 @@ ComponentResult verify_vae_encode(const FixtureSet& set, const VerifyOptions&) {
 }
 
 ComponentResult verify_vae_decode(const FixtureSet& set, const VerifyOptions& options) {
-  const VideoVae vae = set.load_vae();
+  const VideoVae vae = set.load_vae(options.dtype);
   const Fixture io = set.open("vae_io.safetensors");
   const auto decoded = [&](const char* features) { return decode_whole(vae, io[features].to(set.device())); };
   Comparison comparison("vae_decode", tolerances_of(options.dtype).vae);

@@ -70,6 +70,11 @@ fs::path golden_dir() {
   return given ? given : FASTSTAR_GOLDEN_DIR;
 }
 
+std::string program() {
+  const char* given = std::getenv("FASTSTAR_PROGRAM");
+  return given ? given : FASTSTAR_BUILT_PROGRAM;
+}
+
 std::string read_text(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw std::runtime_error("cannot read " + path.string());

@@ -52,6 +52,9 @@ class TempDir {
 /// tests/golden of the source tree, or FASTSTAR_GOLDEN when set (a binary carried elsewhere).
 std::filesystem::path golden_dir();
 
+/// The built faststar, or FASTSTAR_PROGRAM when set (a binary carried elsewhere).
+std::string program();
+
 std::string read_text(const std::filesystem::path& path);
 void write_text(const std::filesystem::path& path, const std::string& text);
 

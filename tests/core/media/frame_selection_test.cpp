@@ -1,9 +1,26 @@
 #include "core/media/frame_selection.h"
 
+#include <nlohmann/json.hpp>
+
+#include "core/media/sample_media.h"
 #include "support/support.h"
 
 namespace faststar {
 namespace {
+
+TEST_CASE("the frames are those that the official scripts take", "[media]") {
+  const auto cases =
+      nlohmann::json::parse(test::read_text(test::golden_dir() / "tasks.json")).at("images").at("frame_indices");
+  REQUIRE(cases.size() == 16);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    CAPTURE(cases[i].dump());
+    const double fps = cases[i].at("fps");
+    const int64_t frames = cases[i].at("frames");
+    const FrameSpan span = cases[i].at("part") == "first" ? FrameSpan{} : last_seconds(fps, frames, 5, 81);
+    const Tensor indices = at::tensor(frame_indices(fps, frames, span), at::kInt);
+    CHECK(test::same(indices, test::golden_image(fmt::format("frame_indices.{}", i))));
+  }
+}
 
 TEST_CASE("81 frames at 16 fps give 80 of them, one twice", "[media]") {
   const auto indices = frame_indices(16, 81, {0, 5, 81});

@@ -1,5 +1,7 @@
 #include "core/media/resize.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/media/sample_media.h"
 #include "support/support.h"
 
@@ -7,6 +9,26 @@ namespace faststar {
 namespace {
 
 using test::plain;
+
+/// [h, w, target h, target w] of each source picture in the fixtures.
+nlohmann::json golden_cases() {
+  return nlohmann::json::parse(test::read_text(test::golden_dir() / "tasks.json")).at("images").at("cases");
+}
+
+TEST_CASE("cropping gives the official preprocessing's pixels bit for bit", "[media]") {
+  const auto cases = golden_cases();
+  REQUIRE(cases.size() == 7);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    CAPTURE(i);
+    const Tensor source = test::golden_image(fmt::format("source.{}", i));
+    const Tensor fitted = fit_to(source, {cases[i][2], cases[i][3]}, Fit::crop);
+    CHECK(test::same(fitted, test::golden_image(fmt::format("resized.{}", i))));
+  }
+}
+
+TEST_CASE("pixels are scaled as the official preprocessing does, bit for bit", "[media]") {
+  CHECK(test::same(to_pixels(test::golden_image("resized.0")), test::golden_image("pixels.0")));
+}
 
 TEST_CASE("resizing to the same size changes nothing", "[media]") {
   const Tensor image = test::noise_frames(1, 37, 53)[0];

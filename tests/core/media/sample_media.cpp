@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/media/colour.h"
+#include "core/weights/safetensors.h"
 #include "support/support.h"
 
 namespace faststar::test {
@@ -98,6 +99,11 @@ bool can_encode(const char* name) {
   if (ffmpeg::has_encoder(name)) return true;
   WARN("not run: this FFmpeg has no " << name << " encoder");
   return false;
+}
+
+Tensor golden_image(const std::string& name) {
+  const auto file = open_safetensors(golden_dir() / "images.safetensors");
+  return file->read(name, file->tensors().at(name), at::kCPU).clone();
 }
 
 std::vector<std::string> names_in(const fs::path& folder) {

@@ -5,6 +5,10 @@
 #include "core/media/sample_media.h"
 #include "support/support.h"
 
+extern "C" {
+#include <libavformat/avformat.h>
+}
+
 namespace faststar {
 namespace {
 
@@ -197,6 +201,10 @@ std::string silent_wav() {
 }
 
 TEST_CASE("sound without pictures is no video", "[media]") {
+  if (!av_find_input_format("wav")) {
+    WARN("not run: this FFmpeg reads no WAV");
+    return;
+  }
   const TempDir folder;
   test::write_text(folder / "s.wav", silent_wav());
   const Error error = error_of([&] { VideoReader video(folder / "s.wav"); });

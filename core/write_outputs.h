@@ -3,9 +3,14 @@
 #include <vector>
 
 #include "core/media/frame_sink.h"
+#include "core/media/video_writer.h"
 #include "core/pipeline.h"
+#include "core/pyramid/schedule.h"
 
 namespace faststar {
+
+/// The encoder's part of the output settings.
+VideoEncoding encoding_of(const OutputConfig& output);
 
 /// Everything that one video goes to: the file and, when asked for, a folder of frames. Frames leave on a
 /// thread of their own, so that encoding overlaps decoding.

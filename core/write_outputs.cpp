@@ -1,4 +1,4 @@
-#include "core/output_files.h"
+#include "core/write_outputs.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -7,7 +7,6 @@
 #include "core/media/frame_folder_writer.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
-#include "core/media/video_writer.h"
 #include "core/pyramid/schedule.h"
 #include "core/weights/safetensors_writer.h"
 
@@ -17,10 +16,16 @@ namespace {
 std::string comment_of(const GenerateJob& job, const JobOutput& output) {
   if (job.encoding.no_metadata) return "";
   return to_comment(
-      {.version = FASTSTAR_VERSION, .command = command_name(job.task), .settings_json = output.settings_json});
+      {.version = FASTSTAR_VERSION, .command = task_command(job.task), .settings_json = output.settings_json});
 }
 
 }  // namespace
+
+VideoEncoding encoding_of(const OutputConfig& output) {
+  return {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
+          .crf = output.crf,
+          .preset = std::string(choice_name(output.preset))};
+}
 
 VideoOutput::VideoOutput(const GenerateJob& job, const JobOutput& output) {
   const VideoFormat format{.width = job.size.width, .height = job.size.height};

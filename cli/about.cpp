@@ -1,0 +1,36 @@
+#include "cli/about.h"
+
+#include <fmt/format.h>
+#include <torch/headeronly/version.h>
+
+#include <string>
+
+#include "cli/result.h"
+#include "core/device.h"
+#include "core/log.h"
+
+namespace faststar {
+
+int print_version() {
+  const char* const architectures = kBuiltWithCuda ? FASTSTAR_CUDA_ARCHITECTURES : "none (built without CUDA)";
+  print_result(fmt::format("faststar {}\nLibTorch {}\nCUDA architectures: {}\n", FASTSTAR_VERSION, TORCH_VERSION,
+                           architectures));
+  return 0;
+}
+
+int print_devices() {
+  constexpr double kGiB = 1 << 30;
+  std::string why_none;
+  std::string lines = "cpu\n";
+  int index = 0;
+  for (const GpuInfo& gpu : list_gpus(&why_none)) {
+    lines += fmt::format("cuda:{}  {}, compute capability {}.{}, {:.1f} of {:.1f} GiB free\n", index++, gpu.name,
+                         gpu.capability / 10, gpu.capability % 10, static_cast<double>(gpu.free_bytes) / kGiB,
+                         static_cast<double>(gpu.total_bytes) / kGiB);
+  }
+  print_result(lines);
+  if (index == 0) log::info("no GPU: {}", why_none);
+  return 0;
+}
+
+}  // namespace faststar

@@ -1,0 +1,50 @@
+#include "cli/help.h"
+
+#include <fmt/format.h>
+
+namespace faststar {
+namespace {
+
+std::string usage(const CLI::App& app) {
+  const bool top = app.get_parent() == nullptr;
+  if (top) return "faststar COMMAND [options]";
+  std::string positionals;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->nonpositional()) continue;
+    positionals += " " + option->get_name(true);
+  }
+  return fmt::format("faststar {}{} [options]", app.get_name(), positionals);
+}
+
+std::string option_lines(const CLI::App& app, const std::string& group) {
+  std::string lines;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group() != group || !option->nonpositional()) continue;
+    const std::string name = fmt::format("{} {}", option->get_name(false, true), option->get_type_name());
+    const bool has_short = !option->get_snames().empty();
+    lines +=
+        fmt::format("  {}{:<{}} {}\n", has_short ? "" : "    ", name, has_short ? 36 : 32, option->get_description());
+  }
+  return lines;
+}
+
+std::string command_lines(const CLI::App& app) {
+  std::string lines;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    lines += fmt::format("  {:<10} {}\n", command->get_name(), command->get_description());
+  }
+  return lines.empty() ? "" : fmt::format("\nCommands (faststar COMMAND --help):\n{}", lines);
+}
+
+}  // namespace
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const {
+  std::string text = fmt::format("{}: {}\n{}\n{}:\n{}", usage(*app), app->get_description(), command_lines(*app),
+                                 kScreenGroup, option_lines(*app, kScreenGroup));
+  const std::string more = option_lines(*app, kMoreGroup);
+  if (more.empty()) return text;
+  if (mode == CLI::AppFormatMode::All) text += fmt::format("\n{}:\n{}", kMoreGroup, more);
+  return text + app->get_footer() + "\n";
+}
+
+}  // namespace faststar

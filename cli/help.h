@@ -1,0 +1,19 @@
+#pragma once
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <string>
+
+namespace faststar {
+
+/// Group of the options that `--help` lists; those of kMoreGroup wait for `--help-all`.
+inline const std::string kScreenGroup = "Options";
+inline const std::string kMoreGroup = "More options";
+
+/// One option a line, and a `--help` that fits a screen.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+};
+
+}  // namespace faststar

@@ -1,0 +1,109 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <algorithm>
+#include <cstdlib>
+
+#include "cli/help.h"
+#include "core/config/value.h"
+
+namespace faststar {
+namespace {
+
+std::string argument_name(const Field& field, const std::string&) {
+  return field.argument.empty() ? "TEXT" : std::string(field.argument);
+}
+std::string argument_name(const Field& field, Seconds) { return std::string(field.argument); }
+std::string argument_name(const Field&, Aspect) { return "W:H"; }
+std::string argument_name(const Field&, int) { return "N"; }
+std::string argument_name(const Field&, int64_t) { return "N"; }
+std::string argument_name(const Field&, double) { return "X"; }
+template <Choice Enum>
+std::string argument_name(const Field& field, Enum) {
+  constexpr auto& names = Choices<Enum>::names;
+  return names.size() > 4 ? std::string(field.argument) : join_names(names.data(), names.size(), "|");
+}
+template <typename T>
+std::string argument_name(const Field& field, const std::optional<T>&) {
+  return argument_name(field, T{});
+}
+
+/// " (17)": the default, where it does not depend on the model or the run.
+template <typename T>
+std::string default_note(const Field& field, const T& value) {
+  return field.fallback == Fallback::model ? "" : fmt::format(" ({})", value_text(value));
+}
+template <typename T>
+std::string default_note(const Field&, const std::optional<T>&) {
+  return "";
+}
+
+std::string spellings(const Field& field) {
+  const std::string name = flag_name(field.name);
+  if (field.other_names.empty()) return name;
+  return fmt::format("{},{}", name, field.other_names);
+}
+
+void add_flag(CLI::App& command, const Field& field, bool, FieldTexts& texts) {
+  const auto set = [&texts, name = std::string(field.name)](int64_t count) {
+    texts[name] = count > 0 ? "true" : "false";
+  };
+  command.add_flag_function(spellings(field), set, std::string(field.help))
+      ->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+}
+
+template <typename T>
+void add_flag(CLI::App& command, const Field& field, const T& standard, FieldTexts& texts) {
+  const auto set = [&texts, name = std::string(field.name)](const std::string& text) { texts[name] = text; };
+  command
+      .add_option_function<std::string>(spellings(field), set, std::string(field.help) + default_note(field, standard))
+      ->type_name(argument_name(field, standard))
+      ->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+}
+
+/// Lists have no form on the command line.
+void add_flag(CLI::App&, const Field&, const std::vector<int>&, FieldTexts&) {}
+
+bool applies(FlagScope scope, Task task) {
+  return scope == FlagScope::making || (scope == FlagScope::video && task == Task::text_to_video);
+}
+
+std::string environment_text(std::string_view name) {
+  const char* const text = std::getenv(environment_name(name).c_str());
+  return text == nullptr ? "" : text;
+}
+
+}  // namespace
+
+void add_making_options(CLI::App& command, Task task, MakingOptions& options) {
+  const Config defaults;
+  visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
+    if (applies(field.scope, task)) add_flag(command, field, standard, options.settings.flags);
+  });
+  command.add_option("--config", options.settings.config, "a preset or a YAML file")
+      ->type_name("NAME|FILE")
+      ->group(kScreenGroup);
+  command.add_option("--save-config", options.save_config, "write all settings to a YAML file")
+      ->type_name("FILE")
+      ->group(kMoreGroup);
+  command.add_flag("--dry-run", options.dry_run, "check everything, make nothing")->group(kScreenGroup);
+  command.footer(
+      "\nWhat is not given comes from the environment (FASTSTAR_SEED for --seed), from\n"
+      "--config, from the model's model.yaml, or is the default, in this order.\n"
+      "--help-all lists every option.");
+}
+
+void apply_option_environment(MakingOptions& options) {
+  if (options.settings.config.empty()) options.settings.config = environment_text("config");
+  if (options.save_config.empty()) options.save_config = environment_text("save_config");
+  const std::string dry_run = environment_text("dry_run");
+  if (options.dry_run || dry_run.empty()) return;
+  if (!parse_value(dry_run, Field{}, options.dry_run)) {
+    fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), dry_run);
+  }
+}
+
+}  // namespace faststar

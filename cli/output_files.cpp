@@ -1,0 +1,57 @@
+#include "cli/output_files.h"
+
+#include <fmt/format.h>
+
+#include "cli/slug.h"
+#include "core/media/frame_folder_writer.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+const char* standard_ending(Task task, const OutputConfig& config) {
+  if (task == Task::text_to_image) return ".png";
+  return config.lossless ? ".mkv" : ".mp4";
+}
+
+fs::path free_name(const std::string& stem, const std::string& ending, Existing existing) {
+  fs::path name = fmt::format("./{}{}", stem, ending);
+  std::error_code ignored;
+  for (int copy = 2; existing == Existing::refuse && fs::exists(fs::symlink_status(name, ignored)); ++copy) {
+    name = fmt::format("./{}-{}{}", stem, copy, ending);
+  }
+  return name;
+}
+
+/// The name asked for; one of several gets its seed: "ball.mp4" -> "ball-41.mp4".
+fs::path name_for_seed(const fs::path& asked, int64_t seed, size_t seeds) {
+  if (seeds == 1) return asked;
+  return asked.parent_path() / fmt::format("{}-{}{}", asked.stem().string(), seed, asked.extension().string());
+}
+
+}  // namespace
+
+std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
+                                      const std::vector<int64_t>& seeds) {
+  const Existing existing = config.overwrite ? Existing::replace : Existing::refuse;
+  std::vector<JobOutput> outputs;
+  for (const int64_t seed : seeds) {
+    JobOutput& output = outputs.emplace_back();
+    output.seed = seed;
+    output.file = config.output
+                      ? name_for_seed(*config.output, seed, seeds.size())
+                      : free_name(fmt::format("{}-{}", slug(prompt), seed), standard_ending(task, config), existing);
+    check_writable(output.file, existing);
+    if (config.save_codes) {
+      output.codes = name_for_seed(*config.save_codes, seed, seeds.size());
+      check_writable(*output.codes, existing);
+    }
+    if (config.frames_dir && task == Task::text_to_video) {
+      output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());
+      check_frame_folder(*output.frames_dir, existing);
+    }
+  }
+  return outputs;
+}
+
+}  // namespace faststar

@@ -1,0 +1,16 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/config/settings.h"
+#include "core/pipeline.h"
+
+namespace faststar {
+
+/// The files of a run, one JobOutput a seed, each checked to be creatable. With -o and several seeds each file
+/// name gets its seed; without -o it is ./<slug>-<seed>.mp4 (or .mkv, .png), then -2, -3, ... behind a taken name.
+/// Throws Error(output) for a name that cannot be written.
+std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
+                                      const std::vector<int64_t>& seeds);
+
+}  // namespace faststar

@@ -1,0 +1,15 @@
+#pragma once
+#include "core/config/resolve.h"
+#include "core/pipeline.h"
+
+namespace faststar {
+
+/// Checks everything that can be checked before weights load and decides what was left open. `resolved` becomes
+/// what --save-config writes: prompt text and seed are filled in. Throws Error of the kind that the exit code
+/// names: usage, input (prompt file), device, output.
+GenerateJob plan_job(Task task, ResolvedSettings& resolved);
+
+/// The lines that tell a user what will run: model, prompt as sent, pixels, seed, device, files.
+std::vector<std::string> describe_job(const GenerateJob& job);
+
+}  // namespace faststar

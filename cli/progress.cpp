@@ -1,0 +1,119 @@
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli/signals.h"
+
+namespace faststar {
+namespace {
+
+constexpr const char* kClearLine = "\r\x1b[K";
+
+int terminal_columns() {
+  winsize size = {};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+bool stderr_can_show_a_bar() {
+  const char* const terminal = std::getenv("TERM");
+  return isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
+}
+
+}  // namespace
+
+ProgressOutput standard_progress_output() {
+  return {.write = [](const std::string& text) { std::fputs(text.c_str(), stderr); },
+          .seconds =
+              [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
+          .is_terminal = stderr_can_show_a_bar(),
+          .columns = terminal_columns()};
+}
+
+ProgressDisplay::ProgressDisplay(ProgressStyle style, ProgressOutput output)
+    : style_(style), output_(std::move(output)), start_(output_.seconds()) {
+  if (style_ == ProgressStyle::automatic) style_ = output_.is_terminal ? ProgressStyle::bar : ProgressStyle::plain;
+  if (style_ != ProgressStyle::bar) return;
+  log_sink_ = log::set_sink([this](log::Level level, std::string_view line) { log_above_bar(level, line); });
+}
+
+ProgressDisplay::~ProgressDisplay() {
+  if (style_ != ProgressStyle::bar) return;
+  log::set_sink(log_sink_);
+  if (!bar_.empty()) output_.write(kClearLine);
+}
+
+void ProgressDisplay::plan(Stage stage, double cost) {
+  const std::lock_guard lock(mutex_);
+  costs_[stage].planned += cost;
+}
+
+void ProgressDisplay::advance(Stage stage, double cost, std::string_view detail) {
+  const std::lock_guard lock(mutex_);
+  costs_[stage].done += cost;
+  update_state(stage, detail);
+  show();
+}
+
+bool ProgressDisplay::stop_requested() const { return faststar::stop_requested(); }
+
+void ProgressDisplay::update_state(Stage stage, std::string_view detail) {
+  double planned = 0;
+  double done = 0;
+  for (const auto& [name, cost] : costs_) {
+    planned += cost.planned;
+    done += std::min(cost.done, cost.planned);
+  }
+  state_.stage = stage;
+  state_.detail = detail;
+  // A stage that is planned late must not move the bar back.
+  if (planned > 0) state_.fraction = std::max(state_.fraction, done / planned);
+  state_.elapsed_s = output_.seconds() - start_;
+  constexpr double kEnoughToJudge = 0.005;
+  if (state_.fraction >= kEnoughToJudge) state_.eta_s = state_.elapsed_s * (1 / state_.fraction - 1);
+}
+
+void ProgressDisplay::show() {
+  switch (style_) {
+    case ProgressStyle::bar: return show_bar();
+    case ProgressStyle::plain: return show_plain();
+    case ProgressStyle::json: return output_.write(json_line(state_) + "\n");
+    case ProgressStyle::automatic:
+    case ProgressStyle::none: return;
+  }
+}
+
+void ProgressDisplay::show_bar() {
+  constexpr double kRedrawSeconds = 0.1;
+  const bool finished = state_.fraction >= 1;
+  if (shown_at_ >= 0 && !finished && state_.elapsed_s - shown_at_ < kRedrawSeconds) return;
+  shown_at_ = state_.elapsed_s;
+  bar_ = bar_line(state_, output_.columns);
+  output_.write(kClearLine + bar_);
+}
+
+/// A line for every stage, every ten percent, and every half minute.
+void ProgressDisplay::show_plain() {
+  const bool due = shown_at_ < 0 || state_.stage != shown_stage_ || state_.fraction - shown_fraction_ >= 0.1 ||
+                   state_.fraction >= 1 || state_.elapsed_s - shown_at_ >= 30;
+  if (!due) return;
+  shown_at_ = state_.elapsed_s;
+  shown_stage_ = state_.stage;
+  shown_fraction_ = state_.fraction;
+  output_.write(plain_line(state_) + "\n");
+}
+
+void ProgressDisplay::log_above_bar(log::Level level, std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  if (!bar_.empty()) output_.write(kClearLine);
+  log_sink_(level, line);
+  output_.write(bar_);
+}
+
+}  // namespace faststar

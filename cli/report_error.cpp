@@ -1,0 +1,85 @@
+#include "cli/report_error.h"
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "cli/signals.h"
+#include "core/temporary_path.h"
+
+namespace faststar {
+namespace {
+
+constexpr int kBug = 70;  // EX_SOFTWARE of sysexits.h
+constexpr const char* kReport = "this is a bug in faststar; please report it with the command line";
+constexpr const char* kLessMemory = "a smaller --resolution or a shorter --duration needs less memory";
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+Error from_torch(const c10::Error& error) {
+  const std::string what = first_line(error.what_without_backtrace());
+  // The CPU allocator has no exception type of its own.
+  const bool host_memory = what.find("DefaultCPUAllocator") != std::string::npos;
+  const bool device_memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
+  if (host_memory || device_memory) return {ErrorKind::device, "out of memory: " + what, kLessMemory};
+  if (what.starts_with("CUDA error")) return {ErrorKind::device, what, "faststar --list-devices"};
+  return {ErrorKind::internal, what, kReport};
+}
+
+}  // namespace
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage: return 2;
+    case ErrorKind::input: return 3;
+    case ErrorKind::model: return 4;
+    case ErrorKind::device: return 5;
+    case ErrorKind::output: return 6;
+    case ErrorKind::interrupted: return stop_exit_code();
+    case ErrorKind::internal: return kBug;
+  }
+  return kBug;
+}
+
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const c10::Error& error) {
+    return from_torch(error);
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::device, "out of memory on the host", kLessMemory};
+  } catch (const std::exception& error) {
+    return {ErrorKind::internal, first_line(error.what()), kReport};
+  } catch (...) {
+    return {ErrorKind::internal, "an exception of unknown type", kReport};
+  }
+}
+
+int report_current_error() {
+  const Error error = current_error();
+  std::string text = fmt::format("error: {}\n", error.what());
+  if (!error.hint().empty()) text += fmt::format("hint: {}\n", error.hint());
+  std::fputs(text.c_str(), stderr);
+  return exit_code(error.kind());
+}
+
+void report_uncaught_errors() {
+  std::set_terminate([] {
+    if (std::current_exception()) {
+      report_current_error();
+    } else {
+      std::fputs("error: terminated\n", stderr);
+    }
+    remove_temporary_paths();
+    _exit(kBug);
+  });
+}
+
+}  // namespace faststar

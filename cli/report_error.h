@@ -1,0 +1,19 @@
+#pragma once
+#include "core/error.h"
+
+namespace faststar {
+
+/// The exit code of a kind, as interface.md lists them; for `interrupted` that of the signal.
+int exit_code(ErrorKind kind);
+
+/// The exception being handled as a faststar error: LibTorch's lose their backtrace, exhausted memory becomes
+/// kind `device`, anything unexpected `internal`.
+Error current_error();
+
+/// Prints the exception being handled on stderr, `error: ...` and `hint: ...`. Returns its exit code.
+int report_current_error();
+
+/// Makes an exception that nothing catches end the program with one line and exit code 70.
+void report_uncaught_errors();
+
+}  // namespace faststar

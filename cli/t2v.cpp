@@ -1,0 +1,15 @@
+#include <CLI/App.hpp>
+
+#include "cli/commands.h"
+#include "cli/making_command.h"
+
+namespace faststar {
+
+Command add_t2v(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("t2v", "a video from words");
+  const auto options = std::make_shared<MakingOptions>();
+  add_making_options(*command, Task::text_to_video, *options);
+  return {command, [options] { return run_making_command(Task::text_to_video, *options); }};
+}
+
+}  // namespace faststar

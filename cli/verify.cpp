@@ -1,0 +1,70 @@
+#include "core/verify/verify.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/result.h"
+#include "core/config/runtime.h"
+#include "core/config/settings.h"
+#include "core/config/value.h"
+#include "core/device.h"
+#include "core/log.h"
+
+namespace faststar {
+namespace {
+
+struct VerifyCommand {
+  std::string folder;
+  std::string device;
+  std::string precision = "fp32";
+  std::string attention = "auto";
+  bool json = false;
+};
+
+std::string describe(const ComponentResult& result) {
+  if (result.verdict == Verdict::absent) return fmt::format("{:<17} absent", result.name);
+  std::string line = fmt::format("{:<17} {}  {} values, largest error {:.1e}", result.name,
+                                 result.verdict == Verdict::pass ? "pass" : "FAIL", result.elements, result.max_rel);
+  if (result.tolerance > 0) line += fmt::format(" (allowed {:.0e})", result.tolerance);
+  if (result.bits > 0) line += fmt::format(", {} of {} bits differ", result.bits_differing, result.bits);
+  if (result.reference_max_rel) line += fmt::format(", ATen path {:.1e}", *result.reference_max_rel);
+  if (!result.reason.empty()) line += "\n    " + result.reason;
+  return line;
+}
+
+template <Choice Enum>
+Enum parse_choice(const char* flag, const std::string& text) {
+  Enum value{};
+  if (!parse_value(text, Field{}, value)) fail_value({Source::flag, flag}, expected_text(Field{}, value), text);
+  return value;
+}
+
+int run_verify(const VerifyCommand& command) {
+  const auto precision = parse_choice<Precision>("--precision", command.precision);
+  const VerifyOptions options{.device = pick_device(command.device.empty() ? "cpu" : command.device),
+                              .dtype = precision == Precision::bf16 ? at::kBFloat16 : at::kFloat,
+                              .attention = parse_choice<AttentionBackend>("--attention", command.attention)};
+  const VerifyReport report = verify_fixture_set(
+      command.folder, options, [](const ComponentResult& result) { log::info("{}", describe(result)); });
+  print_result(command.json ? to_json(report) + "\n" : fmt::format("{}\n", report.passed ? "passed" : "failed"));
+  return report.passed ? 0 : 1;
+}
+
+}  // namespace
+
+Command add_verify(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("verify", "numerics against results of the official model");
+  const auto options = std::make_shared<VerifyCommand>();
+  command->add_option("folder", options->folder, "a fixture set")->required()->type_name("DIR")->group(kScreenGroup);
+  command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("NAME")->group(kScreenGroup);
+  command->add_option("--precision", options->precision, "fp32 or bf16")->type_name("NAME")->group(kScreenGroup);
+  command->add_option("--attention", options->attention, "auto, cudnn or aten")->type_name("NAME")->group(kScreenGroup);
+  command->add_flag("--json", options->json, "the report as JSON on stdout")->group(kScreenGroup);
+  return {command, [options] { return run_verify(*options); }};
+}
+
+}  // namespace faststar

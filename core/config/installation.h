@@ -1,0 +1,21 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace faststar {
+
+/// The folder of presets and of the embedded model: ../share/faststar/configs beside the executable's folder,
+/// else configs/ of the source tree that built it. Throws Error(model) when neither is there.
+std::filesystem::path configs_dir();
+
+/// The embedded model's folder.
+std::filesystem::path embedded_model_dir();
+
+/// The file of preset `name` ("720p", "tiny"); an empty path when there is none.
+std::filesystem::path preset_file(const std::string& name);
+
+/// The presets of the installation by name, sorted.
+std::vector<std::string> preset_names();
+
+}  // namespace faststar

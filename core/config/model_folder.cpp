@@ -1,0 +1,192 @@
+#include "core/config/model_folder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/config/installation.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+// Names of the official release tree.
+constexpr const char* kOfficialWeights[] = {"infinitystar_8b_720p_weights", "infinitystar_8b_480p_weights"};
+constexpr const char* kOfficialVae = "infinitystar_videovae.pth";
+constexpr const char* kOfficialT5 = "text_encoder/flan-t5-xl-official";
+
+constexpr const char* kTokenizer = "spiece.model";
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// True when a folder directly holds a checkpoint.
+bool holds_weights(const fs::path& folder) {
+  for (const char* name :
+       {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"}) {
+    if (is_there(folder / name)) return true;
+  }
+  return false;
+}
+
+fs::path vae_of(const fs::path& folder) {
+  const fs::path safetensors = folder / "vae.safetensors";
+  const fs::path pickle = folder / "vae.pth";
+  if (is_there(safetensors) && is_there(pickle)) {
+    fail(ErrorKind::model,
+         fmt::format("{}: two VAEs: {} and {}", folder.string(), safetensors.filename().string(),
+                     pickle.filename().string()),
+         "keep one of them");
+  }
+  return is_there(pickle) ? pickle : safetensors;
+}
+
+ModelLayout own_layout(const fs::path& folder) {
+  const fs::path preset = folder / "model.yaml";
+  return {is_there(preset) ? preset : fs::path(), folder / "transformer", vae_of(folder), folder / "t5"};
+}
+
+fs::path preset_named_in(const std::string& folder_name) {
+  for (const char* name : {"720p", "480p"}) {
+    if (folder_name.find(name) != std::string::npos) return preset_file(name);
+  }
+  return {};
+}
+
+ModelLayout official_layout(const fs::path& tree, const fs::path& weights) {
+  return {preset_named_in(weights.filename().string()), weights, tree / kOfficialVae, tree / kOfficialT5};
+}
+
+/// "a (720p.yaml)": a candidate as an error lists it.
+std::string describe(const ModelLayout& layout) {
+  return fmt::format("{}{}", layout.transformer.string(),
+                     layout.preset.empty() ? "" : fmt::format(" ({})", layout.preset.filename().string()));
+}
+
+[[noreturn]] void fail_ambiguous(const ModelRequest& request, const std::vector<ModelLayout>& models) {
+  std::vector<std::string> names;
+  for (const ModelLayout& layout : models) names.push_back(describe(layout));
+  fail(ErrorKind::model,
+       fmt::format("{} {}: {} models and no choice: {}", request.folder_origin, *request.folder, models.size(),
+                   fmt::join(names, ", ")),
+       fmt::format("--model {}, or --config 480p or 720p", models.front().transformer.string()));
+}
+
+ModelLayout choose_model(const ModelRequest& request, std::vector<ModelLayout> models) {
+  if (models.empty()) {
+    fail(
+        ErrorKind::model,
+        fmt::format("{} {}: not a model folder: expected model.yaml, transformer/, vae.safetensors or vae.pth and t5/, "
+                    "or the official release tree",
+                    request.folder_origin, *request.folder));
+  }
+  if (models.size() > 1 && request.preset) {
+    std::error_code ignored;
+    std::erase_if(models, [&](const ModelLayout& m) { return !fs::equivalent(m.preset, *request.preset, ignored); });
+  }
+  if (models.size() != 1) fail_ambiguous(request, find_models(*request.folder));
+  return models.front();
+}
+
+void check_complete(const ModelRequest& request, const ModelLayout& layout) {
+  std::vector<std::string> found;
+  std::vector<std::string> missing;
+  for (const ModelPart& part : model_parts(layout)) {
+    (part.found ? found : missing).push_back(fmt::format("{} ({})", part.name, part.path.string()));
+  }
+  if (missing.empty()) return;
+  fail(ErrorKind::model,
+       fmt::format("{} {}: incomplete: missing {}; found {}", request.folder_origin, *request.folder,
+                   fmt::join(missing, ", "), found.empty() ? "nothing" : fmt::format("{}", fmt::join(found, ", "))),
+       fmt::format("faststar info '{}'", *request.folder));
+}
+
+/// The preset of a run: the one asked for, else the folder's own.
+ModelPreset preset_of(const ModelRequest& request, const ModelLayout& layout) {
+  if (request.preset) return read_preset(*request.preset);
+  if (!layout.preset.empty()) return read_preset(layout.preset);
+  fail(ErrorKind::model,
+       fmt::format("{} {}: it has no model.yaml and its name tells no preset", request.folder_origin, *request.folder),
+       fmt::format("--config {}", fmt::join(preset_names(), " or --config ")));
+}
+
+void check_architecture(const ModelFolder& model) {
+  if (!model.random_weights || model.preset.architecture) return;
+  fail(ErrorKind::usage, fmt::format("--random-weights: {} has no section `architecture`", model.preset.file.string()),
+       "--config 720p, 480p or tiny has one");
+}
+
+ModelFolder resolve_embedded() {
+  ModelFolder model;
+  model.folder = embedded_model_dir();
+  model.layout = own_layout(model.folder);
+  model.preset = read_preset(model.layout.preset);
+  model.embedded = true;
+  return model;
+}
+
+/// No folder: the embedded model, or another preset's sizes with random weights.
+ModelFolder resolve_without_folder(const ModelRequest& request) {
+  ModelFolder model = resolve_embedded();
+  std::error_code ignored;
+  const bool other_preset = request.preset && !fs::equivalent(*request.preset, model.preset.file, ignored);
+  if (other_preset) {
+    if (!request.random_weights) {
+      fail(ErrorKind::model,
+           fmt::format("{}: this preset needs its model's weights, and no folder is given", request.preset->string()),
+           "--model DIR (or FASTSTAR_MODEL); --random-weights tries speed and memory without");
+    }
+    return {.folder = {}, .preset = read_preset(*request.preset), .layout = {}, .random_weights = true};
+  }
+  model.random_weights = request.random_weights || !holds_weights(model.layout.transformer);
+  if (model.random_weights && !request.random_weights) {
+    log::warn("the embedded model is not trained yet: random weights, the pictures are noise");
+  }
+  return model;
+}
+
+ModelFolder resolve_folder(const ModelRequest& request) {
+  if (!is_there(*request.folder)) {
+    fail(ErrorKind::model, fmt::format("{} {}: no such folder", request.folder_origin, *request.folder));
+  }
+  ModelFolder model;
+  model.folder = *request.folder;
+  model.layout = choose_model(request, find_models(model.folder));
+  model.preset = preset_of(request, model.layout);
+  model.random_weights = request.random_weights;
+  if (!model.random_weights) check_complete(request, model.layout);
+  return model;
+}
+
+}  // namespace
+
+std::vector<ModelLayout> find_models(const fs::path& folder) {
+  std::vector<ModelLayout> models;
+  if (is_there(folder / "model.yaml") || is_there(folder / "transformer")) models.push_back(own_layout(folder));
+  for (const char* name : kOfficialWeights) {
+    if (is_there(folder / name)) models.push_back(official_layout(folder, folder / name));
+  }
+  if (!models.empty() || !holds_weights(folder)) return models;
+  const fs::path weights = fs::absolute(folder / ".").lexically_normal().parent_path();
+  return {official_layout(weights.parent_path(), weights)};
+}
+
+std::vector<ModelPart> model_parts(const ModelLayout& layout) {
+  return {{"transformer", layout.transformer, holds_weights(layout.transformer)},
+          {"vae", layout.vae, is_there(layout.vae)},
+          {"text encoder", layout.t5, holds_weights(layout.t5)},
+          {"tokenizer", layout.t5 / kTokenizer, is_there(layout.t5 / kTokenizer)}};
+}
+
+ModelFolder resolve_model(const ModelRequest& request) {
+  ModelFolder model = request.folder ? resolve_folder(request) : resolve_without_folder(request);
+  check_architecture(model);
+  return model;
+}
+
+}  // namespace faststar

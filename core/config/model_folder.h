@@ -1,0 +1,55 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/preset.h"
+
+namespace faststar {
+
+/// Where the parts of one model lie, or would have to.
+struct ModelLayout {
+  std::filesystem::path preset;       ///< model.yaml, or the preset that the folder's name tells; else empty
+  std::filesystem::path transformer;  ///< folder of shards with their index
+  std::filesystem::path vae;          ///< .safetensors or .pth file
+  std::filesystem::path t5;           ///< Hugging Face folder with spiece.model
+};
+
+/// The models in `folder`: our own form (model.yaml, transformer/, vae.*, t5/), those of an official release
+/// tree, or the one whose weights folder inside such a tree is named. Empty when there is none.
+/// Throws Error(model) when one model has two VAE files.
+std::vector<ModelLayout> find_models(const std::filesystem::path& folder);
+
+struct ModelPart {
+  std::string name;
+  std::filesystem::path path;
+  bool found = false;
+};
+
+/// Transformer, VAE, text encoder and tokenizer of a layout, found or not.
+std::vector<ModelPart> model_parts(const ModelLayout& layout);
+
+/// What was asked for.
+struct ModelRequest {
+  std::optional<std::string> folder;            ///< none: the embedded model
+  std::string folder_origin;                    ///< "--model", for messages
+  std::optional<std::filesystem::path> preset;  ///< chosen with --config or `base:`; wins over the folder's
+  bool random_weights = false;
+};
+
+/// The model of a run, complete unless its weights are random.
+struct ModelFolder {
+  std::filesystem::path folder;  ///< as given; empty for a preset without weights
+  ModelPreset preset;
+  ModelLayout layout;               ///< with random weights, parts may be missing
+  bool embedded = false;
+  bool random_weights = false;
+};
+
+/// The disk is not searched: the folder asked for, or the embedded model. The embedded model runs with random
+/// weights, and a warning, while it has none. Throws Error(model) when the folder is missing or incomplete, holds
+/// several models and none was chosen, or a preset has no weights; Error(usage) for a bad model.yaml.
+ModelFolder resolve_model(const ModelRequest& request);
+
+}  // namespace faststar

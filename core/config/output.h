@@ -1,0 +1,55 @@
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+
+#include "core/config/fields.h"
+
+namespace faststar {
+
+/// Speed against size of libx264.
+enum class H264Preset { ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow, placebo };
+template <>
+struct Choices<H264Preset> {
+  static constexpr std::array<std::string_view, 10> names = {
+      "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"};
+};
+
+/// What is written, and how.
+struct OutputConfig {
+  std::optional<std::string> output;       ///< the file; none: a name from prompt and seed
+  bool overwrite = false;                  ///< replace what has that name
+  int crf = 17;                            ///< H.264 constant rate factor: 0 best, 51 worst
+  H264Preset preset = H264Preset::medium;  ///< slower makes smaller files
+  bool lossless = false;                   ///< ffv1 in .mkv instead of H.264 in .mp4
+  std::optional<std::string> frames_dir;   ///< also every frame as PNG in this folder
+  bool no_metadata = false;                ///< leave the settings out of the file
+  std::optional<std::string> save_codes;   ///< also the summed codes (.safetensors)
+};
+
+template <FieldsOf<OutputConfig> Self, typename Visitor>
+void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "output",
+              .help = "the file; else named by prompt and seed",
+              .argument = "FILE",
+              .other_names = "-o",
+              .page = HelpPage::screen},
+        c.output);
+  visit(Field{.name = "overwrite", .help = "replace an existing file", .page = HelpPage::screen}, c.overwrite);
+  visit(Field{.name = "crf", .help = "H.264 quality, 0 best, 51 worst", .range = {0, 51}, .scope = FlagScope::video},
+        c.crf);
+  visit(
+      Field{
+          .name = "preset", .help = "x264 speed: ultrafast to placebo", .argument = "NAME", .scope = FlagScope::video},
+      c.preset);
+  visit(Field{.name = "lossless", .help = "ffv1 in .mkv", .scope = FlagScope::video}, c.lossless);
+  visit(Field{.name = "frames_dir",
+              .help = "also write every frame as PNG there",
+              .argument = "DIR",
+              .scope = FlagScope::video},
+        c.frames_dir);
+  visit(Field{.name = "no_metadata", .help = "leave the settings out of the file"}, c.no_metadata);
+  visit(Field{.name = "save_codes", .help = "also write the codes (.safetensors)", .argument = "FILE"}, c.save_codes);
+}
+
+}  // namespace faststar

@@ -1,0 +1,97 @@
+#include "core/config/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/config/value.h"
+#include "core/error.h"
+
+namespace faststar {
+namespace {
+
+template <typename T>
+constexpr bool has_text_form = !std::is_same_v<T, std::vector<int>>;
+
+/// Sets every field with a flag for which text_of(field name) has something.
+template <typename TextOf, typename OriginOf>
+void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
+  visit_config(settings.config, [&]<typename T>(std::string_view, const Field& field, T& member) {
+    if constexpr (has_text_form<T>) {
+      if (field.scope == FlagScope::none) return;
+      const std::optional<std::string> text = text_of(field.name);
+      if (!text) return;
+      const Origin origin = origin_of(field.name);
+      if (!parse_value(*text, field, member)) fail_value(origin, expected_text(field, member), *text);
+      settings.origins[std::string(field.name)] = origin;
+    }
+  });
+}
+
+std::optional<std::string> environment_text(std::string_view field) {
+  const char* const text = std::getenv(environment_name(field).c_str());
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+const Origin& Settings::origin(std::string_view name) const {
+  static const Origin standard;
+  const auto found = origins.find(name);
+  return found == origins.end() ? standard : found->second;
+}
+
+std::string flag_name(std::string_view field) {
+  std::string name = fmt::format("--{}", field);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+std::string environment_name(std::string_view field) {
+  std::string name = fmt::format("FASTSTAR_{}", field);
+  for (char& c : name) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return name;
+}
+
+void apply_environment(Settings& settings) {
+  apply_texts(settings, environment_text, [](std::string_view field) {
+    return Origin{Source::environment, environment_name(field)};
+  });
+}
+
+void apply_flags(Settings& settings, const FieldTexts& flags) {
+  const auto text_of = [&](std::string_view field) -> std::optional<std::string> {
+    const auto found = flags.find(field);
+    if (found == flags.end()) return std::nullopt;
+    return found->second;
+  };
+  apply_texts(settings, text_of, [](std::string_view field) { return Origin{Source::flag, flag_name(field)}; });
+}
+
+void settle_prompt_source(Settings& settings) {
+  PromptConfig& prompt = settings.config.prompt;
+  if (!prompt.prompt || !prompt.prompt_file) return;
+  const Origin& text = settings.origin("prompt");
+  const Origin& file = settings.origin("prompt_file");
+  if (text.source == file.source) {
+    fail(ErrorKind::usage, fmt::format("{} and {}: expected one of them, got both", text.text, file.text));
+  }
+  if (text.source > file.source) {
+    prompt.prompt_file.reset();
+  } else {
+    prompt.prompt.reset();
+  }
+}
+
+void fail_value(const Origin& origin, const std::string& expected, std::string_view got) {
+  constexpr size_t kShown = 60;
+  const bool cut = got.size() > kShown;
+  fail(ErrorKind::usage, fmt::format("{}: expected {}, got {}{}", origin.text, expected,
+                                     got.empty() ? "nothing" : got.substr(0, kShown), cut ? "..." : ""));
+}
+
+}  // namespace faststar

@@ -1,0 +1,103 @@
+#include "core/config/value.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <span>
+
+namespace faststar {
+namespace {
+
+/// from_chars over all of `text`: no spaces, no locale, no overflow.
+template <typename Number>
+bool parse_whole(std::string_view text, Number& out) {
+  Number value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc() || stop != end) return false;
+  out = value;
+  return true;
+}
+
+template <typename Number>
+bool parse_in_range(std::string_view text, const Range& range, Number& out) {
+  Number value{};
+  if (!parse_whole(text, value)) return false;
+  const auto number = static_cast<double>(value);
+  if (!std::isfinite(number) || number < range.min || number > range.max) return false;
+  out = value;
+  return true;
+}
+
+std::string range_text(std::string_view what, const Range& range) {
+  const Range unbounded;
+  if (range.min == unbounded.min && range.max == unbounded.max) return std::string(what);
+  return fmt::format("{} from {} to {}", what, range.min, range.max);
+}
+
+}  // namespace
+
+bool parse_value(std::string_view text, const Field&, std::string& out) {
+  out = text;
+  return true;
+}
+
+bool parse_value(std::string_view text, const Field&, bool& out) {
+  const bool yes = text == "true" || text == "1";
+  if (!yes && text != "false" && text != "0") return false;
+  out = yes;
+  return true;
+}
+
+bool parse_value(std::string_view text, const Field& field, int& out) { return parse_in_range(text, field.range, out); }
+
+bool parse_value(std::string_view text, const Field& field, int64_t& out) {
+  return parse_in_range(text, field.range, out);
+}
+
+bool parse_value(std::string_view text, const Field& field, double& out) {
+  return parse_in_range(text, field.range, out);
+}
+
+bool parse_value(std::string_view text, const Field& field, Seconds& out) {
+  if (text.ends_with('s')) text.remove_suffix(1);
+  return parse_in_range(text, field.range, out.count);
+}
+
+bool parse_value(std::string_view text, const Field&, Aspect& out) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return false;
+  const Range sides = {1, 10000};
+  Aspect aspect;
+  if (!parse_in_range(text.substr(0, colon), sides, aspect.width)) return false;
+  if (!parse_in_range(text.substr(colon + 1), sides, aspect.height)) return false;
+  out = aspect;
+  return true;
+}
+
+std::string value_text(const std::string& value) { return value; }
+std::string value_text(bool value) { return value ? "true" : "false"; }
+std::string value_text(int value) { return fmt::format("{}", value); }
+std::string value_text(int64_t value) { return fmt::format("{}", value); }
+std::string value_text(double value) { return fmt::format("{}", value); }
+std::string value_text(Seconds value) { return fmt::format("{}", value.count); }
+std::string value_text(Aspect value) { return fmt::format("{}:{}", value.width, value.height); }
+
+std::string expected_text(const Field&, const std::string&) { return "text"; }
+std::string expected_text(const Field&, bool) { return "true or false"; }
+std::string expected_text(const Field& field, int) { return range_text("a whole number", field.range); }
+std::string expected_text(const Field& field, int64_t) { return range_text("a whole number", field.range); }
+std::string expected_text(const Field& field, double) { return range_text("a number", field.range); }
+std::string expected_text(const Field&, Seconds) { return "whole seconds such as 5 or 5s"; }
+std::string expected_text(const Field&, Aspect) { return "width:height such as 16:9"; }
+std::string expected_text(const Field& field, const std::vector<int>&) {
+  return range_text("a list of whole numbers", field.range);
+}
+
+std::string join_names(const std::string_view* names, size_t count, std::string_view separator) {
+  return fmt::format("{}", fmt::join(std::span(names, count), separator));
+}
+
+}  // namespace faststar

@@ -1,0 +1,79 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config/fields.h"
+#include "core/config/resolution.h"
+
+/// Settings as text: the one way that flags, environment and YAML scalars become values and back. Nothing
+/// here depends on the locale.
+namespace faststar {
+
+// parse_value: true when `text` is a value of the type and in the field's range; `out` is untouched otherwise.
+bool parse_value(std::string_view text, const Field& field, std::string& out);
+bool parse_value(std::string_view text, const Field& field, bool& out);
+bool parse_value(std::string_view text, const Field& field, int& out);
+bool parse_value(std::string_view text, const Field& field, int64_t& out);
+bool parse_value(std::string_view text, const Field& field, double& out);
+bool parse_value(std::string_view text, const Field& field, Seconds& out);
+bool parse_value(std::string_view text, const Field& field, Aspect& out);
+
+template <Choice Enum>
+bool parse_value(std::string_view text, const Field&, Enum& out) {
+  for (size_t i = 0; i < Choices<Enum>::names.size(); ++i) {
+    if (text != Choices<Enum>::names[i]) continue;
+    out = static_cast<Enum>(i);
+    return true;
+  }
+  return false;
+}
+
+template <typename T>
+bool parse_value(std::string_view text, const Field& field, std::optional<T>& out) {
+  T value{};
+  if (!parse_value(text, field, value)) return false;
+  out = std::move(value);
+  return true;
+}
+
+// value_text: what parse_value reads back.
+std::string value_text(const std::string& value);
+std::string value_text(bool value);
+std::string value_text(int value);
+std::string value_text(int64_t value);
+std::string value_text(double value);
+std::string value_text(Seconds value);
+std::string value_text(Aspect value);
+
+template <Choice Enum>
+std::string value_text(Enum value) {
+  return std::string(choice_name(value));
+}
+
+/// "a whole number from 0 to 51": what a field takes, for messages.
+std::string expected_text(const Field& field, const std::string&);
+std::string expected_text(const Field& field, bool);
+std::string expected_text(const Field& field, int);
+std::string expected_text(const Field& field, int64_t);
+std::string expected_text(const Field& field, double);
+std::string expected_text(const Field& field, Seconds);
+std::string expected_text(const Field& field, Aspect);
+std::string expected_text(const Field& field, const std::vector<int>&);
+
+/// "one of fp32, bf16", or with another separator, as help lists choices.
+std::string join_names(const std::string_view* names, size_t count, std::string_view separator);
+
+template <Choice Enum>
+std::string expected_text(const Field&, Enum) {
+  return "one of " + join_names(Choices<Enum>::names.data(), Choices<Enum>::names.size(), ", ");
+}
+
+template <typename T>
+std::string expected_text(const Field& field, const std::optional<T>&) {
+  return expected_text(field, T{});
+}
+
+}  // namespace faststar

@@ -1,0 +1,116 @@
+#include "core/config/yaml.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <iterator>
+
+#include "core/config/yaml_document.h"
+#include "core/config/yaml_fields.h"
+#include "core/error.h"
+
+namespace faststar {
+namespace {
+
+/// A double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += fmt::format("\\{}", c);
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string yaml_scalar(const std::string& value) { return quoted(value); }
+std::string yaml_scalar(Aspect value) { return quoted(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
+std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+template <typename T>
+std::string yaml_scalar(const T& value) {
+  return value_text(value);
+}
+
+template <typename T>
+std::string yaml_line(const Field& field, const T& member) {
+  return fmt::format("  {}: {}\n", field.name, yaml_scalar(member));
+}
+template <typename T>
+std::string yaml_line(const Field& field, const std::optional<T>& member) {
+  return member ? yaml_line(field, *member) : "";
+}
+
+/// The section that has a field `key`; "" when none has.
+std::string section_of(const Config& config, const std::string& key) {
+  std::string found;
+  visit_config(config, [&](std::string_view section, const Field& field, const auto&) {
+    if (field.name == key) found = section;
+  });
+  return found;
+}
+
+void apply_section(const YamlDocument& document, const YamlEntry& section, Source source, const OtherKeys& other_keys,
+                   Settings& settings) {
+  const auto other = [&](const YamlEntry& entry) {
+    if (other_keys(section.key, entry)) return true;
+    const std::string home = section_of(settings.config, entry.key);
+    if (home.empty()) return false;
+    fail(ErrorKind::usage,
+         fmt::format("{}: {}.{}: unknown key", document.where(entry.key_node), section.key, entry.key),
+         fmt::format("{} belongs in the section {}", entry.key, home));
+  };
+  const auto was_set = [&](std::string_view field, const Origin& origin) {
+    settings.origins[std::string(field)] = {source, origin.text};
+  };
+  visit_sections(settings.config, [&](std::string_view name, auto& fields) {
+    if (name == section.key) read_fields(document, section.value, section.key, fields, other, was_set);
+  });
+}
+
+std::vector<std::string> section_names(const Config& config) {
+  std::vector<std::string> names;
+  visit_sections(config, [&](std::string_view name, const auto&) { names.emplace_back(name); });
+  return names;
+}
+
+}  // namespace
+
+std::string node_text(const YAML::Node& node) {
+  if (node.IsNull()) return "nothing";
+  if (node.IsScalar()) return node.Tag() == "!" ? quoted(node.Scalar()) : node.Scalar();
+  return node.IsSequence() ? "a list" : "a section";
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member) {
+  std::vector<int> values;
+  if (!node.IsSequence()) fail_value(origin, expected_text(field, member), node_text(node));
+  for (const YAML::Node& item : node) read_value(item, field, origin, values.emplace_back());
+  member = std::move(values);
+}
+
+void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings) {
+  const std::vector<std::string> sections = section_names(settings.config);
+  for (const YamlEntry& entry : document.entries(document.root(), "the file")) {
+    if (std::find(sections.begin(), sections.end(), entry.key) != sections.end()) {
+      apply_section(document, entry, source, other_keys, settings);
+    } else if (!other_keys("", entry)) {
+      document.fail_unknown(entry, "", sections);
+    }
+  }
+}
+
+std::string config_yaml(const Config& config, const std::string& base) {
+  std::string text = base.empty() ? "" : fmt::format("base: {}\n", quoted(base));
+  visit_sections(config, [&](std::string_view name, const auto& fields) {
+    std::string lines;
+    visit_fields(fields, [&](const Field& field, const auto& member) { lines += yaml_line(field, member); });
+    if (!lines.empty()) text += fmt::format("{}:\n{}", name, lines);
+  });
+  return text;
+}
+
+}  // namespace faststar

@@ -1,0 +1,23 @@
+#pragma once
+#include <functional>
+#include <string>
+
+#include "core/config/settings.h"
+
+namespace faststar {
+
+class YamlDocument;
+struct YamlEntry;
+
+/// Keys besides those of Config that a kind of file has: (section or "" for the top level, entry) -> known.
+using OtherKeys = std::function<bool(const std::string& section, const YamlEntry& entry)>;
+
+/// Sets what the sections of `document` set, as `source`. Throws Error(usage) naming file, line and key for
+/// unknown and repeated keys (with the nearest known one), wrong types and values out of range.
+void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings);
+
+/// Every setting as YAML that apply_yaml reads back to the same values; unset optionals are left out.
+/// `base` is printed as `base:` unless empty.
+std::string config_yaml(const Config& config, const std::string& base);
+
+}  // namespace faststar

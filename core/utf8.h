@@ -1,0 +1,20 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace faststar {
+
+/// Offset of the first byte of `text` that is not UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
+/// U+10FFFF); nothing when all of it is.
+std::optional<size_t> find_invalid_utf8(std::string_view text);
+
+/// The characters (code points) of valid UTF-8.
+std::u32string decode_utf8(std::string_view text);
+
+std::string encode_utf8(std::u32string_view characters);
+
+/// True for white space and invisible formatting characters: what a tokenizer or a reader does not see.
+bool is_blank(char32_t character);
+
+}  // namespace faststar

@@ -1,0 +1,152 @@
+#include "cli/plan_job.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "support/process_state.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::InFolder;
+using test::TempDir;
+
+FieldTexts with_defaults(FieldTexts flags) {
+  flags.try_emplace("random_weights", "true");
+  flags.try_emplace("device", "cpu");
+  if (!flags.contains("prompt_file")) flags.try_emplace("prompt", "a red ball");
+  return flags;
+}
+
+GenerateJob plan(FieldTexts flags, const std::string& config = "", Task task = Task::text_to_video) {
+  ResolvedSettings resolved = resolve_settings({.flags = with_defaults(std::move(flags)), .config = config});
+  return plan_job(task, resolved);
+}
+
+Error plan_error(FieldTexts flags, Task task = Task::text_to_video) {
+  return error_of([&] { plan(std::move(flags), "", task); });
+}
+
+}  // namespace
+
+TEST_CASE("a 720p job has the official size and text", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const GenerateJob job = plan({{"seed", "41"}}, "720p");
+  CHECK(job.model_prompt == "<<<t=5s>>>a red ball, Close-up on big objects, emphasize scale and detail");
+  CHECK(job.size.width == 1280);
+  CHECK(job.size.height == 720);
+  CHECK(job.size.frames == 81);
+  CHECK(job.size.latent_frames == 21);
+  CHECK(job.precision == Precision::fp32);
+  CHECK(job.outputs.at(0).file == "./a-red-ball-41.mp4");
+  CHECK(plan({{"aspect", "9:16"}}, "720p").size.height == 1280);
+}
+
+TEST_CASE("a picture has one frame, no tag, no suffix and a .png", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const GenerateJob job = plan({{"seed", "1"}}, "480p", Task::text_to_image);
+  CHECK(job.model_prompt == "a red ball");
+  CHECK(job.size.frames == 1);
+  CHECK(job.size.width == 848);
+  CHECK(job.outputs.at(0).file == "./a-red-ball-1.png");
+}
+
+TEST_CASE("a seed is chosen, kept and recorded with each file", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  ResolvedSettings resolved = resolve_settings({.flags = with_defaults({{"count", "3"}}), .config = ""});
+  const GenerateJob job = plan_job(Task::text_to_video, resolved);
+  const int64_t first = job.outputs.at(0).seed;
+  CHECK(resolved.settings.config.sampling.seed == first);
+  CHECK(job.outputs.at(2).seed == first + 2);
+  const auto settings = nlohmann::json::parse(job.outputs.at(2).settings_json);
+  CHECK(settings["sampling"]["seed"] == first + 2);
+  CHECK(settings["generate"]["count"] == 1);
+  CHECK(plan_error({{"seed", "4294967295"}, {"count", "2"}}).kind() == ErrorKind::usage);
+}
+
+TEST_CASE("taken names get a number, explicit ones need --overwrite", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  test::write_text("a-red-ball-5.mp4", "");
+  test::write_text("a-red-ball-5-2.mp4", "");
+  CHECK(plan({{"seed", "5"}}).outputs.at(0).file == "./a-red-ball-5-3.mp4");
+  CHECK(plan_error({{"output", "a-red-ball-5.mp4"}}).kind() == ErrorKind::output);
+  CHECK(plan({{"output", "a-red-ball-5.mp4"}, {"overwrite", "true"}}).existing == Existing::replace);
+}
+
+TEST_CASE("several videos under one name are told apart by seed", "[cli]") {
+  const TempDir folder;
+  const GenerateJob job = plan({{"output", (folder / "ball.mp4").string()},
+                                {"save_codes", (folder / "codes.safetensors").string()},
+                                {"seed", "8"},
+                                {"count", "2"}});
+  CHECK(job.outputs.at(1).file == folder / "ball-9.mp4");
+  CHECK(job.outputs.at(1).codes == folder / "codes-9.safetensors");
+}
+
+TEST_CASE("output names that cannot work are refused before anything runs", "[cli]") {
+  const TempDir folder;
+  CHECK(plan_error({{"output", (folder / "absent/ball.mp4").string()}}).kind() == ErrorKind::output);
+  CHECK(plan_error({{"output", folder.path().string() + ".mp4/x.mp4"}}).kind() == ErrorKind::output);
+  CHECK(plan_error({{"output", (folder / "ball.gif").string()}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"lossless", "true"}}).kind() == ErrorKind::usage);
+  test::write_text(folder / "frames", "");
+  CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"frames_dir", (folder / "frames").string()}}).kind() ==
+        ErrorKind::output);
+}
+
+TEST_CASE("flags that contradict each other are usage errors", "[cli]") {
+  const Error crf = plan_error({{"lossless", "true"}, {"crf", "20"}});
+  CHECK(std::string(crf.what()).find("--crf and --lossless contradict") == 0);
+  CHECK(std::string(plan_error({{"attention", "cudnn"}}).what()).find("--attention cudnn: it needs a GPU") == 0);
+  CHECK(plan_error({{"prompt", "a"}, {"prompt_file", "p.txt"}}).kind() == ErrorKind::usage);
+}
+
+TEST_CASE("repetition lists of another size are refused", "[cli]") {
+  const TempDir folder;
+  test::write_text(folder / "mine.yaml", "base: tiny\nschedule:\n  image_repetitions: [3, 3]\n");
+  const Error error = error_of([&] { plan({}, (folder / "mine.yaml").string()); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(std::string(error.what()) == "image_repetitions: expected 11 entries (one a scale), got 2");
+}
+
+TEST_CASE("a prompt file is one prompt, and its faults are input errors", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  test::write_text("p.txt", "\xef\xbb\xbf a red ball\n");
+  ResolvedSettings resolved = resolve_settings({.flags = with_defaults({{"prompt_file", "p.txt"}}), .config = ""});
+  CHECK(plan_job(Task::text_to_video, resolved).prompt == "a red ball");
+  CHECK(resolved.settings.config.prompt.prompt == "a red ball");  // what --save-config keeps
+  CHECK(plan_error({{"prompt_file", "absent.txt"}}).kind() == ErrorKind::input);
+  CHECK(plan_error({{"prompt_file", "."}}).kind() == ErrorKind::input);
+  test::write_text("latin1.txt",
+                   "fa\xe7"
+                   "ade");
+  CHECK(plan_error({{"prompt_file", "latin1.txt"}}).kind() == ErrorKind::input);
+}
+
+TEST_CASE("prompts of any length and bad text in any flag are handled", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  std::string words;
+  for (int i = 0; i < 10000; ++i) words += "word ";
+  CHECK(plan({{"prompt", words}}).outputs.at(0).file.string().size() < 60);
+  CHECK(plan_error({{"prompt", "  "}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"negative", "\xff"}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"prompt_suffix", "\xff"}}).kind() == ErrorKind::usage);
+  CHECK_FALSE(plan({{"negative", ""}}).negative);
+}
+
+TEST_CASE("--device cuda without a GPU is a device error", "[cli]") {
+  if (test::test_devices().size() > 1) return;
+  CHECK(plan_error({{"device", "cuda"}}).kind() == ErrorKind::device);
+  CHECK(plan_error({{"device", "tpu"}}).kind() == ErrorKind::usage);
+}
+
+}  // namespace faststar

@@ -1,0 +1,54 @@
+#include "cli/report_error.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+template <typename Action>
+Error reported(Action&& action) {
+  try {
+    action();
+  } catch (...) {
+    return current_error();
+  }
+  FAIL("expected an exception");
+  throw std::logic_error("unreachable");
+}
+
+}  // namespace
+
+TEST_CASE("each kind of error has its exit code", "[cli]") {
+  CHECK(exit_code(ErrorKind::usage) == 2);
+  CHECK(exit_code(ErrorKind::input) == 3);
+  CHECK(exit_code(ErrorKind::model) == 4);
+  CHECK(exit_code(ErrorKind::device) == 5);
+  CHECK(exit_code(ErrorKind::output) == 6);
+  CHECK(exit_code(ErrorKind::internal) == 70);
+}
+
+TEST_CASE("LibTorch's errors are bugs of ours, in one line without a backtrace", "[cli]") {
+  const Error error = reported([] { at::ones({2, 3}).matmul(at::ones({2, 3})); });
+  CHECK(error.kind() == ErrorKind::internal);
+  const std::string what = error.what();
+  CHECK(what.find("shapes cannot be multiplied") != std::string::npos);
+  CHECK(what.find('\n') == std::string::npos);
+  CHECK_FALSE(error.hint().empty());
+}
+
+TEST_CASE("exhausted memory of any kind is a device error with a hint", "[cli]") {
+  CHECK(reported([] { at::empty({int64_t{1} << 55}); }).kind() == ErrorKind::device);
+  CHECK(reported([] { throw std::bad_alloc(); }).kind() == ErrorKind::device);
+  CHECK(reported([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); }).kind() == ErrorKind::device);
+}
+
+TEST_CASE("other exceptions are bugs of ours", "[cli]") {
+  CHECK(reported([] { throw std::out_of_range("map::at"); }).kind() == ErrorKind::internal);
+  CHECK(reported([] { throw 7; }).kind() == ErrorKind::internal);
+  CHECK(reported([] { fail(ErrorKind::model, "m", "h"); }).hint() == "h");
+}
+
+}  // namespace faststar

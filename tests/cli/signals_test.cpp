@@ -1,0 +1,57 @@
+#include "cli/signals.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "core/temporary_path.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+void wait_for_stop() {
+  while (!stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+/// Exit code of a child that gets `signal` once, sees the request, and with `second` gets it again.
+int exit_code_of_child(int signal, const std::filesystem::path& unfinished, bool second) {
+  const pid_t child = fork();
+  if (child == 0) {
+    freopen("/dev/null", "w", stderr);
+    const TemporaryPath file(unfinished);
+    test::write_text(unfinished, "half");
+    handle_stop_signals();
+    kill(getpid(), signal);
+    wait_for_stop();
+    if (second) {
+      kill(getpid(), signal);
+      std::this_thread::sleep_for(std::chrono::seconds(20));
+      _exit(99);
+    }
+    _exit(stop_exit_code());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+}  // namespace
+
+TEST_CASE("the first signal asks, and its kind decides the exit code", "[cli]") {
+  const test::TempDir folder;
+  CHECK(exit_code_of_child(SIGINT, folder / "x.partial", false) == 130);
+  CHECK(exit_code_of_child(SIGTERM, folder / "x.partial", false) == 143);
+  CHECK(exit_code_of_child(SIGHUP, folder / "x.partial", false) == 143);
+}
+
+TEST_CASE("the second signal ends at once and removes unfinished files", "[cli]") {
+  const test::TempDir folder;
+  CHECK(exit_code_of_child(SIGINT, folder / "x.partial", true) == 130);
+  CHECK_FALSE(std::filesystem::exists(folder / "x.partial"));
+}
+
+}  // namespace faststar

@@ -1,0 +1,108 @@
+#include "core/config/preset.h"
+
+#include "core/config/installation.h"
+#include "core/pyramid/schedule.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+using test::error_of;
+
+Settings with_duration(const ModelPreset& preset, int seconds) {
+  Settings settings = preset.settings;
+  apply_flags(settings, {{"duration", fmt::format("{}", seconds)}});
+  return settings;
+}
+
+/// A copy of the embedded model's file with `from` replaced by `to`.
+Error error_of_changed_preset(const std::string& from, const std::string& to) {
+  const test::TempDir folder;
+  std::string text = test::read_text(preset_file("tiny"));
+  REQUIRE(text.find(from) != std::string::npos);
+  test::write_text(folder / "model.yaml", text.replace(text.find(from), from.size(), to));
+  return error_of([&] { read_preset(folder / "model.yaml"); });
+}
+
+}  // namespace
+
+TEST_CASE("every preset of the installation loads and its lists fit its scales", "[config]") {
+  CHECK(preset_names() == std::vector<std::string>{"480p", "720p", "tiny"});
+  for (const std::string& name : preset_names()) {
+    CAPTURE(name);
+    const ModelPreset preset = read_preset(preset_file(name));
+    const Config& config = preset.settings.config;
+    const int latents = latent_frames_of(config.generate.duration);
+    const Schedule schedule = make_schedule(0.562, pn_of(config.generate.resolution), latents, preset.latents_per_clip);
+    CHECK_NOTHROW(schedule.steps({config.schedule.image_repetitions, config.schedule.video_repetitions}));
+    CHECK(preset.architecture);
+    check_video_size(preset, preset.settings);  // a default that was trained: no warning
+  }
+}
+
+TEST_CASE("the 720p and 480p presets hold the official settings", "[config]") {
+  const ModelPreset large = read_preset(preset_file("720p"));
+  const Config& config = large.settings.config;
+  CHECK(config.guidance.guidance == 34);
+  CHECK(config.guidance.guidance_method == GuidanceMethod::apg);
+  CHECK(config.sampling.tau_image == 1);
+  CHECK(config.sampling.tau_video == 0.4);
+  CHECK(config.prompt.prompt_suffix == ", Close-up on big objects, emphasize scale and detail");
+  CHECK(config.prompt.duration_tag);
+  CHECK(config.schedule.semantic_scales == 12);
+  CHECK(config.schedule.detail_scale_min_tokens == 750);
+  CHECK(config.schedule.video_repetitions == std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1});
+  CHECK(large.latents_per_clip == 20);
+  CHECK(large.architecture->transformer.ffn_width == 16384);
+
+  const Config& small = read_preset(preset_file("480p")).settings.config;
+  CHECK(small.generate.resolution == Resolution::p480);
+  CHECK(small.schedule.image_repetitions == std::vector<int>(14, 3));
+  CHECK(small.schedule.semantic_scales == 11);
+  CHECK(small.schedule.detail_scale_min_tokens == 350);
+}
+
+TEST_CASE("a length that was not trained runs with a warning, one that is not listed does not", "[config]") {
+  const ModelPreset preset = read_preset(preset_file("720p"));
+  {
+    const test::CollectWarnings warnings;
+    check_video_size(preset, with_duration(preset, 7));
+    CHECK(warnings.has("--duration 7: InfinityStar 8B 720p was trained for 5 s at 720p"));
+  }
+  const Error error = error_of([&] { check_video_size(preset, with_duration(preset, 3 * 3600)); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(std::string(error.what())
+            .find("--duration 10800: InfinityStar 8B 720p makes 5 s videos at 720p, and untrained") == 0);
+  CHECK(error.hint() == "--duration 5");
+}
+
+TEST_CASE("a resolution that the preset does not list is refused by name", "[config]") {
+  const ModelPreset preset = read_preset(preset_file("720p"));
+  Settings settings = preset.settings;
+  apply_flags(settings, {{"resolution", "480p"}});
+  const Error error = error_of([&] { check_image_size(preset, settings); });
+  CHECK(std::string(error.what()) == "--resolution 480p: InfinityStar 8B 720p makes 720p");
+}
+
+TEST_CASE("a model's file has to be complete", "[config]") {
+  const Error missing = error_of_changed_preset("tau_image: 0.6", "");
+  CHECK(missing.kind() == ErrorKind::usage);
+  CHECK(std::string(missing.what()).ends_with("a model's file has to set sampling.tau_image"));
+  CHECK(std::string(error_of_changed_preset("name: faststar tiny", "").what()).find("model.name is missing") !=
+        std::string::npos);
+  CHECK(std::string(error_of_changed_preset("    kv_heads: 2\n", "").what())
+            .ends_with("architecture.transformer: missing kv_heads"));
+}
+
+TEST_CASE("a model's file is as strict as any configuration", "[config]") {
+  CHECK(std::string(error_of_changed_preset("latents_per_clip", "latents_per_clips").what())
+            .ends_with("model.latents_per_clips: unknown key"));
+  CHECK(std::string(error_of_changed_preset("192p: {", "100p: {").what()).find("expected one of 192p, 384p") !=
+        std::string::npos);
+  CHECK(std::string(error_of_changed_preset("trained: [2]", "trained: [two]").what()).find("got two") !=
+        std::string::npos);
+  CHECK(error_of_changed_preset("  vae:\n", "  vea:\n").hint() == "the nearest known one is vae");
+  CHECK(error_of_changed_preset("resolution: 192p", "resolution: 480p").kind() == ErrorKind::usage);
+}
+
+}  // namespace faststar

@@ -1,0 +1,80 @@
+#include "core/config/value.h"
+
+#include <clocale>
+
+#include "core/config/config.h"
+#include "core/config/nearest_name.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+const Field kCrf = {.name = "crf", .range = {0, 51}};
+
+template <typename T>
+std::optional<T> parsed(std::string_view text, const Field& field = {}) {
+  T value{};
+  if (!parse_value(text, field, value)) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("numbers are read whole and within their range", "[config]") {
+  CHECK(parsed<int>("17", kCrf) == 17);
+  CHECK(parsed<double>("1e-1") == 0.1);
+  for (const char* bad : {"", " 17", "17 ", "17x", "0x11", "1,5", "52", "-1", "99999999999999999999"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parsed<int>(bad, kCrf));
+  }
+  for (const char* bad : {"nan", "inf", "1e999", "0,4"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parsed<double>(bad));
+  }
+}
+
+TEST_CASE("a locale with decimal commas changes no number", "[config]") {
+  for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8"}) std::setlocale(LC_ALL, name);  // where installed
+  CHECK(parsed<double>("0.5") == 0.5);
+  CHECK(value_text(0.5) == "0.5");
+  std::setlocale(LC_ALL, "C");
+}
+
+TEST_CASE("durations, aspects and choices are read as users write them", "[config]") {
+  const Field duration = {.name = "duration", .range = {1, 86400}};
+  CHECK(parsed<Seconds>("5", duration)->count == 5);
+  CHECK(parsed<Seconds>("5s", duration)->count == 5);
+  for (const char* bad : {"s", "2.5", "3h", "0", "-5", "5ss"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parsed<Seconds>(bad, duration));
+  }
+  CHECK(parsed<Aspect>("9:16") == Aspect{9, 16});
+  for (const char* bad : {"16", "16:", ":9", "0:9", "16:9:1", "16x9"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parsed<Aspect>(bad));
+  }
+  CHECK(parsed<Precision>("bf16") == Precision::bf16);
+  CHECK_FALSE(parsed<Precision>("fp8"));
+  CHECK(expected_text(Field{}, Precision::fp32) == "one of fp32, bf16");
+}
+
+TEST_CASE("every default is written as text that reads back to it", "[config]") {
+  const Config defaults;
+  visit_config(defaults, [](std::string_view, const Field& field, const auto& value) {
+    using T = std::remove_cvref_t<decltype(value)>;
+    CAPTURE(field.name);
+    if constexpr (requires { value_text(value); }) {
+      T read = value;
+      if (field.fallback == Fallback::constant) CHECK(parse_value(value_text(value), field, read));
+      CHECK(value_text(read) == value_text(value));
+    }
+  });
+}
+
+TEST_CASE("the nearest name is the one with the fewest edits", "[config]") {
+  CHECK(nearest_name("guidence", {"seed", "guidance", "guidance_method"}) == "guidance");
+  CHECK(nearest_name("--promt", {"--preset", "--prompt", "--prompt-file"}) == "--prompt");
+  CHECK(nearest_name("anything", {}).empty());
+}
+
+}  // namespace faststar

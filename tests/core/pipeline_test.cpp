@@ -1,0 +1,160 @@
+#include "core/pipeline.h"
+
+#include "cli/plan_job.h"
+#include "core/media/image.h"
+#include "core/media/metadata.h"
+#include "core/media/video_reader.h"
+#include "core/weights/safetensors.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+namespace fs = std::filesystem;
+
+/// The tiny preset with one narrow layer: a run takes half a second on a CPU.
+GenerateJob small_job(const test::TempDir& folder, at::Device device, FieldTexts flags = {},
+                      Task task = Task::text_to_video) {
+  flags.try_emplace("random_weights", "true");
+  flags.try_emplace("prompt", "a red ball");
+  flags.try_emplace("seed", "7");
+  flags.try_emplace("device", device.str());
+  flags.try_emplace("output", (folder / (task == Task::text_to_video ? "v.mp4" : "p.png")).string());
+  if (task == Task::text_to_video) flags.try_emplace("duration", "1");
+  const test::CollectWarnings untrained_length;
+  ResolvedSettings resolved = resolve_settings({.flags = std::move(flags), .config = "tiny"});
+  GenerateJob job = plan_job(task, resolved);
+  ModelSizes& sizes = *job.model.preset.architecture;
+  sizes.transformer.layers = 1;
+  sizes.transformer.width = 64;
+  sizes.transformer.ffn_width = 64;
+  sizes.vae.channels = {8, 16, 16, 16, 16};
+  return job;
+}
+
+void make(const GenerateJob& job) {
+  SilentProgress progress;
+  run_generation(job, progress);
+}
+
+/// Asks to stop after some steps.
+class StopAfter final : public Progress {
+ public:
+  explicit StopAfter(int steps) : steps_(steps) {}
+  void plan(Stage, double) override {}
+  void advance(Stage stage, double, std::string_view) override { steps_ -= stage == Stage::tokens ? 1 : 0; }
+  bool stop_requested() const override { return steps_ <= 0; }
+
+ private:
+  int steps_;
+};
+
+/// Adds up what it hears.
+class SumProgress final : public Progress {
+ public:
+  void plan(Stage, double cost) override { planned += cost; }
+  void advance(Stage, double cost, std::string_view) override { advanced += cost; }
+  bool stop_requested() const override { return false; }
+  double planned = 0;
+  double advanced = 0;
+};
+
+size_t files_in(const fs::path& folder) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+TEST_CASE("a prompt becomes a video of the planned size, length and rate", "[pipeline]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const test::TempDir folder;
+  make(small_job(folder, device));
+  const VideoReader video(folder / "v.mp4");
+  CHECK(video.info().width == 336);
+  CHECK(video.info().height == 192);
+  CHECK(video.info().frames == 17);
+  CHECK(video.info().fps == 16);
+  CHECK(parse_comment(read_comment(folder / "v.mp4"))->command == "t2v");
+}
+
+TEST_CASE("the same seed gives the same file, byte by byte", "[pipeline]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const test::TempDir first;
+  const test::TempDir second;
+  const test::TempDir other;
+  make(small_job(first, device, {{"output", (first / "v.mp4").string()}, {"no_metadata", "true"}}));
+  make(small_job(second, device, {{"output", (second / "v.mp4").string()}, {"no_metadata", "true"}}));
+  make(small_job(other, device, {{"output", (other / "v.mp4").string()}, {"no_metadata", "true"}, {"seed", "8"}}));
+  CHECK(test::read_text(first / "v.mp4") == test::read_text(second / "v.mp4"));
+  CHECK(test::read_text(first / "v.mp4") != test::read_text(other / "v.mp4"));
+}
+
+TEST_CASE("a picture is one frame", "[pipeline]") {
+  const test::TempDir folder;
+  make(small_job(folder, at::kCPU, {}, Task::text_to_image));
+  CHECK(read_image(folder / "p.png").sizes() == at::IntArrayRef{192, 336, 3});
+}
+
+TEST_CASE("codes, frames and a lossless file are written beside each other", "[pipeline]") {
+  const test::TempDir folder;
+  make(small_job(folder, at::kCPU,
+                 {{"output", (folder / "v.mkv").string()},
+                  {"lossless", "true"},
+                  {"frames_dir", (folder / "frames").string()},
+                  {"save_codes", (folder / "codes.safetensors").string()},
+                  {"negative", "a much longer text about nothing"}}));
+  CHECK(files_in(folder / "frames") == 17);
+  const auto codes = open_safetensors(folder / "codes.safetensors");
+  CHECK(codes->tensors().at("clip.0.summed_codes").shape == std::vector<int64_t>{1, 64, 1, 12, 21});
+  CHECK(codes->tensors().at("clip.1.summed_codes").shape == std::vector<int64_t>{1, 64, 4, 12, 21});
+  CHECK(codes->metadata().contains("faststar"));
+}
+
+TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[pipeline]") {
+  const test::TempDir folder;
+  const auto frame = [&](const char* name, int index) {
+    return read_image(folder.path() / name / fmt::format("{:06}.png", index));
+  };
+  make(small_job(folder, at::kCPU, {{"frames_dir", (folder / "copied").string()}}));
+  make(small_job(folder, at::kCPU,
+                 {{"overwrite", "true"}, {"first_frame", "keep"}, {"frames_dir", (folder / "kept").string()}}));
+  CHECK(test::same(frame("copied", 0), frame("copied", 1)));
+  CHECK_FALSE(test::same(frame("kept", 0), frame("kept", 1)));
+  CHECK(test::same(frame("kept", 1), frame("copied", 1)));
+}
+
+TEST_CASE("a stop ends the run after a step and leaves no file", "[pipeline]") {
+  const test::TempDir folder;
+  StopAfter progress(5);
+  const Error error = test::error_of([&] { run_generation(small_job(folder, at::kCPU), progress); });
+  CHECK(error.kind() == ErrorKind::interrupted);
+  CHECK(files_in(folder.path()) == 0);
+}
+
+TEST_CASE("the costs that a run reports add up to those it announced", "[pipeline]") {
+  const test::TempDir folder;
+  GenerateJob job = small_job(folder, at::kCPU, {{"count", "2"}});
+  SumProgress progress;
+  const auto files = run_generation(job, progress);
+  CHECK(files.size() == 2);
+  CHECK(progress.advanced == Approx(progress.planned));
+}
+
+TEST_CASE("a prompt over the limit is cut with one warning that shows what was cut", "[pipeline]") {
+  const test::TempDir folder;
+  GenerateJob job = small_job(folder, at::kCPU);
+  job.model_prompt = "a red ball and then some words that nobody will see";
+  job.text_limit = 8;
+  const test::CollectWarnings warnings;
+  check_generation(job);
+  REQUIRE(warnings.lines().size() == 1);
+  CHECK(warnings.has("nobody will see"));
+}
+
+TEST_CASE("a folder that is gone when the file is written is an output error", "[pipeline]") {
+  const test::TempDir folder;
+  GenerateJob job = small_job(folder, at::kCPU);
+  job.outputs.front().file = folder / "missing" / "v.mp4";
+  SilentProgress progress;
+  CHECK(test::error_of([&] { run_generation(job, progress); }).kind() == ErrorKind::output);
+}
+
+}  // namespace
+}  // namespace faststar
