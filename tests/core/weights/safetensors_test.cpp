@@ -1,6 +1,8 @@
 #include "core/weights/safetensors.h"
 
-#include <cstring>
+#include <unistd.h>
+
+#include <sstream>
 
 #include "core/weights/file_bytes.h"
 #include "core/weights/name_hash.h"
@@ -62,6 +64,33 @@ TEST_CASE("a tensor from a file outlives the file, and writing to it leaves the 
   }
   CHECK(test::same(x, at::tensor({6, 7}, at::kInt)));
   CHECK(test::read_text(path) == content);
+}
+
+/// Megabytes of memory that this process has in use, file pages included.
+int64_t resident_megabytes() {
+  std::istringstream pages(test::read_text("/proc/self/statm"));
+  int64_t total = 0;
+  int64_t resident = 0;
+  pages >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE) >> 20;
+}
+
+TEST_CASE("a file costs the memory of the tensors that are held, and only once they are touched", "[weights_files]") {
+  const test::TempDir folder;
+  const auto path = folder / "a.safetensors";
+  test::write_text(path, safetensors_bytes(R"({"large":{"dtype":"U8","shape":[67108864],"data_offsets":[0,67108864]},
+      "small":{"dtype":"U8","shape":[4],"data_offsets":[67108864,67108868]}})",
+                                           ""));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) + (64 << 20) + 4);  // zeros that take no disk
+  const int64_t before = resident_megabytes();
+  const auto file = open_safetensors(path);
+  CHECK(file->read("small", {}, at::kCPU).sum().item<int>() == 0);
+  CHECK(resident_megabytes() - before < 16);
+  Tensor large = file->read("large", {}, at::kCPU);
+  CHECK_FALSE(large.any().item<bool>());
+  CHECK(resident_megabytes() - before > 48);
+  large.reset();
+  CHECK(resident_megabytes() - before < 16);
 }
 
 TEST_CASE("misaligned, empty and scalar tensors and foreign bools read", "[weights_files]") {
