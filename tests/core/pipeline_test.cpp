@@ -5,6 +5,7 @@
 #include "core/media/metadata.h"
 #include "core/media/video_reader.h"
 #include "core/weights/safetensors.h"
+#include "support/full_disk.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -148,6 +149,15 @@ TEST_CASE("a prompt over the limit is cut with one warning that shows what was c
   check_generation(job);
   REQUIRE(warnings.lines().size() == 1);
   CHECK(warnings.has("nobody will see"));
+}
+
+TEST_CASE("a disk that fills while a video is written leaves no file and is an output error", "[pipeline]") {
+  const test::TempDir folder;
+  const GenerateJob job = small_job(folder, at::kCPU);
+  SilentProgress progress;
+  const test::FullDisk full(2000);
+  CHECK(test::error_of([&] { run_generation(job, progress); }).kind() == ErrorKind::output);
+  CHECK(files_in(folder.path()) == 0);
 }
 
 TEST_CASE("a folder that is gone when the file is written is an output error", "[pipeline]") {

@@ -1,13 +1,11 @@
 #include "core/media/video_writer.h"
 
-#include <sys/resource.h>
-
-#include <csignal>
 #include <filesystem>
 
 #include "core/media/colour.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
+#include "support/full_disk.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -18,26 +16,6 @@ using test::error_of;
 using test::TempDir;
 
 const VideoFormat kSmall{.width = 64, .height = 48};
-
-// While it lives, no file of this process grows over `bytes`: a full disk that needs no root.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 TEST_CASE("a written video holds its frames at exactly 16 a second", "[media]") {
   const TempDir folder;
@@ -138,7 +116,7 @@ TEST_CASE("a disk that fills is an output error and leaves nothing behind", "[me
   const Tensor frames = test::noise_frames(20, 240, 320);
   const auto [codec, name] = GENERATE(std::pair(Codec::h264, "v.mp4"), std::pair(Codec::lossless, "v.mkv"));
   {
-    const FullDisk disk(64 * 1024);
+    const test::FullDisk disk(64 * 1024);
     const Error error = error_of([&, codec = codec, name = name] {
       VideoWriter writer(folder / name, format, {.codec = codec}, "", Existing::refuse);
       writer.write(frames);
@@ -155,7 +133,7 @@ TEST_CASE("a disk that fills with the last bytes is noticed too", "[media]") {
   test::write_video(folder / "whole.mp4", test::noise_frames(2, 48, 64));
   const auto size = std::filesystem::file_size(folder / "whole.mp4");
   {
-    const FullDisk disk(size - 1);
+    const test::FullDisk disk(size - 1);
     const auto write = [&] { test::write_video(folder / "v.mp4", test::noise_frames(2, 48, 64)); };
     CHECK(error_of(write).kind() == ErrorKind::output);
   }

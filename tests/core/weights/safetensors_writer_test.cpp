@@ -1,34 +1,11 @@
 #include "core/weights/safetensors_writer.h"
 
-#include <sys/resource.h>
-
-#include <csignal>
-
 #include "core/weights/safetensors.h"
+#include "support/full_disk.h"
 #include "support/support.h"
 
 namespace faststar {
 namespace {
-
-/// Makes this process's disk full after `bytes` a file, while it lives.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 TEST_CASE("what write_safetensors writes reads back equal, whatever dtype and strides", "[weights_files]") {
   const auto device = GENERATE(from_range(test::test_devices()));
@@ -60,7 +37,7 @@ TEST_CASE("what write_safetensors writes reads back equal, whatever dtype and st
 TEST_CASE("a full disk is an output error and leaves no file behind", "[weights_files]") {
   const test::TempDir folder;
   const Tensor large = at::zeros({1 << 16});
-  const FullDisk full(1 << 12);
+  const test::FullDisk full(1 << 12);
   const Error error = test::error_of([&] {
     write_safetensors(folder / "a.safetensors", {{"x", large}}, {}, Existing::refuse);
   });
