@@ -4,7 +4,7 @@
 namespace faststar {
 
 /// The parts of a run, in the order they happen.
-enum class Stage { load, text, tokens, decode, encode };
+enum class Stage { load, text, tokens, decode, encode, train };
 
 constexpr std::string_view stage_name(Stage stage) {
   switch (stage) {
@@ -13,6 +13,7 @@ constexpr std::string_view stage_name(Stage stage) {
     case Stage::tokens: return "tokens";
     case Stage::decode: return "decode";
     case Stage::encode: return "encode";
+    case Stage::train: return "train";
   }
   return "";
 }

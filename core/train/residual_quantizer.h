@@ -51,6 +51,7 @@ class ResidualQuantizer {
   QuantizerTrace trace(const Tensor& features, const CodeNoise* noise, const Tensor& repetition) const;
 
   const PyramidShape& shape() const { return shape_; }
+  at::Device device() const { return channels_down_.device(); }
   /// Random numbers that one call with noise takes from its stream.
   int64_t draws(int64_t frames) const { return frames * full_tokens_; }
 
