@@ -4,8 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include "core/evaluate/contact_sheet.h"
 #include "core/media/image.h"
-#include "core/train/contact_sheet.h"
 #include "core/train/initial_weights.h"
 #include "core/train/training_random.h"
 
@@ -147,7 +147,9 @@ Tensor reconstruction_sheet(const TrainSetting& setting, const VaePlan& plan, co
                                          features.size(3), features.size(4));
   std::vector<Tensor> decoded;
   vae.decode(codes, [&](const Tensor& frames) { decoded.push_back(frames.to(at::kFloat)); });
-  return contact_sheet({pixels, at::cat(decoded, 2)}, {0, kSampleFrames / 2, kSampleFrames - 1});
+  std::vector<Tensor> clips = pixels.unbind(0);
+  for (const Tensor& clip : at::cat(decoded, 2).unbind(0)) clips.push_back(clip);
+  return contact_sheet(clips, /*frames_shown=*/3, /*columns=*/2);
 }
 
 }  // namespace faststar

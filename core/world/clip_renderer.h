@@ -9,11 +9,6 @@
 
 namespace faststar {
 
-/// A full frame of the world, and frames per second.
-inline constexpr int64_t kWorldHeight = 192;
-inline constexpr int64_t kWorldWidth = 336;
-inline constexpr double kWorldFps = 16;
-
 /// The numbers that pixels are made of: [B, K] float32 on the CPU, one row a record. The layout is the
 /// renderer's own.
 Tensor records_to_tensor(std::span<const ClipRecord> records);
@@ -53,7 +48,7 @@ class ClipRenderer {
   ClipBatch operator()(const Tensor& records, const FrameWindow& window) const;
 
  private:
-  Tensor shapes_;    // [shapes, 3, S, S]
+  Tensor shapes_;    // [shapes, 1, S, S] float32, signed distances
   Tensor patterns_;  // [patterns, H, W] float32, 0..1
 };
 

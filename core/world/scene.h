@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -7,6 +8,11 @@
 
 /// What a clip of the procedural world shows, in the words of its captions. Lengths are frame heights.
 namespace faststar {
+
+/// A full frame in pixels, and frames per second.
+inline constexpr int64_t kWorldHeight = 192;
+inline constexpr int64_t kWorldWidth = 336;
+inline constexpr double kWorldFps = 16;
 
 enum class Shape { ball, square, triangle, star, ring, heart, cross };
 enum class ObjectColour { red, orange, yellow, green, blue, purple, black, pink, brown, cyan };

@@ -1,4 +1,7 @@
 #pragma once
+#include <array>
+#include <string_view>
+
 #include "core/config/fields.h"
 
 namespace faststar {
