@@ -18,11 +18,12 @@ struct Command {
 Command add_t2v(CLI::App& app);
 Command add_t2i(CLI::App& app);
 Command add_info(CLI::App& app);
+Command add_train(CLI::App& app);
 Command add_verify(CLI::App& app);
 
 /// All commands, in the order of the help page.
 inline std::vector<Command> add_commands(CLI::App& app) {
-  return {add_t2v(app), add_t2i(app), add_info(app), add_verify(app)};
+  return {add_t2v(app), add_t2i(app), add_info(app), add_train(app), add_verify(app)};
 }
 
 }  // namespace faststar

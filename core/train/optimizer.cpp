@@ -37,8 +37,7 @@ Tensor Optimizer::update(OptimizerState& state, const Tensor& gradient, double l
   for (const Part& part : {Part{0, decayed_, settings_.weight_decay}, Part{decayed_, N - decayed_, 0}}) {
     if (part.length == 0) continue;
     const auto slice = [&](const Tensor& vector) { return vector.narrow(0, part.start, part.length); };
-    // The kernel counts the step itself.
-    const Tensor step = at::full({}, static_cast<double>(state.updates), weights.options());
+    const Tensor step = at::full({}, static_cast<double>(state.updates + 1), weights.options());
     at::_fused_adamw_(slice(weights), slice(gradient), slice(state.first_moment), slice(state.second_moment),
                       /*max_exp_avg_sqs=*/{}, step, learning_rate, settings_.beta1, settings_.beta2, part.weight_decay,
                       kEpsilon, /*amsgrad=*/false, /*maximize=*/false);

@@ -56,10 +56,10 @@ void StarObjective::find_segments() {
   }
 }
 
-std::vector<std::string> StarObjective::statistics() const {
+std::vector<std::string> StarObjective::statistics(const PyramidShape& pyramid, int64_t clips) {
   std::vector<std::string> names = {"loss"};
-  for (int64_t clip = 0; clip < packed_.clips(); ++clip) {
-    for (const Scale& scale : packed_.pyramid().scales) {
+  for (int64_t clip = 0; clip < clips; ++clip) {
+    for (const Scale& scale : pyramid.scales) {
       names.push_back(fmt::format("{} {}x{}", clip == 0 ? "image" : fmt::format("video {}", clip), scale.h, scale.w));
     }
   }

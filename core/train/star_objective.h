@@ -66,8 +66,8 @@ class StarObjective {
   QuantizerTrace trace(const StarBatch& batch, const CodeNoise* noise) const;
 
   const PackedClips& packed() const { return packed_; }
-  /// "loss", "image 1x1" ...
-  std::vector<std::string> statistics() const;
+  /// "loss", "image 1x1" ... for a sequence of `clips` clips.
+  static std::vector<std::string> statistics(const PyramidShape& pyramid, int64_t clips);
 
  private:
   /// A run of scales of one clip that one head predicts.

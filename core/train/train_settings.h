@@ -111,7 +111,7 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 /// What is trained, and how often it tells.
 struct RunSettings {
-  std::string model = "tiny";  ///< preset with the sizes of the networks and the schedule
+  std::string model = "tiny";  ///< preset, or its file, with the sizes of the networks and the schedule
   int seed = 0;
   int log_every = 50;       ///< steps
   int sample_every = 2000;  ///< steps

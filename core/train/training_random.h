@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "core/philox.h"
+#include "core/tensor.h"
 
 namespace faststar {
 
@@ -26,6 +27,9 @@ class TrainingRandom {
 
   /// The next number, one of 0 .. count - 1 with equal probability; count < 2^24.
   int64_t below(int64_t count) { return static_cast<int64_t>(uniform() * static_cast<float>(count)); }
+
+  /// The next numbers as a float32 tensor on the CPU.
+  Tensor uniform_tensor(at::IntArrayRef shape);
 
  private:
   uint64_t seed_;

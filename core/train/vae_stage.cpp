@@ -32,13 +32,6 @@ int64_t record_width(const World& world) {
   return records_to_tensor(one).size(1);
 }
 
-Tensor uniform_tensor(TrainingRandom random, at::IntArrayRef shape) {
-  Tensor numbers = at::empty(shape, at::kFloat);
-  float* out = numbers.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < numbers.numel(); ++i) out[i] = random.uniform();
-  return numbers;
-}
-
 VaeObjective make_objective(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage) {
   return VaeObjective(setting.renderer,
                       {.architecture = plan.architecture,
@@ -83,8 +76,8 @@ void VaeStage::fill_batch(int64_t step) {
   }
   batch_.records.copy_(records_to_tensor(records));
   const uint64_t seed = setting_.seed + static_cast<uint64_t>(workers.rank()) * 0x9E3779B97F4A7C15u;
-  batch_.crop.copy_(uniform_tensor({seed, Draw::crops, step}, {B, 4}));
-  const Tensor noise = uniform_tensor({seed, Draw::corruption, step}, {B, 5});
+  batch_.crop.copy_(TrainingRandom(seed, Draw::crops, step).uniform_tensor({B, 4}));
+  const Tensor noise = TrainingRandom(seed, Draw::corruption, step).uniform_tensor({B, 5});
   batch_.noise.copy_(noise.narrow(1, 0, 4));
   batch_.kept.copy_(noise.select(1, 4));
   const int64_t latents = latents_of_frames(stage_.frames);
