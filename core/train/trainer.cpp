@@ -18,6 +18,7 @@
 #include "core/train/initial_weights.h"
 #include "core/train/star_stage.h"
 #include "core/train/vae_stage.h"
+#include "core/world/vocabulary.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -157,7 +158,8 @@ class Training {
   void make_vocabulary() {
     std::error_code ignored;
     if (fs::is_regular_file(vocabulary(), ignored)) return;
-    fs::copy_file(embedded_model_dir() / "t5" / "spiece.model", vocabulary());
+    write_file(vocabulary(), train_world_vocabulary(job_.settings.world, static_cast<int>(model_.t5.vocabulary)),
+               Existing::replace);
   }
 
   /// Steps of all stages, so that the time left can be told.
