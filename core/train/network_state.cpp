@@ -21,7 +21,9 @@ using NamedTensors = std::map<std::string, Tensor>;
 
 /// The vectors of a state by the name that their tensors have in front in a file.
 std::map<std::string, Tensor> vectors_of(const OptimizerState& state, StateForm form) {
-  std::map<std::string, Tensor> vectors = {{"weights.", state.weights.detach()}, {"average.", state.average}};
+  std::map<std::string, Tensor> vectors = {{"average.", state.average}};
+  // Between stages the weights are the average.
+  if (form == StateForm::full || state.updates > 0) vectors["weights."] = state.weights.detach();
   if (form == StateForm::full) {
     vectors["first_moment."] = state.first_moment;
     vectors["second_moment."] = state.second_moment;
@@ -122,8 +124,9 @@ NetworkState load_network(const fs::path& folder, const std::string& name, const
   const auto& metadata = files.parts[0]->metadata();
   const auto join = [&](const char* prefix) { return layout.join(files.read(prefix), file.string(), device); };
   NetworkState state;
-  state.optimizer = initial_state(join("weights."));
-  state.optimizer.average = join("average.");
+  const Tensor average = join("average.");
+  state.optimizer = initial_state(files.read("weights.").empty() ? average : join("weights."));
+  state.optimizer.average = average;
   if (!files.read("second_moment.").empty()) {
     state.optimizer.first_moment = join("first_moment.");
     state.optimizer.second_moment = join("second_moment.");

@@ -29,7 +29,7 @@ constexpr const char* kStarName = "star";
 /// Where a network is when its last stage is over.
 constexpr const char* kDone = "done";
 /// Scenes of TrainData::few_clips.
-constexpr int kFewClips = 64;
+constexpr int64_t kFewClips = 64;
 
 ModelPreset preset_of(const TrainSettings& settings) {
   const fs::path given = settings.run.model;
@@ -85,7 +85,8 @@ class Training {
                  .execution = job.execution,
                  .seed = static_cast<uint64_t>(job.settings.run.seed),
                  .workers = workers_,
-                 .samples = job.folder / "samples"},
+                 .samples = job.folder / "samples",
+                 .only_scenes = few_clips(job)},
         vae_plan_{model_.vae, pyramid_of(preset_), job.settings.vae_loss, job.settings.vae_noise},
         vae_layout_(vae_layout(model_.vae)),
         star_layout_(star_layout(model_.star, model_.t5)) {
@@ -98,7 +99,7 @@ class Training {
                        std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                            std::chrono::duration<double>(*job.stop_after_seconds));
     }
-    load_or_start();
+    load_networks();
   }
 
   TrainReport run() {
@@ -122,33 +123,30 @@ class Training {
     return {vae_architecture_of(sizes.vae), star_architecture_of(sizes), t5_architecture_of(sizes.text_encoder)};
   }
 
-  bool asked_for(TrainStage stage) const { return !job_.last_stage || stage <= *job_.last_stage; }
-
-  void load_or_start() {
-    const fs::path folder = state_folder();
-    if (!folder.empty()) {
-      vae_ = load_network(folder, kVaeName, vae_layout_, device_);
-      star_ = load_network(folder, kStarName, star_layout_, device_);
-      log::info("{}: going on with {} step {}", folder.string(), current().stage, current().steps_done);
-      return;
-    }
-    const uint64_t seed = setting_.seed;
-    vae_.optimizer = initial_state(vae_layout_.join(initial_vae(model_.vae, seed), "initial weights", device_));
-    NamedTensors star = with_prefix(initial_star(model_.star, seed), kStarPrefix);
-    star.merge(with_prefix(initial_t5(model_.t5, seed), kT5Prefix));
-    star_.optimizer = initial_state(star_layout_.join(star, "initial weights", device_));
-    vae_.stage = choice_name(TrainStage::vae_crops);
-    star_.stage = choice_name(TrainStage::star_short);
+  static std::optional<int64_t> few_clips(const TrainJob& job) {
+    return job.data == TrainData::few_clips ? std::optional(kFewClips) : std::nullopt;
   }
 
-  /// The exact state, else the portable one; empty for a new run.
-  fs::path state_folder() const {
-    for (const char* name : {"state", "pack"}) {
-      if (has_network(job_.folder / name, kVaeName) && has_network(job_.folder / name, kStarName)) {
-        return job_.folder / name;
-      }
+  bool asked_for(TrainStage stage) const { return !job_.last_stage || stage <= *job_.last_stage; }
+
+  void load_networks() {
+    NamedTensors star = with_prefix(initial_star(model_.star, setting_.seed), kStarPrefix);
+    star.merge(with_prefix(initial_t5(model_.t5, setting_.seed), kT5Prefix));
+    vae_ = load_or_start(kVaeName, vae_layout_, initial_vae(model_.vae, setting_.seed), TrainStage::vae_crops);
+    star_ = load_or_start(kStarName, star_layout_, star, TrainStage::star_short);
+  }
+
+  /// The exact state of a network, else its portable one, else its beginning.
+  NetworkState load_or_start(const char* name, const ParameterLayout& layout, const NamedTensors& initial,
+                             TrainStage first) const {
+    for (const char* folder : {"state", "pack"}) {
+      if (!has_network(job_.folder / folder, name)) continue;
+      NetworkState state = load_network(job_.folder / folder, name, layout, device_);
+      log::info("{}: {} is at {} step {}", (job_.folder / folder).string(), name, state.stage, state.steps_done);
+      return state;
     }
-    return {};
+    return {.optimizer = initial_state(layout.join(initial, "initial weights", device_)),
+            .stage = std::string(choice_name(first))};
   }
 
   const NetworkState& current() const { return vae_.stage == kDone ? star_ : vae_; }
@@ -211,7 +209,7 @@ class Training {
     const Tokenizer tokenizer(vocabulary());
     const CaptionPool pool(world_, tokenizer,
                            {.seed = setting_.seed,
-                            .scenes = job_.data == TrainData::few_clips ? kFewClips : settings.pool,
+                            .scenes = setting_.only_scenes.value_or(settings.pool),
                             .longest_text = preset_.settings.config.prompt.text_limit,
                             .length_evenness = settings.length_evenness,
                             .worker = workers_.rank(),
@@ -234,7 +232,8 @@ class Training {
 
   void write_pack() const {
     save_network(job_.folder / "pack", kVaeName, vae_layout_, vae_, StateForm::portable);
-    save_network(job_.folder / "pack", kStarName, star_layout_, star_, StateForm::portable);
+    const bool begun = vae_.stage == kDone;  // what has not begun is made again from the seed
+    if (begun) save_network(job_.folder / "pack", kStarName, star_layout_, star_, StateForm::portable);
   }
 
   void write_model() const {

@@ -71,7 +71,8 @@ void VaeStage::fill_batch(int64_t step) {
   const int64_t B = stage_.batch;
   std::vector<ClipRecord> records;
   for (int64_t i = 0; i < B; ++i) {
-    const int64_t index = (step * workers.count() + workers.rank()) * B + i;
+    int64_t index = (step * workers.count() + workers.rank()) * B + i;
+    if (setting_.only_scenes) index %= *setting_.only_scenes;
     records.push_back(setting_.world.draw(training_seed(static_cast<uint32_t>(setting_.seed)), index));
   }
   batch_.records.copy_(records_to_tensor(records));

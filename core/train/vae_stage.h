@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "core/train/gradient_step.h"
 #include "core/train/network_state.h"
@@ -20,7 +21,8 @@ struct TrainSetting {
   Execution execution = Execution::eager;
   uint64_t seed = 0;
   Workers& workers;
-  std::filesystem::path samples;  ///< folder for pictures
+  std::filesystem::path samples;        ///< folder for pictures
+  std::optional<int64_t> only_scenes{};  ///< draw no others than the first ones; none: new ones for ever
 };
 
 /// What is fixed about the VAE's training.
