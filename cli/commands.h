@@ -22,12 +22,13 @@ Command add_v2v(CLI::App& app);
 Command add_interact(CLI::App& app);
 Command add_decode(CLI::App& app);
 Command add_info(CLI::App& app);
+Command add_train(CLI::App& app);
 Command add_verify(CLI::App& app);
 
 /// All commands, in the order of the help page.
 inline std::vector<Command> add_commands(CLI::App& app) {
-  return {add_t2v(app),      add_t2i(app),    add_i2v(app),  add_v2v(app),
-          add_interact(app), add_decode(app), add_info(app), add_verify(app)};
+  return {add_t2v(app),    add_t2i(app),  add_i2v(app),   add_v2v(app),   add_interact(app),
+          add_decode(app), add_info(app), add_train(app), add_verify(app)};
 }
 
 }  // namespace faststar

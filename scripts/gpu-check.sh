@@ -8,6 +8,7 @@
 #
 # Exits 1 when a step failed. PYTHON names the python that has torch (python3).
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/gpu-unpack.sh"
 
 if (($# < 2)); then
   print_help
@@ -21,19 +22,6 @@ shift 2
 golden="$root/tests/golden"
 export FASTSTAR_GOLDEN="$golden"
 failed=0
-
-# The programs look for presets and the embedded model in ../share/faststar; here that is the source tree.
-unpack() {
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  tar -C "$work" -xf "$bundle"
-  mkdir "$work/share"
-  ln -s "$root" "$work/share/faststar"
-  local torch
-  torch=$("${PYTHON:-python3}" -c 'import os, torch; print(os.path.dirname(torch.__file__))')
-  export LD_LIBRARY_PATH="$work/lib:$torch/lib:$torch/../nvidia/cu13/lib:${LD_LIBRARY_PATH:-}"
-  export PATH="$work/bin:$PATH" FASTSTAR_PROGRAM="$work/bin/faststar"
-}
 
 # step NAME OUTPUT LOG COMMAND...: runs it, notes how it ended and how long it took.
 step() {
@@ -86,7 +74,7 @@ check_sources() {
   step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --progress json --output "$work/preview-of.mp4"
 }
 
-unpack
+unpack_bundle "$bundle"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 for group in "$@"; do
   case "$group" in

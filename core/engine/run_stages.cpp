@@ -64,7 +64,8 @@ Tensor RunStages::encode_pixels(const Tensor& pixels) {
     done = frames;
     stop_if_asked();
   };
-  Tensor features = engine_.vae(VaeParts::encoder_and_decoder).encode(pixels.to(engine_.device()), on_slice);
+  Tensor features =
+      engine_.vae(VaeParts::encoder_and_decoder).encode(pixels.to(engine_.device()), {.on_slice = on_slice});
   if (one_part()) engine_.unload_vae();
   release_cached_memory(engine_.device());
   meter.finish(seconds_);

@@ -29,7 +29,7 @@ constexpr int64_t kRecordWidth = column::objects + kMostObjects * column::object
 
 void write_colour(float* out, const Rgb& colour) { std::copy(colour.begin(), colour.end(), out); }
 
-void write_object(float* out, const SceneObject& object, Stage stage) {
+void write_object(float* out, const SceneObject& object, MotionStage stage) {
   const Trajectory path = trajectory_of(object, stage);
   out[column::shape] = static_cast<float>(object.shape);
   write_colour(out + column::colour, object_colour(object.colour));

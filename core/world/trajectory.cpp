@@ -13,9 +13,9 @@ struct Bounds {
   double left, right;
 };
 
-Bounds bounds_of(Stage stage) {
-  if (stage == Stage::left_half) return {0, kAspect / 2};
-  if (stage == Stage::right_half) return {kAspect / 2, kAspect};
+Bounds bounds_of(MotionStage stage) {
+  if (stage == MotionStage::left_half) return {0, kAspect / 2};
+  if (stage == MotionStage::right_half) return {kAspect / 2, kAspect};
   return {0, kAspect};
 }
 
@@ -33,22 +33,22 @@ double extent(Shape shape, Motion motion) {
   return 1;
 }
 
-double radius_of(ObjectSize size, Stage stage) {
-  if (stage != Stage::whole) return .17;
+double radius_of(ObjectSize size, MotionStage stage) {
+  if (stage != MotionStage::whole) return .17;
   return size == ObjectSize::small ? .15 : size == ObjectSize::big ? .26 : .21;
 }
 
 /// Smallest and largest radius of what grows or shrinks.
-Bounds growth_bounds(Stage stage) { return stage == Stage::whole ? Bounds{.10, .30} : Bounds{.09, .20}; }
+Bounds growth_bounds(MotionStage stage) { return stage == MotionStage::whole ? Bounds{.10, .30} : Bounds{.09, .20}; }
 
 bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
 
-double largest_radius(const SceneObject& object, Stage stage) {
+double largest_radius(const SceneObject& object, MotionStage stage) {
   return changes_size(object.motion) ? growth_bounds(stage).right : radius_of(object.size, stage);
 }
 
 /// From the centre to what has to stay inside.
-double clearance(const SceneObject& object, Stage stage) {
+double clearance(const SceneObject& object, MotionStage stage) {
   return largest_radius(object, stage) * extent(object.shape, object.motion) + kMargin;
 }
 
@@ -87,7 +87,7 @@ void set_growth(Trajectory& path, Motion motion, Bounds radii) {
 
 }  // namespace
 
-Trajectory trajectory_of(const SceneObject& object, Stage stage) {
+Trajectory trajectory_of(const SceneObject& object, MotionStage stage) {
   constexpr double kHop = .36, kWideCircle = .2, kNarrowCircle = .11, kSpin = 1.8;
   const double free_height = 1 - 2 * clearance(object, stage);
   Trajectory path{.radius = radius_of(object.size, stage)};
@@ -96,12 +96,12 @@ Trajectory trajectory_of(const SceneObject& object, Stage stage) {
   if (object.motion == Motion::bounce) path.hop = std::min(kHop, free_height);
   if (object.motion == Motion::spin) path.spin = kSpin;
   if (object.motion == Motion::circle) {
-    path.circle = std::min(stage == Stage::whole ? kWideCircle : kNarrowCircle, free_height / 2);
+    path.circle = std::min(stage == MotionStage::whole ? kWideCircle : kNarrowCircle, free_height / 2);
   }
   return path;
 }
 
-StartRange start_range(const SceneObject& object, Stage stage) {
+StartRange start_range(const SceneObject& object, MotionStage stage) {
   const Trajectory path = trajectory_of(object, stage);
   const Bounds bounds = bounds_of(stage);
   const double free = clearance(object, stage);
@@ -117,9 +117,9 @@ StartRange start_range(const SceneObject& object, Stage stage) {
   return range;
 }
 
-Stage stage_of(const ClipRecord& record, size_t index) {
-  if (record.objects.size() == 1) return Stage::whole;
-  return index == 0 ? Stage::left_half : Stage::right_half;
+MotionStage stage_of(const ClipRecord& record, size_t index) {
+  if (record.objects.size() == 1) return MotionStage::whole;
+  return index == 0 ? MotionStage::left_half : MotionStage::right_half;
 }
 
 }  // namespace faststar

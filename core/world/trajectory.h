@@ -15,7 +15,7 @@ inline constexpr double kTurnsPerSecond = 0.5;
 inline constexpr double kHopsPerSecond = 1;
 
 /// The part of the frame that an object stays in: all of it, or its half when there are two.
-enum class Stage { whole, left_half, right_half };
+enum class MotionStage { whole, left_half, right_half };
 
 /// Path and size of an object, in frame heights and seconds.
 struct Trajectory {
@@ -29,7 +29,7 @@ struct Trajectory {
 };
 
 /// The path of `object` on `stage`: the start position does not matter.
-Trajectory trajectory_of(const SceneObject& object, Stage stage);
+Trajectory trajectory_of(const SceneObject& object, MotionStage stage);
 
 /// Where the centre may be in the first frame so that the object stays on its stage for 4 seconds. An empty
 /// range has equal ends, in the middle of what there is.
@@ -39,9 +39,9 @@ struct StartRange {
   double top = 0;
   double bottom = 0;
 };
-StartRange start_range(const SceneObject& object, Stage stage);
+StartRange start_range(const SceneObject& object, MotionStage stage);
 
 /// The stage of object `index` of `record`.
-Stage stage_of(const ClipRecord& record, size_t index);
+MotionStage stage_of(const ClipRecord& record, size_t index);
 
 }  // namespace faststar

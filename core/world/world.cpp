@@ -53,14 +53,15 @@ class SceneDraw {
     const bool pair = random_.chance(settings_.two_objects);
     record_.pattern = static_cast<Pattern>(random_.below(kinds_.patterns));
     record_.background = static_cast<BackgroundColour>(random_.below(Choices<BackgroundColour>::names.size()));
-    for (const Stage stage : pair ? std::vector{Stage::left_half, Stage::right_half} : std::vector{Stage::whole}) {
+    for (const MotionStage stage :
+         pair ? std::vector{MotionStage::left_half, MotionStage::right_half} : std::vector{MotionStage::whole}) {
       record_.objects.push_back(draw_object(stage));
     }
     return record_;
   }
 
  private:
-  SceneObject draw_object(Stage stage) {
+  SceneObject draw_object(MotionStage stage) {
     SceneObject object = draw_kind(stage);
     while (!is_hard(object) && !random_.chance(1 / settings_.emphasis)) object = draw_kind(stage);
     object.colour = draw_colour();
@@ -71,7 +72,7 @@ class SceneDraw {
   }
 
   /// Shape, motion and size; nothing else makes a scene hard.
-  SceneObject draw_kind(Stage stage) {
+  SceneObject draw_kind(MotionStage stage) {
     SceneObject object;
     object.shape = static_cast<Shape>(random_.below(kinds_.shapes));
     object.motion = draw_motion(stage);
@@ -79,12 +80,12 @@ class SceneDraw {
       object.shape = static_cast<Shape>(random_.below(kinds_.shapes));
     }
     const auto size = static_cast<ObjectSize>(random_.weighted(kSizeWeights));
-    if (stage == Stage::whole && !changes_size(object.motion)) object.size = size;
+    if (stage == MotionStage::whole && !changes_size(object.motion)) object.size = size;
     return object;
   }
 
-  Motion draw_motion(Stage stage) {
-    if (stage == Stage::whole) {
+  Motion draw_motion(MotionStage stage) {
+    if (stage == MotionStage::whole) {
       return static_cast<Motion>(
           random_.weighted(std::span(kMotionWeights).first(static_cast<size_t>(kinds_.motions))));
     }

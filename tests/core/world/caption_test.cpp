@@ -31,19 +31,19 @@ std::set<std::string> words_of(const std::string& caption) {
 
 TEST_CASE("the prompts that people are told to try are sentences of the language", "[world]") {
   const WorldSettings settings{.foreign_words = 0};
-  const auto bouncing = wordings(scene_of({.motion = Motion::bounce}, Pattern::stripes), settings, 4000);
+  const auto bouncing = wordings(scene_of({.motion = Motion::bounce}, Pattern::stripes), settings, 3000);
   CHECK(bouncing.contains("a red ball bouncing on a blue striped background"));
-  const auto moving = wordings(scene_of({.motion = Motion::left}, Pattern::plain), settings, 4000);
+  const auto moving = wordings(scene_of({.motion = Motion::left}, Pattern::plain), settings, 3000);
   CHECK(moving.contains("A red ball moves left on a blue background."));
   CHECK(moving.contains("a red ball moving left on a blue background"));
-  const auto resting = wordings(scene_of({}, Pattern::plain), settings, 4000);
+  const auto resting = wordings(scene_of({}, Pattern::plain), settings, 3000);
   CHECK(resting.contains("a red ball on a blue background"));
 }
 
 TEST_CASE("the study's wording is the study's", "[world]") {
   const auto captions =
       wordings(scene_of({.shape = Shape::ring, .size = ObjectSize::small, .motion = Motion::up}, Pattern::dots),
-               {.wording = Wording::study}, 1000);
+               {.wording = Wording::study}, 5000);
   CHECK(captions.contains("a small red donut rising over a blue background with dots"));
   CHECK(captions.contains("A small red ring moving up on a blue dotted background."));
   CHECK(captions.size() == 2 * 2 * 3 * 2 * 2);  // shape, motion, preposition, background, capital
@@ -84,7 +84,10 @@ TEST_CASE("no foreign word means something in this world", "[world]") {
   std::set<std::string> own;
   for (int i = 0; i < 3000; ++i)
     own.merge(words_of(world.caption(world.draw(training_seed(3), i), training_seed(3), i)));
-  for (const std::string_view word : foreign_words()) CHECK_FALSE(own.contains(std::string(word)));
+  for (const std::string_view word : foreign_words()) {
+    INFO(word);
+    CHECK_FALSE(own.contains(std::string(word)));
+  }
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ TEST_CASE("emphasis makes hard cases that much more frequent", "[world]") {
 
 TEST_CASE("no object touches the edge of the frame in four seconds", "[world]") {
   const double two_objects = GENERATE(0, 1);
-  const auto records = draw_scenes({.two_objects = two_objects}, 150);
+  const auto records = draw_scenes({.two_objects = two_objects}, 30);
   const auto count = static_cast<int64_t>(records.size());
   const ClipRenderer render(at::kCPU);
   FrameWindow edge = full_window(count, 65, at::kCPU);
