@@ -23,14 +23,21 @@ struct DecodeCommandOptions {
   MakingOptions making;
 };
 
-/// The model that made the codes, unless the command line names another.
-void take_model_of(const nlohmann::json& settings, SettingsRequest& request) {
-  const auto model = settings.value("model", nlohmann::json::object());
-  const bool chosen = request.flags.contains("model") || !request.config.empty();
-  if (chosen || !model.is_object()) return;
-  if (model.contains("model") && model["model"].is_string()) request.flags["model"] = model["model"];
-  if (model.contains("preset") && model["preset"].is_string()) request.config = model["preset"];
-  if (model.value("random_weights", false)) request.flags.try_emplace("random_weights", "true");
+/// A value in settings JSON; null when it is not there.
+nlohmann::json setting(const nlohmann::json& settings, const char* section, const char* key) {
+  const auto group = settings.find(section);
+  return group != settings.end() && group->is_object() ? group->value(key, nlohmann::json()) : nlohmann::json();
+}
+
+/// What the codes' own settings say, unless something else does.
+void remember(const nlohmann::json& settings, SettingsRequest& request) {
+  const nlohmann::json model = setting(settings, "model", "model");
+  const nlohmann::json preset = setting(settings, "model", "preset");
+  const nlohmann::json first_frame = setting(settings, "generate", "first_frame");
+  if (model.is_string()) request.remembered["model"] = model;
+  if (preset.is_string()) request.remembered_preset = preset;
+  if (first_frame.is_string()) request.remembered["first_frame"] = first_frame;
+  if (setting(settings, "model", "random_weights") == true) request.remembered["random_weights"] = "true";
 }
 
 /// Settings of the codes with the output section of this command.
@@ -45,11 +52,8 @@ RedecodeJob plan_decode(const SavedCodes& codes, const ResolvedSettings& resolve
   const Config& config = resolved.settings.config;
   const auto settings = nlohmann::json::parse(codes.settings_json);
   const Task task = codes.clips.size() == 1 && codes.clips[0].size(2) == 1 ? Task::text_to_image : Task::text_to_video;
-  const auto text_of = [&](const char* section, const char* key) {
-    return settings.value(nlohmann::json::json_pointer(fmt::format("/{}/{}", section, key)), nlohmann::json());
-  };
-  const nlohmann::json prompt = text_of("prompt", "prompt");
-  const nlohmann::json seed = text_of("sampling", "seed");
+  const nlohmann::json prompt = setting(settings, "prompt", "prompt");
+  const nlohmann::json seed = setting(settings, "sampling", "seed");
   const auto outputs = choose_outputs(task, config.output, prompt.is_string() ? prompt.get<std::string>() : "video",
                                       {seed.is_number_integer() ? seed.get<int64_t>() : 0});
   RedecodeJob job{.codes = codes,
@@ -58,20 +62,23 @@ RedecodeJob plan_decode(const SavedCodes& codes, const ResolvedSettings& resolve
                   .existing = config.output.overwrite ? Existing::replace : Existing::refuse,
                   .first_frame = config.generate.first_frame};
   job.output.settings_json = settings_now(codes, config);
-  if (text_of("generate", "only_new") == true) job.clips_left_out = 2;
+  const bool without_source = codes.command == "v2v" && setting(settings, "generate", "only_new") == true;
+  if (without_source) job.clips_left_out = 2;
+  if (codes.command == "v2v" && !without_source) log::info("the sound of the source is not in the codes");
   return job;
 }
 
 int run_decode(DecodeCommandOptions options) {
   apply_option_environment(options.making);
   const SavedCodes codes = read_codes(options.codes);
-  take_model_of(nlohmann::json::parse(codes.settings_json), options.making.settings);
+  remember(nlohmann::json::parse(codes.settings_json), options.making.settings);
   const ResolvedSettings resolved = resolve_settings(options.making.settings);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
   const RedecodeJob job = plan_decode(codes, resolved);
   Engine engine(plan_engine(resolved));
   check_redecode(engine, job);
+  save_config(options.making, resolved);
   if (options.making.dry_run) return 0;
   stop_in_two_stages();
   ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);

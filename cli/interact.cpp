@@ -1,9 +1,11 @@
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -31,34 +33,70 @@ struct InteractOptions {
 /// Prompts, a line each; empty lines do not count.
 class PromptLines {
  public:
-  explicit PromptLines(const std::string& path) : name_(path.empty() || path == "-" ? "stdin" : path) {
-    if (name_ == "stdin") return;
-    file_.open(path, std::ios::binary);
-    if (!file_) fail(ErrorKind::input, fmt::format("{}: cannot read", path), "a file with a prompt a line");
+  virtual ~PromptLines() = default;
+  /// The next one, checked; nothing at the end.
+  virtual std::optional<std::string> next() = 0;
+};
+
+/// A file, read and checked as a whole before anything is made.
+class PromptFile final : public PromptLines {
+ public:
+  explicit PromptFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) fail(ErrorKind::input, fmt::format("{}: cannot read", path), "a file with a prompt a line");
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+      if (is_blank(line)) continue;
+      prompts_.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
+    }
+  }
+  std::optional<std::string> next() override {
+    if (next_ == prompts_.size()) return std::nullopt;
+    return prompts_[next_++];
   }
 
-  /// The next one, checked; nothing at the end. Throws Error(input) naming the line.
-  std::optional<std::string> next() {
-    std::string line;
-    while (read_line(line)) {
-      ++number_;
-      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-      return checked_prompt(line, fmt::format("{}:{}", name_, number_), ErrorKind::input);
+  static bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") == std::string::npos; }
+
+ private:
+  std::vector<std::string> prompts_;
+  size_t next_ = 0;
+};
+
+/// Lines that somebody types, or another program writes, while clips are made.
+class TypedPrompts final : public PromptLines {
+ public:
+  std::optional<std::string> next() override {
+    const bool terminal = isatty(STDIN_FILENO) == 1;
+    while (true) {
+      if (terminal) std::fputs("prompt> ", stderr);
+      std::string line;
+      if (!wait_for_input() || !std::getline(std::cin, line)) return std::nullopt;
+      if (PromptFile::is_blank(line)) continue;
+      try {
+        return checked_prompt(line, "stdin", ErrorKind::input);
+      } catch (const Error& error) {
+        if (!terminal) throw;
+        log::warn("{}", error.what());
+      }
     }
-    return std::nullopt;
   }
 
  private:
-  bool read_line(std::string& line) {
-    const bool typed = !file_.is_open() && isatty(STDIN_FILENO) == 1;
-    if (typed) std::fputs("prompt> ", stderr);
-    return static_cast<bool>(std::getline(file_.is_open() ? file_ : std::cin, line));
+  /// False when a stop was asked for: signals do not interrupt the wait.
+  static bool wait_for_input() {
+    constexpr int kMilliseconds = 100;
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    while (!stop_requested()) {
+      if (std::cin.rdbuf()->in_avail() > 0 || poll(&input, 1, kMilliseconds) > 0) return true;
+    }
+    return false;
   }
-
-  std::string name_;
-  std::ifstream file_;
-  int number_ = 0;
 };
+
+std::unique_ptr<PromptLines> open_prompts(const std::string& path) {
+  if (path.empty() || path == "-") return std::make_unique<TypedPrompts>();
+  return std::make_unique<PromptFile>(path);
+}
 
 /// The template nearest to the video's shape, unless one was asked for.
 void choose_aspect(Settings& settings) {
@@ -68,14 +106,29 @@ void choose_aspect(Settings& settings) {
   generate.aspect = {static_cast<int>(video.info().width), static_cast<int>(video.info().height)};
 }
 
+/// What only single videos have: a story has its own files.
+void leave_out_foreign_outputs(OutputConfig& output) {
+  output.frames_dir.reset();
+  output.save_codes.reset();
+  output.preview.reset();
+}
+
 GenerateJob plan_story(ResolvedSettings& resolved, const std::string& first_prompt) {
-  choose_aspect(resolved.settings);
+  Settings& settings = resolved.settings;
+  choose_aspect(settings);
+  leave_out_foreign_outputs(settings.config.output);
   GenerateJob job = plan_shared(Task::continuation, resolved);
-  job.outputs = choose_outputs(Task::continuation, resolved.settings.config.output, first_prompt,
-                               choose_seeds(resolved.settings));
-  set_prompt(job, first_prompt, resolved.settings.config);
-  job.outputs.front().settings_json = output_settings(job, resolved.settings.config, job.outputs.front().seed);
+  set_prompt(job, first_prompt, settings.config);
+  settings.config.generate.count = 1;
+  job.outputs = choose_outputs(Task::continuation, settings.config.output, first_prompt, choose_seeds(settings));
+  check_format(job, job.outputs.front().file);
   return job;
+}
+
+StoryLine line_of(GenerateJob job, const std::string& prompt, Config config) {
+  set_prompt(job, prompt, config);
+  config.prompt.prompt = prompt;
+  return {job.prompt, job.model_prompt, output_settings(job, config, job.outputs.front().seed)};
 }
 
 void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime) {
@@ -84,22 +137,28 @@ void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime)
                "\n");
 }
 
-/// Tells clip after clip; what is made by then is joined, however the telling ends.
-void tell_all(Story& story, const Config& config, GenerateJob job, std::string prompt, PromptLines& lines) {
-  const auto finish = [&] {
-    if (const auto joined = story.finish()) print_file(*joined, config.runtime);
-  };
+/// Completes the joined file of the clips that there are.
+void finish_story(Story& story, const RuntimeConfig& runtime) {
+  if (const auto joined = story.finish()) print_file(*joined, runtime);
+}
+
+void tell_all(Story& story, const GenerateJob& job, const Config& config, std::string first, PromptLines& lines) {
+  for (std::optional<std::string> prompt = std::move(first); prompt; prompt = lines.next()) {
+    ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
+    for (const auto& file : story.tell(line_of(job, *prompt, config), progress)) print_file(file, config.runtime);
+  }
+}
+
+/// However the telling ends, what is made by then is joined.
+void run_story(Story& story, const GenerateJob& job, const Config& config, const std::string& first,
+               PromptLines& lines) {
   try {
-    for (std::optional<std::string> next = std::move(prompt); next; next = lines.next()) {
-      set_prompt(job, *next, config);
-      ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
-      for (const auto& file : story.tell(job.prompt, job.model_prompt, progress)) print_file(file, config.runtime);
-    }
-  } catch (const Error&) {
-    finish();
+    tell_all(story, job, config, first, lines);
+  } catch (...) {
+    finish_story(story, config.runtime);
     throw;
   }
-  finish();
+  finish_story(story, config.runtime);
 }
 
 int run_interact(InteractOptions options) {
@@ -107,22 +166,20 @@ int run_interact(InteractOptions options) {
   ResolvedSettings resolved = resolve_settings(options.making.settings);
   const Config& config = resolved.settings.config;
   log::set_quiet(config.runtime.quiet);
-  PromptLines lines(options.prompts);
-  const std::optional<std::string> first = lines.next();
+  stop_in_two_stages();
+  const auto lines = open_prompts(options.prompts);
+  const std::optional<std::string> first = lines->next();
   if (!first) fail(ErrorKind::usage, "no prompt", "a file with a prompt a line, or lines on stdin");
   const GenerateJob job = plan_story(resolved, *first);
+  save_config(options.making, resolved);
   for (const std::string& line : describe_job(job)) log::info("{}", line);
   if (job.setup.model.embedded) {
     log::info("the embedded model was not trained for this mode: it shows the mechanics");
   }
   Engine engine(job.setup, Residency::everything);
-  stop_in_two_stages();
   Story story(engine, job);
-  if (options.making.dry_run) {
-    story.check(job.prompt, job.model_prompt);
-  } else {
-    tell_all(story, config, job, *first, lines);
-  }
+  story.check(line_of(job, *first, config));
+  if (!options.making.dry_run) run_story(story, job, config, *first, *lines);
   return 0;
 }
 

@@ -8,17 +8,11 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
-#include "core/config/yaml.h"
 #include "core/engine/generation.h"
 #include "core/log.h"
 
 namespace faststar {
 namespace {
-
-void save_config(const std::string& path, const ResolvedSettings& resolved) {
-  const Config& config = resolved.settings.config;
-  write_file(path, config_yaml(config, resolved.base), config.output.overwrite ? Existing::replace : Existing::refuse);
-}
 
 enum class Run { real, dry };
 
@@ -34,7 +28,7 @@ std::string result_json(const GenerateJob& job, Run run) {
     item["seed"] = output.seed;
     item["width"] = job.size.width;
     item["height"] = job.size.height;
-    item["frames"] = job.size.frames;
+    item["frames"] = frames_shown(job);
     item["settings"] = nlohmann::ordered_json::parse(output.settings_json);
   }
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -53,7 +47,7 @@ int run_making_command(Task task, MakingOptions options) {
   const RuntimeConfig runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
   const GenerateJob job = plan_job(task, resolved);
-  if (!options.save_config.empty()) save_config(options.save_config, resolved);
+  save_config(options, resolved);
   for (const std::string& line : describe_job(job)) log::info("{}", line);
   warn_about_foreign_source(job);
   Engine engine(job.setup);

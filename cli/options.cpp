@@ -8,7 +8,9 @@
 #include <cstdlib>
 
 #include "cli/help.h"
+#include "core/atomic_file.h"
 #include "core/config/value.h"
+#include "core/config/yaml.h"
 
 namespace faststar {
 namespace {
@@ -91,6 +93,13 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
   command.footer(
       "\nWhat is not given comes from the environment (FASTSTAR_SEED for --seed), from\n"
       "--config, from the model's model.yaml, or is the default. --help-all lists more.");
+}
+
+void save_config(const MakingOptions& options, const ResolvedSettings& resolved) {
+  if (options.save_config.empty()) return;
+  const Config& config = resolved.settings.config;
+  write_file(options.save_config, config_yaml(config, resolved.base),
+             config.output.overwrite ? Existing::replace : Existing::refuse);
 }
 
 void apply_option_environment(MakingOptions& options) {

@@ -21,6 +21,9 @@ struct MakingOptions {
 /// `options` has to outlive the parse.
 void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options);
 
+/// Writes the resolved settings where --save-config says, if it does. Throws Error(output).
+void save_config(const MakingOptions& options, const ResolvedSettings& resolved);
+
 /// Fills what the command line left open from FASTSTAR_CONFIG, FASTSTAR_SAVE_CONFIG and FASTSTAR_DRY_RUN; the
 /// settings' own variables are read with the settings. Throws Error(usage).
 void apply_option_environment(MakingOptions& options);

@@ -91,13 +91,6 @@ void copy_settings(const Config& config, GenerateJob& job) {
   job.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
 }
 
-/// Throws Error(usage) when the file's name does not fit what goes into it.
-void check_format(const GenerateJob& job, const std::filesystem::path& file) {
-  if (job.task == Task::text_to_image) return check_image_output(file);
-  const VideoFormat format{.width = static_cast<int>(job.size.width), .height = static_cast<int>(job.size.height)};
-  check_video_output(file, format, encoding_of(job.encoding));
-}
-
 void make_absolute(std::optional<std::string>& path) {
   if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
 }
@@ -161,6 +154,12 @@ std::string output_settings(const GenerateJob& job, Config config, int64_t seed)
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+void check_format(const GenerateJob& job, const std::filesystem::path& file) {
+  if (job.task == Task::text_to_image) return check_image_output(file);
+  const VideoFormat format{.width = static_cast<int>(job.size.width), .height = static_cast<int>(job.size.height)};
+  check_video_output(file, format, encoding_of(job.encoding));
+}
+
 GenerateJob plan_shared(Task task, ResolvedSettings& resolved) {
   Settings& settings = resolved.settings;
   // Saved settings work from any folder.
@@ -196,6 +195,7 @@ GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
   job.outputs = choose_outputs(task, settings.config.output, prompt, choose_seeds(settings));
   for (JobOutput& output : job.outputs) {
     check_format(job, output.file);
+    if (output.preview) check_video_output(*output.preview, {}, {});
     output.settings_json = output_settings(job, settings.config, output.seed);
   }
   job.sound = plan_sound(job, job.outputs.front().file);
@@ -206,7 +206,7 @@ std::vector<std::string> describe_job(const GenerateJob& job) {
   std::vector<std::string> lines = {fmt::format("model: {}", describe_model(job.setup.model)),
                                     fmt::format("prompt used: {}", job.model_prompt),
                                     fmt::format("size: {}x{}, {} frame{}", job.size.width, job.size.height,
-                                                job.size.frames, job.size.frames > 1 ? "s" : ""),
+                                                frames_shown(job), frames_shown(job) > 1 ? "s" : ""),
                                     fmt::format("device: {}, {}", job.setup.device, choice_name(job.setup.precision))};
   if (job.source) lines.push_back(fmt::format("source: {}", job.source->file.string()));
   for (const JobOutput& output : job.outputs) {

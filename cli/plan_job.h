@@ -15,6 +15,8 @@ GenerateJob plan_shared(Task task, ResolvedSettings& resolved);
 void set_prompt(GenerateJob& job, const std::string& prompt, const Config& config);
 /// From the given or a random first seed on, `generate.count` of them; fills in `sampling.seed`.
 std::vector<int64_t> choose_seeds(Settings& settings);
+/// Throws Error(usage) when the name of a file does not fit what `job` puts into it.
+void check_format(const GenerateJob& job, const std::filesystem::path& file);
 /// JSON of all that remakes the file of `job` with this seed, for its metadata.
 std::string output_settings(const GenerateJob& job, Config config, int64_t seed);
 

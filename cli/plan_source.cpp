@@ -50,11 +50,11 @@ void choose_continued_duration(ResolvedSettings& resolved) {
        fmt::format("--duration {}", 2 * clip));
 }
 
-std::optional<SoundTrack> plan_sound(const GenerateJob& job, const std::filesystem::path& file) {
-  if (job.task != Task::video_to_video || job.source->only_new) return std::nullopt;
+std::shared_ptr<const SoundTrack> plan_sound(const GenerateJob& job, const std::filesystem::path& file) {
+  if (job.task != Task::video_to_video || job.source->only_new) return nullptr;
   constexpr double kFramesPerSecond = 16;
   const double seconds = static_cast<double>(frames_of_latents(job.source->latents)) / kFramesPerSecond;
-  return usable_sound({job.source->file, job.source->start, seconds}, file);
+  return read_sound({job.source->file, job.source->start, seconds}, file);
 }
 
 }  // namespace faststar

@@ -13,6 +13,6 @@ std::optional<JobSource> plan_source(Task task, const ResolvedSettings& resolved
 void choose_continued_duration(ResolvedSettings& resolved);
 
 /// The source's sound for its part of a video called `file`; nothing when that part is left out or silent.
-std::optional<SoundTrack> plan_sound(const GenerateJob& job, const std::filesystem::path& file);
+std::shared_ptr<const SoundTrack> plan_sound(const GenerateJob& job, const std::filesystem::path& file);
 
 }  // namespace faststar

@@ -18,5 +18,7 @@ for program in cli/faststar tests/faststar_tests; do
   strip -o "$stage/bin/${program#*/}" "$1/$program"
 done
 cp -L "$2"/*.so* "$stage/lib/"
+# Both halves of SentencePiece have to be of one version, whatever the GPU machine has.
+cp -L $(ldd "$1/cli/faststar" | awk '/libsentencepiece/ { print $3 }') "$stage/lib/"
 tar -C "$stage" -c bin lib | xz -9e -T1 >"$3"
 say "$3: $(du -h "$3" | cut -f1)"

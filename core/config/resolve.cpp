@@ -8,6 +8,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void apply_user_sources(const SettingsRequest& request, const ConfigChain& chain, Settings& settings) {
+  apply_flags(settings, request.remembered);
   apply_config_files(chain, settings);
   apply_environment(settings);
   apply_flags(settings, request.flags);
@@ -26,7 +27,8 @@ std::string base_name(const fs::path& preset) {
 }  // namespace
 
 ResolvedSettings resolve_settings(const SettingsRequest& request) {
-  const ConfigChain chain = request.config.empty() ? ConfigChain{} : follow_config(request.config);
+  ConfigChain chain = request.config.empty() ? ConfigChain{} : follow_config(request.config);
+  if (!chain.preset && !request.remembered_preset.empty()) chain.preset = preset_file(request.remembered_preset);
   // The model is a setting, and its preset lies under all other settings: find it first.
   Settings user;
   apply_user_sources(request, chain, user);

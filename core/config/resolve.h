@@ -8,8 +8,10 @@ namespace faststar {
 
 /// What a command line says about settings.
 struct SettingsRequest {
-  FieldTexts flags;    ///< by field name
-  std::string config;  ///< --config; empty: none
+  FieldTexts flags;                    ///< by field name
+  std::string config;                  ///< --config; empty: none
+  FieldTexts remembered = {};          ///< what a file of ours says: weaker than all of these
+  std::string remembered_preset = {};  ///< name of the preset that it was made with; empty: none
 };
 
 /// Settings and model after all sources: flag, environment, --config, model's preset, default.

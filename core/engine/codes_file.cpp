@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -14,6 +15,7 @@ namespace faststar {
 namespace {
 
 constexpr const char* kMetadataKey = "faststar";
+constexpr const char* kVaeKey = "vae_fingerprint";
 
 std::string clip_name(size_t clip) { return fmt::format("clip.{}.summed_codes", clip); }
 
@@ -59,7 +61,7 @@ void write_codes(const std::filesystem::path& file, const SavedCodes& codes, Exi
   for (size_t clip = 0; clip < codes.clips.size(); ++clip) tensors[clip_name(clip)] = codes.clips[clip];
   auto settings = nlohmann::ordered_json::parse(codes.settings_json);
   settings["command"] = codes.command;
-  write_safetensors(file, tensors, {{kMetadataKey, settings.dump()}}, existing);
+  write_safetensors(file, tensors, {{kMetadataKey, settings.dump()}, {kVaeKey, codes.vae_fingerprint}}, existing);
 }
 
 SavedCodes read_codes(const std::filesystem::path& file) {
@@ -67,13 +69,18 @@ SavedCodes read_codes(const std::filesystem::path& file) {
   const auto metadata = source->metadata().find(kMetadataKey);
   if (metadata == source->metadata().end()) fail_codes(file, "it holds no settings of faststar");
   auto settings = nlohmann::ordered_json::parse(metadata->second, nullptr, false);
-  if (!settings.is_object() || !settings.contains("command") || !settings["command"].is_string()) {
+  const bool sections = std::all_of(settings.begin(), settings.end(),
+                                    [](const auto& section) { return section.is_object() || section.is_string(); });
+  if (!settings.is_object() || !sections || !settings.contains("command") || !settings["command"].is_string()) {
     fail_codes(file, "its settings are damaged");
   }
   SavedCodes codes;
   codes.command = settings["command"].get<std::string>();
   settings.erase("command");
   codes.settings_json = settings.dump();
+  if (const auto vae = source->metadata().find(kVaeKey); vae != source->metadata().end()) {
+    codes.vae_fingerprint = vae->second;
+  }
   const auto& tensors = source->tensors();
   for (size_t clip = 0; tensors.contains(clip_name(clip)); ++clip) {
     const std::string name = clip_name(clip);
@@ -81,6 +88,9 @@ SavedCodes read_codes(const std::filesystem::path& file) {
     check_clip(file, name, codes.clips.back(), codes.clips.front());
   }
   if (codes.clips.empty()) fail_codes(file, fmt::format("no tensor {}", clip_name(0)));
+  const auto clips =
+      std::count_if(tensors.begin(), tensors.end(), [](const auto& entry) { return entry.first.starts_with("clip."); });
+  if (clips != static_cast<int64_t>(codes.clips.size())) fail_codes(file, "a clip is missing between others");
   return codes;
 }
 

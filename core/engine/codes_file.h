@@ -11,9 +11,10 @@ namespace faststar {
 
 /// The code sums of a video, from which it can be decoded again.
 struct SavedCodes {
-  std::vector<Tensor> clips;  ///< each [1, 64, t, H, W] float32, on the CPU
-  std::string command;        ///< that made them: "t2v", ...
-  std::string settings_json;  ///< an object; everything that remakes them
+  std::vector<Tensor> clips;         ///< each [1, 64, t, H, W] float32, on the CPU
+  std::string command;               ///< that made them: "t2v", ...
+  std::string settings_json;         ///< an object; everything that remakes them
+  std::string vae_fingerprint = {};  ///< of the decoder that they are for; empty when its weights were random
 
   /// Clips joined on time: [1, 64, T, H, W].
   Tensor joined() const;

@@ -1,10 +1,25 @@
 #include "core/engine/decode.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
+#include "core/device.h"
+#include "core/error.h"
+
 namespace faststar {
+
+DecodeProgress::DecodeProgress(Progress& progress, Stage stage, double cost, at::Device device)
+    : progress_(progress), stage_(stage), cost_(cost), device_(device) {}
+
+void DecodeProgress::operator()(int64_t done, int64_t total) {
+  synchronize(device_);
+  progress_.advance(stage_, cost_ * static_cast<double>(done - before_) / static_cast<double>(total),
+                    fmt::format("frame {}/{}", done, total));
+  before_ = done;
+  if (progress_.stop_requested()) fail(ErrorKind::interrupted, "stopped; finished files are kept");
+}
 
 CodeDecoder::CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
                          FrameListener on_shown)

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "core/engine/outputs.h"
+#include "core/progress.h"
 #include "core/vae/frames.h"
 #include "core/vae/video_vae.h"
 
@@ -18,6 +19,21 @@ using DecodeListener = std::function<void(int64_t done, int64_t total)>;
 
 /// Hears of frames: uint8 [F, H, W, 3] RGB on any device.
 using FrameListener = std::function<void(const Tensor& frames)>;
+
+/// The listener that tells a run's progress; throws Error(interrupted) when it asks to stop.
+class DecodeProgress {
+ public:
+  /// `cost` of the whole decode goes to `stage`.
+  DecodeProgress(Progress& progress, Stage stage, double cost, at::Device device);
+  void operator()(int64_t done, int64_t total);
+
+ private:
+  Progress& progress_;
+  Stage stage_;
+  double cost_;
+  at::Device device_;
+  int64_t before_ = 0;
+};
 
 /// Decodes `codes` [1, 64, T, H, W] slice by slice into a video, or into a picture when T is 1; `on_shown` hears of
 /// the frames that are shown. Nothing is left behind when it throws.

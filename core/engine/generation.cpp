@@ -35,12 +35,31 @@ class GenerationRun {
     };
     const Tensor codes =
         stages_.generate({.text = text, .given = given, .seed = output.seed, .condition = {}, .on_step = on_step});
-    if (output.codes) {
-      const SavedCodes saved{split_clips(codes, plan_.work.schedule), task_command(job_.task), output.settings_json};
-      write_codes(*output.codes, saved, job_.existing);
-    }
-    stages_.decode(Stage::decode, codes, stages_.files_of(output, stages_.comment_of(output)), shown_frames());
+    if (output.codes) write_codes(*output.codes, saved(output, codes), job_.existing);
+    decode(output, codes);
     stages_.finish_video();
+  }
+
+  /// What took so long is not lost with a decode that fails: the codes are kept.
+  void decode(const JobOutput& output, const Tensor& codes) {
+    try {
+      stages_.decode(Stage::decode, codes, stages_.files_of(output, stages_.comment_of(output)), shown_frames());
+    } catch (const std::exception&) {
+      if (!output.codes) keep_codes(output, codes);
+      throw;
+    }
+  }
+
+  void keep_codes(const JobOutput& output, const Tensor& codes) {
+    auto file = output.file;
+    file += ".codes.safetensors";
+    write_codes(file, saved(output, codes), Existing::replace);
+    log::warn("the decode did not finish; `faststar decode {}` takes it up again", file.string());
+  }
+
+  SavedCodes saved(const JobOutput& output, const Tensor& codes) const {
+    return {split_clips(codes, plan_.work.schedule), task_command(job_.task), output.settings_json,
+            stages_.vae_fingerprint()};
   }
 
   ShownFrames shown_frames() const {
@@ -61,6 +80,7 @@ class GenerationRun {
     files.file = *output.preview;
     files.frames_dir.reset();
     files.sound.reset();
+    files.encoding.codec = VideoEncoding::Codec::h264;
     files.existing = existing;
     stages_.decode(Stage::preview, codes, files, shown_frames());
     log::info("preview: {}", files.file.string());

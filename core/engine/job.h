@@ -81,7 +81,7 @@ struct GenerateJob {
   int text_limit = 512;                 ///< tokens
   JobSize size;
   std::optional<JobSource> source;
-  std::optional<SoundTrack> sound;  ///< of the source, for its part of the video
+  std::shared_ptr<const SoundTrack> sound;  ///< of the source, for its part of the video
   FirstFrame first_frame = FirstFrame::copy;
   GuidanceConfig guidance;
   Sampling sampling = Sampling::philox;
@@ -92,5 +92,8 @@ struct GenerateJob {
   Existing existing = Existing::refuse;  ///< for every file of `outputs`
   std::vector<JobOutput> outputs;        ///< one a seed, in order
 };
+
+/// Frames that the file of `job` shows: all, or those after the source.
+int64_t frames_shown(const GenerateJob& job);
 
 }  // namespace faststar

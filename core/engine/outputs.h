@@ -20,7 +20,7 @@ struct OutputFiles {
   int64_t height = 0;  ///< pixels
   VideoEncoding encoding;
   std::string comment;  ///< for the container; empty: none
-  std::optional<SoundTrack> sound;
+  std::shared_ptr<const SoundTrack> sound;
   Existing existing = Existing::refuse;
 };
 

@@ -3,7 +3,6 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
-#include "core/device.h"
 #include "core/engine/decode.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -51,9 +50,19 @@ int64_t frames_left_out(const RedecodeJob& job) {
   return latents == 0 ? 0 : frames_of_latents(latents);
 }
 
+/// Codes mean something to the VAE of their own model only.
+void check_model(const Engine& engine, const RedecodeJob& job) {
+  const auto& fingerprints = engine.fingerprints();
+  const std::string vae = fingerprints.empty() ? "" : fingerprints.at("vae");
+  if (vae == job.codes.vae_fingerprint) return;
+  fail(ErrorKind::model, fmt::format("{}: another VAE than the one of the codes", engine.model().vae->origin()),
+       "--model DIR names the model that made them");
+}
+
 }  // namespace
 
 void check_redecode(const Engine& engine, const RedecodeJob& job) {
+  check_model(engine, job);
   const Tensor codes = job.codes.joined();
   const OutputFiles files = files_of(job, codes);
   if (codes.size(2) == 1) {
@@ -75,14 +84,7 @@ void redecode(Engine& engine, const RedecodeJob& job, Progress& progress) {
   const MemoryPlan memory = choose_decode_plan(work, engine.budget());
   CodeDecoder decoder(engine.vae(VaeParts::decoder), codes.to(engine.device()), files_of(job, codes),
                       {job.first_frame, frames_left_out(job)});
-  int64_t before = 0;
-  decoder.run(memory.mode.decode, [&](int64_t done, int64_t total) {
-    synchronize(engine.device());
-    progress.advance(Stage::decode, cost * static_cast<double>(done - before) / static_cast<double>(total),
-                     fmt::format("frame {}/{}", done, total));
-    before = done;
-    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; nothing was written");
-  });
+  decoder.run(memory.mode.decode, DecodeProgress(progress, Stage::decode, cost, engine.device()));
   decoder.finish();
 }
 

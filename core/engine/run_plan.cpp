@@ -72,14 +72,15 @@ RunPlan plan_run(const Engine& engine, const GenerateJob& job) {
 }
 
 double load_cost(const Engine& engine, const RunPlan& plan) {
-  constexpr double kNextToNothing = 0.1;
-  const bool reads = !engine.setup().model.random_weights && !engine.has_transformer();
-  return reads ? load_seconds(plan.memory.weights) : kNextToNothing;
+  if (engine.has_transformer()) return 0;
+  constexpr double kRandomWeights = 0.1;
+  return engine.setup().model.random_weights ? kRandomWeights : load_seconds(plan.memory.weights);
 }
 
 void announce_costs(const Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress) {
   const auto outputs = static_cast<double>(job.outputs.size());
-  progress.plan(Stage::load, load_cost(engine, plan));
+  const bool loads_again = plan.memory.mode.residency == Residency::one_part;
+  progress.plan(Stage::load, load_cost(engine, plan) * (loads_again ? outputs : 1));
   progress.plan(Stage::text, text_seconds(plan.work));
   if (plan.source) progress.plan(Stage::source, encode_seconds(plan.work));
   progress.plan(Stage::tokens, outputs * plan.token_seconds());

@@ -29,7 +29,7 @@ RunPlan plan_run(const Engine& engine, const GenerateJob& job);
 /// Tells `progress` what all outputs of `job` cost.
 void announce_costs(const Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress);
 
-/// Estimated seconds until all weights are loaded: next to none when they are random or there already.
+/// Estimated seconds until all weights are loaded: next to none when they are random, none when they are there.
 double load_cost(const Engine& engine, const RunPlan& plan);
 
 /// The scale of a clip, counted from its first, whose code sum is worth a preview: it shows the whole clip, and

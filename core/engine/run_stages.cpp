@@ -26,7 +26,7 @@ std::string run_json(const Engine& engine, const StageSeconds& seconds) {
 }  // namespace
 
 RunStages::RunStages(Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress)
-    : engine_(engine), job_(job), plan_(plan), progress_(progress) {}
+    : engine_(engine), job_(job), plan_(plan), progress_(progress), command_(task_command(job.task)) {}
 
 /// With a source, the encoder stays beside the decoder, so that the VAE loads once.
 VaeParts RunStages::vae_parts() const {
@@ -102,6 +102,7 @@ void RunStages::report_step(const Step& step) {
 
 Tensor RunStages::generate(const Draw& draw) {
   if (!engine_.has_transformer()) load_weights();
+  for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode}) seconds_.erase(std::string(stage_name(own)));
   const StageMeter meter(Stage::tokens, engine_.device());
   const StarTransformer& transformer = engine_.transformer();
   Generator generator(transformer, plan_.work.schedule, settings_for(draw.seed));
@@ -116,26 +117,32 @@ Tensor RunStages::generate(const Draw& draw) {
   });
   Tensor codes = generator.run();
   meter.finish(seconds_);
+  seconds_["tokens"] -= seconds_["preview"];  // which ran in between
   if (one_part()) engine_.unload_transformer();
   release_cached_memory(engine_.device());
   return codes;
 }
 
 void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-                       FrameListener on_shown) {
+                       const FrameListener& on_shown) {
   const StageMeter meter(stage, engine_.device());
-  CodeDecoder decoder(engine_.vae(vae_parts()), codes, files, shown, std::move(on_shown));
-  const double cost = decode_seconds(plan_.work, codes.size(2));
-  int64_t before = 0;
-  decoder.run(plan_.memory.mode.decode, [&](int64_t done, int64_t total) {
-    synchronize(engine_.device());
-    progress_.advance(stage, cost * static_cast<double>(done - before) / static_cast<double>(total),
-                      fmt::format("frame {}/{}", done, total));
-    before = done;
-    stop_if_asked();
-  });
-  decoder.finish();
+  const DecodeOptions options = plan_.memory.mode.decode;
+  try {
+    decode_in_slices(stage, codes, files, shown, on_shown, options);
+  } catch (const c10::OutOfMemoryError&) {
+    // Somebody else took memory meanwhile: again in the shortest slices.
+    if (options.slice_latents == 1) throw;
+    release_cached_memory(engine_.device());
+    decode_in_slices(stage, codes, files, shown, on_shown, {.slice_latents = 1});
+  }
   meter.finish(seconds_);
+}
+
+void RunStages::decode_in_slices(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+                                 const FrameListener& on_shown, const DecodeOptions& options) {
+  CodeDecoder decoder(engine_.vae(vae_parts()), codes, files, shown, on_shown);
+  decoder.run(options, DecodeProgress(progress_, stage, decode_seconds(plan_.work, codes.size(2)), engine_.device()));
+  decoder.finish();
 }
 
 void RunStages::finish_video() {
@@ -154,10 +161,15 @@ OutputFiles RunStages::files_of(const JobOutput& output, const std::string& comm
           .existing = job_.existing};
 }
 
+std::string RunStages::vae_fingerprint() const {
+  const auto& all = engine_.fingerprints();
+  return all.empty() ? "" : all.at("vae");
+}
+
 std::string RunStages::comment_of(const JobOutput& output) const {
   if (job_.encoding.no_metadata) return "";
   return to_comment({.version = FASTSTAR_VERSION,
-                     .command = task_command(job_.task),
+                     .command = command_,
                      .settings_json = output.settings_json,
                      .run_json = run_json(engine_, seconds_)});
 }

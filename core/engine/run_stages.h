@@ -37,10 +37,14 @@ class RunStages {
 
   /// Decodes into files; `on_shown` hears of their frames.
   void decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-              FrameListener on_shown = {});
+              const FrameListener& on_shown = {});
   /// After the last decode of a video.
   void finish_video();
 
+  /// Names the command that files are said to be made by; by default that of the job's task.
+  void set_command(const char* command) { command_ = command; }
+  /// Of the decoder's checkpoint; empty when weights are random.
+  std::string vae_fingerprint() const;
   OutputFiles files_of(const JobOutput& output, const std::string& comment) const;
   /// Comment of a file of this run; empty with --no-metadata.
   std::string comment_of(const JobOutput& output) const;
@@ -50,6 +54,8 @@ class RunStages {
   VaeParts vae_parts() const;
   void stop_if_asked() const;
   void load_weights();
+  void decode_in_slices(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+                        const FrameListener& on_shown, const DecodeOptions& options);
   GenerationSettings settings_for(int64_t seed) const;
   void report_step(const Step& step);
 
@@ -57,7 +63,8 @@ class RunStages {
   const GenerateJob& job_;
   const RunPlan& plan_;
   Progress& progress_;
-  StageSeconds seconds_;
+  std::string command_;
+  StageSeconds seconds_;  ///< of what all videos share, and of the one at hand
 };
 
 }  // namespace faststar

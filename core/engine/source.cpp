@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "core/media/frame_selection.h"
@@ -40,9 +42,12 @@ Tensor read_span(VideoReader& video, const FrameSpan& span, const FrameTransform
   if (!video.info().variable_rate) {
     return frames_at(video, frame_indices(video.info().fps, video.info().frames, span), transform);
   }
+  // As with even frames the end is exclusive: the last frame is shown in its place.
+  const auto count = static_cast<double>(video.info().frames);
+  const double last = video.info().duration * (count - 1) / count;
   std::vector<double> times;
   for (int64_t frame = 0; frame < span.count; ++frame) {
-    times.push_back(span.start + static_cast<double>(frame) / kFramesPerSecond);
+    times.push_back(std::min(span.start + static_cast<double>(frame) / kFramesPerSecond, last));
   }
   return frames_shown_at(video, times, transform);
 }

@@ -12,11 +12,6 @@ Tensor last_frames(const Tensor& features, int64_t count) {
   return features.narrow(2, features.size(2) - count, count);
 }
 
-/// story.mp4 -> story-003.mp4
-std::filesystem::path clip_file(const std::filesystem::path& joined, int clip) {
-  return joined.parent_path() / fmt::format("{}-{:03}{}", joined.stem().string(), clip, joined.extension().string());
-}
-
 }  // namespace
 
 /// One call of tell().
@@ -36,23 +31,30 @@ struct Story::Telling {
 
 Story::Story(Engine& engine, GenerateJob shared) : engine_(engine), shared_(std::move(shared)) {}
 
-GenerateJob Story::job_of_next_clip(const std::string& prompt, const std::string& model_prompt) const {
+/// story.mp4 -> story-003.mp4
+std::filesystem::path Story::clip_file(int clip) const {
+  const std::filesystem::path& joined = shared_.outputs.front().file;
+  return joined.parent_path() / fmt::format("{}-{:03}{}", joined.stem().string(), clip, joined.extension().string());
+}
+
+GenerateJob Story::job_of_next_clip(const StoryLine& line) const {
   GenerateJob job = shared_;
-  job.prompt = prompt;
-  job.model_prompt = model_prompt;
+  job.prompt = line.prompt;
+  job.model_prompt = line.model_prompt;
+  job.outputs.front().settings_json = line.settings_json;
   job.task = job.source || former_.defined() ? Task::continuation : Task::text_to_video;
   if (former_.defined()) job.source.reset();
+  const int clips = job.source ? 2 : 1;
+  for (int clip = clip_; clip < clip_ + clips; ++clip) check_writable(clip_file(clip), shared_.existing);
   return job;
 }
 
-void Story::check(const std::string& prompt, const std::string& model_prompt) const {
-  plan_run(engine_, job_of_next_clip(prompt, model_prompt));
-}
+void Story::check(const StoryLine& line) const { plan_run(engine_, job_of_next_clip(line)); }
 
-std::vector<std::filesystem::path> Story::tell(const std::string& prompt, const std::string& model_prompt,
-                                               Progress& progress) {
+std::vector<std::filesystem::path> Story::tell(const StoryLine& line, Progress& progress) {
   const c10::InferenceMode inference;
-  Telling telling(engine_, job_of_next_clip(prompt, model_prompt), progress);
+  Telling telling(engine_, job_of_next_clip(line), progress);
+  telling.stages.set_command(task_command(Task::continuation));
   if (telling.plan.source) begin_with_source(telling);
   if (telling.job.task == Task::continuation) {
     go_on(telling);
@@ -96,13 +98,14 @@ void Story::show(Telling& telling, const Tensor& codes, const ShownFrames& shown
   const bool is_source = telling.plan.source && telling.files.empty();
   const JobOutput& output = telling.job.outputs.front();
   OutputFiles files = telling.stages.files_of(output, telling.stages.comment_of(output));
-  files.file = clip_file(output.file, clip_++);
+  files.file = clip_file(clip_);
   // Joined only when the clip is whole, so that a stop leaves no half of it behind.
   std::vector<Tensor> frames;
   const bool joined = !(is_source && shared_.source->only_new);
   telling.stages.decode(Stage::decode, codes, files, shown, [&](const Tensor& shown_frames) {
     if (joined) frames.push_back(shown_frames.cpu());
   });
+  ++clip_;
   telling.files.push_back(files.file);
   if (joined) join(telling, frames);
 }

@@ -11,6 +11,13 @@
 
 namespace faststar {
 
+/// What one clip of a story is made from.
+struct StoryLine {
+  std::string prompt;         ///< as written
+  std::string model_prompt;   ///< what the tokenizer gets
+  std::string settings_json;  ///< for the metadata of the clip
+};
+
 /// A story told clip by clip: each goes on from the one before, as its own prompt says. Every clip is a file of its
 /// own as soon as it is made; a joined file shows each frame once.
 /// Source: tools/infer_interact_480p.py and ar_infer_infinity_star_interact of infinity/models/infinity.py.
@@ -22,19 +29,20 @@ class Story {
   /// `engine` is referred to and must outlive the story.
   Story(Engine& engine, GenerateJob shared);
 
-  /// What can be found out before weights load. Throws as run_generation would until then.
-  void check(const std::string& prompt, const std::string& model_prompt) const;
+  /// What can be found out before weights load. Throws as run_generation would until then,
+  /// and Error(output) when a clip's name is taken.
+  void check(const StoryLine& line) const;
   /// Makes the next clip; the first time with a source, clip 0 as well. Returns the files made.
   /// Throws Error(interrupted) when `progress` asks to stop; the clips before stay.
-  std::vector<std::filesystem::path> tell(const std::string& prompt, const std::string& model_prompt,
-                                          Progress& progress);
+  std::vector<std::filesystem::path> tell(const StoryLine& line, Progress& progress);
   /// Completes the joined file and returns its name; nothing before the first clip.
   std::optional<std::filesystem::path> finish();
 
  private:
   struct Telling;
 
-  GenerateJob job_of_next_clip(const std::string& prompt, const std::string& model_prompt) const;
+  GenerateJob job_of_next_clip(const StoryLine& line) const;
+  std::filesystem::path clip_file(int clip) const;
   void begin_with_source(Telling& telling);
   void begin_with_words(Telling& telling);
   void go_on(Telling& telling);

@@ -1,18 +1,21 @@
 #pragma once
 #include <filesystem>
-#include <optional>
+#include <memory>
 
 namespace faststar {
 
-/// A stretch of another file's sound, to be copied as it is.
-struct SoundTrack {
+/// A stretch of another file's sound, read and ready to be copied as it is.
+class SoundTrack;
+
+/// Which stretch: seconds of the video in `file`, counted from its first frame.
+struct SoundPart {
   std::filesystem::path file;
-  double start = 0;    ///< seconds
-  double seconds = 0;  ///< how much of it
+  double start = 0;
+  double seconds = 0;
 };
 
-/// The sound of `track` when a video called `video` can hold it; nothing when there is none. Warns in one line when
-/// there is one that does not fit into the container. Throws Error(input) when the file cannot be opened.
-std::optional<SoundTrack> usable_sound(const SoundTrack& track, const std::filesystem::path& video);
+/// The sound of `part`, or nothing when there is none. One warning line when there is sound that a video called
+/// `video` cannot hold, or that is damaged: it is dropped. Throws Error(input) when the file cannot be opened.
+std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const std::filesystem::path& video);
 
 }  // namespace faststar

@@ -9,7 +9,7 @@
 #include "core/config/output.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
-#include "core/media/sound_copier.h"
+#include "core/media/sound_packets.h"
 
 namespace faststar {
 namespace {
@@ -133,13 +133,12 @@ VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format,
       codec(open_encoder(format, encoding, *output)),
       stream(&add_stream(*output, *codec)),
       from_rgb(format.width, format.height, stored_colour(encoding.codec)) {
-  std::optional<SoundCopier> sound;
-  if (extras.sound) sound.emplace(*extras.sound, *output);
+  const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output) : nullptr;
   if (!extras.comment.empty()) check(av_dict_set(&output->metadata, "comment", extras.comment.c_str(), 0));
   ffmpeg::Options options;
   options.set("movflags", "+faststart");
   check(avformat_write_header(output.get(), options.get()));
-  if (sound) sound->write(*output);
+  if (sound != nullptr) extras.sound->write(*output, *sound);
 }
 
 /// nullptr asks for what the encoder still holds.

@@ -1,7 +1,6 @@
 #pragma once
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "core/atomic_file.h"
@@ -28,8 +27,8 @@ struct VideoEncoding {
 
 /// What a file holds besides its frames.
 struct VideoExtras {
-  std::string comment;              ///< goes into the container's comment (settings as JSON); empty writes none
-  std::optional<SoundTrack> sound;  ///< copied from another file; has to be usable_sound()
+  std::string comment;                      ///< goes into the container's comment (settings as JSON); empty writes none
+  std::shared_ptr<const SoundTrack> sound;  ///< of read_sound(); none: silent
 };
 
 /// Throws unless a VideoWriter could be made: Error(usage) for a file name, size, crf or preset that does not

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -158,11 +159,14 @@ std::vector<MemoryMode> modes_up_to(Residency most, const Workload& work) {
   return modes;
 }
 
+/// GB with one digit, so that the number asked for is enough.
+double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10; }
+
 [[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply) {
   const int64_t reserve = work.device.is_cuda() ? kCudaReserve : 0;
   const std::string limit = budget.vram ? fmt::format("--vram {:g} or the free memory allows", *budget.vram) : "free:";
   fail(ErrorKind::device,
-       fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), gigabytes(need + reserve),
+       fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), rounded_up(need + reserve),
                    limit, gigabytes(supply + reserve)),
        "a smaller --resolution or --duration, --precision bf16, or another --device");
 }

@@ -44,13 +44,15 @@ int64_t encoder_parameter_count(const VaeArchitecture& architecture) {
 
 double encode_flops(const VaeArchitecture& architecture, const EncodeSize& size) {
   const auto& channels = architecture.block_out_channels;
-  double flops = convolution_flops(kColours, channels.front());
+  const auto pixels = static_cast<double>(size.height * size.width);
+  double flops = static_cast<double>(size.frames) * convolution_flops(kColours, channels.front());
   for (const Stage& stage : stages_of(architecture)) {
-    const auto positions = 1.0 / static_cast<double>(stage.shrink * stage.shrink * stage.frames);
+    const auto frames = static_cast<double>((size.frames - 1) / stage.frames + 1);  // the first one stays alone
+    const auto positions = frames / static_cast<double>(stage.shrink * stage.shrink);
     flops += positions * (static_cast<double>(2 * stage.resnets) * convolution_flops(stage.channels, stage.channels) +
                           convolution_flops(stage.channels, stage.down_channels));
   }
-  return flops * static_cast<double>(size.frames * size.height * size.width);
+  return pixels * flops;
 }
 
 int64_t encode_peak_bytes(const VaeArchitecture& architecture, const EncodeSize& size) {
@@ -61,8 +63,9 @@ int64_t encode_peak_bytes(const VaeArchitecture& architecture, const EncodeSize&
     const int64_t frame = size.height * size.width / (stage.shrink * stage.shrink) * stage.channels;
     const int64_t frames = (slice + stage.frames - 1) / stage.frames;
     kept += (2 * stage.resnets + (stage.down_channels > 0 ? 1 : 0)) * kFramesRemembered * frame;
-    // A residual block's second convolution: its input, the first one's output, the extended input, the output.
-    widest = std::max(widest, (4 * frames + 2 * kFramesRemembered) * frame);
+    // A residual block's second convolution: its input, the first one's output, the extended input, the output; and
+    // what float32 convolutions take to work in, three inputs (measured, tests/bench/NOTES.md).
+    widest = std::max(widest, (7 * frames + 2 * kFramesRemembered) * frame);
   }
   return (kept + widest) * static_cast<int64_t>(sizeof(float));
 }

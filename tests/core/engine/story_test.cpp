@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/engine/small_job.h"
+#include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 
@@ -26,6 +27,10 @@ GenerateJob story_job(const test::TempDir& folder, FieldTexts flags = {}) {
   return job;
 }
 
+StoryLine line(const std::string& prompt) {
+  return {.prompt = prompt, .model_prompt = prompt, .settings_json = fmt::format(R"({{"prompt": "{}"}})", prompt)};
+}
+
 /// Stops in the clip that it is given to.
 class StopAtOnce final : public Progress {
  public:
@@ -42,9 +47,9 @@ TEST_CASE("a story from words: each clip is a file, and the joined file shows th
   Engine engine(job.setup);
   Story story(engine, job);
   SilentProgress progress;
-  CHECK(story.tell("a red ball", "a red ball", progress) == std::vector<fs::path>{folder / "story-000.mkv"});
+  CHECK(story.tell(line("a red ball"), progress) == std::vector<fs::path>{folder / "story-000.mkv"});
   CHECK(fs::exists(folder / "story-000.mkv"));
-  CHECK(story.tell("a blue ball", "a blue ball", progress) == std::vector<fs::path>{folder / "story-001.mkv"});
+  CHECK(story.tell(line("a blue ball"), progress) == std::vector<fs::path>{folder / "story-001.mkv"});
   CHECK(story.finish() == folder / "story.mkv");
   const Tensor first = all_frames(folder / "story-000.mkv");
   const Tensor second = all_frames(folder / "story-001.mkv");
@@ -64,7 +69,7 @@ TEST_CASE("a story from a video begins with that video as the VAE shows it, unle
   Story story(engine, job);
   SilentProgress progress;
   const std::vector<fs::path> both = {folder / "story-000.mkv", folder / "story-001.mkv"};
-  CHECK(story.tell("a red ball", "a red ball", progress) == both);
+  CHECK(story.tell(line("a red ball"), progress) == both);
   story.finish();
   CHECK(all_frames(both[0]).size(0) == 33);
   CHECK(all_frames(folder / "story.mkv").size(0) == (only_new ? 32 : 65));
@@ -76,12 +81,36 @@ TEST_CASE("a stop keeps the clips before, joined", "[engine]") {
   Engine engine(job.setup);
   Story story(engine, job);
   SilentProgress progress;
-  story.tell("a red ball", "a red ball", progress);
+  story.tell(line("a red ball"), progress);
   StopAtOnce stop;
-  CHECK(test::error_of([&] { story.tell("a blue ball", "a blue ball", stop); }).kind() == ErrorKind::interrupted);
+  CHECK(test::error_of([&] { story.tell(line("a blue ball"), stop); }).kind() == ErrorKind::interrupted);
   story.finish();
   CHECK(all_frames(folder / "story.mkv").size(0) == 33);
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"story-000.mkv", "story.mkv"});
+}
+
+TEST_CASE("a clip whose name is taken is refused before anything is made", "[engine]") {
+  const test::TempDir folder;
+  const GenerateJob job = story_job(folder);
+  test::write_text(folder / "story-000.mkv", "mine");
+  Engine engine(job.setup);
+  const Story story(engine, job);
+  CHECK(test::error_of([&] { story.check(line("a red ball")); }).kind() == ErrorKind::output);
+}
+
+TEST_CASE("each clip's metadata holds its own prompt, all name the command", "[engine]") {
+  const test::TempDir folder;
+  const GenerateJob job = story_job(folder);
+  Engine engine(job.setup);
+  Story story(engine, job);
+  SilentProgress progress;
+  story.tell(line("a red ball"), progress);
+  story.tell(line("a blue ball"), progress);
+  story.finish();
+  CHECK(parse_comment(read_comment(folder / "story-001.mkv"))->settings_json == R"({"prompt":"a blue ball"})");
+  for (const char* file : {"story-000.mkv", "story-001.mkv", "story.mkv"}) {
+    CHECK(parse_comment(read_comment(folder / file))->command == "interact");
+  }
 }
 
 TEST_CASE("nothing told is nothing joined", "[engine]") {
