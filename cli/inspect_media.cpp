@@ -14,16 +14,23 @@ namespace faststar {
 namespace fs = std::filesystem;
 namespace {
 
+/// Throws Error(input) when `command` is none that makes a file from one set of settings.
+FlagScope command_scope(const std::string& command, const fs::path& path) {
+  if (command == "t2v") return FlagScope::t2v;
+  if (command == "t2i") return FlagScope::t2i;
+  if (command == "i2v") return FlagScope::i2v;
+  if (command == "v2v") return FlagScope::v2v;
+  fail(ErrorKind::input,
+       fmt::format("{}: expected settings of t2v, t2i, i2v or v2v, got those of another command", path.string()));
+}
+
 Provenance provenance_of(const fs::path& path) {
   const auto provenance = parse_comment(read_comment(path));
   if (!provenance) {
     fail(ErrorKind::input, fmt::format("{}: it holds no settings of faststar", path.string()),
          "it was made by another program, or with --no-metadata");
   }
-  if (provenance->command != "t2v" && provenance->command != "t2i") {  // the text may be anybody's
-    fail(ErrorKind::input,
-         fmt::format("{}: expected settings of t2v or t2i, got those of another command", path.string()));
-  }
+  command_scope(provenance->command, path);  // the text may be anybody's
   return *provenance;
 }
 
@@ -56,10 +63,10 @@ std::optional<std::string> default_text(const Field& field, const T& standard) {
 
 /// Where the file went and how its making was watched do not change it.
 bool shapes_the_file(const Field& field) {
-  const bool where =
-      field.name == "output" || field.name == "overwrite" || field.name == "frames_dir" || field.name == "save_codes";
+  const bool where = field.name == "output" || field.name == "overwrite" || field.name == "frames_dir" ||
+                     field.name == "save_codes" || field.name == "preview";
   const bool watching = field.name == "progress" || field.name == "quiet" || field.name == "json";
-  return field.scope != FlagScope::none && !where && !watching;
+  return !where && !watching;
 }
 
 template <typename T>
@@ -81,7 +88,7 @@ std::string describe_media(const fs::path& path) {
 std::string remake_command(const fs::path& path) {
   const Provenance provenance = provenance_of(path);
   const auto settings = nlohmann::json::parse(provenance.settings_json);
-  const FlagScope reach = provenance.command == "t2i" ? FlagScope::making : FlagScope::video;
+  const FlagScope command = command_scope(provenance.command, path);
   std::string line = "faststar " + provenance.command;
   const auto model = settings.value("model", nlohmann::json::object());
   if (model.contains("preset")) line += fmt::format(" --config {}", shell_quoted(as_text(model["preset"])));
@@ -89,7 +96,7 @@ std::string remake_command(const fs::path& path) {
   visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
     const auto group = settings.find(std::string(section));
     if (group == settings.end() || !group->is_object() || !group->contains(std::string(field.name))) return;
-    if (!shapes_the_file(field) || (field.scope == FlagScope::video && reach == FlagScope::making)) return;
+    if (!shapes_the_file(field) || !overlap(field.scope, command)) return;
     line += flag_of(field, (*group)[std::string(field.name)], standard);
   });
   return line + "\n";

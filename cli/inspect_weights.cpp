@@ -4,9 +4,9 @@
 #include <map>
 
 #include "cli/inspect.h"
+#include "core/engine/open_model.h"
 #include "core/error.h"
 #include "core/media/extension.h"
-#include "core/open_model.h"
 #include "core/weights/checkpoint.h"
 #include "core/weights/fingerprint.h"
 #include "core/weights/safetensors.h"

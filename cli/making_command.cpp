@@ -1,12 +1,15 @@
-#include "cli/making_command.h"
-
+#include <CLI/App.hpp>
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/plan_job.h"
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
 #include "core/config/yaml.h"
+#include "core/engine/generation.h"
 #include "core/log.h"
 
 namespace faststar {
@@ -17,11 +20,13 @@ void save_config(const std::string& path, const ResolvedSettings& resolved) {
   write_file(path, config_yaml(config, resolved.base), config.output.overwrite ? Existing::replace : Existing::refuse);
 }
 
-/// The finished files, or with --dry-run those that would be made.
-std::string result_json(const GenerateJob& job, bool dry_run) {
+enum class Run { real, dry };
+
+/// The finished files, or those that would be made.
+std::string result_json(const GenerateJob& job, Run run) {
   nlohmann::ordered_json json;
   json["command"] = task_command(job.task);
-  json["dry_run"] = dry_run;
+  json["dry_run"] = run == Run::dry;
   json["outputs"] = nlohmann::ordered_json::array();
   for (const JobOutput& output : job.outputs) {
     nlohmann::ordered_json& item = json["outputs"].emplace_back();
@@ -35,8 +40,13 @@ std::string result_json(const GenerateJob& job, bool dry_run) {
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace
+/// The embedded model goes on from its own clips only.
+void warn_about_foreign_source(const GenerateJob& job) {
+  if (!job.source || !job.setup.model.embedded) return;
+  log::info("the embedded model knows its own simple world only: other pictures and videos show the mechanics");
+}
 
+/// Resolves, checks, says what will run, and runs it. Returns the exit code.
 int run_making_command(Task task, MakingOptions options) {
   apply_option_environment(options);
   ResolvedSettings resolved = resolve_settings(options.settings);
@@ -45,17 +55,43 @@ int run_making_command(Task task, MakingOptions options) {
   const GenerateJob job = plan_job(task, resolved);
   if (!options.save_config.empty()) save_config(options.save_config, resolved);
   for (const std::string& line : describe_job(job)) log::info("{}", line);
+  warn_about_foreign_source(job);
+  Engine engine(job.setup);
   if (options.dry_run) {
-    check_generation(job);
+    check_generation(engine, job);
   } else {
     stop_in_two_stages();
     ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
-    run_generation(job, progress, [&](const std::filesystem::path& file) {
+    run_generation(engine, job, progress, [&](const std::filesystem::path& file) {
       if (!runtime.json) print_path(file);
     });
   }
-  if (runtime.json) print_result(result_json(job, options.dry_run));
+  if (runtime.json) print_result(result_json(job, options.dry_run ? Run::dry : Run::real));
   return 0;
+}
+
+FlagScope scope_of(Task task) {
+  constexpr std::array scopes = {FlagScope::t2v, FlagScope::t2i, FlagScope::i2v, FlagScope::v2v};
+  return scopes[static_cast<size_t>(task)];
+}
+
+/// A command that makes one file a seed from one prompt.
+Command add_making_command(CLI::App& app, Task task, const char* description) {
+  CLI::App* command = app.add_subcommand(task_command(task), description);
+  const auto options = std::make_shared<MakingOptions>();
+  add_making_options(*command, scope_of(task), *options);
+  return {command, [task, options] { return run_making_command(task, *options); }};
+}
+
+}  // namespace
+
+Command add_t2v(CLI::App& app) { return add_making_command(app, Task::text_to_video, "a video from words"); }
+Command add_t2i(CLI::App& app) { return add_making_command(app, Task::text_to_image, "a picture from words"); }
+Command add_i2v(CLI::App& app) {
+  return add_making_command(app, Task::image_to_video, "a video from a picture and words");
+}
+Command add_v2v(CLI::App& app) {
+  return add_making_command(app, Task::video_to_video, "a video goes on, as words say");
 }
 
 }  // namespace faststar

@@ -20,7 +20,9 @@ std::string argument_name(const Field& field, Seconds) { return std::string(fiel
 std::string argument_name(const Field&, Aspect) { return "W:H"; }
 std::string argument_name(const Field&, int) { return "N"; }
 std::string argument_name(const Field&, int64_t) { return "N"; }
-std::string argument_name(const Field&, double) { return "X"; }
+std::string argument_name(const Field& field, double) {
+  return field.argument.empty() ? "X" : std::string(field.argument);
+}
 template <Choice Enum>
 std::string argument_name(const Field& field, Enum) {
   constexpr auto& names = Choices<Enum>::names;
@@ -67,10 +69,6 @@ void add_flag(CLI::App& command, const Field& field, const T& standard, FieldTex
 /// Lists have no form on the command line.
 void add_flag(CLI::App&, const Field&, const std::vector<int>&, FieldTexts&) {}
 
-bool applies(FlagScope scope, Task task) {
-  return scope == FlagScope::making || (scope == FlagScope::video && task == Task::text_to_video);
-}
-
 std::string environment_text(std::string_view name) {
   const char* const text = std::getenv(environment_name(name).c_str());
   return text == nullptr ? "" : text;
@@ -78,10 +76,10 @@ std::string environment_text(std::string_view name) {
 
 }  // namespace
 
-void add_making_options(CLI::App& command, Task task, MakingOptions& options) {
+void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options) {
   const Config defaults;
   visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
-    if (applies(field.scope, task)) add_flag(command, field, standard, options.settings.flags);
+    if (overlap(field.scope, commands)) add_flag(command, field, standard, options.settings.flags);
   });
   command.add_option("--config", options.settings.config, "a preset or a YAML file")
       ->type_name("NAME|FILE")
@@ -92,8 +90,7 @@ void add_making_options(CLI::App& command, Task task, MakingOptions& options) {
   command.add_flag("--dry-run", options.dry_run, "check everything, make nothing")->group(kScreenGroup);
   command.footer(
       "\nWhat is not given comes from the environment (FASTSTAR_SEED for --seed), from\n"
-      "--config, from the model's model.yaml, or is the default, in this order.\n"
-      "--help-all lists every option.");
+      "--config, from the model's model.yaml, or is the default. --help-all lists more.");
 }
 
 void apply_option_environment(MakingOptions& options) {

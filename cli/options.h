@@ -2,7 +2,6 @@
 #include <string>
 
 #include "core/config/resolve.h"
-#include "core/pipeline.h"
 
 namespace CLI {
 class App;
@@ -17,9 +16,10 @@ struct MakingOptions {
   bool dry_run = false;     ///< check and plan only
 };
 
-/// Defines the options of a making command: one flag for every field of Config whose scope fits.
+/// Defines the options of a command that makes files: a flag for every field of Config whose scope is among
+/// `commands`.
 /// `options` has to outlive the parse.
-void add_making_options(CLI::App& command, Task task, MakingOptions& options);
+void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options);
 
 /// Fills what the command line left open from FASTSTAR_CONFIG, FASTSTAR_SAVE_CONFIG and FASTSTAR_DRY_RUN; the
 /// settings' own variables are read with the settings. Throws Error(usage).

@@ -30,6 +30,17 @@ fs::path name_for_seed(const fs::path& asked, int64_t seed, size_t seeds) {
   return asked.parent_path() / fmt::format("{}-{}{}", asked.stem().string(), seed, asked.extension().string());
 }
 
+/// `file`, which `flag` asks for beside the video; checked to be creatable and another one.
+fs::path second_file(const char* flag, fs::path file, const JobOutput& output, Existing existing) {
+  check_writable(file, existing);
+  for (const fs::path& other : {output.file, output.codes.value_or("")}) {
+    if (other.empty() || fs::weakly_canonical(file) != fs::weakly_canonical(other)) continue;
+    fail(ErrorKind::usage, fmt::format("{} {}: another file of this run has the same name", flag, file.string()),
+         "another name for one of them");
+  }
+  return file;
+}
+
 }  // namespace
 
 std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
@@ -44,14 +55,13 @@ std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, con
                       : free_name(fmt::format("{}-{}", slug(prompt), seed), standard_ending(task, config), existing);
     check_writable(output.file, existing);
     if (config.save_codes) {
-      output.codes = name_for_seed(*config.save_codes, seed, seeds.size());
-      check_writable(*output.codes, existing);
-      if (fs::weakly_canonical(*output.codes) == fs::weakly_canonical(output.file)) {
-        fail(ErrorKind::usage, fmt::format("--save-codes {}: is also the video's name", output.codes->string()),
-             "another name for one of them");
-      }
+      output.codes =
+          second_file("--save-codes", name_for_seed(*config.save_codes, seed, seeds.size()), output, existing);
     }
-    if (config.frames_dir && task == Task::text_to_video) {
+    if (config.preview && task != Task::text_to_image) {
+      output.preview = second_file("--preview", name_for_seed(*config.preview, seed, seeds.size()), output, existing);
+    }
+    if (config.frames_dir && task != Task::text_to_image) {
       output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());
       check_frame_folder(*output.frames_dir, existing);
     }

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/config/settings.h"
-#include "core/pipeline.h"
+#include "core/engine/job.h"
 
 namespace faststar {
 

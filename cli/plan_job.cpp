@@ -7,15 +7,17 @@
 #include <random>
 
 #include "cli/output_files.h"
+#include "cli/plan_source.h"
 #include "cli/prompt_source.h"
 #include "core/config/installation.h"
 #include "core/config/json.h"
 #include "core/device.h"
+#include "core/engine/outputs.h"
 #include "core/error.h"
 #include "core/media/image.h"
 #include "core/pyramid/schedule.h"
 #include "core/text/prompt.h"
-#include "core/write_outputs.h"
+#include "core/vae/architecture.h"
 
 namespace faststar {
 namespace {
@@ -26,7 +28,8 @@ constexpr int64_t kSeeds = int64_t{1} << 32;
 std::vector<int64_t> choose_seeds(Settings& settings) {
   const int count = settings.config.generate.count;
   auto& seed = settings.config.sampling.seed;
-  if (!seed) seed = std::uniform_int_distribution<int64_t>(0, kSeeds - count)(*std::make_unique<std::random_device>());
+  std::random_device random;
+  if (!seed) seed = std::uniform_int_distribution<int64_t>(0, kSeeds - count)(random);
   if (*seed + count > kSeeds) {
     fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would pass {}", settings.origin("seed").text,
                                        *seed, settings.origin("count").text, count, kSeeds - 1));
@@ -38,17 +41,17 @@ std::vector<int64_t> choose_seeds(Settings& settings) {
 
 JobSize choose_size(Task task, const ResolvedSettings& resolved) {
   const GenerateConfig& generate = resolved.settings.config.generate;
-  const bool video = task == Task::text_to_video;
+  const bool video = task != Task::text_to_image;
   (video ? check_video_size : check_image_size)(resolved.model.preset, resolved.settings);
   JobSize size;
   size.aspect_key = nearest_aspect_key(static_cast<double>(generate.aspect.height) / generate.aspect.width);
   size.pn = pn_of(generate.resolution);
   size.latent_frames = video ? latent_frames_of(generate.duration) : 1;
   size.latents_per_clip = resolved.model.preset.latents_per_clip;
-  size.frames = frame_count(size.latent_frames);
+  size.frames = frames_of_latents(size.latent_frames);
   const Scale full = image_scales(size.aspect_key, size.pn).back();
-  size.height = pixels_of(full.h);
-  size.width = pixels_of(full.w);
+  size.height = pixels_of_features(full.h);
+  size.width = pixels_of_features(full.w);
   return size;
 }
 
@@ -74,19 +77,6 @@ void check_encoding(const Settings& settings) {
   }
 }
 
-void choose_device(const RuntimeConfig& runtime, const Settings& settings, GenerateJob& job) {
-  const at::Device device = pick_device(runtime.device.value_or(""));
-  job.device = device.str();
-  job.precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32);
-  job.attention = runtime.attention;
-  job.kernels = runtime.kernels;
-  if (job.attention == AttentionBackend::cudnn && !device.is_cuda()) {
-    fail(ErrorKind::usage,
-         fmt::format("{} cudnn: it needs a GPU, and this runs on the CPU", settings.origin("attention").text),
-         "--attention aten");
-  }
-}
-
 void choose_text(Task task, Settings& settings, GenerateJob& job) {
   PromptConfig& prompt = settings.config.prompt;
   job.prompt = read_prompt(settings);
@@ -105,7 +95,7 @@ void choose_text(Task task, Settings& settings, GenerateJob& job) {
   if (prompt.negative)
     job.negative = checked_prompt(*prompt.negative, settings.origin("negative").text, ErrorKind::usage);
   job.model_prompt =
-      task == Task::text_to_video ? video_prompt(job.prompt, prompt, settings.config.generate.duration) : job.prompt;
+      task == Task::text_to_image ? job.prompt : video_prompt(job.prompt, prompt, settings.config.generate.duration);
   job.text_limit = prompt.text_limit;
 }
 
@@ -125,20 +115,94 @@ std::string output_settings(const GenerateJob& job, Config config, int64_t seed)
   config.sampling.seed = seed;
   config.generate.count = 1;
   nlohmann::ordered_json json = config_json(config);
-  json["model"]["name"] = job.model.preset.name;
-  json["model"]["random_weights"] = job.model.random_weights;
-  const std::string preset = job.model.preset.file.stem().string();
-  if (!job.model.embedded && preset_file(preset) == job.model.preset.file) json["model"]["preset"] = preset;
+  const ModelFolder& model = job.setup.model;
+  json["model"]["name"] = model.preset.name;
+  json["model"]["random_weights"] = model.random_weights;
+  const std::string preset = model.preset.file.stem().string();
+  if (!model.embedded && preset_file(preset) == model.preset.file) json["model"]["preset"] = preset;
   json["prompt"]["model_prompt"] = job.model_prompt;
-  json["runtime"]["device"] = job.device;
-  json["runtime"]["precision"] = choice_name(job.precision);
+  json["runtime"]["device"] = job.setup.device;
+  json["runtime"]["precision"] = choice_name(job.setup.precision);
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 /// Throws Error(usage) when the file's name does not fit what goes into it.
 void check_format(const GenerateJob& job, const std::filesystem::path& file) {
   if (job.task == Task::text_to_image) return check_image_output(file);
-  check_video_output(file, {.width = job.size.width, .height = job.size.height}, encoding_of(job.encoding));
+  const VideoFormat format{.width = static_cast<int>(job.size.width), .height = static_cast<int>(job.size.height)};
+  check_video_output(file, format, encoding_of(job.encoding));
+}
+
+void make_absolute(std::optional<std::string>& path) {
+  if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
+}
+
+}  // namespace
+
+EngineSetup plan_engine(const ResolvedSettings& resolved) {
+  const Settings& settings = resolved.settings;
+  const RuntimeConfig& runtime = settings.config.runtime;
+  const at::Device device = pick_device(runtime.device.value_or(""));
+  const auto refuse_on_cpu = [&](const char* name, const std::string& value, const char* hint) {
+    if (device.is_cuda()) return;
+    fail(ErrorKind::usage,
+         fmt::format("{} {}: it needs a GPU, and this runs on the CPU", settings.origin(name).text, value), hint);
+  };
+  if (runtime.attention == AttentionBackend::cudnn) refuse_on_cpu("attention", "cudnn", "--attention aten");
+  if (runtime.vram) refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram), "leave it out");
+  return {.model = resolved.model,
+          .device = device.str(),
+          .precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32),
+          .attention = runtime.attention,
+          .kernels = runtime.kernels,
+          .vram = runtime.vram};
+}
+
+namespace {
+
+/// All of a job but its outputs.
+GenerateJob plan_content(Task task, ResolvedSettings& resolved) {
+  Settings& settings = resolved.settings;
+  // Saved settings work from any folder.
+  make_absolute(settings.config.model.model);
+  make_absolute(settings.config.generate.image);
+  make_absolute(settings.config.generate.video);
+  if (task == Task::video_to_video) choose_continued_duration(resolved);
+  GenerateJob job;
+  job.task = task;
+  job.source = plan_source(task, resolved);
+  choose_text(task, settings, job);
+  job.size = choose_size(task, resolved);
+  check_schedule(job.size, settings.config.schedule);
+  check_encoding(settings);
+  job.setup = plan_engine(resolved);
+  copy_settings(settings.config, job);
+  return job;
+}
+
+void complete_outputs(const Settings& settings, GenerateJob& job) {
+  for (JobOutput& output : job.outputs) {
+    check_format(job, output.file);
+    output.settings_json = output_settings(job, settings.config, output.seed);
+  }
+  job.sound = plan_sound(job, job.outputs.front().file);
+}
+
+}  // namespace
+
+GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
+  GenerateJob job = plan_content(task, resolved);
+  job.outputs = choose_outputs(task, resolved.settings.config.output, job.prompt, choose_seeds(resolved.settings));
+  complete_outputs(resolved.settings, job);
+  return job;
+}
+
+GenerateJob plan_job_for(Task task, ResolvedSettings& resolved, JobOutput output) {
+  GenerateJob job = plan_content(task, resolved);
+  job.existing = Existing::replace;
+  job.outputs = {std::move(output)};
+  complete_outputs(resolved.settings, job);
+  return job;
 }
 
 std::string describe_model(const ModelFolder& model) {
@@ -150,35 +214,13 @@ std::string describe_model(const ModelFolder& model) {
   return fmt::format("{} ({}{})", model.preset.name, where, model.random_weights ? ", random weights" : "");
 }
 
-}  // namespace
-
-GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
-  Settings& settings = resolved.settings;
-  auto& folder = settings.config.model.model;
-  if (folder) folder = std::filesystem::absolute(*folder).string();  // saved settings work from any folder
-  GenerateJob job;
-  job.task = task;
-  job.model = resolved.model;
-  choose_text(task, settings, job);
-  job.size = choose_size(task, resolved);
-  check_schedule(job.size, settings.config.schedule);
-  check_encoding(settings);
-  choose_device(settings.config.runtime, settings, job);
-  copy_settings(settings.config, job);
-  job.outputs = choose_outputs(task, settings.config.output, job.prompt, choose_seeds(settings));
-  for (JobOutput& output : job.outputs) {
-    check_format(job, output.file);
-    output.settings_json = output_settings(job, settings.config, output.seed);
-  }
-  return job;
-}
-
 std::vector<std::string> describe_job(const GenerateJob& job) {
-  std::vector<std::string> lines = {fmt::format("model: {}", describe_model(job.model)),
+  std::vector<std::string> lines = {fmt::format("model: {}", describe_model(job.setup.model)),
                                     fmt::format("prompt used: {}", job.model_prompt),
                                     fmt::format("size: {}x{}, {} frame{}", job.size.width, job.size.height,
                                                 job.size.frames, job.size.frames > 1 ? "s" : ""),
-                                    fmt::format("device: {}, {}", job.device, choice_name(job.precision))};
+                                    fmt::format("device: {}, {}", job.setup.device, choice_name(job.setup.precision))};
+  if (job.source) lines.push_back(fmt::format("source: {}", job.source->file.string()));
   for (const JobOutput& output : job.outputs) {
     lines.push_back(fmt::format("seed {}: {}", output.seed, output.file.string()));
   }

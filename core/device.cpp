@@ -74,9 +74,14 @@ at::Device pick_device(const std::string& text) {
   return cuda_device(index);
 }
 
-int64_t free_device_bytes(at::Device device) {
+std::string device_name(at::Device device) {
+  if (device.is_cpu()) return "cpu";
+  return list_gpus().at(static_cast<size_t>(device.index())).name;
+}
+
+int64_t usable_device_bytes(at::Device device) {
   if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) return cuda::free_bytes(device.index());
+    if (device.is_cuda()) return cuda::usable_bytes(device.index());
   }
   return 0;
 }

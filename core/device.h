@@ -41,8 +41,12 @@ std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
 /// missing, naming what was found and what is needed.
 at::Device pick_device(const std::string& text);
 
-/// Bytes that can still be allocated on a GPU. Throws Error(device) when it does not answer.
-int64_t free_device_bytes(at::Device device);
+/// "NVIDIA H200", or "cpu".
+std::string device_name(at::Device device);
+
+/// Bytes of a GPU that are free or that this process holds already: what a plan may count on. Throws Error(device)
+/// when it does not answer.
+int64_t usable_device_bytes(at::Device device);
 
 /// float32 means float32: switches TF32 off for matrix products and convolutions, process-wide.
 void use_exact_float32();

@@ -4,13 +4,15 @@
 namespace faststar {
 
 /// The parts of a run, in the order they happen.
-enum class Stage { load, text, tokens, decode, encode };
+enum class Stage { load, text, source, tokens, preview, decode, encode };
 
 constexpr std::string_view stage_name(Stage stage) {
   switch (stage) {
     case Stage::load: return "load";
     case Stage::text: return "text";
+    case Stage::source: return "source";
     case Stage::tokens: return "tokens";
+    case Stage::preview: return "preview";
     case Stage::decode: return "decode";
     case Stage::encode: return "encode";
   }

@@ -90,14 +90,16 @@ void check_architecture(int index) {
        fmt::format("build with -DCMAKE_CUDA_ARCHITECTURES={}, or use --device cpu", capability));
 }
 
-int64_t free_bytes(int index) {
+int64_t usable_bytes(int index) {
   const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
   size_t free = 0;
   size_t total = 0;
   if (const cudaError_t error = cudaMemGetInfo(&free, &total); error != cudaSuccess) {
     fail(ErrorKind::device, fmt::format("cuda:{}: {}", index, cudaGetErrorString(error)));
   }
-  return static_cast<int64_t>(free);
+  using c10::CachingAllocator::StatType;
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
+  return static_cast<int64_t>(free) + stats.reserved_bytes[static_cast<size_t>(StatType::AGGREGATE)].current;
 }
 
 int64_t peak_bytes(int index) {

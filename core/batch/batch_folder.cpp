@@ -55,6 +55,11 @@ void BatchFolder::remove_partial(const BatchItem& item) const {
   }
 }
 
+void BatchFolder::remove_codes(const BatchItem& item) const {
+  std::error_code ignored;
+  fs::remove(codes(item), ignored);
+}
+
 int64_t BatchFolder::publish(const BatchItem& item) const {
   std::error_code error;
   const auto bytes = static_cast<int64_t>(fs::file_size(partial_video(item), error));
@@ -79,7 +84,16 @@ void check_names_fit(const BatchFolder& folder, const std::vector<BatchItem>& it
        "-o on a file system that tells upper from lower case");
 }
 
-void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items) {
+std::string item_hash(const BatchItem& item, const std::string& settings_hash) {
+  uint64_t hash = fnv1a(settings_hash + "\n" + item.text);
+  for (const auto& [name, text] : item.options) {
+    const bool is_file = name == "image" || name == "video";  // may lie elsewhere on another machine
+    hash = fnv1a(fmt::format("\n{}={}", name, is_file ? fs::path(text).filename().string() : text), hash);
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items, const std::string& settings_hash) {
   for (const BatchItem& item : items) {
     const ItemState* state = manifest.find(item.file);
     if (state == nullptr || !state->last.finished) continue;
@@ -91,6 +105,8 @@ void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& it
     };
     if (state->last.prompt_en != item.prompt) refuse("prompt", state->last.prompt_en, item.prompt);
     if (state->last.seed != item.seed) refuse("seed", std::to_string(state->last.seed), std::to_string(item.seed));
+    const std::string hash = item_hash(item, settings_hash);
+    if (state->last.settings_hash != hash) refuse("text or settings", state->last.settings_hash, hash);
   }
 }
 

@@ -33,6 +33,7 @@ class BatchFolder {
 
   /// Removes what a killed process left in partial/ of this item. For the holder of its lock.
   void remove_partial(const BatchItem& item) const;
+  void remove_codes(const BatchItem& item) const;
   /// The partial video becomes the finished one. Returns its size in bytes. Throws Error(output).
   int64_t publish(const BatchItem& item) const;
 
@@ -46,8 +47,11 @@ bool is_finished(const BatchFolder& folder, const BatchItem& item, const ItemSta
 /// Throws Error(usage) when two of `items` would be one file on the file system of `folder`.
 void check_names_fit(const BatchFolder& folder, const std::vector<BatchItem>& items);
 
-/// Throws Error(usage) when `manifest` has made one of `items` with another prompt or seed: the list or --samples
-/// changed.
-void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items);
+/// 16 hex digits of what shapes an item: the settings that all share, its text and its own settings.
+std::string item_hash(const BatchItem& item, const std::string& settings_hash);
+
+/// Throws Error(usage) when `manifest` has made one of `items` with another prompt, seed or settings: the list or
+/// --samples changed.
+void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items, const std::string& settings_hash);
 
 }  // namespace faststar

@@ -86,7 +86,6 @@ class ItemLister {
       item.prompt = entry().prompt;
       item.text = entry().refined.value_or(entry().prompt);
       item.seed = seed(sample);
-      item.image = entry().image;
       item.options = entry().options;
       item.options.erase("seed");
       item.problem = name_problem(entry().prompt, file_name);
@@ -98,7 +97,7 @@ class ItemLister {
     const auto [known, added] = by_file_.try_emplace(item.file, items_.size());
     if (added) return items_.push_back(std::move(item));
     const BatchItem& first = items_[known->second];
-    if (first.text == item.text && first.image == item.image && first.options == item.options) return;
+    if (first.text == item.text && first.options == item.options) return;
     fail(ErrorKind::input,
          fmt::format("{}: expected a name of its own for each video, got {} again, after {}", item.origin, item.file,
                      first.origin),

@@ -15,7 +15,6 @@ struct BatchItem {
   std::string prompt;  ///< the short one, bytes unchanged
   std::string text;    ///< what the model gets, before tag and suffix
   int64_t seed = 0;
-  std::optional<std::filesystem::path> image;
   FieldTexts options;   ///< settings of this item alone
   std::string problem;  ///< why it cannot be made under this name; empty when it can
 };
@@ -35,7 +34,7 @@ struct ItemRules {
 
 /// Every video of a list, in its order. Seed: base + prompt index * samples + sample index, modulo 2^32, where samples
 /// is the list's usual count (temporal_flickering's 25 do not change it); an entry's own seed replaces base + prompt
-/// index * samples. Two entries that mean the same file with the same text and image make it once.
+/// index * samples. Two entries that mean the same file with the same text and settings make it once.
 /// Throws Error(input) when they disagree, Error(usage) when a plain list is to be laid out as a benchmark and two of
 /// its prompts are equal.
 std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules);

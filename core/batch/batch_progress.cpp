@@ -13,8 +13,9 @@ void BatchProgress::begin(const std::string& file, std::string label) {
 }
 
 void BatchProgress::settle(const std::string& file) {
+  constexpr double kRounding = 1e-6;  // of sums of seconds: nothing to show
   for (auto& [stage, cost] : costs_[file]) {
-    if (cost > 0) display_.advance(stage, cost, label_);
+    if (cost > kRounding) display_.advance(stage, cost, label_);
     cost = 0;
   }
 }

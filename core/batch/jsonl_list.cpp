@@ -14,12 +14,15 @@ namespace {
 
 using nlohmann::json;
 
-/// Settings that one entry cannot have for itself: the model is loaded once, the files are named by the batch.
-bool belongs_to_the_run(std::string_view section, std::string_view field) {
-  constexpr std::array<std::string_view, 4> kSections = {"model", "schedule", "output", "runtime"};
-  return std::ranges::find(kSections, section) != kSections.end() || field == "count" || field == "prompt_file" ||
-         field == "prompt";
+/// Settings that one entry can have for itself: the model is loaded once, the files are named by the batch.
+bool belongs_to_an_entry(std::string_view section, const Field& field) {
+  constexpr std::array<std::string_view, 4> kOfTheRun = {"model", "schedule", "output", "runtime"};
+  constexpr FlagScope kTasks = FlagScope::batch | FlagScope::i2v | FlagScope::v2v;
+  return std::ranges::find(kOfTheRun, section) == kOfTheRun.end() && overlap(field.scope, kTasks) &&
+         field.name != "prompt" && field.name != "prompt_file" && field.name != "count";
 }
+
+bool names_a_file(std::string_view field) { return field == "image" || field == "video"; }
 
 /// A JSON value as a flag would have it: lists with commas.
 std::string flag_text(const json& value) {
@@ -32,7 +35,10 @@ std::string flag_text(const json& value) {
 
 class LineReader {
  public:
-  explicit LineReader(const TextLine& line) : origin_(line.origin) { entry_.origin = line.origin; }
+  /// Files are named from `folder`.
+  LineReader(const TextLine& line, std::filesystem::path folder) : origin_(line.origin), folder_(std::move(folder)) {
+    entry_.origin = line.origin;
+  }
 
   PromptEntry read(const json& object) {
     for (const auto& [key, value] : object.items()) {
@@ -53,7 +59,7 @@ class LineReader {
   [[noreturn]] void fail_unknown(const std::string& key) const {
     std::vector<std::string> known = {"prompt", "refined_prompt"};
     visit_config(scratch_, [&](std::string_view section, const Field& field, const auto&) {
-      if (!belongs_to_the_run(section, field.name)) known.emplace_back(field.name);
+      if (belongs_to_an_entry(section, field)) known.emplace_back(field.name);
     });
     fail(ErrorKind::input,
          fmt::format("{}: {}: unknown key, or one that is the same for the whole batch", origin_, key),
@@ -75,19 +81,20 @@ class LineReader {
     bool found = false;
     visit_config(scratch_, [&]<typename T>(std::string_view section, const Field& field, T& member) {
       if constexpr (!std::is_same_v<T, std::vector<int>>) {
-        if (field.name != key || belongs_to_the_run(section, field.name)) return;
+        if (field.name != key || !belongs_to_an_entry(section, field)) return;
         found = true;
         const std::string text = flag_text(value);
         if (value.is_null() || value.is_object() || !parse_value(text, field, member)) {
           fail_value(key, expected_text(field, member), value);
         }
-        entry_.options[key] = text;
+        entry_.options[key] = names_a_file(key) ? (folder_ / text).string() : text;
       }
     });
     return found;
   }
 
   std::string origin_;
+  std::filesystem::path folder_;
   PromptEntry entry_;
   Config scratch_;  ///< only to try the values on
 };
@@ -102,7 +109,7 @@ PromptList read_jsonl_list(const std::filesystem::path& path) {
       fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
                                          object.is_discarded() ? "something else" : json_kind(object)));
     }
-    list.entries.push_back(LineReader(line).read(object));
+    list.entries.push_back(LineReader(line, path.parent_path()).read(object));
   }
   return list;
 }

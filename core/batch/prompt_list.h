@@ -10,12 +10,11 @@ namespace faststar {
 
 /// One entry of a list: what to show, before it is known how often and under which name.
 struct PromptEntry {
-  std::string origin;                          ///< "prompts.txt:3", for messages
-  std::string prompt;                          ///< as the list has it, bytes unchanged; names are made of it
-  std::optional<std::string> refined;          ///< the longer text that the model gets instead
-  std::vector<std::string> dimensions;         ///< of a benchmark; empty for a plain list
-  std::optional<std::filesystem::path> image;  ///< what the video starts from
-  FieldTexts options;                          ///< settings of this entry alone, by field name
+  std::string origin;                   ///< "prompts.txt:3", for messages
+  std::string prompt;                   ///< as the list has it, bytes unchanged; names are made of it
+  std::optional<std::string> refined;   ///< the longer text that the model gets instead
+  std::vector<std::string> dimensions;  ///< of a benchmark; empty for a plain list
+  FieldTexts options;                   ///< settings of this entry alone, by field name
 };
 
 /// Whose rules for names and counts a list follows.
@@ -35,8 +34,8 @@ struct PromptListFiles {
 };
 
 /// Reads `.txt` (a prompt a line), `.json` (VBench, VBench-I2V, VBench-2.0) or `.jsonl` (a JSON object a line:
-/// `prompt`, `refined_prompt`, and settings by name). Blank lines count for nothing. Throws Error(input) naming file,
-/// line or entry, expected and got; Error(usage) for a kind of file that is none of these.
+/// `prompt`, `refined_prompt`, and settings by name, files relative to the list). Blank lines count for nothing. Throws
+/// Error(input) naming file, line or entry, expected and got; Error(usage) for a kind of file that is none of these.
 PromptList read_prompt_list(const PromptListFiles& files);
 
 }  // namespace faststar

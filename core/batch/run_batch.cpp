@@ -27,7 +27,7 @@ class BatchLoop {
         on_file_(on_file),
         manifest_(run.folder.manifest()),
         locks_(run.folder.locks()) {
-    check_same_items(manifest_, run.items);
+    check_same_items(manifest_, run.items, run.settings_hash);
     for (const auto& [file, state] : manifest_.items()) failures_before_[file] = state.failures;
     summary_.items = static_cast<int64_t>(run.items.size());
   }
@@ -116,6 +116,7 @@ class BatchLoop {
     }
     manifest_.append(record);
     if (!record.finished) return false;
+    if (run_.keep_codes == KeepCodes::until_finished) run_.folder.remove_codes(item);
     ++summary_.made;
     progress_.settle(item.file);
     if (on_file_) on_file_(run_.folder.video(item));
@@ -128,7 +129,7 @@ class BatchLoop {
     record.prompt_en = item.prompt;
     record.result.prompt = item.text;
     record.seed = item.seed;
-    record.settings_hash = run_.settings_hash;
+    record.settings_hash = item_hash(item, run_.settings_hash);
     return record;
   }
 

@@ -25,11 +25,14 @@ class ItemRunner {
   virtual ItemResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
 };
 
+enum class KeepCodes { until_finished, always };
+
 struct BatchRun {
   BatchFolder folder;
   std::vector<BatchItem> items;  ///< of this process; others may have the same
-  std::string settings_hash;
-  int retries = 0;  ///< further attempts at an item that failed
+  std::string settings_hash;     ///< of what all items share
+  int retries = 0;               ///< further attempts at an item that failed
+  KeepCodes keep_codes = KeepCodes::until_finished;
 };
 
 struct FailedItem {

@@ -114,7 +114,9 @@ PromptList read_vbench_list(const PromptListFiles& files) {
     entry.refined = source.text("refined_prompt");
     entry.dimensions = read_dimensions(source);
     if (list.benchmark == Benchmark::vbench) check_dimensions(source, entry.dimensions);
-    if (list.benchmark == Benchmark::vbench_i2v) entry.image = image_folder(files) / image_name(source, entry.prompt);
+    if (list.benchmark == Benchmark::vbench_i2v) {
+      entry.options["image"] = (image_folder(files) / image_name(source, entry.prompt)).string();
+    }
   }
   return list;
 }

@@ -6,12 +6,31 @@
 
 namespace faststar {
 
-/// Which commands take a field as a flag.
-enum class FlagScope {
-  none,    ///< YAML only
-  making,  ///< every command that makes a picture or a video
-  video,   ///< the commands that make a video
+/// Which commands take a field as a flag: one command, or several joined.
+enum class FlagScope : unsigned {
+  none = 0,  ///< YAML only
+  t2v = 1,
+  t2i = 2,
+  i2v = 4,
+  v2v = 8,
+  interact = 16,
+  batch = 32,
+  decode = 64,
+  one_video = t2v | i2v | v2v,           ///< one prompt becomes one video a seed
+  video = one_video | interact | batch,  ///< a transformer makes videos
+  making = video | t2i,                  ///< a transformer works
+  one_file = one_video | t2i,            ///< one prompt becomes one file a seed
+  writing = making | decode,             ///< files are encoded
 };
+
+constexpr FlagScope operator|(FlagScope a, FlagScope b) {
+  return static_cast<FlagScope>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+
+/// True when `scope` and `commands` have a command in common.
+constexpr bool overlap(FlagScope scope, FlagScope commands) {
+  return (static_cast<unsigned>(scope) & static_cast<unsigned>(commands)) != 0;
+}
 
 /// Which help page lists a flag.
 enum class HelpPage { screen, all };

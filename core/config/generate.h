@@ -6,6 +6,7 @@
 
 #include "core/config/fields.h"
 #include "core/config/resolution.h"
+#include "core/media/resize.h"
 #include "core/star/guidance.h"
 #include "core/star/sampler.h"
 #include "core/vae/frames.h"
@@ -24,9 +25,11 @@ void visit_fields(Self& c, Visitor&& visit) {
               .help = "model folder or official release tree",
               .argument = "DIR",
               .other_names = "--weights",
+              .scope = FlagScope::writing,
               .page = HelpPage::screen},
         c.model);
-  visit(Field{.name = "random_weights", .help = "no checkpoint: noise at the right speed"}, c.random_weights);
+  visit(Field{.name = "random_weights", .help = "no checkpoint: noise at the right speed", .scope = FlagScope::writing},
+        c.random_weights);
 }
 
 template <>
@@ -34,8 +37,18 @@ struct Choices<FirstFrame> {
   static constexpr std::array<std::string_view, 2> names = {"copy", "keep"};
 };
 
+template <>
+struct Choices<Fit> {
+  static constexpr std::array<std::string_view, 2> names = {"crop", "pad"};
+};
+
 struct GenerateConfig {
-  Seconds duration;  ///< frames = 16 s + 1
+  std::optional<std::string> image;  ///< what a video starts from, a picture in any common format
+  std::optional<std::string> video;  ///< what a video goes on from, in any common format
+  double start = 0;                  ///< seconds of `video` before the part to go on from
+  Fit fit = Fit::crop;               ///< how `image` or `video` of another shape gets the size
+  bool only_new = false;             ///< leave the part of `video` out of the result
+  Seconds duration;                  ///< frames = 16 s + 1
   Resolution resolution = Resolution::p720;
   Aspect aspect;  ///< the nearest template of the schedule is taken
   int count = 1;  ///< videos of this prompt, seeds seed, seed + 1, ...
@@ -44,21 +57,54 @@ struct GenerateConfig {
 
 template <FieldsOf<GenerateConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "image",
+              .help = "the picture to start from",
+              .argument = "FILE",
+              .scope = FlagScope::i2v,
+              .page = HelpPage::screen},
+        c.image);
+  visit(Field{.name = "video",
+              .help = "the video to go on from",
+              .argument = "FILE",
+              .scope = FlagScope::v2v | FlagScope::interact,
+              .page = HelpPage::screen},
+        c.video);
+  visit(Field{.name = "start",
+              .help = "second of the video to begin at",
+              .range = {0, 1e6},
+              .scope = FlagScope::v2v,
+              .page = HelpPage::screen},
+        c.start);
+  visit(Field{.name = "fit",
+              .help = "another shape: cut, or add bars",
+              .scope = FlagScope::i2v | FlagScope::v2v | FlagScope::interact | FlagScope::batch,
+              .page = HelpPage::screen},
+        c.fit);
+  visit(Field{.name = "only_new",
+              .help = "leave the given video out of the result",
+              .scope = FlagScope::v2v | FlagScope::interact,
+              .page = HelpPage::screen},
+        c.only_new);
   visit(Field{.name = "duration",
               .help = "length in seconds",
               .range = {1, 86400},
               .argument = "SECONDS",
-              .scope = FlagScope::video,
+              .scope = FlagScope::one_video | FlagScope::batch,
               .page = HelpPage::screen,
               .fallback = Fallback::model},
         c.duration);
   visit(Field{.name = "resolution", .help = "size", .page = HelpPage::screen, .fallback = Fallback::model},
         c.resolution);
   visit(Field{.name = "aspect", .help = "shape, nearest template taken", .page = HelpPage::screen}, c.aspect);
-  visit(
-      Field{.name = "count", .help = "how many, with seeds N, N+1, ...", .range = {1, 10000}, .page = HelpPage::screen},
-      c.count);
-  visit(Field{.name = "first_frame", .help = "frame 0: of frame 1, or as decoded", .scope = FlagScope::video},
+  visit(Field{.name = "count",
+              .help = "how many, with seeds N, N+1, ...",
+              .range = {1, 10000},
+              .scope = FlagScope::one_file,
+              .page = HelpPage::screen},
+        c.count);
+  visit(Field{.name = "first_frame",
+              .help = "frame 0: of frame 1, or as decoded",
+              .scope = FlagScope::video | FlagScope::decode},
         c.first_frame);
 }
 
@@ -76,9 +122,14 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "prompt",
               .help = "what to show; - reads it from stdin",
               .other_names = "-p",
+              .scope = FlagScope::one_file,
               .page = HelpPage::screen},
         c.prompt);
-  visit(Field{.name = "prompt_file", .help = "read the prompt from a file", .argument = "FILE"}, c.prompt_file);
+  visit(Field{.name = "prompt_file",
+              .help = "read the prompt from a file",
+              .argument = "FILE",
+              .scope = FlagScope::one_file},
+        c.prompt_file);
   visit(Field{.name = "negative", .help = "what not to show", .page = HelpPage::screen}, c.negative);
   visit(Field{.name = "prompt_suffix",
               .help = "appended to the prompt; \"\" for nothing",

@@ -25,6 +25,7 @@ struct OutputConfig {
   std::optional<std::string> frames_dir;   ///< also every frame as PNG in this folder
   bool no_metadata = false;                ///< leave the settings out of the file
   std::optional<std::string> save_codes;   ///< also the summed codes (.safetensors)
+  std::optional<std::string> preview;      ///< also a video of the coarse code sum, while the rest is made
 };
 
 template <FieldsOf<OutputConfig> Self, typename Visitor>
@@ -33,23 +34,41 @@ void visit_fields(Self& c, Visitor&& visit) {
               .help = "the file; else named by prompt and seed",
               .argument = "FILE",
               .other_names = "-o",
+              .scope = FlagScope::writing,
               .page = HelpPage::screen},
         c.output);
-  visit(Field{.name = "overwrite", .help = "replace an existing file", .page = HelpPage::screen}, c.overwrite);
-  visit(Field{.name = "crf", .help = "H.264 quality, 0 best, 51 worst", .range = {0, 51}, .scope = FlagScope::video},
+  visit(Field{.name = "overwrite",
+              .help = "replace an existing file",
+              .scope = FlagScope::one_file | FlagScope::interact | FlagScope::decode,
+              .page = HelpPage::screen},
+        c.overwrite);
+  visit(Field{.name = "crf",
+              .help = "H.264 quality, 0 best, 51 worst",
+              .range = {0, 51},
+              .scope = FlagScope::video | FlagScope::decode},
         c.crf);
-  visit(
-      Field{
-          .name = "preset", .help = "x264 speed: ultrafast to placebo", .argument = "NAME", .scope = FlagScope::video},
-      c.preset);
-  visit(Field{.name = "lossless", .help = "ffv1 in .mkv", .scope = FlagScope::video}, c.lossless);
+  visit(Field{.name = "preset",
+              .help = "x264 speed: ultrafast to placebo",
+              .argument = "NAME",
+              .scope = FlagScope::video | FlagScope::decode},
+        c.preset);
+  visit(Field{.name = "lossless", .help = "ffv1 in .mkv", .scope = FlagScope::video | FlagScope::decode}, c.lossless);
   visit(Field{.name = "frames_dir",
               .help = "also write every frame as PNG there",
               .argument = "DIR",
-              .scope = FlagScope::video},
+              .scope = FlagScope::one_video | FlagScope::decode},
         c.frames_dir);
-  visit(Field{.name = "no_metadata", .help = "leave the settings out of the file"}, c.no_metadata);
-  visit(Field{.name = "save_codes", .help = "also write the codes (.safetensors)", .argument = "FILE"}, c.save_codes);
+  visit(Field{.name = "no_metadata", .help = "leave the settings out of the file", .scope = FlagScope::writing},
+        c.no_metadata);
+  visit(Field{.name = "save_codes",
+              .help = "also write the codes (.safetensors)",
+              .argument = "FILE",
+              .scope = FlagScope::one_file},
+        c.save_codes);
+  visit(
+      Field{
+          .name = "preview", .help = "show a coarse version early", .argument = "FILE", .scope = FlagScope::one_video},
+      c.preview);
 }
 
 }  // namespace faststar

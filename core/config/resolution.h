@@ -33,7 +33,10 @@ struct Seconds {
   bool operator==(const Seconds&) const = default;
 };
 
+/// A latent frame is four of 16 frames a second.
+inline constexpr int kLatentFramesPerSecond = 4;
+
 /// Latent frames of a video: the first frame has one of its own.
-constexpr int latent_frames_of(Seconds duration) { return 4 * duration.count + 1; }
+constexpr int latent_frames_of(Seconds duration) { return kLatentFramesPerSecond * duration.count + 1; }
 
 }  // namespace faststar

@@ -31,12 +31,20 @@ std::string read_bytes(const std::filesystem::path& path) {
   return std::move(bytes).str();
 }
 
+/// `text` as an object. Throws Error(internal).
+json object_of(const std::string& text, const char* what) {
+  json object = json::parse(text, nullptr, false);
+  if (!object.is_object()) fail(ErrorKind::internal, fmt::format("{} for the comment: expected a JSON object", what));
+  return object;
+}
+
 }  // namespace
 
 std::string to_comment(const Provenance& provenance) {
-  const json settings = json::parse(provenance.settings_json, nullptr, false);
-  if (!settings.is_object()) fail(ErrorKind::internal, "settings for the comment: expected a JSON object");
-  const json comment = {{"faststar", provenance.version}, {"command", provenance.command}, {"settings", settings}};
+  json comment = {{"faststar", provenance.version},
+                  {"command", provenance.command},
+                  {"settings", object_of(provenance.settings_json, "settings")}};
+  if (!provenance.run_json.empty()) comment["run"] = object_of(provenance.run_json, "run");
   constexpr int kOneLine = -1;
   constexpr bool kAscii = true;  // readers of comments guess at encodings
   return comment.dump(kOneLine, ' ', kAscii);
@@ -48,7 +56,11 @@ std::optional<Provenance> parse_comment(const std::string& comment) {
   const auto version = parsed.find("faststar"), command = parsed.find("command"), settings = parsed.find("settings");
   if (version == parsed.end() || command == parsed.end() || settings == parsed.end()) return std::nullopt;
   if (!version->is_string() || !command->is_string() || !settings->is_object()) return std::nullopt;
-  return Provenance{version->get<std::string>(), command->get<std::string>(), settings->dump()};
+  const auto run = parsed.find("run");
+  return Provenance{.version = version->get<std::string>(),
+                    .command = command->get<std::string>(),
+                    .settings_json = settings->dump(),
+                    .run_json = run != parsed.end() && run->is_object() ? run->dump() : ""};
 }
 
 std::string read_comment(const std::filesystem::path& path) {

@@ -10,10 +10,11 @@ struct Provenance {
   std::string version;        ///< of faststar
   std::string command;        ///< "t2v", "i2v", ...
   std::string settings_json;  ///< an object; everything that remakes the file
+  std::string run_json;       ///< an object; what the run was: machine, checkpoints, seconds. Empty: not told
 };
 
-/// One line of ASCII JSON: {"command": ..., "faststar": version, "settings": {...}}.
-/// Throws Error(internal) when settings_json is not a JSON object.
+/// One line of ASCII JSON: {"command": ..., "faststar": version, "run": {...}, "settings": {...}}.
+/// Throws Error(internal) when one of the two is not a JSON object.
 std::string to_comment(const Provenance& provenance);
 
 /// The reverse; nothing when `comment` was not written by us.

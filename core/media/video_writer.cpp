@@ -4,21 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
+#include "core/config/output.h"
 #include "core/media/colour.h"
-#include "core/media/extension.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/sound_copier.h"
 
 namespace faststar {
 namespace {
 
 namespace fs = std::filesystem;
 using Codec = VideoEncoding::Codec;
-
-constexpr std::array<std::string_view, 10> kPresets = {"ultrafast", "superfast", "veryfast", "faster",   "fast",
-                                                       "medium",    "slow",      "slower",   "veryslow", "placebo"};
 
 const char* encoder_name(Codec codec) { return codec == Codec::h264 ? "libx264" : "ffv1"; }
 
@@ -29,13 +26,13 @@ StoredColour stored_colour(Codec codec) {
 }
 
 const char* container_of(const fs::path& path, Codec codec) {
-  const std::string extension = lower_extension(path);
-  if (extension == ".mkv") return "matroska";
-  if (codec == Codec::lossless) {
+  const char* const container = container_name(path);
+  const bool mkv = container != nullptr && std::string_view(container) == "matroska";
+  if (codec == Codec::lossless && !mkv) {
     fail(ErrorKind::usage, fmt::format("{}: lossless video goes into .mkv", path.string()),
          fmt::format("-o '{}'", fs::path(path).replace_extension(".mkv").string()));
   }
-  if (extension == ".mp4") return "mp4";
+  if (container != nullptr) return container;
   fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .mp4 or .mkv", path.string()));
 }
 
@@ -48,8 +45,9 @@ void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
   if (encoding.crf < 0 || encoding.crf > 51) {
     fail(ErrorKind::usage, fmt::format("--crf {}: expected 0 (best) to 51", encoding.crf));
   }
-  if (std::find(kPresets.begin(), kPresets.end(), encoding.preset) == kPresets.end()) {
-    fail(ErrorKind::usage, fmt::format("--preset {}: expected one of {}", encoding.preset, fmt::join(kPresets, ", ")));
+  constexpr auto& presets = Choices<H264Preset>::names;
+  if (std::find(presets.begin(), presets.end(), encoding.preset) == presets.end()) {
+    fail(ErrorKind::usage, fmt::format("--preset {}: expected one of {}", encoding.preset, fmt::join(presets, ", ")));
   }
 }
 
@@ -109,7 +107,7 @@ void check_video_output(const fs::path& path, const VideoFormat& format, const V
 }
 
 struct VideoWriter::Parts {
-  Parts(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const std::string& comment,
+  Parts(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const VideoExtras& extras,
         Existing existing);
   void encode(const AVFrame* frame);
   void finish();
@@ -127,7 +125,7 @@ struct VideoWriter::Parts {
 };
 
 VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format, const VideoEncoding& encoding,
-                          const std::string& comment, Existing existing)
+                          const VideoExtras& extras, Existing existing)
     : format(video_format),
       what(fmt::format("{}: cannot write", path.string())),
       file(path, existing),
@@ -135,10 +133,13 @@ VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format,
       codec(open_encoder(format, encoding, *output)),
       stream(&add_stream(*output, *codec)),
       from_rgb(format.width, format.height, stored_colour(encoding.codec)) {
-  if (!comment.empty()) check(av_dict_set(&output->metadata, "comment", comment.c_str(), 0));
+  std::optional<SoundCopier> sound;
+  if (extras.sound) sound.emplace(*extras.sound, *output);
+  if (!extras.comment.empty()) check(av_dict_set(&output->metadata, "comment", extras.comment.c_str(), 0));
   ffmpeg::Options options;
   options.set("movflags", "+faststart");
   check(avformat_write_header(output.get(), options.get()));
+  if (sound) sound->write(*output);
 }
 
 /// nullptr asks for what the encoder still holds.
@@ -164,9 +165,9 @@ void VideoWriter::Parts::finish() {
 }
 
 VideoWriter::VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding,
-                         const std::string& comment, Existing existing) {
+                         const VideoExtras& extras, Existing existing) {
   check_video_output(path, format, encoding);
-  parts_ = std::make_unique<Parts>(path, format, encoding, comment, existing);
+  parts_ = std::make_unique<Parts>(path, format, encoding, extras, existing);
 }
 
 VideoWriter::~VideoWriter() = default;

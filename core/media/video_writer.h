@@ -1,10 +1,12 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/atomic_file.h"
 #include "core/media/frame_sink.h"
+#include "core/media/sound_track.h"
 
 namespace faststar {
 
@@ -24,6 +26,12 @@ struct VideoEncoding {
   std::string preset = "medium";  ///< x264's speed against size, "ultrafast" to "placebo"
 };
 
+/// What a file holds besides its frames.
+struct VideoExtras {
+  std::string comment;              ///< goes into the container's comment (settings as JSON); empty writes none
+  std::optional<SoundTrack> sound;  ///< copied from another file; has to be usable_sound()
+};
+
 /// Throws unless a VideoWriter could be made: Error(usage) for a file name, size, crf or preset that does not
 /// fit, Error(output) when this FFmpeg lacks the encoder. Touches no file: call it before any long work.
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
@@ -32,10 +40,9 @@ void check_video_output(const std::filesystem::path& path, const VideoFormat& fo
 /// front. The same frames give the same bytes. Until finish() it has a temporary name beside the final one.
 class VideoWriter final : public FrameSink {
  public:
-  /// `comment` goes into the container's comment (settings as JSON); empty writes none.
   /// Throws as check_video_output, and Error(output) when the file cannot be made.
   VideoWriter(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding,
-              const std::string& comment, Existing existing);
+              const VideoExtras& extras, Existing existing);
   ~VideoWriter() override;
   /// Throws Error(output) when the disk is full or fails.
   void write(const Tensor& frames) override;

@@ -6,12 +6,11 @@ namespace faststar {
 /// Floating-point operations of one pass over the visual tokens, all guidance rows.
 double step_flops(const Workload& work, const Step& step);
 
-/// Floating-point operations of decoding `latent_frames` frames of `full` tokens.
-double decode_flops(const VaeArchitecture& vae, int64_t latent_frames, const Scale& full);
-
 /// Estimated seconds, for the shares of a progress display. Rates are those of the device kinds we measured.
 double step_seconds(const Workload& work, const Step& step);
 double decode_seconds(const Workload& work, int64_t latent_frames);
+/// Encoding the source; 0 without one.
+double encode_seconds(const Workload& work);
 double text_seconds(const Workload& work);
 /// Reading `bytes` of weights from disk to the device.
 double load_seconds(int64_t bytes);

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <limits>
+#include <vector>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -77,53 +80,143 @@ int64_t control_group_bytes() {
   return limit - std::min(limit, read_number("/sys/fs/cgroup/memory.current"));
 }
 
-int64_t available_host_bytes() {
-  std::ifstream stream("/proc/meminfo");
-  std::string key;
-  int64_t kilobytes = 0;
-  std::string unit;
-  while (stream >> key >> kilobytes >> unit) {
-    if (key == "MemAvailable:") return std::min(kilobytes * 1024, control_group_bytes());
+/// The number behind `wanted` in a file of "Key: kilobytes kB" lines, in bytes; 0 without it.
+int64_t bytes_in(const char* path, const std::string& wanted) {
+  std::ifstream stream(path);
+  std::string line;
+  while (std::getline(stream, line)) {
+    if (line.starts_with(wanted)) return std::strtoll(line.c_str() + wanted.size(), nullptr, 10) * 1024;
   }
   return 0;
 }
 
-}  // namespace
-
-int64_t MemoryPlan::peak() const { return std::max({text, tokens, decode}); }
-
-std::string MemoryPlan::text_line() const {
-  return fmt::format("{:.1f} GB (text {:.1f}, tokens {:.1f}, decode {:.1f}; weights {:.1f})", gigabytes(peak()),
-                     gigabytes(text), gigabytes(tokens), gigabytes(decode), gigabytes(weights));
+/// Host memory that is free or that this process holds already.
+int64_t usable_host_bytes() {
+  return std::min(bytes_in("/proc/meminfo", "MemAvailable:"), control_group_bytes()) +
+         bytes_in("/proc/self/status", "VmRSS:");
 }
 
-MemoryPlan plan_memory(const Workload& work) {
-  const int64_t vae = decoder_parameter_count(work.vae) * element_bytes(work);
-  // The two heads are float32 in any precision; they are too small to count apart.
-  const int64_t star = parameter_count(work.star) * element_bytes(work);
+struct PartBytes {
+  int64_t text = 0;
+  int64_t transformer = 0;
+  int64_t vae = 0;
+};
+
+/// The two heads of the transformer are float32 in any precision; they are too small to count apart.
+PartBytes weight_bytes(const Workload& work) {
+  const int64_t element = element_bytes(work);
+  const int64_t encoder =
+      work.source_frames > 0 ? encoder_parameter_count(work.vae) * static_cast<int64_t>(sizeof(float)) : 0;
+  return {.text = parameter_count(work.t5) * element,
+          .transformer = parameter_count(work.star) * element,
+          .vae = decoder_parameter_count(work.vae) * element + encoder};
+}
+
+/// What the parts that wait take while one of them works.
+PartBytes waiting_bytes(const PartBytes& weights, Residency residency) {
+  switch (residency) {
+    case Residency::everything:
+      return {.text = weights.transformer + weights.vae,
+              .transformer = weights.text + weights.vae,
+              .vae = weights.text + weights.transformer};
+    case Residency::generators: return {.text = 0, .transformer = weights.vae, .vae = weights.transformer};
+    case Residency::one_part: break;
+  }
+  return {};
+}
+
+int64_t largest_pass_bytes(const Workload& work) {
   int64_t pass = 0;
-  for (const Step& step : work.schedule.steps(work.repetitions)) pass = std::max(pass, step_bytes(work, step));
-  const Scale& full = work.schedule.full_scale(0);
+  for (const Step& step : steps_to_run(work)) pass = std::max(pass, step_bytes(work, step));
+  return pass;
+}
+
+/// What is kept from pass to pass, at most.
+int64_t largest_context_bytes(const Workload& work) {
+  int64_t kept = 0;
+  for (const Step& step : steps_to_run(work)) kept = std::max(kept, context_bytes(work, step));
+  return kept;
+}
+
+/// Bytes for tensors.
+int64_t supply_of(const Workload& work, const MemoryBudget& budget) {
+  if (work.device.is_cpu()) return usable_host_bytes();
+  const int64_t free = usable_device_bytes(work.device);
+  constexpr double kGigabyte = 1e9;
+  const int64_t allowed = budget.vram ? static_cast<int64_t>(*budget.vram * kGigabyte) : free;
+  return std::min(free, allowed) - kCudaReserve;
+}
+
+/// From fast to small.
+std::vector<MemoryMode> modes_up_to(Residency most, const Workload& work) {
+  std::vector<MemoryMode> modes;
+  for (const Residency residency : {Residency::everything, Residency::generators, Residency::one_part}) {
+    // A preview needs transformer and VAE at once.
+    if (residency < most || (residency == Residency::one_part && work.preview)) continue;
+    for (const int64_t slice : {2, 1}) modes.push_back({residency, {.slice_latents = slice}});
+  }
+  return modes;
+}
+
+[[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply) {
+  const int64_t reserve = work.device.is_cuda() ? kCudaReserve : 0;
+  const std::string limit = budget.vram ? fmt::format("--vram {:g} or the free memory allows", *budget.vram) : "free:";
+  fail(ErrorKind::device,
+       fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), gigabytes(need + reserve),
+                   limit, gigabytes(supply + reserve)),
+       "a smaller --resolution or --duration, --precision bf16, or another --device");
+}
+
+/// `need` tells what counts of a plan.
+template <typename Need>
+MemoryPlan first_that_fits(const Workload& work, const MemoryBudget& budget, const std::vector<MemoryMode>& modes,
+                           Need need) {
+  const int64_t supply = supply_of(work, budget);
+  int64_t smallest = std::numeric_limits<int64_t>::max();
+  for (const MemoryMode& mode : modes) {
+    const MemoryPlan plan = plan_memory(work, mode);
+    if (std::invoke(need, plan) <= supply) return plan;
+    smallest = std::min(smallest, std::invoke(need, plan));
+  }
+  fail_memory(work, budget, smallest, supply);
+}
+
+}  // namespace
+
+int64_t MemoryPlan::peak() const { return std::max({text, source, tokens, decode}); }
+
+std::string MemoryPlan::text_line() const {
+  const std::string encode = source > 0 ? fmt::format("source {:.1f}, ", gigabytes(source)) : "";
+  return fmt::format("{:.1f} GB (text {:.1f}, {}tokens {:.1f}, decode {:.1f}; weights {:.1f}){}", gigabytes(peak()),
+                     gigabytes(text), encode, gigabytes(tokens), gigabytes(decode), gigabytes(weights),
+                     mode.residency == Residency::one_part ? ", one part of the model at a time" : "");
+}
+
+MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
+  const PartBytes weights = weight_bytes(work);
+  const PartBytes waiting = waiting_bytes(weights, mode.residency);
   MemoryPlan plan;
-  plan.weights = star + vae;
-  plan.text =
-      parameter_count(work.t5) * element_bytes(work) + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
-  plan.tokens = plan.weights + codes_bytes(work) + pass;
-  plan.decode =
-      plan.weights + codes_bytes(work) +
-      decode_peak_bytes(work.vae, {.height = full.h, .width = full.w, .latents = work.schedule.latent_frames()},
-                        work.dtype);
+  plan.mode = mode;
+  plan.weights = weights.text + weights.transformer + weights.vae;
+  plan.text = weights.text + waiting.text + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
+  plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass_bytes(work);
+  plan.decode = weights.vae + waiting.vae + codes_bytes(work) +
+                decode_peak_bytes(work.vae, decode_size(work, work.schedule.latent_frames()), work.dtype, mode.decode);
+  if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context_bytes(work));
+  if (work.source_frames > 0) {
+    // The transformer loads after the source is encoded, unless it is there from the run before.
+    const int64_t others = mode.residency == Residency::everything ? waiting.vae : 0;
+    plan.source = weights.vae + others + encode_peak_bytes(work.vae, encode_size(work));
+  }
   return plan;
 }
 
-void check_fits(const MemoryPlan& plan, at::Device device) {
-  const int64_t reserve = device.is_cuda() ? kCudaReserve : 0;
-  const int64_t free = device.is_cuda() ? free_device_bytes(device) : available_host_bytes();
-  if (free == 0 || plan.peak() + reserve <= free) return;
-  fail(ErrorKind::device,
-       fmt::format("{}: this run needs {:.1f} GB, {:.1f} GB are free", device.str(), gigabytes(plan.peak() + reserve),
-                   gigabytes(free)),
-       "a smaller --resolution or --duration, --precision bf16, or another --device");
+MemoryPlan choose_memory_plan(const Workload& work, const MemoryBudget& budget) {
+  return first_that_fits(work, budget, modes_up_to(budget.most, work), &MemoryPlan::peak);
+}
+
+MemoryPlan choose_decode_plan(const Workload& work, const MemoryBudget& budget) {
+  return first_that_fits(work, budget, modes_up_to(Residency::one_part, work), &MemoryPlan::decode);
 }
 
 }  // namespace faststar

@@ -3,7 +3,8 @@
 #include "core/star/architecture.h"
 #include "core/star/block.h"
 #include "core/text/t5.h"
-#include "core/vae/architecture.h"
+#include "core/vae/decode_plan.h"
+#include "core/vae/encode_plan.h"
 
 namespace faststar {
 
@@ -16,11 +17,21 @@ struct Workload {
   Repetitions repetitions;
   int64_t guidance_rows = 2;  ///< 2 with guidance, else 1
   int64_t text_tokens = 512;
+  int given_clips = 0;        ///< first clips whose bits come from a picture or video
+  int64_t source_frames = 0;  ///< frames of that picture or video
+  bool preview = false;       ///< each clip is decoded once while the transformer works
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
 };
 
 /// Tokens that a step attends to besides its own: text and the last scale of the clip before.
 int64_t context_tokens(const Workload& work, const Step& step);
+
+/// The passes that run: of given clips only those that later clips attend to.
+std::vector<Step> steps_to_run(const Workload& work);
+
+/// What the decoder makes of the first `latent_frames`, and what the encoder gets.
+DecodeSize decode_size(const Workload& work, int64_t latent_frames);
+EncodeSize encode_size(const Workload& work);
 
 }  // namespace faststar

@@ -84,10 +84,4 @@ std::vector<Scale> image_scales(double aspect_key, const std::string& pn);
 /// needs; the last one may be shorter. latent_frames 1 is a single image.
 Schedule make_schedule(double aspect_key, const std::string& pn, int latent_frames, int clip_latents);
 
-/// Frames of a video of `latent_frames`: 4 (n - 1) + 1.
-constexpr int frame_count(int latent_frames) { return 4 * (latent_frames - 1) + 1; }
-
-/// Pixels along an edge of `tokens` tokens.
-constexpr int pixels_of(int tokens) { return 16 * tokens; }
-
 }  // namespace faststar

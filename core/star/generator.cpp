@@ -122,16 +122,9 @@ Tensor Generator::generate_bits(const Step& step, const Tensor& input) {
 }
 
 Tensor Generator::run_step(const Step& step, const Tensor& input) {
-  const bool runs = !is_given(step) || schedule_.is_referenced_later(step);
-  Tensor bits;
-  if (is_given(step)) {
-    if (runs) run_pass(step, input);
-    bits = given_bits_[step.index].to(model_.device());
-  } else {
-    bits = generate_bits(step, input);
-  }
-  if (runs && listener_) listener_(step);
-  return bits;
+  if (!is_given(step)) return generate_bits(step, input);
+  if (runs(step)) run_pass(step, input);
+  return given_bits_[step.index].to(model_.device());
 }
 
 Tensor Generator::run() {
@@ -145,6 +138,7 @@ Tensor Generator::run() {
     const Tensor input = downsample_summed_codes(clips.back(), schedule_.scales()[step.scale]);
     const Tensor bits = run_step(step, input);
     clips.back() = clips.back() + upsample_codes(codes_from_bits(bits), full);
+    if (listener_ && runs(step)) listener_(step, clips);
   }
   return at::cat(clips, 2);
 }

@@ -39,8 +39,9 @@ struct StepResult {
 /// Throwing ends the run.
 using StepObserver = std::function<Tensor(const StepResult& result)>;
 
-/// Called after every pass, also those whose bits are given. Throwing ends the run.
-using StepListener = std::function<void(const Step& step)>;
+/// Called after every pass, also those whose bits are given, with the code sums of all clips so far, each
+/// [1, 64, t, H, W]. Throwing ends the run.
+using StepListener = std::function<void(const Step& step, const std::vector<Tensor>& clips)>;
 
 /// One run over a schedule: the main loop (ar_infer_infinity_elegant, ar_infer_infinity_star_interact of
 /// infinity/models/infinity.py). Holds keys and values of the text and of the scale that later ones refer to.
@@ -86,6 +87,8 @@ class Generator {
   Tensor generate_bits(const Step& step, const Tensor& input);
   std::vector<Tensor> run_pass(const Step& step, const Tensor& input);
   bool is_given(const Step& step) const { return step.index < static_cast<int>(given_bits_.size()); }
+  /// False for a pass whose bits are given and whose keys and values nobody reads.
+  bool runs(const Step& step) const { return !is_given(step) || schedule_.is_referenced_later(step); }
   RopePositions positions_of(const Step& step) const;
   Tensor guided_logits(const Step& step, const Tensor& raw) const;
 

@@ -25,8 +25,19 @@ inline constexpr int64_t kPixelsPerLatent = 8;
 /// Frames per latent frame, but for the first, which is one frame.
 inline constexpr int64_t kFramesPerLatent = 4;
 
+/// Pixels along an edge of `features` features.
+constexpr int64_t pixels_of_features(int64_t features) { return kPixelsPerFeature * features; }
 constexpr int64_t frames_of_latents(int64_t latents) { return kFramesPerLatent * (latents - 1) + 1; }
 constexpr int64_t latents_of_frames(int64_t frames) { return (frames - 1) / kFramesPerLatent + 1; }
+
+/// Of a pixel.
+inline constexpr int64_t kColours = 3;
+/// Frames before its input that a causal convolution sees.
+inline constexpr int64_t kFramesRemembered = 2;
+/// Numbers in a 3x3x3 convolution with bias.
+constexpr int64_t convolution_parameters(int64_t in, int64_t out) { return 27 * in * out + out; }
+/// Floating-point operations of a 3x3x3 convolution at one position of its output.
+constexpr double convolution_flops(int64_t in, int64_t out) { return 2.0 * 27.0 * static_cast<double>(in * out); }
 
 /// The sizes, read from the shapes in a checkpoint. Throws Error(model) when a tensor that shows them is
 /// missing or when they do not fit together.

@@ -8,9 +8,6 @@
 namespace faststar {
 namespace {
 
-constexpr int64_t kColours = 3;
-constexpr int64_t kFramesRemembered = 2;  // by a causal convolution
-
 /// Residual blocks at one size, and the upsampler that leaves it.
 struct Stage {
   int64_t channels;
@@ -29,8 +26,6 @@ std::vector<Stage> stages_of(const VaeArchitecture& architecture) {
           {channels[2], layers, 2, 1, 8 * channels[1]},
           {channels[1], layers, 4, 2, 8 * channels[0]}};
 }
-
-int64_t convolution_parameters(int64_t in, int64_t out) { return 27 * in * out + out; }
 
 /// gamma, conv_y and conv_b.
 int64_t spatial_norm_parameters(const VaeArchitecture& architecture, int64_t channels) {
@@ -78,6 +73,19 @@ int64_t decoder_parameter_count(const VaeArchitecture& architecture) {
   for (const auto& stage : stages_of(architecture)) count += stage_parameters(architecture, stage);
   return count + spatial_norm_parameters(architecture, channels.front()) +
          convolution_parameters(channels.front(), kColours);
+}
+
+double decode_flops(const VaeArchitecture& architecture, const DecodeSize& size) {
+  const auto& channels = architecture.block_out_channels;
+  const auto latent_pixels = static_cast<double>(4 * size.height * size.width * size.latents);
+  double flops = convolution_flops(architecture.latent_channels, channels.back());
+  for (const auto& stage : stages_of(architecture)) {
+    const auto positions = static_cast<double>(stage.side * stage.side * stage.frames);
+    flops += positions * (static_cast<double>(2 * stage.resnets) * convolution_flops(stage.channels, stage.channels) +
+                          convolution_flops(stage.channels, stage.up_channels));
+  }
+  constexpr auto kPixels = static_cast<double>(kPixelsPerLatent * kPixelsPerLatent * kFramesPerLatent);
+  return latent_pixels * (flops + kPixels * convolution_flops(channels.front(), kColours));
 }
 
 int64_t decode_peak_bytes(const VaeArchitecture& architecture, const DecodeSize& size, at::ScalarType dtype,

@@ -18,6 +18,9 @@ struct DecodeSize {
 /// Numbers in the decoder and its projection: the weights that VaeParts::decoder loads, but for the scale.
 int64_t decoder_parameter_count(const VaeArchitecture& architecture);
 
+/// Floating-point operations of a decode, convolutions only.
+double decode_flops(const VaeArchitecture& architecture, const DecodeSize& size);
+
 /// Most bytes that a decode in `dtype` holds beside its weights and features, with the fused norm: what every
 /// convolution remembers between slices, the latents, and the widest moment of a slice. Counted from the
 /// code of resnet_block.cpp, resample.cpp and decoder.cpp, tensor by tensor; workspaces of the convolution

@@ -6,11 +6,10 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/vae/encode_plan.h"
 
 namespace faststar {
 namespace {
-
-constexpr int64_t kSliceFrames = 8;  // of the encoder
 
 /// [B, T, 2h, 2w, C] -> [B, T, h, w, 4C], channel c*4 + y*2 + x: pixel_unshuffle's order.
 Tensor patchify(const Tensor& x) {
@@ -78,7 +77,7 @@ Tensor VideoVae::encode(const Tensor& pixels, const std::function<void(int64_t)>
   const Tensor frames = channels_last(pixels.to(at::kFloat)).contiguous();
   VideoPass pass;
   std::vector<Tensor> posterior;
-  for_each_slice(frames.size(1), kSliceFrames, [&](int64_t start, int64_t length) {
+  for_each_slice(frames.size(1), kEncodeSliceFrames, [&](int64_t start, int64_t length) {
     posterior.push_back((*encoder_)(frames.narrow(1, start, length), pass));
     if (on_slice) on_slice(start + length);
   });

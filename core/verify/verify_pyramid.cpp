@@ -43,7 +43,8 @@ void compare_schedule(Comparison& comparison, const nlohmann::json& entry) {
   const Schedule schedule = make_schedule(key, pn, entry.at("latent_frames"), kClipLatents);
   const std::string what = fmt::format("schedule {} {} {}", key, pn, schedule.latent_frames());
   comparison.equal(what, scales_tensor(schedule), scales_tensor(entry.at("scales")));
-  const nlohmann::json pixel = {pixels_of(schedule.full_scale(0).h), pixels_of(schedule.full_scale(0).w)};
+  const nlohmann::json pixel = {pixels_of_features(schedule.full_scale(0).h),
+                                pixels_of_features(schedule.full_scale(0).w)};
   comparison.require(pixel == entry.at("pixel"), what + ": pixels");
   if (!entry.contains("context")) return;
   for (size_t scale = 0; scale < schedule.scales().size(); ++scale) {

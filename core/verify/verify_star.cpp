@@ -139,7 +139,8 @@ ComponentResult verify_star_i2v(const FixtureSet& set, const VerifyOptions& opti
   const VideoVae vae = set.load_vae(at::kFloat);
 
   const Scale& full = task.schedule.full_scale(0);
-  const Tensor image = fit_to(replay.fixture()["image"], {pixels_of(full.h), pixels_of(full.w)}, Fit::crop);
+  const Tensor image =
+      fit_to(replay.fixture()["image"], {pixels_of_features(full.h), pixels_of_features(full.w)}, Fit::crop);
   const Tensor features = vae.encode(to_pixels(image).view({1, 3, 1, image.size(0), image.size(1)}).to(set.device()));
   replay.comparison().close("features", features, replay.fixture()["features"], tolerances_of(at::kFloat).vae);
   const auto given = condition_bits(features, task.schedule, task.settings.repetitions, task.detail_scale_min_tokens);

@@ -14,7 +14,10 @@ TEST_CASE("help and version go to stdout, and help fits a screen", "[cli]") {
   const test::TempDir folder;
   const Outcome help = run(folder, "t2v --help");
   CHECK(help.exit_code == 0);
-  CHECK(std::count(help.out.begin(), help.out.end(), '\n') <= 25);
+  for (const char* command : {"t2v", "t2i", "i2v", "v2v", "decode", "info", "verify", "batch"}) {
+    const std::string page = run(folder, fmt::format("{} --help", command)).out;
+    CHECK(std::count(page.begin(), page.end(), '\n') <= 25);
+  }
   CHECK(help.out.find("--crf") == std::string::npos);
   const Outcome all = run(folder, "t2v --help-all");
   CHECK(all.out.find("--crf N") != std::string::npos);

@@ -23,17 +23,30 @@ std::string between(const std::string& text, const std::string& begin, const std
 std::string lines_with(const std::string& text, const std::string& word) {
   std::istringstream stream(text);
   std::string lines;
-  for (std::string line; std::getline(stream, line);) lines += line.find(word) == std::string::npos ? "" : line + "\n";
+  for (std::string line; std::getline(stream, line);) {
+    if (line.find(word) != std::string::npos) lines += fmt::format("{}\n", line);
+  }
   return lines;
 }
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+/// Hyphens that are typed.
+std::string in_man_format(const std::string& flag) {
+  std::string out;
+  for (const char c : flag) {
+    if (c == '-') out.push_back('\\');
+    out.push_back(c);
+  }
+  return out;
+}
+
 /// What bash offers for a command line, the last word of which is being typed.
 std::string completed(const TempDir& folder, const std::string& words) {
-  test::write_text(folder / "try.sh",
-                   "source ./faststar.bash; COMP_WORDS=(" + words +
-                       "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _faststar; echo \"${COMPREPLY[*]}\" >out\n");
+  test::write_text(folder / "try.sh", fmt::format("source ./faststar.bash; COMP_WORDS=({}); "
+                                                  "COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _faststar; "
+                                                  "echo \"${{COMPREPLY[*]}}\" >out\n",
+                                                  words));
   REQUIRE(std::system(fmt::format("cd '{}' && bash try.sh", folder.path().string()).c_str()) == 0);
   return test::read_text(folder / "out");
 }
@@ -48,19 +61,17 @@ TEST_CASE("every command and every flag is in the completions of each shell and 
   for (const CLI::App* command : app.get_subcommands({})) {
     const std::string name = command->get_name();
     INFO(name);
-    const std::string bash = " " + between(bash_completions(pages), "\" " + name + "\") words=\"", "\"") + " ";
-    const std::string zsh = between(zsh_completions(pages), "_faststar_" + name + "() {", "\n}\n");
-    const std::string fish = lines_with(fish_completions(pages), "'__fish_seen_subcommand_from " + name + "'");
-    const std::string manual = between(man, ".SS faststar " + name, "\n.S");
+    const std::string bash = between(bash_completions(pages), fmt::format("\" {}\") words=\"", name), "\"");
+    const std::string zsh = between(zsh_completions(pages), fmt::format("_faststar_{}() {{", name), "\n}\n");
+    const std::string fish = lines_with(fish_completions(pages), fmt::format("'__fish_seen_subcommand_from {}'", name));
+    const std::string manual = between(man, fmt::format(".SS faststar {}", name), "\n.S");
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& flag : option->get_lnames()) {
         INFO(flag);
-        CHECK(has(bash, " --" + flag + " "));
-        CHECK(has(zsh, "'--" + flag + "["));
-        CHECK(has(fish, " -l " + flag + " "));
-        std::string escaped = "--" + flag;
-        for (size_t i = 0; (i = escaped.find('-', i)) != std::string::npos; i += 2) escaped.insert(i, "\\");
-        CHECK(has(manual, escaped));
+        CHECK(has(fmt::format(" {} ", bash), fmt::format(" --{} ", flag)));
+        CHECK(has(zsh, fmt::format("'--{}[", flag)));
+        CHECK(has(fish, fmt::format(" -l {} ", flag)));
+        CHECK(has(manual, in_man_format(fmt::format("--{}", flag))));
       }
     }
   }

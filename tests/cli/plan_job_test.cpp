@@ -41,7 +41,7 @@ TEST_CASE("a 720p job has the official size and text", "[cli]") {
   CHECK(job.size.height == 720);
   CHECK(job.size.frames == 81);
   CHECK(job.size.latent_frames == 21);
-  CHECK(job.precision == Precision::fp32);
+  CHECK(job.setup.precision == Precision::fp32);
   CHECK(job.outputs.at(0).file == "./a-red-ball-41.mp4");
   CHECK(plan({{"aspect", "9:16"}}, "720p").size.height == 1280);
 }

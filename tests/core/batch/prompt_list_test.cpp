@@ -104,18 +104,17 @@ TEST_CASE("an image list finds the crop that is nearest to the video's shape", "
     {"prompt_en": "a pond, camera pans left", "dimension": ["camera_motion"], "image_type": "nature"}])");
   const PromptList beside = read_prompt_list({.list = folder / "i2v.json"});
   CHECK(beside.benchmark == Benchmark::vbench_i2v);
-  CHECK(*beside.entries.at(0).image == folder / "data/crop/16-9/a pond.jpg");
-  CHECK(*beside.entries.at(1).image == folder / "data/crop/16-9/a pond.jpg");
+  CHECK(beside.entries.at(0).options.at("image") == (folder / "data/crop/16-9/a pond.jpg").string());
+  CHECK(beside.entries.at(1).options.at("image") == (folder / "data/crop/16-9/a pond.jpg").string());
   const auto image = [&](double aspect) {
-    return *read_prompt_list({.list = folder / "i2v.json", .images = folder.path(), .aspect = aspect})
-                .entries.at(0)
-                .image;
+    const PromptList list = read_prompt_list({.list = folder / "i2v.json", .images = folder.path(), .aspect = aspect});
+    return list.entries.at(0).options.at("image");
   };
-  CHECK(image(1) == folder / "a pond.jpg");  // a folder without crops
+  CHECK(image(1) == (folder / "a pond.jpg").string());  // a folder without crops
   std::filesystem::create_directory(folder / "1-1");
   std::filesystem::create_directory(folder / "8-5");
-  CHECK(image(1.1) == folder / "1-1/a pond.jpg");
-  CHECK(image(1.6) == folder / "8-5/a pond.jpg");
+  CHECK(image(1.1) == (folder / "1-1/a pond.jpg").string());
+  CHECK(image(1.6) == (folder / "8-5/a pond.jpg").string());
 }
 
 TEST_CASE("a JSON line has its own settings, checked like flags", "[batch]") {
@@ -123,11 +122,11 @@ TEST_CASE("a JSON line has its own settings, checked like flags", "[batch]") {
   const PromptList list =
       read(folder, "list.jsonl",
            "{\"prompt\": \"a ball\", \"guidance\": 3.5, \"duration\": \"2s\", \"aspect\": \"1:1\", \"seed\": 7}\n"
-           "{\"prompt\": \"a box\", \"refined_prompt\": \"a big box\"}\n");
+           "{\"prompt\": \"a box\", \"refined_prompt\": \"a big box\", \"image\": \"in/a.png\"}\n");
   const FieldTexts options = {{"aspect", "1:1"}, {"duration", "2s"}, {"guidance", "3.5"}, {"seed", "7"}};
   CHECK(list.entries.at(0).options == options);
   CHECK(list.entries.at(1).refined == "a big box");
-  CHECK(list.entries.at(1).options.empty());
+  CHECK(list.entries.at(1).options.at("image") == (folder / "in/a.png").string());  // beside the list
 }
 
 TEST_CASE("a JSON line with a mistake is refused with its place and the nearest key", "[batch]") {

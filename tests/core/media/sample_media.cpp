@@ -56,7 +56,7 @@ Tensor noise_frames(int64_t count, int64_t height, int64_t width) {
 void write_video(const fs::path& path, const Tensor& frames, const VideoEncoding& encoding,
                  const std::string& comment) {
   const VideoFormat format{.width = static_cast<int>(frames.size(2)), .height = static_cast<int>(frames.size(1))};
-  VideoWriter writer(path, format, encoding, comment, Existing::refuse);
+  VideoWriter writer(path, format, encoding, {comment, {}}, Existing::refuse);
   writer.write(frames);
   writer.finish();
 }

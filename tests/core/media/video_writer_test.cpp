@@ -103,7 +103,7 @@ TEST_CASE("a higher crf makes a smaller file, another preset another one", "[med
 TEST_CASE("a video appears under its name only when it is whole", "[media]") {
   const TempDir folder;
   {
-    VideoWriter writer(folder / "v.mp4", kSmall, {}, "", Existing::refuse);
+    VideoWriter writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse);
     writer.write(test::numbered_frames(40));
     CHECK_FALSE(std::filesystem::exists(folder / "v.mp4"));
   }
@@ -118,7 +118,7 @@ TEST_CASE("a disk that fills is an output error and leaves nothing behind", "[me
   {
     const test::FullDisk disk(64 * 1024);
     const Error error = error_of([&, codec = codec, name = name] {
-      VideoWriter writer(folder / name, format, {.codec = codec}, "", Existing::refuse);
+      VideoWriter writer(folder / name, format, {.codec = codec}, {}, Existing::refuse);
       writer.write(frames);
       writer.finish();
     });
@@ -143,11 +143,11 @@ TEST_CASE("a disk that fills with the last bytes is noticed too", "[media]") {
 TEST_CASE("an existing video is refused, or replaced when asked", "[media]") {
   const TempDir folder;
   test::write_text(folder / "v.mp4", "precious");
-  const Error error = error_of([&] { VideoWriter(folder / "v.mp4", kSmall, {}, "", Existing::refuse); });
+  const Error error = error_of([&] { VideoWriter(folder / "v.mp4", kSmall, {}, {}, Existing::refuse); });
   CHECK(error.kind() == ErrorKind::output);
   CHECK(test::read_text(folder / "v.mp4") == "precious");
 
-  VideoWriter writer(folder / "v.mp4", kSmall, {}, "", Existing::replace);
+  VideoWriter writer(folder / "v.mp4", kSmall, {}, {}, Existing::replace);
   writer.write(test::numbered_frames(2));
   CHECK(test::read_text(folder / "v.mp4") == "precious");
   writer.finish();
@@ -192,7 +192,7 @@ TEST_CASE("file names with special characters are plain names", "[media]") {
 
 TEST_CASE("frames of another shape are our bug and said so", "[media]") {
   const TempDir folder;
-  VideoWriter writer(folder / "v.mp4", kSmall, {}, "", Existing::refuse);
+  VideoWriter writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse);
   CHECK(error_of([&] { writer.write(test::numbered_frames(1, 48, 48)); }).kind() == ErrorKind::internal);
   CHECK(error_of([&] { writer.write(test::numbered_frames(1).to(at::kFloat)); }).kind() == ErrorKind::internal);
   CHECK(error_of([&] { writer.finish(); }).kind() == ErrorKind::internal);

@@ -31,7 +31,7 @@ TEST_CASE("a 720p video costs what the model's arithmetic says", "[plan]") {
   double flops = 0;
   for (const Step& step : work.schedule.steps(work.repetitions)) flops += step_flops(work, step);
   CHECK(flops == Approx(18.5e15).epsilon(0.01));
-  CHECK(decode_flops(work.vae, 21, work.schedule.full_scale(0)) == Approx(335e12).epsilon(0.02));
+  CHECK(decode_flops(work.vae, decode_size(work, 21)) == Approx(335e12).epsilon(0.02));
 }
 
 TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {
@@ -39,39 +39,60 @@ TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {
 }
 
 TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
-  const int64_t whole = plan_memory(full_size()).peak();
+  const int64_t whole = plan_memory(full_size(), {}).peak();
   Workload work = full_size();
   work.guidance_rows = 1;
-  CHECK(plan_memory(work).peak() < whole);
+  CHECK(plan_memory(work, {}).peak() < whole);
   work = full_size();
   work.schedule = make_schedule(0.562, "0.90M", 1, 20);
-  CHECK(plan_memory(work).peak() < whole);
+  CHECK(plan_memory(work, {}).peak() < whole);
   work = full_size();
   work.dtype = at::kFloat;
-  CHECK(plan_memory(work).peak() > 3 * whole / 2);
+  CHECK(plan_memory(work, {}).peak() > 3 * whole / 2);
 }
 
 /// Peaks measured on an H200 with these workloads; tests/bench/NOTES.md has the runs.
 TEST_CASE("the plan is within 10 % of the measured peaks", "[plan]") {
   Workload work = full_size();
   work.text_tokens = 66;
-  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(25.5e9).epsilon(0.1));
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(25.5e9).epsilon(0.1));
   work.schedule = make_schedule(0.562, "0.90M", 1, 20);
-  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(21.2e9).epsilon(0.1));
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(21.2e9).epsilon(0.1));
   work.repetitions = {std::vector<int>(14, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1}};
   work.schedule = make_schedule(0.562, "0.40M", 21, 20);
-  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(21.9e9).epsilon(0.1));
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(21.9e9).epsilon(0.1));
   work.schedule = make_schedule(0.562, "0.40M", 41, 20);
-  CHECK(static_cast<double>(plan_memory(work).peak()) == Approx(31.3e9).epsilon(0.1));
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(31.3e9).epsilon(0.1));
 }
 
 TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
-  MemoryPlan plan;
-  plan.tokens = int64_t{1} << 60;
-  const Error error = test::error_of([&] { check_fits(plan, at::kCPU); });
+  Workload work = full_size();
+  work.schedule = make_schedule(0.562, "0.90M", 1 + 20 * 400, 20);
+  const Error error = test::error_of([&] { choose_memory_plan(work, {}); });
   CHECK(error.kind() == ErrorKind::device);
-  CHECK(std::string(error.what()).find("needs") != std::string::npos);
+  CHECK(std::string(error.what()).find("needs at least") != std::string::npos);
   CHECK(std::string(error.what()).find("free") != std::string::npos);
+}
+
+TEST_CASE("fewer weights at a time and shorter slices need less memory", "[plan]") {
+  const Workload work = full_size();
+  const auto peak = [&](Residency residency, int64_t slice) {
+    return plan_memory(work, {residency, {.slice_latents = slice}}).peak();
+  };
+  CHECK(peak(Residency::everything, 2) > peak(Residency::generators, 2));
+  CHECK(peak(Residency::generators, 2) > peak(Residency::one_part, 2));
+  CHECK(plan_memory(work, {Residency::one_part, {.slice_latents = 2}}).decode >
+        plan_memory(work, {Residency::one_part, {.slice_latents = 1}}).decode);
+}
+
+TEST_CASE("a picture to start from saves the passes that nobody reads, and costs its encode", "[plan]") {
+  Workload work = full_size();
+  const size_t all = steps_to_run(work).size();
+  work.given_clips = 1;
+  work.source_frames = 1;
+  CHECK(steps_to_run(work).size() == all - 44);  // token-reduction.md, fact 8
+  CHECK(encode_seconds(work) > 0);
+  CHECK(plan_memory(work, {}).source > 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "core/pyramid/schedule.h"
 
+#include "core/vae/architecture.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -19,7 +20,7 @@ TEST_CASE("the 720p schedule has the official scales and token counts", "[pyrami
   CHECK(schedule.scales_per_clip() == 15);
   CHECK(token_sum(schedule) == 157479);
   CHECK(schedule.full_scale(1) == Scale{20, 45, 80});
-  CHECK(frame_count(schedule.latent_frames()) == 81);
+  CHECK(frames_of_latents(schedule.latent_frames()) == 81);
 }
 
 TEST_CASE("a video clip refers to the last scale of the clip before, an image clip to nothing", "[pyramid]") {

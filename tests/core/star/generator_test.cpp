@@ -54,7 +54,7 @@ Recorded record(const Fixture& fixture, const std::vector<Tensor>& given = {}) {
     recorded.bits.push_back(result.bits);
     return result.bits;
   });
-  generator.set_listener([&](const Step&) { ++recorded.passes; });
+  generator.set_listener([&](const Step&, const std::vector<Tensor>&) { ++recorded.passes; });
   recorded.summed = generator.run();
   return recorded;
 }

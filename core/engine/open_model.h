@@ -21,11 +21,12 @@ struct OpenModel {
   std::filesystem::path vocabulary;  ///< spiece.model
 };
 
-/// Throw Error(model) naming the first tensor of a checkpoint that is missing or has another shape than the layers
-/// need. No data is read.
-void check_transformer(const std::shared_ptr<const TensorSource>& source);
-void check_vae(const std::shared_ptr<const TensorSource>& source);
-void check_text_encoder(const std::shared_ptr<const TensorSource>& source, const std::filesystem::path& folder);
+/// The sizes of a checkpoint. Throw Error(model) naming the first tensor that is missing or has another shape than
+/// the layers need. No data is read.
+StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source);
+VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source);
+T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
+                                  const std::filesystem::path& folder);
 
 /// Opens what `model` names, or, for random weights, takes the sizes of its preset, and checks every shape.
 /// Throws Error(model) when a file is damaged or the three parts do not fit together.

@@ -1,4 +1,4 @@
-#include "core/open_model.h"
+#include "core/engine/open_model.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -84,41 +84,47 @@ Weights shapes_of(const std::shared_ptr<const TensorSource>& source) {
   return {std::make_shared<ShapesOnly>(source), at::kMeta, at::kFloat};
 }
 
+}  // namespace
+
+StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const StarArchitecture sizes = detect_star_architecture(shapes);
+  const StarTransformer checked(shapes, sizes);
+  return sizes;
+}
+
+VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const VaeArchitecture sizes = detect_vae_architecture(shapes);
+  const VideoVae checked(shapes, sizes);
+  return sizes;
+}
+
+T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
+                                  const std::filesystem::path& folder) {
+  const Weights shapes = shapes_of(source);
+  const T5Architecture sizes = detect_t5_architecture(shapes, folder);
+  const T5Encoder checked(shapes, sizes);
+  return sizes;
+}
+
+namespace {
+
 OpenModel open_checkpoints(const ModelLayout& layout) {
   OpenModel open{.transformer = open_checkpoint(layout.transformer),
                  .vae = open_checkpoint(layout.vae),
                  .t5 = open_checkpoint(layout.t5),
                  .vocabulary = layout.t5 / "spiece.model"};
-  open.star_architecture = detect_star_architecture({open.transformer, at::kCPU, at::kFloat});
-  open.vae_architecture = detect_vae_architecture({open.vae, at::kCPU, at::kFloat});
-  open.t5_architecture = detect_t5_architecture({open.t5, at::kCPU, at::kFloat}, layout.t5);
+  open.star_architecture = check_transformer(open.transformer);
+  open.vae_architecture = check_vae(open.vae);
+  open.t5_architecture = check_text_encoder(open.t5, layout.t5);
   return open;
 }
 
 }  // namespace
 
-void check_transformer(const std::shared_ptr<const TensorSource>& source) {
-  const Weights shapes = shapes_of(source);
-  const StarTransformer checked(shapes, detect_star_architecture(shapes));
-}
-
-void check_vae(const std::shared_ptr<const TensorSource>& source) {
-  const Weights shapes = shapes_of(source);
-  const VideoVae checked(shapes, detect_vae_architecture(shapes));
-}
-
-void check_text_encoder(const std::shared_ptr<const TensorSource>& source, const std::filesystem::path& folder) {
-  const Weights shapes = shapes_of(source);
-  const T5Encoder checked(shapes, detect_t5_architecture(shapes, folder));
-}
-
 OpenModel open_model(const ModelFolder& model) {
   OpenModel open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
-  if (!model.random_weights) {
-    check_transformer(open.transformer);
-    check_vae(open.vae);
-    check_text_encoder(open.t5, model.layout.t5);
-  }
   if (open.star_architecture.text_width != open.t5_architecture.width) {
     fail(ErrorKind::model,
          fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),

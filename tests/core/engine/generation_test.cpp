@@ -1,4 +1,4 @@
-#include "core/pipeline.h"
+#include "core/engine/generation.h"
 
 #include "cli/plan_job.h"
 #include "core/media/image.h"
@@ -24,7 +24,7 @@ GenerateJob small_job(const test::TempDir& folder, at::Device device, FieldTexts
   const test::CollectWarnings untrained_length;
   ResolvedSettings resolved = resolve_settings({.flags = std::move(flags), .config = "tiny"});
   GenerateJob job = plan_job(task, resolved);
-  ModelSizes& sizes = *job.model.preset.architecture;
+  ModelSizes& sizes = *job.setup.model.preset.architecture;
   sizes.transformer.layers = 1;
   sizes.transformer.width = 64;
   sizes.transformer.ffn_width = 64;
@@ -32,9 +32,14 @@ GenerateJob small_job(const test::TempDir& folder, at::Device device, FieldTexts
   return job;
 }
 
+void run(const GenerateJob& job, Progress& progress, const std::function<void(const fs::path&)>& on_file = {}) {
+  Engine engine(job.setup);
+  run_generation(engine, job, progress, on_file);
+}
+
 void make(const GenerateJob& job) {
   SilentProgress progress;
-  run_generation(job, progress);
+  run(job, progress);
 }
 
 /// Asks to stop after some steps.
@@ -63,7 +68,7 @@ size_t files_in(const fs::path& folder) {
   return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-TEST_CASE("a prompt becomes a video of the planned size, length and rate", "[pipeline]") {
+TEST_CASE("a prompt becomes a video of the planned size, length and rate", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;
   make(small_job(folder, device));
@@ -75,7 +80,7 @@ TEST_CASE("a prompt becomes a video of the planned size, length and rate", "[pip
   CHECK(parse_comment(read_comment(folder / "v.mp4"))->command == "t2v");
 }
 
-TEST_CASE("the same seed gives the same file, byte by byte", "[pipeline]") {
+TEST_CASE("the same seed gives the same file, byte by byte", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir first;
   const test::TempDir second;
@@ -87,13 +92,13 @@ TEST_CASE("the same seed gives the same file, byte by byte", "[pipeline]") {
   CHECK(test::read_text(first / "v.mp4") != test::read_text(other / "v.mp4"));
 }
 
-TEST_CASE("a picture is one frame", "[pipeline]") {
+TEST_CASE("a picture is one frame", "[engine]") {
   const test::TempDir folder;
   make(small_job(folder, at::kCPU, {}, Task::text_to_image));
   CHECK(read_image(folder / "p.png").sizes() == at::IntArrayRef{192, 336, 3});
 }
 
-TEST_CASE("codes, frames and a lossless file are written beside each other", "[pipeline]") {
+TEST_CASE("codes, frames and a lossless file are written beside each other", "[engine]") {
   const test::TempDir folder;
   make(small_job(folder, at::kCPU,
                  {{"output", (folder / "v.mkv").string()},
@@ -108,7 +113,7 @@ TEST_CASE("codes, frames and a lossless file are written beside each other", "[p
   CHECK(codes->metadata().contains("faststar"));
 }
 
-TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[pipeline]") {
+TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {
   const test::TempDir folder;
   const auto frame = [&](const char* name, int index) {
     return read_image(folder.path() / name / fmt::format("{:06}.png", index));
@@ -121,51 +126,52 @@ TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[pipeline]") {
   CHECK(test::same(frame("kept", 1), frame("copied", 1)));
 }
 
-TEST_CASE("a stop ends the run after a step and leaves no file", "[pipeline]") {
+TEST_CASE("a stop ends the run after a step and leaves no file", "[engine]") {
   const test::TempDir folder;
   StopAfter progress(5);
-  const Error error = test::error_of([&] { run_generation(small_job(folder, at::kCPU), progress); });
+  const Error error = test::error_of([&] { run(small_job(folder, at::kCPU), progress); });
   CHECK(error.kind() == ErrorKind::interrupted);
   CHECK(files_in(folder.path()) == 0);
 }
 
-TEST_CASE("the costs that a run reports add up to those it announced", "[pipeline]") {
+TEST_CASE("the costs that a run reports add up to those it announced", "[engine]") {
   const test::TempDir folder;
   GenerateJob job = small_job(folder, at::kCPU, {{"count", "2"}});
   SumProgress progress;
   std::vector<fs::path> files;
-  run_generation(job, progress, [&](const fs::path& file) { files.push_back(file); });
+  run(job, progress, [&](const fs::path& file) { files.push_back(file); });
   CHECK(files.size() == 2);
   CHECK(fs::exists(files.back()));
   CHECK(progress.advanced == Approx(progress.planned));
 }
 
-TEST_CASE("a prompt over the limit is cut with one warning that shows what was cut", "[pipeline]") {
+TEST_CASE("a prompt over the limit is cut with one warning that shows what was cut", "[engine]") {
   const test::TempDir folder;
   GenerateJob job = small_job(folder, at::kCPU);
   job.model_prompt = "a red ball and then some words that nobody will see";
   job.text_limit = 8;
   const test::CollectWarnings warnings;
-  check_generation(job);
+  Engine engine(job.setup);
+  check_generation(engine, job);
   REQUIRE(warnings.lines().size() == 1);
   CHECK(warnings.has("nobody will see"));
 }
 
-TEST_CASE("a disk that fills while a video is written leaves no file and is an output error", "[pipeline]") {
+TEST_CASE("a disk that fills while a video is written leaves no file and is an output error", "[engine]") {
   const test::TempDir folder;
   const GenerateJob job = small_job(folder, at::kCPU);
   SilentProgress progress;
   const test::FullDisk full(2000);
-  CHECK(test::error_of([&] { run_generation(job, progress); }).kind() == ErrorKind::output);
+  CHECK(test::error_of([&] { run(job, progress); }).kind() == ErrorKind::output);
   CHECK(files_in(folder.path()) == 0);
 }
 
-TEST_CASE("a folder that is gone when the file is written is an output error", "[pipeline]") {
+TEST_CASE("a folder that is gone when the file is written is an output error", "[engine]") {
   const test::TempDir folder;
   GenerateJob job = small_job(folder, at::kCPU);
   job.outputs.front().file = folder / "missing" / "v.mp4";
   SilentProgress progress;
-  CHECK(test::error_of([&] { run_generation(job, progress); }).kind() == ErrorKind::output);
+  CHECK(test::error_of([&] { run(job, progress); }).kind() == ErrorKind::output);
 }
 
 }  // namespace

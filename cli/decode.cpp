@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "cli/output_files.h"
+#include "cli/plan_job.h"
+#include "cli/progress.h"
+#include "cli/result.h"
+#include "cli/signals.h"
+#include "core/config/json.h"
+#include "core/engine/redecode.h"
+#include "core/log.h"
+
+namespace faststar {
+namespace {
+
+struct DecodeCommandOptions {
+  std::string codes;
+  MakingOptions making;
+};
+
+/// The model that made the codes, unless the command line names another.
+void take_model_of(const nlohmann::json& settings, SettingsRequest& request) {
+  const auto model = settings.value("model", nlohmann::json::object());
+  const bool chosen = request.flags.contains("model") || !request.config.empty();
+  if (chosen || !model.is_object()) return;
+  if (model.contains("model") && model["model"].is_string()) request.flags["model"] = model["model"];
+  if (model.contains("preset") && model["preset"].is_string()) request.config = model["preset"];
+  if (model.value("random_weights", false)) request.flags.try_emplace("random_weights", "true");
+}
+
+/// Settings of the codes with the output section of this command.
+std::string settings_now(const SavedCodes& codes, const Config& config) {
+  auto settings = nlohmann::ordered_json::parse(codes.settings_json);
+  settings["output"] = config_json(config)["output"];
+  settings["generate"]["first_frame"] = choice_name(config.generate.first_frame);
+  return settings.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+RedecodeJob plan_decode(const SavedCodes& codes, const ResolvedSettings& resolved) {
+  const Config& config = resolved.settings.config;
+  const auto settings = nlohmann::json::parse(codes.settings_json);
+  const Task task = codes.clips.size() == 1 && codes.clips[0].size(2) == 1 ? Task::text_to_image : Task::text_to_video;
+  const auto text_of = [&](const char* section, const char* key) {
+    return settings.value(nlohmann::json::json_pointer(fmt::format("/{}/{}", section, key)), nlohmann::json());
+  };
+  const nlohmann::json prompt = text_of("prompt", "prompt");
+  const nlohmann::json seed = text_of("sampling", "seed");
+  const auto outputs = choose_outputs(task, config.output, prompt.is_string() ? prompt.get<std::string>() : "video",
+                                      {seed.is_number_integer() ? seed.get<int64_t>() : 0});
+  RedecodeJob job{.codes = codes,
+                  .output = outputs.front(),
+                  .encoding = config.output,
+                  .existing = config.output.overwrite ? Existing::replace : Existing::refuse,
+                  .first_frame = config.generate.first_frame};
+  job.output.settings_json = settings_now(codes, config);
+  if (text_of("generate", "only_new") == true) job.clips_left_out = 2;
+  return job;
+}
+
+int run_decode(DecodeCommandOptions options) {
+  apply_option_environment(options.making);
+  const SavedCodes codes = read_codes(options.codes);
+  take_model_of(nlohmann::json::parse(codes.settings_json), options.making.settings);
+  const ResolvedSettings resolved = resolve_settings(options.making.settings);
+  const RuntimeConfig& runtime = resolved.settings.config.runtime;
+  log::set_quiet(runtime.quiet);
+  const RedecodeJob job = plan_decode(codes, resolved);
+  Engine engine(plan_engine(resolved));
+  check_redecode(engine, job);
+  if (options.making.dry_run) return 0;
+  stop_in_two_stages();
+  ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+  redecode(engine, job, progress);
+  if (!runtime.json) {
+    print_path(job.output.file);
+  } else {
+    print_result(nlohmann::json{{"command", "decode"}, {"file", job.output.file.string()}}.dump(
+                     2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                 "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_decode(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("decode", "saved codes become a video again, with other output options");
+  const auto options = std::make_shared<DecodeCommandOptions>();
+  command->add_option("CODES", options->codes, "a file of --save-codes")->required();
+  add_making_options(*command, FlagScope::decode, options->making);
+  return {command, [options] { return run_decode(*options); }};
+}
+
+}  // namespace faststar

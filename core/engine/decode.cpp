@@ -1,0 +1,39 @@
+#include "core/engine/decode.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace faststar {
+
+CodeDecoder::CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown)
+    : vae_(vae), codes_(codes), files_(files), left_out_(shown.begin), stream_(shown.first_frame) {
+  if (codes.size(2) > 1) video_.emplace(files);
+}
+
+void CodeDecoder::show(const std::optional<Tensor>& frames) {
+  if (!frames) return;
+  const int64_t skipped = std::min(left_out_, frames->size(0));
+  left_out_ -= skipped;
+  const Tensor shown = frames->narrow(0, skipped, frames->size(0) - skipped);
+  if (video_) return video_->write(shown);
+  write_picture(files_, shown);
+}
+
+void CodeDecoder::run(const DecodeOptions& options, const DecodeListener& listener) {
+  const int64_t total = frames_of_latents(codes_.size(2));
+  int64_t done = 0;
+  const auto on_frames = [&](const Tensor& decoded) {
+    show(stream_.push(decoded));
+    done += decoded.size(2);
+    listener(done, total);
+  };
+  vae_.decode(codes_, on_frames, options);
+  show(stream_.finish());
+}
+
+void CodeDecoder::finish() {
+  if (video_) video_->finish();
+}
+
+}  // namespace faststar

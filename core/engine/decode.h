@@ -1,0 +1,39 @@
+#pragma once
+#include <functional>
+
+#include "core/engine/outputs.h"
+#include "core/vae/frames.h"
+#include "core/vae/video_vae.h"
+
+namespace faststar {
+
+/// Which of the decoded frames become the video.
+struct ShownFrames {
+  FirstFrame first_frame = FirstFrame::copy;
+  int64_t begin = 0;  ///< frames before it are left out
+};
+
+/// What a decode tells while it works: frames decoded so far, of all; throwing ends it.
+using DecodeListener = std::function<void(int64_t done, int64_t total)>;
+
+/// Decodes `codes` [1, 64, T, H, W] slice by slice into a video, or into a picture when T is 1. Nothing is left
+/// behind when it throws.
+class CodeDecoder {
+ public:
+  CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown);
+  void run(const DecodeOptions& options, const DecodeListener& listener);
+  /// Completes the files.
+  void finish();
+
+ private:
+  void show(const std::optional<Tensor>& frames);
+
+  const VideoVae& vae_;
+  Tensor codes_;
+  OutputFiles files_;
+  int64_t left_out_;  ///< frames still to be left out
+  FrameStream stream_;
+  std::optional<VideoOutput> video_;
+};
+
+}  // namespace faststar

@@ -1,0 +1,86 @@
+#include "core/engine/run_plan.h"
+
+#include <algorithm>
+
+#include "core/engine/source.h"
+#include "core/log.h"
+#include "core/plan/cost_model.h"
+
+namespace faststar {
+namespace {
+
+Workload workload_of(const Engine& engine, const GenerateJob& job, const TextIds& ids) {
+  const OpenModel& model = engine.model();
+  const auto schedule =
+      make_schedule(job.size.aspect_key, job.size.pn, job.size.latent_frames, job.size.latents_per_clip);
+  Workload work{.star = model.star_architecture,
+                .t5 = model.t5_architecture,
+                .vae = model.vae_architecture,
+                .schedule = schedule,
+                .repetitions = {job.schedule.image_repetitions, job.schedule.video_repetitions},
+                .guidance_rows = job.guidance.guidance == 1 ? 1 : 2,
+                .text_tokens = ids.tokens(),
+                .dtype = engine.dtype(),
+                .device = engine.device()};
+  if (job.source) {
+    while (work.schedule.frames_of(work.given_clips).begin < job.source->latents) ++work.given_clips;
+    work.source_frames = frames_of_latents(job.source->latents);
+  }
+  work.preview = job.outputs.front().preview.has_value();
+  return work;
+}
+
+}  // namespace
+
+double RunPlan::token_seconds() const {
+  double seconds = 0;
+  for (const Step& step : steps_to_run(work)) seconds += step_seconds(work, step);
+  return seconds;
+}
+
+double RunPlan::preview_seconds() const {
+  double seconds = 0;
+  for (int clip = std::max(1, work.given_clips); work.preview && clip < work.schedule.clips(); ++clip) {
+    seconds += faststar::decode_seconds(work, work.schedule.frames_of(clip).end);
+  }
+  return seconds;
+}
+
+double RunPlan::decode_seconds() const { return faststar::decode_seconds(work, work.schedule.latent_frames()); }
+
+RunPlan plan_run(const Engine& engine, const GenerateJob& job) {
+  TextIds ids = tokenize_texts({job.model_prompt, job.negative, job.text_limit}, engine.model());
+  std::optional<Tensor> source;
+  if (job.source) source = read_source(*job.source, job.size);
+  Workload work = workload_of(engine, job, ids);
+  const MemoryPlan memory = choose_memory_plan(work, engine.budget());
+  log::info("memory: {}", memory.text_line());
+  return {std::move(ids), std::move(source), std::move(work), memory};
+}
+
+double load_cost(const Engine& engine, const RunPlan& plan) {
+  constexpr double kNextToNothing = 0.1;
+  const bool reads = !engine.setup().model.random_weights && !engine.has_transformer();
+  return reads ? load_seconds(plan.memory.weights) : kNextToNothing;
+}
+
+void announce_costs(const Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress) {
+  const auto outputs = static_cast<double>(job.outputs.size());
+  progress.plan(Stage::load, load_cost(engine, plan));
+  progress.plan(Stage::text, text_seconds(plan.work));
+  if (plan.source) progress.plan(Stage::source, encode_seconds(plan.work));
+  progress.plan(Stage::tokens, outputs * plan.token_seconds());
+  if (plan.work.preview) progress.plan(Stage::preview, outputs * plan.preview_seconds());
+  progress.plan(Stage::decode, outputs * plan.decode_seconds());
+  progress.plan(Stage::encode, outputs * plan.decode_seconds() * kFileShare);
+}
+
+int preview_scale(const Schedule& schedule) {
+  constexpr double kShareOfHeight = 0.4;
+  const int height = schedule.scales()[static_cast<size_t>(schedule.scales_per_clip()) - 1].h;
+  int scale = 0;
+  while (schedule.scales()[static_cast<size_t>(scale)].h < kShareOfHeight * height) ++scale;
+  return scale;
+}
+
+}  // namespace faststar

@@ -1,0 +1,28 @@
+#include "core/plan/workload.h"
+
+namespace faststar {
+
+int64_t context_tokens(const Workload& work, const Step& step) {
+  const auto reference = work.schedule.reference_of(step.scale);
+  return work.text_tokens + (reference ? work.schedule.scales()[*reference].tokens() : 0);
+}
+
+std::vector<Step> steps_to_run(const Workload& work) {
+  std::vector<Step> steps = work.schedule.steps(work.repetitions);
+  std::erase_if(steps, [&](const Step& step) {
+    return step.clip < work.given_clips && !work.schedule.is_referenced_later(step);
+  });
+  return steps;
+}
+
+DecodeSize decode_size(const Workload& work, int64_t latent_frames) {
+  const Scale& full = work.schedule.full_scale(0);
+  return {.height = full.h, .width = full.w, .latents = latent_frames};
+}
+
+EncodeSize encode_size(const Workload& work) {
+  const Scale& full = work.schedule.full_scale(0);
+  return {.height = pixels_of_features(full.h), .width = pixels_of_features(full.w), .frames = work.source_frames};
+}
+
+}  // namespace faststar
