@@ -94,14 +94,20 @@ class WorkerGroup {
   bool told_to_stop_ = false;
 };
 
-/// What the workers left, from the manifest.
-BatchSummary summarize(const BatchRun& run) {
+int64_t count_finished(const BatchRun& run) {
   const Manifest manifest(run.folder.manifest());
-  BatchSummary summary{.items = static_cast<int64_t>(run.items.size())};
+  return std::ranges::count_if(
+      run.items, [&](const BatchItem& item) { return is_finished(run.folder, item, manifest.find(item.file)); });
+}
+
+/// What the workers left, from the manifest; `found` was there before them.
+BatchSummary summarize(const BatchRun& run, int64_t found) {
+  const Manifest manifest(run.folder.manifest());
+  BatchSummary summary{.items = static_cast<int64_t>(run.items.size()), .found = found};
+  summary.made = count_finished(run) - found;
   for (const BatchItem& item : run.items) {
     const ItemState* state = manifest.find(item.file);
     if (is_finished(run.folder, item, state)) {
-      ++summary.elsewhere;
       summary.text_cut += state->last.result.text_cut ? 1 : 0;
     } else if (state != nullptr && !state->last.finished) {
       summary.failed.push_back({item.file, state->last.error});
@@ -140,6 +146,7 @@ int run_workers(const BatchOptions& options, const std::vector<std::string>& dev
   unsetenv("FASTSTAR_DEVICES");  // or each worker would start workers
   unsetenv("FASTSTAR_JSON");
   const WorkerOutput output = runtime.json ? WorkerOutput::dropped : WorkerOutput::shared;
+  const int64_t found = count_finished(run);
   std::vector<Worker> workers;
   for (const std::string& device : devices) {
     workers.push_back({device, std::make_unique<WorkerProcess>(worker_arguments(options, device), output)});
@@ -150,7 +157,7 @@ int run_workers(const BatchOptions& options, const std::vector<std::string>& dev
     group.watch();
     code = group.exit_code();
   }
-  const BatchSummary summary = summarize(run);
+  const BatchSummary summary = summarize(run, found);
   log::info("{}", describe(summary));
   if (runtime.json) print_result(to_json(summary, run.folder));
   return code;

@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 
 #include "cli/plan_job.h"
+#include "cli/plan_source.h"
 #include "cli/report_error.h"
 #include "core/engine/codes_file.h"
 #include "core/engine/generation.h"
 #include "core/engine/redecode.h"
 #include "core/engine/run_plan.h"
 #include "core/log.h"
+#include "core/text/prompt.h"
 
 namespace faststar {
 namespace {
@@ -39,13 +42,14 @@ class CostRecorder final : public Progress {
   std::map<Stage, double> costs;
 };
 
-/// What the engine says of a single run is too much for thousands: information is dropped, and each warning shown
-/// once a batch.
+/// What the engine says of a single run is too much for thousands: what is below `least` is dropped, and each warning
+/// shown once a batch.
 class BriefLog {
  public:
-  explicit BriefLog(std::set<std::string, std::less<>>& shown) {
-    before_ = log::set_sink([this, &shown](log::Level level, std::string_view line) {
-      if (level == log::Level::warning && shown.emplace(line).second && before_) before_(level, line);
+  BriefLog(std::set<std::string, std::less<>>& shown, log::Level least) {
+    before_ = log::set_sink([this, &shown, least](log::Level level, std::string_view line) {
+      const bool again = level == log::Level::warning && !shown.emplace(line).second;
+      if (level >= least && !again && before_) before_(level, line);
     });
   }
   ~BriefLog() { log::set_sink(std::move(before_)); }
@@ -65,16 +69,21 @@ GenerateJob EngineItemRunner::plan(const BatchItem& item, const ItemFiles& files
   ResolvedSettings resolved = resolved_;
   Config& config = resolved.settings.config;
   apply_entry(resolved.settings, item.options, item.origin);
-  if (item.text == "-") fail(ErrorKind::input, fmt::format("{}: expected a prompt, got -", item.origin));
-  config.prompt.prompt = item.text;
-  config.prompt.prompt_file.reset();
-  config.sampling.seed = item.seed;
-  config.output.output.reset();
-  resolved.settings.origins["prompt"] = {Source::flag, item.origin};
-  return plan_job_for(task_of(item), resolved, {.seed = item.seed, .file = files.video, .codes = files.codes});
+  const std::string prompt = checked_prompt(item.text, item.origin, ErrorKind::input);
+  config.prompt.prompt = prompt;
+  GenerateJob job = plan_shared(task_of(item), resolved);
+  set_prompt(job, prompt, config);
+  job.existing = Existing::replace;
+  job.outputs = {{.seed = item.seed,
+                  .file = files.video,
+                  .codes = files.codes,
+                  .settings_json = output_settings(job, config, item.seed)}};
+  job.sound = plan_sound(job, files.video);
+  return job;
 }
 
 void EngineItemRunner::check(const BatchItem& item) {
+  const BriefLog brief(warnings_, log::Level::info);
   try {
     const GenerateJob job = plan(item, {"check.mp4", ""});
     check_generation(engine_, job);
@@ -97,7 +106,7 @@ void EngineItemRunner::announce(const BatchItem& item, Progress& progress) {
 }
 
 EngineItemRunner::Costs EngineItemRunner::estimate(const BatchItem& item) {
-  const BriefLog brief(warnings_);
+  const BriefLog brief(warnings_, log::Level::warning);
   const GenerateJob job = plan(item, {"estimate.mp4", ""});
   CostRecorder recorder;
   announce_costs(engine_, job, plan_run(engine_, job), recorder);
@@ -132,11 +141,16 @@ bool EngineItemRunner::is_cut(const GenerateJob& job) const {
 }
 
 ItemResult EngineItemRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
-  const BriefLog brief(warnings_);
+  const BriefLog brief(warnings_, log::Level::warning);
   try {
     const GenerateJob job = plan(item, files);
     ItemResult result{.device = job.setup.device, .prompt = job.model_prompt, .text_cut = is_cut(job)};
-    if (decode_saved_codes(job, progress)) return result;
+    const auto start = std::chrono::steady_clock::now();
+    if (decode_saved_codes(job, progress)) {
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      result.seconds[std::string(stage_name(Stage::decode))] = elapsed.count();
+      return result;
+    }
     const RunRecord record = run_generation(engine_, job, progress);
     result.seconds.insert(record.seconds.begin(), record.seconds.end());
     result.peak_bytes = record.peak_bytes;

@@ -20,8 +20,8 @@ FlagScope command_scope(const std::string& command, const fs::path& path) {
   if (command == "t2i") return FlagScope::t2i;
   if (command == "i2v") return FlagScope::i2v;
   if (command == "v2v") return FlagScope::v2v;
-  fail(ErrorKind::input,
-       fmt::format("{}: expected settings of t2v, t2i, i2v or v2v, got those of another command", path.string()));
+  fail(ErrorKind::input, fmt::format("{}: expected settings of t2v, t2i, i2v or v2v, got those of {}", path.string(),
+                                     command == "interact" ? "a story, which many prompts made" : "another command"));
 }
 
 Provenance provenance_of(const fs::path& path) {
@@ -30,7 +30,7 @@ Provenance provenance_of(const fs::path& path) {
     fail(ErrorKind::input, fmt::format("{}: it holds no settings of faststar", path.string()),
          "it was made by another program, or with --no-metadata");
   }
-  command_scope(provenance->command, path);  // the text may be anybody's
+  if (provenance->command != "interact") command_scope(provenance->command, path);  // the text may be anybody's
   return *provenance;
 }
 

@@ -24,21 +24,6 @@ namespace {
 
 constexpr int64_t kSeeds = int64_t{1} << 32;
 
-/// From the given or a random first seed on, one a file.
-std::vector<int64_t> choose_seeds(Settings& settings) {
-  const int count = settings.config.generate.count;
-  auto& seed = settings.config.sampling.seed;
-  std::random_device random;
-  if (!seed) seed = std::uniform_int_distribution<int64_t>(0, kSeeds - count)(random);
-  if (*seed + count > kSeeds) {
-    fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would pass {}", settings.origin("seed").text,
-                                       *seed, settings.origin("count").text, count, kSeeds - 1));
-  }
-  std::vector<int64_t> seeds;
-  for (int i = 0; i < count; ++i) seeds.push_back(*seed + i);
-  return seeds;
-}
-
 JobSize choose_size(Task task, const ResolvedSettings& resolved) {
   const GenerateConfig& generate = resolved.settings.config.generate;
   const bool video = task != Task::text_to_image;
@@ -77,11 +62,9 @@ void check_encoding(const Settings& settings) {
   }
 }
 
-void choose_text(Task task, Settings& settings, GenerateJob& job) {
+/// The texts around every prompt.
+void check_texts(Settings& settings, GenerateJob& job) {
   PromptConfig& prompt = settings.config.prompt;
-  job.prompt = read_prompt(settings);
-  prompt.prompt = job.prompt;  // what --save-config keeps, whatever file it came from
-  prompt.prompt_file.reset();
   if (!prompt.prompt_suffix.empty()) {
     checked_prompt(prompt.prompt_suffix, settings.origin("prompt_suffix").text, ErrorKind::usage);
   }
@@ -94,8 +77,6 @@ void choose_text(Task task, Settings& settings, GenerateJob& job) {
   }
   if (prompt.negative)
     job.negative = checked_prompt(*prompt.negative, settings.origin("negative").text, ErrorKind::usage);
-  job.model_prompt =
-      task == Task::text_to_image ? job.prompt : video_prompt(job.prompt, prompt, settings.config.generate.duration);
   job.text_limit = prompt.text_limit;
 }
 
@@ -108,22 +89,6 @@ void copy_settings(const Config& config, GenerateJob& job) {
   job.schedule = config.schedule;
   job.encoding = config.output;
   job.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
-}
-
-/// The settings of one file: those of the run with this file's seed.
-std::string output_settings(const GenerateJob& job, Config config, int64_t seed) {
-  config.sampling.seed = seed;
-  config.generate.count = 1;
-  nlohmann::ordered_json json = config_json(config);
-  const ModelFolder& model = job.setup.model;
-  json["model"]["name"] = model.preset.name;
-  json["model"]["random_weights"] = model.random_weights;
-  const std::string preset = model.preset.file.stem().string();
-  if (!model.embedded && preset_file(preset) == model.preset.file) json["model"]["preset"] = preset;
-  json["prompt"]["model_prompt"] = job.model_prompt;
-  json["runtime"]["device"] = job.setup.device;
-  json["runtime"]["precision"] = choice_name(job.setup.precision);
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 /// Throws Error(usage) when the file's name does not fit what goes into it.
@@ -158,10 +123,36 @@ EngineSetup plan_engine(const ResolvedSettings& resolved) {
           .vram = runtime.vram};
 }
 
-namespace {
+std::vector<int64_t> choose_seeds(Settings& settings) {
+  const int count = settings.config.generate.count;
+  auto& seed = settings.config.sampling.seed;
+  std::random_device random;
+  if (!seed) seed = std::uniform_int_distribution<int64_t>(0, kSeeds - count)(random);
+  if (*seed + count > kSeeds) {
+    fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would pass {}", settings.origin("seed").text,
+                                       *seed, settings.origin("count").text, count, kSeeds - 1));
+  }
+  std::vector<int64_t> seeds;
+  for (int i = 0; i < count; ++i) seeds.push_back(*seed + i);
+  return seeds;
+}
 
-/// All of a job but its outputs.
-GenerateJob plan_content(Task task, ResolvedSettings& resolved) {
+std::string output_settings(const GenerateJob& job, Config config, int64_t seed) {
+  config.sampling.seed = seed;
+  config.generate.count = 1;
+  nlohmann::ordered_json json = config_json(config);
+  const ModelFolder& model = job.setup.model;
+  json["model"]["name"] = model.preset.name;
+  json["model"]["random_weights"] = model.random_weights;
+  const std::string preset = model.preset.file.stem().string();
+  if (!model.embedded && preset_file(preset) == model.preset.file) json["model"]["preset"] = preset;
+  json["prompt"]["model_prompt"] = job.model_prompt;
+  json["runtime"]["device"] = job.setup.device;
+  json["runtime"]["precision"] = choice_name(job.setup.precision);
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+GenerateJob plan_shared(Task task, ResolvedSettings& resolved) {
   Settings& settings = resolved.settings;
   // Saved settings work from any folder.
   make_absolute(settings.config.model.model);
@@ -171,7 +162,7 @@ GenerateJob plan_content(Task task, ResolvedSettings& resolved) {
   GenerateJob job;
   job.task = task;
   job.source = plan_source(task, resolved);
-  choose_text(task, settings, job);
+  check_texts(settings, job);
   job.size = choose_size(task, resolved);
   check_schedule(job.size, settings.config.schedule);
   check_encoding(settings);
@@ -180,28 +171,25 @@ GenerateJob plan_content(Task task, ResolvedSettings& resolved) {
   return job;
 }
 
-void complete_outputs(const Settings& settings, GenerateJob& job) {
+void set_prompt(GenerateJob& job, const std::string& prompt, const Config& config) {
+  job.prompt = prompt;
+  job.model_prompt =
+      job.task == Task::text_to_image ? prompt : video_prompt(prompt, config.prompt, config.generate.duration);
+}
+
+GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
+  Settings& settings = resolved.settings;
+  const std::string prompt = read_prompt(settings);
+  settings.config.prompt.prompt = prompt;  // what --save-config keeps, whatever file it came from
+  settings.config.prompt.prompt_file.reset();
+  GenerateJob job = plan_shared(task, resolved);
+  set_prompt(job, prompt, settings.config);
+  job.outputs = choose_outputs(task, settings.config.output, prompt, choose_seeds(settings));
   for (JobOutput& output : job.outputs) {
     check_format(job, output.file);
     output.settings_json = output_settings(job, settings.config, output.seed);
   }
   job.sound = plan_sound(job, job.outputs.front().file);
-}
-
-}  // namespace
-
-GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
-  GenerateJob job = plan_content(task, resolved);
-  job.outputs = choose_outputs(task, resolved.settings.config.output, job.prompt, choose_seeds(resolved.settings));
-  complete_outputs(resolved.settings, job);
-  return job;
-}
-
-GenerateJob plan_job_for(Task task, ResolvedSettings& resolved, JobOutput output) {
-  GenerateJob job = plan_content(task, resolved);
-  job.existing = Existing::replace;
-  job.outputs = {std::move(output)};
-  complete_outputs(resolved.settings, job);
   return job;
 }
 

@@ -9,8 +9,14 @@ namespace faststar {
 /// names: usage, input (prompt file), device, output.
 GenerateJob plan_job(Task task, ResolvedSettings& resolved);
 
-/// The same for one output whose seed and files are chosen already; they are replaced when they exist.
-GenerateJob plan_job_for(Task task, ResolvedSettings& resolved, JobOutput output);
+/// The same for many prompts: a job without prompt and outputs, and what each prompt then adds.
+GenerateJob plan_shared(Task task, ResolvedSettings& resolved);
+/// Sets the prompt, a checked_prompt(), and what the model gets for it.
+void set_prompt(GenerateJob& job, const std::string& prompt, const Config& config);
+/// From the given or a random first seed on, `generate.count` of them; fills in `sampling.seed`.
+std::vector<int64_t> choose_seeds(Settings& settings);
+/// JSON of all that remakes the file of `job` with this seed, for its metadata.
+std::string output_settings(const GenerateJob& job, Config config, int64_t seed);
 
 /// The model and how it is to run. Throws Error(device), and Error(usage) for what the device cannot do.
 EngineSetup plan_engine(const ResolvedSettings& resolved);

@@ -23,6 +23,13 @@ std::optional<JobSource> plan_source(Task task, const ResolvedSettings& resolved
   if (task == Task::image_to_video) {
     return JobSource{.file = named_file(generate.image, "picture", "--image FILE"), .fit = generate.fit};
   }
+  if (task == Task::continuation && generate.video) {
+    return JobSource{.file = *generate.video,
+                     .fit = generate.fit,
+                     .part = SourcePart::last,
+                     .only_new = generate.only_new,
+                     .latents = 1 + resolved.model.preset.latents_per_clip};
+  }
   if (task != Task::video_to_video) return std::nullopt;
   return JobSource{.file = named_file(generate.video, "video to go on from", "--video FILE"),
                    .fit = generate.fit,

@@ -5,12 +5,11 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 
+#include "cli/choice.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/result.h"
 #include "core/config/runtime.h"
-#include "core/config/settings.h"
-#include "core/config/value.h"
 #include "core/device.h"
 #include "core/log.h"
 
@@ -34,13 +33,6 @@ std::string describe(const ComponentResult& result) {
   if (result.reference_max_rel) line += fmt::format(", ATen path {:.1e}", *result.reference_max_rel);
   if (!result.reason.empty()) line += "\n    " + result.reason;
   return line;
-}
-
-template <Choice Enum>
-Enum parse_choice(const char* flag, const std::string& text) {
-  Enum value{};
-  if (!parse_value(text, Field{}, value)) fail_value({Source::flag, flag}, expected_text(Field{}, value), text);
-  return value;
 }
 
 int run_verify(const VerifyCommand& command) {

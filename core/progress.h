@@ -4,7 +4,7 @@
 namespace faststar {
 
 /// The parts of a run, in the order they happen.
-enum class Stage { load, text, source, tokens, preview, decode, encode };
+enum class Stage { load, text, source, tokens, preview, decode, encode, train };
 
 constexpr std::string_view stage_name(Stage stage) {
   switch (stage) {
@@ -15,6 +15,7 @@ constexpr std::string_view stage_name(Stage stage) {
     case Stage::preview: return "preview";
     case Stage::decode: return "decode";
     case Stage::encode: return "encode";
+    case Stage::train: return "train";
   }
   return "";
 }

@@ -12,7 +12,13 @@ struct RandomStep {
 };
 
 /// What the numbers are for: streams of different purpose never overlap.
-enum class RandomPurpose : uint32_t { bits = 0, random_mask = 1, tie_break = 2, merge_destination = 3 };
+enum class RandomPurpose : uint32_t {
+  bits = 0,
+  random_mask = 1,
+  tie_break = 2,
+  merge_destination = 3,
+  training_noise = 4,
+};
 
 /// Uniform numbers keyed by position, so that pruning, batch layout and token order change nobody's draw.
 /// tokens [N] int64: flat index in the full T x h x w grid. Returns [N, d] float32 in [0, 1), on the

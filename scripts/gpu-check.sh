@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, on a machine that has PyTorch 2.11 but no build tools, from a bundle of gpu-bundle.sh and
-# this source tree: all tests, compute-sanitizer on the kernels, verify, and full-size videos with random weights.
+# this source tree: all tests, compute-sanitizer on the kernels, verify, and full-size videos with random weights
+# from words, pictures and videos.
 # Writes a log a group, verify's JSON and results.jsonl (step, exit code, seconds) to the output folder.
 #
-#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos]...
+#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos|sources]...
 #
 # Exits 1 when a step failed. PYTHON names the python that has torch (python3).
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/gpu-unpack.sh"
 
 if (($# < 2)); then
   print_help
@@ -16,23 +18,10 @@ bundle=$(realpath "$1")
 mkdir -p "$2" "$TMPDIR"
 out=$(realpath "$2")
 shift 2
-(($#)) || set -- tests kernels verify videos
+(($#)) || set -- tests kernels verify videos sources
 golden="$root/tests/golden"
 export FASTSTAR_GOLDEN="$golden"
 failed=0
-
-# The programs look for presets and the embedded model in ../share/faststar; here that is the source tree.
-unpack() {
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  tar -C "$work" -xf "$bundle"
-  mkdir "$work/share"
-  ln -s "$root" "$work/share/faststar"
-  local torch
-  torch=$("${PYTHON:-python3}" -c 'import os, torch; print(os.path.dirname(torch.__file__))')
-  export LD_LIBRARY_PATH="$work/lib:$torch/lib:$torch/../nvidia/cu13/lib:${LD_LIBRARY_PATH:-}"
-  export PATH="$work/bin:$PATH" FASTSTAR_PROGRAM="$work/bin/faststar"
-}
 
 # step NAME OUTPUT LOG COMMAND...: runs it, notes how it ended and how long it took.
 step() {
@@ -71,7 +60,21 @@ check_videos() {
   step t2i-720p videos.log videos.log faststar t2i --config 720p "${options[@]}" --output "$work/720p.png"
 }
 
-unpack
+# What goes on from pictures and videos, and what a run may be asked besides.
+check_sources() {
+  local options=(--random-weights --device cuda --seed 1 --progress plain --overwrite)
+  local prompt=(--prompt "The boats rock, gulls fly past.")
+  step t2i-source videos.log videos.log faststar t2i --config 720p "${prompt[@]}" "${options[@]}" --output "$work/source.png"
+  step t2v-source videos.log videos.log faststar t2v --config 480p "${prompt[@]}" "${options[@]}" --output "$work/source.mp4"
+  step i2v-720p-5s videos.log videos.log faststar i2v --config 720p --image "$work/source.png" "${prompt[@]}" "${options[@]}" --output "$work/i2v.mp4"
+  step v2v-480p-10s videos.log videos.log faststar v2v --config 480p --video "$work/source.mp4" "${prompt[@]}" "${options[@]}" --output "$work/v2v.mp4"
+  printf 'She walks on.\nShe turns around.\n' >"$work/story.txt"
+  step interact-480p videos.log videos.log faststar interact "$work/story.txt" --config 480p-interact --video "$work/source.mp4" "${options[@]}" --output "$work/story.mp4"
+  step t2v-480p-vram videos.log videos.log faststar t2v --config 480p --vram 22 "${prompt[@]}" "${options[@]}" --output "$work/small.mp4"
+  step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --progress json --output "$work/preview-of.mp4"
+}
+
+unpack_bundle "$bundle"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 for group in "$@"; do
   case "$group" in
@@ -79,6 +82,7 @@ for group in "$@"; do
     kernels) check_kernels ;;
     verify) check_verify ;;
     videos) check_videos ;;
+    sources) check_sources ;;
     *) die "gpu-check.sh: unknown group $group" "./scripts/gpu-check.sh" ;;
   esac
 done

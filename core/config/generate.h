@@ -130,7 +130,7 @@ void visit_fields(Self& c, Visitor&& visit) {
               .argument = "FILE",
               .scope = FlagScope::one_file},
         c.prompt_file);
-  visit(Field{.name = "negative", .help = "what not to show", .page = HelpPage::screen}, c.negative);
+  visit(Field{.name = "negative", .help = "what not to show"}, c.negative);
   visit(Field{.name = "prompt_suffix",
               .help = "appended to the prompt; \"\" for nothing",
               .scope = FlagScope::video,
@@ -165,7 +165,6 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "guidance",
               .help = "strength of the prompt; 1 is none",
               .range = {0, 1000},
-              .page = HelpPage::screen,
               .fallback = Fallback::model},
         c.guidance);
   visit(Field{.name = "guidance_method", .help = "how guidance is applied", .fallback = Fallback::model},

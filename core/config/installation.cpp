@@ -35,7 +35,7 @@ std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(configs_dir())) {
     const std::string name = entry.path().stem().string();
-    if (!preset_file(name).empty()) names.push_back(name);
+    if (!name.starts_with("train-") && !preset_file(name).empty()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;

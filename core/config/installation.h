@@ -15,7 +15,7 @@ std::filesystem::path embedded_model_dir();
 /// The file of preset `name` ("720p", "tiny"); an empty path when there is none.
 std::filesystem::path preset_file(const std::string& name);
 
-/// The presets of the installation by name, sorted.
+/// The presets of the installation by name, sorted; settings of training (train-*) are none.
 std::vector<std::string> preset_names();
 
 }  // namespace faststar

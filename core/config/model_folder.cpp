@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // Names of the official release tree.
-constexpr const char* kOfficialWeights[] = {"infinitystar_8b_720p_weights", "infinitystar_8b_480p_weights"};
+constexpr const char* kOfficialWeights[] = {"infinitystar_8b_720p_weights", "infinitystar_8b_480p_weights",
+                                            "InfinityStarInteract_24K_iters"};
 constexpr const char* kOfficialVae = "infinitystar_videovae.pth";
 constexpr const char* kOfficialT5 = "text_encoder/flan-t5-xl-official";
 
@@ -52,8 +53,10 @@ ModelLayout own_layout(const fs::path& folder) {
 }
 
 fs::path preset_named_in(const std::string& folder_name) {
-  for (const char* name : {"720p", "480p"}) {
-    if (folder_name.find(name) != std::string::npos) return preset_file(name);
+  constexpr std::pair<const char*, const char*> kPresets[] = {
+      {"720p", "720p"}, {"480p", "480p"}, {"Interact", "480p-interact"}};
+  for (const auto& [part, preset] : kPresets) {
+    if (folder_name.find(part) != std::string::npos) return preset_file(preset);
   }
   return {};
 }

@@ -6,8 +6,14 @@
 
 namespace faststar {
 
-CodeDecoder::CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown)
-    : vae_(vae), codes_(codes), files_(files), left_out_(shown.begin), stream_(shown.first_frame) {
+CodeDecoder::CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+                         FrameListener on_shown)
+    : vae_(vae),
+      codes_(codes),
+      files_(files),
+      left_out_(shown.begin),
+      stream_(shown.first_frame),
+      on_shown_(std::move(on_shown)) {
   if (codes.size(2) > 1) video_.emplace(files);
 }
 
@@ -16,6 +22,7 @@ void CodeDecoder::show(const std::optional<Tensor>& frames) {
   const int64_t skipped = std::min(left_out_, frames->size(0));
   left_out_ -= skipped;
   const Tensor shown = frames->narrow(0, skipped, frames->size(0) - skipped);
+  if (on_shown_) on_shown_(shown);
   if (video_) return video_->write(shown);
   write_picture(files_, shown);
 }

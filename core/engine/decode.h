@@ -16,11 +16,15 @@ struct ShownFrames {
 /// What a decode tells while it works: frames decoded so far, of all; throwing ends it.
 using DecodeListener = std::function<void(int64_t done, int64_t total)>;
 
-/// Decodes `codes` [1, 64, T, H, W] slice by slice into a video, or into a picture when T is 1. Nothing is left
-/// behind when it throws.
+/// Hears of frames: uint8 [F, H, W, 3] RGB on any device.
+using FrameListener = std::function<void(const Tensor& frames)>;
+
+/// Decodes `codes` [1, 64, T, H, W] slice by slice into a video, or into a picture when T is 1; `on_shown` hears of
+/// the frames that are shown. Nothing is left behind when it throws.
 class CodeDecoder {
  public:
-  CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown);
+  CodeDecoder(const VideoVae& vae, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+              FrameListener on_shown = {});
   void run(const DecodeOptions& options, const DecodeListener& listener);
   /// Completes the files.
   void finish();
@@ -34,6 +38,7 @@ class CodeDecoder {
   int64_t left_out_;  ///< frames still to be left out
   FrameStream stream_;
   std::optional<VideoOutput> video_;
+  FrameListener on_shown_;
 };
 
 }  // namespace faststar

@@ -13,11 +13,17 @@
 
 namespace faststar {
 
-enum class Task { text_to_video, text_to_image, image_to_video, video_to_video };
+enum class Task {
+  text_to_video,
+  text_to_image,
+  image_to_video,
+  video_to_video,
+  continuation,  ///< one clip that goes on from the features of another (interactive mode)
+};
 
 /// The command that does a task.
 constexpr const char* task_command(Task task) {
-  constexpr std::array names = {"t2v", "t2i", "i2v", "v2v"};
+  constexpr std::array names = {"t2v", "t2i", "i2v", "v2v", "interact"};
   return names[static_cast<size_t>(task)];
 }
 
@@ -42,10 +48,14 @@ struct JobSize {
   int64_t width = 0;   ///< pixels
 };
 
+/// Which part of a video is gone on from: one that begins at `start`, or its last one.
+enum class SourcePart { from_start, last };
+
 /// What a video goes on from.
 struct JobSource {
   std::filesystem::path file;
   Fit fit = Fit::crop;
+  SourcePart part = SourcePart::from_start;
   double start = 0;       ///< seconds; of a video
   bool only_new = false;  ///< leave its part out of the file
   int64_t latents = 1;    ///< latent frames of it: 1 of a picture, the first clips of a video

@@ -19,34 +19,6 @@ namespace {
 /// Random weights are the same run after run; what they draw depends on the run's own seed alone.
 constexpr uint64_t kRandomWeightsSeed = 0;
 
-StarArchitecture star_architecture_of(const ModelSizes& sizes) {
-  const TransformerSizes& transformer = sizes.transformer;
-  return {.width = transformer.width,
-          .heads = transformer.heads,
-          .kv_heads = transformer.kv_heads,
-          .head_width = transformer.head_width,
-          .ffn_width = transformer.ffn_width,
-          .layers = transformer.layers,
-          .chunks = transformer.chunks,
-          .text_width = sizes.text_encoder.width,
-          .text_rows = transformer.text_rows};
-}
-
-T5Architecture t5_architecture_of(const TextEncoderSizes& sizes) {
-  return {.width = sizes.width,
-          .heads = sizes.heads,
-          .head_width = sizes.head_width,
-          .ffn_width = sizes.ffn_width,
-          .layers = sizes.layers,
-          .vocabulary = sizes.vocabulary};
-}
-
-VaeArchitecture vae_architecture_of(const VaeSizes& sizes) {
-  VaeArchitecture arch;
-  std::copy_n(sizes.channels.begin(), arch.block_out_channels.size(), arch.block_out_channels.begin());
-  return arch;
-}
-
 OpenModel open_random_model(const ModelFolder& model) {
   const auto& sizes = model.preset.architecture;
   if (!sizes) {
@@ -122,6 +94,34 @@ OpenModel open_checkpoints(const ModelLayout& layout) {
 }
 
 }  // namespace
+
+StarArchitecture star_architecture_of(const ModelSizes& sizes) {
+  const TransformerSizes& transformer = sizes.transformer;
+  return {.width = transformer.width,
+          .heads = transformer.heads,
+          .kv_heads = transformer.kv_heads,
+          .head_width = transformer.head_width,
+          .ffn_width = transformer.ffn_width,
+          .layers = transformer.layers,
+          .chunks = transformer.chunks,
+          .text_width = sizes.text_encoder.width,
+          .text_rows = transformer.text_rows};
+}
+
+T5Architecture t5_architecture_of(const TextEncoderSizes& sizes) {
+  return {.width = sizes.width,
+          .heads = sizes.heads,
+          .head_width = sizes.head_width,
+          .ffn_width = sizes.ffn_width,
+          .layers = sizes.layers,
+          .vocabulary = sizes.vocabulary};
+}
+
+VaeArchitecture vae_architecture_of(const VaeSizes& sizes) {
+  VaeArchitecture arch;
+  std::copy_n(sizes.channels.begin(), arch.block_out_channels.size(), arch.block_out_channels.begin());
+  return arch;
+}
 
 OpenModel open_model(const ModelFolder& model) {
   OpenModel open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);

@@ -23,6 +23,7 @@ Workload workload_of(const Engine& engine, const Tensor& codes) {
           .vae = engine.model().vae_architecture,
           .schedule = Schedule({size}),
           .repetitions = {{1}, {1}},
+          .decoded_latents = codes.size(2),
           .dtype = engine.dtype(),
           .device = engine.device()};
 }

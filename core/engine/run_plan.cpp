@@ -9,23 +9,31 @@
 namespace faststar {
 namespace {
 
+Schedule schedule_of(const GenerateJob& job) {
+  const JobSize& size = job.size;
+  if (job.task == Task::continuation) return continuation_schedule(size.aspect_key, size.pn, size.latents_per_clip);
+  return make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
+}
+
 Workload workload_of(const Engine& engine, const GenerateJob& job, const TextIds& ids) {
   const OpenModel& model = engine.model();
-  const auto schedule =
-      make_schedule(job.size.aspect_key, job.size.pn, job.size.latent_frames, job.size.latents_per_clip);
   Workload work{.star = model.star_architecture,
                 .t5 = model.t5_architecture,
                 .vae = model.vae_architecture,
-                .schedule = schedule,
+                .schedule = schedule_of(job),
                 .repetitions = {job.schedule.image_repetitions, job.schedule.video_repetitions},
                 .guidance_rows = job.guidance.guidance == 1 ? 1 : 2,
                 .text_tokens = ids.tokens(),
                 .dtype = engine.dtype(),
                 .device = engine.device()};
-  if (job.source) {
+  work.decoded_latents = work.schedule.latent_frames();
+  if (job.task == Task::continuation) {
+    work.condition_tokens = interactive_condition_tokens(work.schedule);
+    work.decoded_latents *= 2;
+  } else if (job.source) {
     while (work.schedule.frames_of(work.given_clips).begin < job.source->latents) ++work.given_clips;
-    work.source_frames = frames_of_latents(job.source->latents);
   }
+  if (job.source) work.source_frames = frames_of_latents(job.source->latents);
   work.preview = job.outputs.front().preview.has_value();
   return work;
 }
@@ -46,7 +54,12 @@ double RunPlan::preview_seconds() const {
   return seconds;
 }
 
-double RunPlan::decode_seconds() const { return faststar::decode_seconds(work, work.schedule.latent_frames()); }
+double RunPlan::decode_seconds() const {
+  // A story's source is shown as the VAE sees it.
+  const bool shows_source = work.condition_tokens > 0 && work.source_frames > 0;
+  const int64_t source_latents = shows_source ? latents_of_frames(work.source_frames) : 0;
+  return faststar::decode_seconds(work, work.decoded_latents + source_latents);
+}
 
 RunPlan plan_run(const Engine& engine, const GenerateJob& job) {
   TextIds ids = tokenize_texts({job.model_prompt, job.negative, job.text_limit}, engine.model());

@@ -47,6 +47,11 @@ Tensor read_span(VideoReader& video, const FrameSpan& span, const FrameTransform
   return frames_shown_at(video, times, transform);
 }
 
+FrameSpan last_span(const VideoInfo& info, double seconds, int64_t frames) {
+  if (info.variable_rate) return {info.duration - seconds, info.duration, frames};
+  return last_seconds(info.fps, info.frames, seconds, frames);
+}
+
 void check_length(const std::filesystem::path& file, const VideoInfo& info, double start, double seconds) {
   if (info.duration >= start + seconds) return;
   const std::string from = start > 0 ? fmt::format(" from {:g} s on", start) : "";
@@ -64,18 +69,10 @@ Tensor read_source(const JobSource& source, const JobSize& size) {
   VideoReader video(source.file);
   const double seconds = static_cast<double>(frames - 1) / kFramesPerSecond;
   check_length(source.file, video.info(), source.start, seconds);
+  const FrameSpan span = source.part == SourcePart::last ? last_span(video.info(), seconds, frames)
+                                                         : FrameSpan{source.start, source.start + seconds, frames};
   const auto transform = fitting(source.file, {video.info().height, video.info().width}, size, source.fit);
-  return pixels_of_frames(read_span(video, {source.start, source.start + seconds, frames}, transform));
-}
-
-Tensor read_last_frames(const std::filesystem::path& file, Fit fit, const JobSize& size, int64_t frames) {
-  VideoReader video(file);
-  const VideoInfo& info = video.info();
-  const double seconds = static_cast<double>(frames - 1) / kFramesPerSecond;
-  check_length(file, info, 0, seconds);
-  const FrameSpan span = info.variable_rate ? FrameSpan{info.duration - seconds, info.duration, frames}
-                                            : last_seconds(info.fps, info.frames, seconds, frames);
-  return pixels_of_frames(read_span(video, span, fitting(file, {info.height, info.width}, size, fit)));
+  return pixels_of_frames(read_span(video, span, transform));
 }
 
 }  // namespace faststar

@@ -6,11 +6,8 @@ namespace faststar {
 
 /// Reads what `job` goes on from, resized to the job's pixels, and says what was cut or added. Returns float32
 /// [1, 3, F, H, W] in [-1, 1] on the CPU: one frame of a picture; of a video those of its first clips, 16 a second
-/// from `start` on (chosen as the official script does, or by time where the frame rate varies).
+/// (chosen as the official scripts do, or by time where the frame rate varies).
 /// Throws Error(input) when the file is missing or damaged, or the video is too short.
 Tensor read_source(const JobSource& source, const JobSize& size);
-
-/// The last `clip` frames of a video, 16 a second (interactive mode). As read_source.
-Tensor read_last_frames(const std::filesystem::path& file, Fit fit, const JobSize& size, int64_t frames);
 
 }  // namespace faststar

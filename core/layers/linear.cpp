@@ -10,6 +10,6 @@ Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, in
   if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
 }
 
-Tensor Linear::operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
+Tensor Linear::operator()(const Tensor& x) const { return at::linear(x.to(weight.scalar_type()), weight, bias); }
 
 }  // namespace faststar

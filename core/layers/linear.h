@@ -14,7 +14,7 @@ struct Linear {
   /// For a layer whose dtype differs from its surroundings (the fp32 heads of a bf16 backbone).
   Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
          at::ScalarType dtype);
-  /// x [..., in] in the weight's dtype -> [..., out].
+  /// x [..., in] -> [..., out] in the weight's dtype; a wider x (a float32 residual stream) is rounded to it.
   Tensor operator()(const Tensor& x) const;
 
   Tensor weight;               // [out, in]

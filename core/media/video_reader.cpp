@@ -83,6 +83,13 @@ bool are_uneven(TimeStamps times) {
          }) != times.end();
 }
 
+/// From the first frame's appearance until the last one has been shown for an average interval.
+double seconds_shown(const TimeStamps& times, const AVStream& stream) {
+  const auto [first, last] = std::minmax_element(times.begin(), times.end());
+  const auto frames = static_cast<double>(times.size());
+  return static_cast<double>(*last - *first) * av_q2d(stream.time_base) * frames / (frames - 1);
+}
+
 }  // namespace
 
 struct VideoReader::Parts {
@@ -132,8 +139,8 @@ void VideoReader::Parts::read_info() {
   info.fps = frames_a_second(*stream, path);
   const TimeStamps times = times_in_index.empty() ? time_stamps_in_file(path) : times_in_index;
   info.frames = static_cast<int64_t>(times.size());
-  info.duration = static_cast<double>(info.frames) / info.fps;
   info.variable_rate = are_uneven(times);
+  info.duration = info.variable_rate ? seconds_shown(times, *stream) : static_cast<double>(info.frames) / info.fps;
   info.has_audio = has_audio(*input);
 }
 

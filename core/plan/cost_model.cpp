@@ -19,8 +19,8 @@ Rates rates_of(const Workload& work) {
   if (work.device.is_cpu())
     return {.linear = 1.2e11,
             .attention = 6e10,
-            .convolution = 6e10,
-            .encoder = 6e10,
+            .convolution = 7.7e10,
+            .encoder = 4.7e10,
             .step_overhead = 2e-3,
             .bandwidth = 1e10};
   if (work.dtype == at::kFloat)

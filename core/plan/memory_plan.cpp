@@ -201,7 +201,7 @@ MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
   plan.text = weights.text + waiting.text + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
   plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass_bytes(work);
   plan.decode = weights.vae + waiting.vae + codes_bytes(work) +
-                decode_peak_bytes(work.vae, decode_size(work, work.schedule.latent_frames()), work.dtype, mode.decode);
+                decode_peak_bytes(work.vae, decode_size(work, work.decoded_latents), work.dtype, mode.decode);
   if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context_bytes(work));
   if (work.source_frames > 0) {
     // The transformer loads after the source is encoded, unless it is there from the run before.

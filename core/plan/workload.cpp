@@ -4,7 +4,7 @@ namespace faststar {
 
 int64_t context_tokens(const Workload& work, const Step& step) {
   const auto reference = work.schedule.reference_of(step.scale);
-  return work.text_tokens + (reference ? work.schedule.scales()[*reference].tokens() : 0);
+  return work.text_tokens + work.condition_tokens + (reference ? work.schedule.scales()[*reference].tokens() : 0);
 }
 
 std::vector<Step> steps_to_run(const Workload& work) {

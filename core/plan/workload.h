@@ -17,9 +17,11 @@ struct Workload {
   Repetitions repetitions;
   int64_t guidance_rows = 2;  ///< 2 with guidance, else 1
   int64_t text_tokens = 512;
-  int given_clips = 0;        ///< first clips whose bits come from a picture or video
-  int64_t source_frames = 0;  ///< frames of that picture or video
-  bool preview = false;       ///< each clip is decoded once while the transformer works
+  int64_t condition_tokens = 0;  ///< of the interactive conditions, which every step attends to
+  int given_clips = 0;           ///< first clips whose bits come from a picture or video
+  int64_t source_frames = 0;     ///< frames of that picture or video
+  int64_t decoded_latents = 0;   ///< latent frames that the decoder gets at the end
+  bool preview = false;          ///< each clip is decoded once while the transformer works
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
 };

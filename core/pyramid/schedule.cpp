@@ -169,4 +169,10 @@ Schedule make_schedule(double aspect_key, const std::string& pn, int latent_fram
   return Schedule(std::move(scales));
 }
 
+Schedule continuation_schedule(double aspect_key, const std::string& pn, int latents) {
+  std::vector<Scale> scales = image_scales(aspect_key, pn);
+  for (Scale& scale : scales) scale.t = latents;
+  return Schedule(std::move(scales));
+}
+
 }  // namespace faststar

@@ -84,4 +84,8 @@ std::vector<Scale> image_scales(double aspect_key, const std::string& pn);
 /// needs; the last one may be shorter. latent_frames 1 is a single image.
 Schedule make_schedule(double aspect_key, const std::string& pn, int latent_frames, int clip_latents);
 
+/// The schedule of one clip of the interactive mode: every scale has all of its `latents` frames.
+/// Source: infinity/schedules/infinity_star_interact.py.
+Schedule continuation_schedule(double aspect_key, const std::string& pn, int latents);
+
 }  // namespace faststar

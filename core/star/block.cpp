@@ -24,6 +24,14 @@ Tensor join(const Context& context, size_t layer, const Tensor& own, Tensor KeyV
 
 }  // namespace
 
+AttentionRule attend_to_context(const PassSetting& pass, KeyValues* own) {
+  return [&pass, own](size_t layer, const Tensor& q, const Tensor& k, const Tensor& v) {
+    if (own) (*own)[layer] = {k, v};
+    return attend(q, join(pass.context, layer, k, &KeyValue::k), join(pass.context, layer, v, &KeyValue::v),
+                  pass.attention);
+  };
+}
+
 SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
     : q_proj(weights, prefix + ".q_proj", arch.width, arch.heads * arch.head_width, arch.attention_bias),
       k_proj(weights, prefix + ".k_proj", arch.width, arch.kv_heads * arch.head_width, arch.attention_bias),
@@ -33,17 +41,14 @@ SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, 
       k_norm(norm_weight(weights, prefix + ".k_norm.weight", arch.head_width)),
       arch(arch) {}
 
-Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const PassSetting& pass, KeyValue* own) const {
+Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule) const {
   const auto split_heads = [&](const Tensor& t, int64_t heads) {
     return t.unflatten(-1, {heads, arch.head_width});  // [B, L, heads, D]
   };
-  const Tensor q = norm_rope(split_heads(q_proj(x), arch.heads), q_norm, kNormEpsilon, pass.rope);
-  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, pass.rope);
+  const Tensor q = norm_rope(split_heads(q_proj(x), arch.heads), q_norm, kNormEpsilon, rope);
+  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, rope);
   const Tensor v = split_heads(v_proj(x), arch.kv_heads);
-  if (own) *own = {k, v};
-  const Tensor attended =
-      attend(q, join(pass.context, layer, k, &KeyValue::k), join(pass.context, layer, v, &KeyValue::v), pass.attention);
-  return o_proj(attended.flatten(2));
+  return o_proj(rule(layer, q, k, v).flatten(2));
 }
 
 Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
@@ -68,9 +73,10 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       attn(weights, layer_prefix(arch, layer) + ".attn", arch),
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
-Tensor Block::operator()(const Tensor& x, const PassSetting& pass, KeyValue* own) const {
-  const Tensor attended = x + attn(rms_norm(x, input_layernorm, kNormEpsilon), index, pass, own);
-  return attended + mlp(rms_norm(attended, post_attention_layernorm, kNormEpsilon));
+Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const {
+  const auto narrow = [this](const Tensor& normed) { return normed.to(attn.q_proj.weight.scalar_type()); };
+  const Tensor attended = x + attn(narrow(rms_norm(x, input_layernorm, kNormEpsilon)), index, rope, rule);
+  return attended + mlp(narrow(rms_norm(attended, post_attention_layernorm, kNormEpsilon)));
 }
 
 }  // namespace faststar

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "core/layers/linear.h"
@@ -20,6 +21,10 @@ using KeyValues = std::vector<KeyValue>;
 /// What a block sees besides its own tokens: earlier passes, each with an entry a layer.
 using Context = std::vector<const KeyValues*>;
 
+/// Attention of one layer: (layer, q [B, L, N, D], k, v [B, L, Nkv, D]) -> [B, L, N, D], where q, k and v are the
+/// pass's own. What else its queries may see is the rule's affair.
+using AttentionRule = std::function<Tensor(size_t layer, const Tensor& q, const Tensor& k, const Tensor& v)>;
+
 /// Where a pass stands and what it attends to.
 struct PassSetting {
   const Rope& rope;
@@ -27,11 +32,15 @@ struct PassSetting {
   AttentionBackend attention = AttentionBackend::automatic;
 };
 
+/// Every token of a pass sees the pass itself and its context. Keys and values go to `own`, with an entry a layer,
+/// when it is given. Refers to its arguments.
+AttentionRule attend_to_context(const PassSetting& pass, KeyValues* own);
+
 /// Grouped-query attention with normed queries and keys (`<layer>.attn`).
 struct SelfAttention {
   SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch);
-  /// x [B, L, C] -> [B, L, C]. The pass's own keys and values go to `own` when it is given.
-  Tensor operator()(const Tensor& x, size_t layer, const PassSetting& pass, KeyValue* own) const;
+  /// x [B, L, C] -> [B, L, C].
+  Tensor operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule) const;
 
   Linear q_proj, k_proj, v_proj, o_proj;
   Tensor q_norm, k_norm;  // [D] float32
@@ -50,7 +59,8 @@ struct Mlp {
 /// One transformer layer: x + attention(norm(x)), then + mlp(norm(x)).
 struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
-  Tensor operator()(const Tensor& x, const PassSetting& pass, KeyValue* own) const;
+  /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
+  Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32

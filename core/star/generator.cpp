@@ -35,6 +35,13 @@ void check_condition(const Generator::InteractiveCondition& condition, const Sch
 
 }  // namespace
 
+int64_t interactive_condition_tokens(const Schedule& schedule) {
+  constexpr int64_t kDetailFrames = 3;  // the story's first frame and the former clip's last two
+  const Scale& full = schedule.full_scale(0);
+  const Scale& semantic = schedule.scales()[kSemanticConditionScale];
+  return int64_t{full.t} * semantic.h * semantic.w + kDetailFrames * full.h * full.w;
+}
+
 Generator::Generator(const StarTransformer& model, const Schedule& schedule, GenerationSettings settings)
     : model_(model), schedule_(schedule), settings_(std::move(settings)) {}
 

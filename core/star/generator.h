@@ -43,6 +43,11 @@ using StepObserver = std::function<Tensor(const StepResult& result)>;
 /// [1, 64, t, H, W]. Throwing ends the run.
 using StepListener = std::function<void(const Step& step, const std::vector<Tensor>& clips)>;
 
+/// The scale whose size the coarse condition of the interactive mode has (tools/infer_interact_480p.py).
+inline constexpr int kSemanticConditionScale = 7;
+/// Tokens that the interactive conditions add to every step of `schedule`, a clip of that mode.
+int64_t interactive_condition_tokens(const Schedule& schedule);
+
 /// One run over a schedule: the main loop (ar_infer_infinity_elegant, ar_infer_infinity_star_interact of
 /// infinity/models/infinity.py). Holds keys and values of the text and of the scale that later ones refer to.
 class Generator {
@@ -60,8 +65,8 @@ class Generator {
   struct InteractiveCondition {
     Tensor former;
     Tensor first;
-    int semantic_scale = 7;
-    std::vector<int> detail_frames = {18, 19};
+    int semantic_scale = kSemanticConditionScale;
+    std::vector<int> detail_frames = {18, 19};  ///< the last two
   };
   void set_interactive_condition(const InteractiveCondition& condition);
 

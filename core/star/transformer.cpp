@@ -36,7 +36,7 @@ StarTransformer::StarTransformer(const Weights& weights, const StarArchitecture&
       semantic_head_(float_head(weights, "semantic_head2", arch, kSemanticBits)) {}
 
 Tensor StarTransformer::embed_text(const Tensor& features) const {
-  return text_proj_(features.to(text_proj_.weight.options()));
+  return text_proj_(features.to(device()));
 }
 
 Tensor StarTransformer::unconditional_text(int64_t length) const {
@@ -47,14 +47,20 @@ Tensor StarTransformer::unconditional_text(int64_t length) const {
   return cfg_uncond_.narrow(0, 0, length);
 }
 
+Tensor StarTransformer::embed_tokens(const Tensor& tokens) const { return word_embed_(tokens); }
+
 Tensor StarTransformer::embed_codes(const Tensor& summed, int64_t rows) const {
-  const Tensor tokens = word_embed_(tokens_from_map(summed).to(word_embed_.weight.dtype()));
+  const Tensor tokens = embed_tokens(tokens_from_map(summed));
   return rows == 1 ? tokens : tokens.expand({rows, -1, -1}).contiguous();
 }
 
 Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const {
   if (own) own->resize(blocks_.size());
-  for (const Block& block : blocks_) x = block(x, pass, own ? &(*own)[block.index] : nullptr);
+  return run_blocks(std::move(x), pass.rope, attend_to_context(pass, own));
+}
+
+Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule) const {
+  for (const Block& block : blocks_) x = block(x, rope, rule);
   return x;
 }
 

@@ -21,8 +21,12 @@ class StarTransformer {
   Tensor unconditional_text(int64_t length) const;
   /// Code sums -> input tokens of every guidance row: [1, 64, t, h, w] float32 -> [rows, t h w, C].
   Tensor embed_codes(const Tensor& summed, int64_t rows) const;
+  /// Code sums as tokens -> input tokens: [B, L, 64] float32 -> [B, L, C].
+  Tensor embed_tokens(const Tensor& tokens) const;
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const;
+  /// The same with any rule of attention (training packs several passes in one sequence).
+  Tensor run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule) const;
   /// Raw logits, before tau and guidance: x [B, L, C] -> [B, L, 2 d] float32; bit j has logits 2j (zero), 2j + 1 (one).
   Tensor logits(const Tensor& x, Head head) const;
 

@@ -99,7 +99,7 @@ struct T5Encoder::Block {
   Block(const Weights& weights, const T5Architecture& arch, int64_t layer)
       : Block(weights, arch, block_prefix(layer) + ".layer.0", block_prefix(layer) + ".layer.1") {}
 
-  /// x [1, T, C] float32; bias [1, N, T, T] in the weights' dtype.
+  /// x [B, T, C] float32; bias [1, N, T, T] in the weights' dtype.
   Tensor operator()(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
     const Tensor attended =
         x + attend(rms_norm(x, attention_norm, arch.epsilon).to(q.weight.dtype()), bias, arch).to(at::kFloat);
@@ -124,7 +124,7 @@ struct T5Encoder::Block {
 
   Tensor attend(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
     const auto split_heads = [&](const Tensor& t) {
-      return t.view({1, t.size(1), arch.heads, arch.head_width}).transpose(1, 2);  // [1, N, T, D]
+      return t.unflatten(-1, {arch.heads, arch.head_width}).transpose(1, 2);  // [B, N, T, D]
     };
     // T5 does not scale the scores.
     const Tensor attended =
@@ -147,15 +147,23 @@ T5Encoder::T5Encoder(const Weights& weights, const T5Architecture& arch)
 T5Encoder::~T5Encoder() = default;
 
 Tensor T5Encoder::operator()(const Tensor& ids) const {
-  const Tensor buckets = relative_position_buckets(ids.size(0), arch_.buckets, arch_.max_distance);
-  const Tensor bias = position_bias_.index_select(0, buckets.flatten().to(position_bias_.device()))
-                          .view({ids.size(0), ids.size(0), arch_.heads})
+  return (*this)(ids.to(embedding_.device()).unsqueeze(0), position_buckets(ids.size(0))).squeeze(0);
+}
+
+Tensor T5Encoder::position_buckets(int64_t length) const {
+  return relative_position_buckets(length, arch_.buckets, arch_.max_distance).to(position_bias_.device());
+}
+
+Tensor T5Encoder::operator()(const Tensor& ids, const Tensor& buckets) const {
+  const Tensor bias = position_bias_.index_select(0, buckets.flatten())
+                          .view({buckets.size(0), buckets.size(1), arch_.heads})
                           .permute({2, 0, 1})
                           .unsqueeze(0)
-                          .contiguous();                                                           // [1, N, T, T]
-  Tensor x = embedding_.index_select(0, ids.to(embedding_.device())).unsqueeze(0).to(at::kFloat);  // [1, T, C]
+                          .contiguous();  // [1, N, T, T]
+  Tensor x =
+      embedding_.index_select(0, ids.flatten()).unflatten(0, {ids.size(0), ids.size(1)}).to(at::kFloat);  // [B, T, C]
   for (const Block& block : blocks_) x = block(x, bias, arch_);
-  return rms_norm(x, final_norm_, arch_.epsilon).squeeze(0);
+  return rms_norm(x, final_norm_, arch_.epsilon);
 }
 
 }  // namespace faststar

@@ -40,6 +40,11 @@ class T5Encoder {
   /// ids [T] int64 on any device -> last_hidden_state [T, d_model] float32. The residual stream is float32;
   /// matrix products run in the weights' dtype. Only valid tokens go in, so no mask is needed.
   Tensor operator()(const Tensor& ids) const;
+  /// Texts of one length: ids [B, T] and position_buckets(T), both on the weights' device -> [B, T, d_model].
+  Tensor operator()(const Tensor& ids, const Tensor& buckets) const;
+
+  /// Bucket of each (query, key) pair of a text: [length, length] int64 on the weights' device.
+  Tensor position_buckets(int64_t length) const;
 
  private:
   struct Block;

@@ -9,10 +9,8 @@ namespace {
 
 constexpr int64_t kFramesBefore = 2;
 
-/// The layout that convolutions want, made once. A weight in training stays the optimizer's own tensor.
-Tensor channels_innermost(const Tensor& weight) {
-  return weight.requires_grad() ? weight : weight.contiguous(at::MemoryFormat::ChannelsLast3d);
-}
+/// The layout that convolutions want, made once.
+Tensor channels_innermost(const Tensor& weight) { return weight.contiguous(at::MemoryFormat::ChannelsLast3d); }
 
 /// at::conv3d without its size limit: on a CPU, LibTorch sends small float32 inputs past oneDNN to a
 /// convolution that is several times slower, and the slices of a small video are small.
@@ -43,7 +41,7 @@ CausalConv3d::CausalConv3d(const VaeHalf& half, const std::string& prefix, int64
 
 Tensor CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
   // A copy: a view would keep the whole slice alive.
-  pass.history[this] = extended.narrow(1, extended.size(1) - kFramesBefore, kFramesBefore).clone();
+  if (!pass.at_end) pass.history[this] = extended.narrow(1, extended.size(1) - kFramesBefore, kFramesBefore).clone();
   const Tensor channels_first = extended.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
   return convolve(channels_first, weight, bias).permute({0, 2, 3, 4, 1}).contiguous();
 }

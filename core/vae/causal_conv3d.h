@@ -24,6 +24,7 @@ struct VaeHalf {
 /// is kept here.
 struct VideoPass {
   bool at_start = true;  ///< this slice begins with the video's first frame, which stands for itself alone
+  bool at_end = false;   ///< this slice ends the video: nothing has to be remembered
   Tensor latents;        ///< [B, n, h, w, latent_channels]: the decoder's input slice, conditions its norms
   /// The last two frames that a convolution read, [B, 2, H, W, C].
   std::unordered_map<const CausalConv3d*, Tensor> history;
@@ -42,10 +43,11 @@ struct CausalConv3d {
   /// Reads `<prefix>.conv.weight` [out, in, 3, 3, 3] and `<prefix>.conv.bias` [out].
   CausalConv3d(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out);
 
-  /// extended [B, 2 + T, H, W, in] (extend_in_time) -> [B, T, H, W, out]. Keeps the last two frames in `pass`.
+  /// extended [B, 2 + T, H, W, in] (extend_in_time) -> [B, T, H, W, out]. Keeps the last two frames in `pass`
+  /// unless the video ends here.
   Tensor operator()(const Tensor& extended, VideoPass& pass) const;
 
-  Tensor weight;  // [out, in, 3, 3, 3], channels innermost unless it is being trained
+  Tensor weight;  // [out, in, 3, 3, 3], channels innermost
   Tensor bias;    // [out]
 };
 

@@ -12,7 +12,9 @@ ResnetBlock::ResnetBlock(const VaeHalf& half, const std::string& prefix, int64_t
              CausalConv3d(half, prefix + ".conv2", channels, channels)} {}
 
 Tensor ResnetBlock::operator()(const Tensor& x, VideoPass& pass) const {
-  return second(first(x, pass), pass).add_(x);  // in place: the convolution's output is ours
+  const Tensor change = second(first(x, pass), pass);
+  // In place where nothing is differentiated: the convolution's output is ours.
+  return change.requires_grad() ? change + x : change.add_(x);
 }
 
 ResnetStack::ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count) {

@@ -53,16 +53,18 @@ void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_
 
 }  // namespace
 
-VideoVae::VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts)
+VideoVae::VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts,
+                   EncodePrecision precision)
     : architecture_(architecture),
       scale_(weights.get("scale_learnable_parameters", {4}, at::kFloat)),
+      precision_(precision),
       proj_up_(weights, "proj_up", architecture.feature_channels(), architecture.feature_channels(),
                Linear::Bias::present),
       decoder_({weights, weights.dtype(), architecture.latent_channels}, architecture) {
   if (parts == VaeParts::decoder) return;
   proj_down_.emplace(weights, "proj_down", architecture.feature_channels(), architecture.feature_channels(),
                      Linear::Bias::present, at::kFloat);
-  encoder_.emplace(VaeHalf{weights, at::kFloat}, architecture);
+  encoder_.emplace(VaeHalf{weights, precision.dtype}, architecture);
 }
 
 std::vector<std::string> VideoVae::unused_weights(VaeParts parts) {
@@ -71,17 +73,18 @@ std::vector<std::string> VideoVae::unused_weights(VaeParts parts) {
   return prefixes;
 }
 
-Tensor VideoVae::encode(const Tensor& pixels, const std::function<void(int64_t)>& on_slice) const {
+Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) const {
   TORCH_CHECK(encoder_, "VideoVae was loaded without its encoder");
   check_pixels(pixels);
-  const Tensor frames = channels_last(pixels.to(at::kFloat)).contiguous();
+  const Tensor frames = channels_last(pixels.to(precision_.dtype)).contiguous();
   VideoPass pass;
   std::vector<Tensor> posterior;
-  for_each_slice(frames.size(1), kEncodeSliceFrames, [&](int64_t start, int64_t length) {
+  for_each_slice(frames.size(1), options.slice_frames, [&](int64_t start, int64_t length) {
+    pass.at_end = start + length == frames.size(1);
     posterior.push_back((*encoder_)(frames.narrow(1, start, length), pass));
-    if (on_slice) on_slice(start + length);
+    if (options.on_slice) options.on_slice(start + length);
   });
-  return features_from_posterior(at::cat(posterior, 1));
+  return features_from_posterior(at::cat(posterior, 1).to(at::kFloat));
 }
 
 Tensor VideoVae::features_from_posterior(const Tensor& posterior) const {
@@ -101,6 +104,7 @@ void VideoVae::decode(const Tensor& features, const std::function<void(const Ten
   const Tensor latents = latents_from_features(features);
   VideoPass pass;
   for_each_slice(latents.size(1), options.slice_latents, [&](int64_t start, int64_t length) {
+    pass.at_end = start + length == latents.size(1);
     on_frames(channels_second(decoder_(latents.narrow(1, start, length), pass)));
   });
 }

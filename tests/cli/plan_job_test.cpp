@@ -149,4 +149,28 @@ TEST_CASE("--device cuda without a GPU is a device error", "[cli]") {
   CHECK(plan_error({{"device", "tpu"}}).kind() == ErrorKind::usage);
 }
 
+TEST_CASE("a video goes on for one clip more than it brings, unless a length is named", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const GenerateJob job = plan({{"video", "clip.mp4"}, {"only_new", "true"}}, "480p", Task::video_to_video);
+  CHECK(job.size.frames == 161);
+  CHECK(job.source->latents == 21);
+  CHECK(job.source->file == folder / "clip.mp4");
+  CHECK(job.model_prompt.starts_with("<<<t=10s>>>"));
+  const Error nothing_new = error_of([&] {
+    plan({{"video", "clip.mp4"}, {"only_new", "true"}, {"duration", "5"}}, "480p", Task::video_to_video);
+  });
+  CHECK(nothing_new.kind() == ErrorKind::usage);
+  CHECK(nothing_new.hint() == "--duration 10");
+}
+
+TEST_CASE("what a command cannot do without is named", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  CHECK(plan_error({}, Task::image_to_video).hint() == "--image FILE");
+  CHECK(plan_error({}, Task::video_to_video).hint() == "--video FILE");
+  CHECK(plan_error({{"vram", "8"}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"output", "v.mp4"}, {"preview", "v.mp4"}}).kind() == ErrorKind::usage);
+}
+
 }  // namespace faststar

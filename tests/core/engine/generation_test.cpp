@@ -1,46 +1,16 @@
 #include "core/engine/generation.h"
 
-#include "cli/plan_job.h"
+#include "core/engine/small_job.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
+#include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/weights/safetensors.h"
 #include "support/full_disk.h"
-#include "support/support.h"
 
 namespace faststar {
 namespace {
 namespace fs = std::filesystem;
-
-/// The tiny preset with one narrow layer: a run takes half a second on a CPU.
-GenerateJob small_job(const test::TempDir& folder, at::Device device, FieldTexts flags = {},
-                      Task task = Task::text_to_video) {
-  flags.try_emplace("random_weights", "true");
-  flags.try_emplace("prompt", "a red ball");
-  flags.try_emplace("seed", "7");
-  flags.try_emplace("device", device.str());
-  flags.try_emplace("output", (folder / (task == Task::text_to_video ? "v.mp4" : "p.png")).string());
-  if (task == Task::text_to_video) flags.try_emplace("duration", "1");
-  const test::CollectWarnings untrained_length;
-  ResolvedSettings resolved = resolve_settings({.flags = std::move(flags), .config = "tiny"});
-  GenerateJob job = plan_job(task, resolved);
-  ModelSizes& sizes = *job.setup.model.preset.architecture;
-  sizes.transformer.layers = 1;
-  sizes.transformer.width = 64;
-  sizes.transformer.ffn_width = 64;
-  sizes.vae.channels = {8, 16, 16, 16, 16};
-  return job;
-}
-
-void run(const GenerateJob& job, Progress& progress, const std::function<void(const fs::path&)>& on_file = {}) {
-  Engine engine(job.setup);
-  run_generation(engine, job, progress, on_file);
-}
-
-void make(const GenerateJob& job) {
-  SilentProgress progress;
-  run(job, progress);
-}
 
 /// Asks to stop after some steps.
 class StopAfter final : public Progress {
@@ -64,14 +34,10 @@ class SumProgress final : public Progress {
   double advanced = 0;
 };
 
-size_t files_in(const fs::path& folder) {
-  return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
-
 TEST_CASE("a prompt becomes a video of the planned size, length and rate", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;
-  make(small_job(folder, device));
+  test::make(test::small_job(folder, device));
   const VideoReader video(folder / "v.mp4");
   CHECK(video.info().width == 336);
   CHECK(video.info().height == 192);
@@ -85,28 +51,29 @@ TEST_CASE("the same seed gives the same file, byte by byte", "[engine]") {
   const test::TempDir first;
   const test::TempDir second;
   const test::TempDir other;
-  make(small_job(first, device, {{"output", (first / "v.mp4").string()}, {"no_metadata", "true"}}));
-  make(small_job(second, device, {{"output", (second / "v.mp4").string()}, {"no_metadata", "true"}}));
-  make(small_job(other, device, {{"output", (other / "v.mp4").string()}, {"no_metadata", "true"}, {"seed", "8"}}));
+  test::make(test::small_job(first, device, {{"output", (first / "v.mp4").string()}, {"no_metadata", "true"}}));
+  test::make(test::small_job(second, device, {{"output", (second / "v.mp4").string()}, {"no_metadata", "true"}}));
+  test::make(
+      test::small_job(other, device, {{"output", (other / "v.mp4").string()}, {"no_metadata", "true"}, {"seed", "8"}}));
   CHECK(test::read_text(first / "v.mp4") == test::read_text(second / "v.mp4"));
   CHECK(test::read_text(first / "v.mp4") != test::read_text(other / "v.mp4"));
 }
 
 TEST_CASE("a picture is one frame", "[engine]") {
   const test::TempDir folder;
-  make(small_job(folder, at::kCPU, {}, Task::text_to_image));
+  test::make(test::small_job(folder, at::kCPU, {}, Task::text_to_image));
   CHECK(read_image(folder / "p.png").sizes() == at::IntArrayRef{192, 336, 3});
 }
 
 TEST_CASE("codes, frames and a lossless file are written beside each other", "[engine]") {
   const test::TempDir folder;
-  make(small_job(folder, at::kCPU,
-                 {{"output", (folder / "v.mkv").string()},
-                  {"lossless", "true"},
-                  {"frames_dir", (folder / "frames").string()},
-                  {"save_codes", (folder / "codes.safetensors").string()},
-                  {"negative", "a much longer text about nothing"}}));
-  CHECK(files_in(folder / "frames") == 17);
+  test::make(test::small_job(folder, at::kCPU,
+                             {{"output", (folder / "v.mkv").string()},
+                              {"lossless", "true"},
+                              {"frames_dir", (folder / "frames").string()},
+                              {"save_codes", (folder / "codes.safetensors").string()},
+                              {"negative", "a much longer text about nothing"}}));
+  CHECK(test::names_in(folder / "frames").size() == 17);
   const auto codes = open_safetensors(folder / "codes.safetensors");
   CHECK(codes->tensors().at("clip.0.summed_codes").shape == std::vector<int64_t>{1, 64, 1, 12, 21});
   CHECK(codes->tensors().at("clip.1.summed_codes").shape == std::vector<int64_t>{1, 64, 4, 12, 21});
@@ -118,9 +85,9 @@ TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {
   const auto frame = [&](const char* name, int index) {
     return read_image(folder.path() / name / fmt::format("{:06}.png", index));
   };
-  make(small_job(folder, at::kCPU, {{"frames_dir", (folder / "copied").string()}}));
-  make(small_job(folder, at::kCPU,
-                 {{"overwrite", "true"}, {"first_frame", "keep"}, {"frames_dir", (folder / "kept").string()}}));
+  test::make(test::small_job(folder, at::kCPU, {{"frames_dir", (folder / "copied").string()}}));
+  test::make(test::small_job(
+      folder, at::kCPU, {{"overwrite", "true"}, {"first_frame", "keep"}, {"frames_dir", (folder / "kept").string()}}));
   CHECK(test::same(frame("copied", 0), frame("copied", 1)));
   CHECK_FALSE(test::same(frame("kept", 0), frame("kept", 1)));
   CHECK(test::same(frame("kept", 1), frame("copied", 1)));
@@ -129,17 +96,17 @@ TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {
 TEST_CASE("a stop ends the run after a step and leaves no file", "[engine]") {
   const test::TempDir folder;
   StopAfter progress(5);
-  const Error error = test::error_of([&] { run(small_job(folder, at::kCPU), progress); });
+  const Error error = test::error_of([&] { test::run(test::small_job(folder, at::kCPU), progress); });
   CHECK(error.kind() == ErrorKind::interrupted);
-  CHECK(files_in(folder.path()) == 0);
+  CHECK(test::names_in(folder.path()).empty());
 }
 
 TEST_CASE("the costs that a run reports add up to those it announced", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = small_job(folder, at::kCPU, {{"count", "2"}});
+  GenerateJob job = test::small_job(folder, at::kCPU, {{"count", "2"}});
   SumProgress progress;
   std::vector<fs::path> files;
-  run(job, progress, [&](const fs::path& file) { files.push_back(file); });
+  test::run(job, progress, [&](const fs::path& file) { files.push_back(file); });
   CHECK(files.size() == 2);
   CHECK(fs::exists(files.back()));
   CHECK(progress.advanced == Approx(progress.planned));
@@ -147,7 +114,7 @@ TEST_CASE("the costs that a run reports add up to those it announced", "[engine]
 
 TEST_CASE("a prompt over the limit is cut with one warning that shows what was cut", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = small_job(folder, at::kCPU);
+  GenerateJob job = test::small_job(folder, at::kCPU);
   job.model_prompt = "a red ball and then some words that nobody will see";
   job.text_limit = 8;
   const test::CollectWarnings warnings;
@@ -159,19 +126,19 @@ TEST_CASE("a prompt over the limit is cut with one warning that shows what was c
 
 TEST_CASE("a disk that fills while a video is written leaves no file and is an output error", "[engine]") {
   const test::TempDir folder;
-  const GenerateJob job = small_job(folder, at::kCPU);
+  const GenerateJob job = test::small_job(folder, at::kCPU);
   SilentProgress progress;
   const test::FullDisk full(2000);
-  CHECK(test::error_of([&] { run(job, progress); }).kind() == ErrorKind::output);
-  CHECK(files_in(folder.path()) == 0);
+  CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::output);
+  CHECK(test::names_in(folder.path()).empty());
 }
 
 TEST_CASE("a folder that is gone when the file is written is an output error", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = small_job(folder, at::kCPU);
+  GenerateJob job = test::small_job(folder, at::kCPU);
   job.outputs.front().file = folder / "missing" / "v.mp4";
   SilentProgress progress;
-  CHECK(test::error_of([&] { run(job, progress); }).kind() == ErrorKind::output);
+  CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::output);
 }
 
 }  // namespace

@@ -23,7 +23,13 @@ Workload full_size() {
           .schedule = make_schedule(0.562, "0.90M", 21, 20),
           .repetitions = {std::vector<int>(15, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1}},
           .text_tokens = 128,
+          .decoded_latents = 21,
           .dtype = at::kBFloat16};
+}
+
+void set_size(Workload& work, const std::string& pn, int latent_frames) {
+  work.schedule = make_schedule(0.562, pn, latent_frames, 20);
+  work.decoded_latents = latent_frames;
 }
 
 TEST_CASE("a 720p video costs what the model's arithmetic says", "[plan]") {
@@ -44,7 +50,7 @@ TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]")
   work.guidance_rows = 1;
   CHECK(plan_memory(work, {}).peak() < whole);
   work = full_size();
-  work.schedule = make_schedule(0.562, "0.90M", 1, 20);
+  set_size(work, "0.90M", 1);
   CHECK(plan_memory(work, {}).peak() < whole);
   work = full_size();
   work.dtype = at::kFloat;
@@ -56,18 +62,18 @@ TEST_CASE("the plan is within 10 % of the measured peaks", "[plan]") {
   Workload work = full_size();
   work.text_tokens = 66;
   CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(25.5e9).epsilon(0.1));
-  work.schedule = make_schedule(0.562, "0.90M", 1, 20);
+  set_size(work, "0.90M", 1);
   CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(21.2e9).epsilon(0.1));
   work.repetitions = {std::vector<int>(14, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1}};
-  work.schedule = make_schedule(0.562, "0.40M", 21, 20);
+  set_size(work, "0.40M", 21);
   CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(21.9e9).epsilon(0.1));
-  work.schedule = make_schedule(0.562, "0.40M", 41, 20);
+  set_size(work, "0.40M", 41);
   CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(31.3e9).epsilon(0.1));
 }
 
 TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
   Workload work = full_size();
-  work.schedule = make_schedule(0.562, "0.90M", 1 + 20 * 400, 20);
+  set_size(work, "0.90M", 1 + 20 * 400);
   const Error error = test::error_of([&] { choose_memory_plan(work, {}); });
   CHECK(error.kind() == ErrorKind::device);
   CHECK(std::string(error.what()).find("needs at least") != std::string::npos);

@@ -90,7 +90,8 @@ TEST_CASE("frames come slice by slice, and a callback that throws ends the decod
 TEST_CASE("encode reports the frames that are done", "[vae]") {
   const c10::InferenceMode guard;
   std::vector<int64_t> done;
-  test::golden_vae(at::kCPU).encode(at::zeros({1, 3, 13, 16, 16}), [&](int64_t frames) { done.push_back(frames); });
+  const auto record = [&](int64_t frames) { done.push_back(frames); };
+  test::golden_vae(at::kCPU).encode(at::zeros({1, 3, 13, 16, 16}), {.on_slice = record});
   CHECK(done == std::vector<int64_t>{5, 13});
 }
 

@@ -1,0 +1,77 @@
+#include "core/train/export_model.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/weights/safetensors_writer.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kShard = "model-00001-of-00001.safetensors";
+
+void write_weights(const fs::path& file, const NamedTensors& tensors) {
+  NamedTensors rounded;
+  for (const auto& [name, tensor] : tensors) rounded[name] = tensor.to(at::kBFloat16);
+  write_safetensors(file, rounded, {{"format", "pt"}}, Existing::replace);
+}
+
+/// Hugging Face's index of a sharded checkpoint, here with one shard.
+void write_index(const fs::path& file, const NamedTensors& tensors) {
+  nlohmann::ordered_json index;
+  int64_t elements = 0;
+  for (const auto& [name, tensor] : tensors) {
+    index["weight_map"][name] = kShard;
+    elements += tensor.numel();
+  }
+  index["metadata"]["total_size"] = 2 * elements;
+  write_file(file, index.dump(2) + "\n", Existing::replace);
+}
+
+void write_t5_config(const fs::path& file, const T5Architecture& arch) {
+  const nlohmann::ordered_json config = {{"model_type", "t5"},
+                                         {"feed_forward_proj", "gated-gelu"},
+                                         {"d_model", arch.width},
+                                         {"d_kv", arch.head_width},
+                                         {"d_ff", arch.ffn_width},
+                                         {"num_heads", arch.heads},
+                                         {"num_layers", arch.layers},
+                                         {"vocab_size", arch.vocabulary},
+                                         {"relative_attention_num_buckets", arch.buckets},
+                                         {"relative_attention_max_distance", arch.max_distance},
+                                         {"layer_norm_epsilon", arch.epsilon}};
+  write_file(file, config.dump(2) + "\n", Existing::replace);
+}
+
+void copy_part(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  if (error) fail(ErrorKind::output, fmt::format("{}: {}", to.string(), error.message()));
+}
+
+}  // namespace
+
+void export_model(const fs::path& folder, const TrainedModel& model) {
+  for (const char* part : {"transformer", "t5"}) fs::create_directories(folder / part);
+  write_weights(folder / "vae.safetensors", model.vae);
+  write_weights(folder / "transformer" / kShard, model.transformer);
+  write_index(folder / "transformer" / "model.safetensors.index.json", model.transformer);
+  write_weights(folder / "t5" / "model.safetensors", model.t5);
+  write_t5_config(folder / "t5" / "config.json", model.t5_architecture);
+  copy_part(model.vocabulary, folder / "t5" / "spiece.model");
+  copy_part(model.preset, folder / "model.yaml");
+}
+
+NamedTensors without_prefix(const NamedTensors& tensors, const std::string& prefix) {
+  NamedTensors named;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with(prefix)) named[name.substr(prefix.size())] = tensor;
+  }
+  return named;
+}
+
+}  // namespace faststar

@@ -1,0 +1,60 @@
+#pragma once
+#include <vector>
+
+#include "core/star/block.h"
+#include "core/train/residual_quantizer.h"
+
+namespace faststar {
+
+/// The sequence that one training step runs: a text and then every scale of every clip, once each, in the order of
+/// generation. Linear layers run over the whole sequence; attention, scale by scale, is what generation does: a scale
+/// sees the text, itself, and the last scale of the clip before.
+class PackedClips {
+ public:
+  /// `clip_latents`: latent frames of each clip, the first one 1 (the image clip). The pyramid is that of all clips.
+  PackedClips(PyramidShape pyramid, std::vector<int> clip_latents, int64_t text_length);
+
+  /// Lengths of text, scales of clip 0, scales of clip 1, ...
+  const std::vector<int64_t>& lengths() const { return lengths_; }
+  int64_t clips() const { return static_cast<int64_t>(clip_latents_.size()); }
+  int64_t clip_latents(int64_t clip) const { return clip_latents_[static_cast<size_t>(clip)]; }
+  int64_t text_length() const { return text_length_; }
+  const PyramidShape& pyramid() const { return pyramid_; }
+
+  /// Attention of a packed sequence; refers to this.
+  AttentionRule attention() const;
+
+  /// Tokens of all clips in sequence order from one map a scale: maps[k] [B T, C, h w] of all latent frames
+  /// (QuantizerTrace) -> [B, tokens, C].
+  Tensor pack(const std::vector<Tensor>& maps, int64_t batch) const;
+
+ private:
+  std::vector<Tensor> attend_scales(const std::vector<Tensor>& q, const std::vector<Tensor>& k,
+                                    const std::vector<Tensor>& v) const;
+
+  PyramidShape pyramid_;
+  std::vector<int> clip_latents_;
+  int64_t text_length_;
+  std::vector<int64_t> lengths_;
+};
+
+/// Rotations of a packed sequence for any choice of repetitions. Holds a table a scale; the choice is a tensor, so
+/// that a captured step can be replayed with another one.
+class PackedRope {
+ public:
+  PackedRope(const PackedClips& packed, int64_t head_width, at::Device device);
+
+  /// repetition [scales] int64 on the device: which repetition of each scale the sequence holds, in every clip.
+  Rope operator()(const Tensor& repetition) const;
+
+ private:
+  struct Table {
+    int64_t scale;
+    Tensor cos;  // [repetitions, tokens, D/2]
+    Tensor sin;
+  };
+  Rope text_;
+  std::vector<Table> tables_;
+};
+
+}  // namespace faststar

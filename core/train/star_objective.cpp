@@ -1,0 +1,156 @@
+#include "core/train/star_objective.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace faststar {
+namespace {
+
+/// Weight of every scale of every clip: [clips * scales], sum 1.
+Tensor weights_of_scales(const PackedClips& packed, const StarObjective::Settings& settings, at::Device device) {
+  std::vector<double> of_scale;
+  double sum = 0;
+  for (const Scale& scale : packed.pyramid().scales) {
+    of_scale.push_back(std::pow(static_cast<double>(scale.h) * scale.w, settings.scale_exponent));
+    sum += of_scale.back();
+  }
+  const auto videos = static_cast<double>(packed.clips() - 1);
+  std::vector<float> weights;
+  for (int64_t clip = 0; clip < packed.clips(); ++clip) {
+    const double of_clip = clip == 0 ? settings.image_weight : (1 - settings.image_weight) / videos;
+    for (const double weight : of_scale) weights.push_back(static_cast<float>(of_clip * weight / sum));
+  }
+  return at::tensor(weights).to(device);
+}
+
+}  // namespace
+
+StarObjective::StarObjective(const ResidualQuantizer& quantizer, PackedClips packed, Settings settings,
+                             at::Device device)
+    : quantizer_(quantizer),
+      packed_(std::move(packed)),
+      settings_(std::move(settings)),
+      rope_(packed_, settings_.star.head_width, device),
+      buckets_(relative_position_buckets(packed_.text_length(), settings_.t5.buckets, settings_.t5.max_distance)
+                   .to(device)),
+      scale_weights_(weights_of_scales(packed_, settings_, device)) {
+  find_segments();
+}
+
+void StarObjective::find_segments() {
+  const auto scales = packed_.pyramid().scales.size();
+  const auto semantic = static_cast<size_t>(packed_.pyramid().semantic_scales);
+  int64_t start = packed_.text_length();
+  for (int64_t clip = 0; clip < packed_.clips(); ++clip) {
+    for (const Head head : {Head::semantic, Head::detail}) {
+      const size_t first = head == Head::semantic ? 0 : semantic;
+      const size_t end = head == Head::semantic ? semantic : scales;
+      int64_t length = 0;
+      for (size_t k = first; k < end; ++k) length += packed_.lengths()[1 + static_cast<size_t>(clip) * scales + k];
+      segments_.push_back({clip, first, end, start, length, head});
+      start += length;
+    }
+  }
+}
+
+std::vector<std::string> StarObjective::statistics(const PyramidShape& pyramid, int64_t clips) {
+  std::vector<std::string> names = {"loss"};
+  for (int64_t clip = 0; clip < clips; ++clip) {
+    for (const Scale& scale : pyramid.scales) {
+      names.push_back(fmt::format("{} {}x{}", clip == 0 ? "image" : fmt::format("video {}", clip), scale.h, scale.w));
+    }
+  }
+  return names;
+}
+
+/// Every text as the transformer gets it: [B, length, text width] float32.
+Tensor StarObjective::texts(const BoundParameters& parameters, const StarTransformer& star,
+                            const StarBatch& batch) const {
+  const T5Encoder encoder({parameters.source(kT5Prefix), batch.ids.device(), settings_.dtype}, settings_.t5);
+  const Tensor dropped =
+      batch.noise.select(1, batch.noise.size(1) - 1).lt(settings_.noise.dropped_texts).view({-1, 1, 1});
+  return at::where(dropped, star.unconditional_text(packed_.text_length()).unsqueeze(0),
+                   encoder(batch.ids, buckets_));
+}
+
+CodeNoise StarObjective::code_noise(const StarBatch& batch) const {
+  std::vector<Tensor> flips;
+  for (int64_t clip = 0; clip < packed_.clips(); ++clip) {
+    const double share = clip == 0 ? settings_.noise.image_clips : settings_.noise.video_clips;
+    const Tensor flip = batch.noise.select(1, 2 * clip).lt(share) * batch.noise.select(1, 2 * clip + 1);
+    flips.push_back((flip * settings_.noise.most_flips).unsqueeze(1).expand({-1, packed_.clip_latents(clip)}));
+  }
+  return {.flip = at::cat(flips, 1).flatten(), .counter = batch.counter, .seed = settings_.seed};
+}
+
+QuantizerTrace StarObjective::trace(const StarBatch& batch, const CodeNoise* noise) const {
+  return quantizer_.trace(frames_from_clips(batch.features.to(at::kFloat)), noise, batch.repetition);
+}
+
+std::vector<Tensor> StarObjective::bit_logits(const BoundParameters& parameters, const StarBatch& batch,
+                                              const Tensor& inputs) const {
+  const StarTransformer star({parameters.source(kStarPrefix), inputs.device(), settings_.dtype}, settings_.star);
+  const Tensor embedded = at::cat({star.embed_text(texts(parameters, star, batch)), star.embed_tokens(inputs)}, 1);
+  const Tensor hidden =
+      star.run_blocks(embedded.to(at::kFloat), rope_(batch.repetition), packed_.attention());
+  std::vector<int64_t> lengths = {packed_.text_length()};
+  for (const Segment& segment : segments_) lengths.push_back(segment.length);
+  const std::vector<Tensor> parts = hidden.split_with_sizes(lengths, 1);
+  std::vector<Tensor> differences;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Tensor pairs = star.logits(parts[i + 1], segments_[i].head).unflatten(-1, {-1, 2});
+    differences.push_back(pairs.select(-1, 1) - pairs.select(-1, 0));
+  }
+  return differences;
+}
+
+ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace,
+                                  int64_t batch) const {
+  const size_t scales = packed_.pyramid().scales.size();
+  std::vector<Tensor> losses, accuracies;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    std::vector<int64_t> lengths;
+    for (size_t k = segment.first_scale; k < segment.end_scale; ++k) {
+      lengths.push_back(packed_.lengths()[1 + static_cast<size_t>(segment.clip) * scales + k]);
+    }
+    int64_t first = 0;
+    for (int64_t clip = 0; clip < segment.clip; ++clip) first += packed_.clip_latents(clip);
+    const std::vector<Tensor> logits = bit_logits[i].split_with_sizes(lengths, 1);
+    for (size_t k = segment.first_scale; k < segment.end_scale; ++k) {
+      const Tensor& logit = logits[k - segment.first_scale];
+      const Tensor bits = trace.targets[k]
+                              .unflatten(0, {batch, -1})
+                              .narrow(1, first, packed_.clip_latents(segment.clip))
+                              .transpose(2, 3)
+                              .flatten(1, 2);  // [B, t h w, d]
+      losses.push_back(at::binary_cross_entropy_with_logits(logit, bits.to(at::kFloat)));
+      accuracies.push_back(logit.detach().gt(0).eq(bits).to(at::kFloat).mean());
+    }
+  }
+  return {at::stack(losses), at::stack(accuracies)};
+}
+
+Evaluation StarObjective::operator()(const BoundParameters& parameters, const StarBatch& batch) const {
+  const CodeNoise noise = code_noise(batch);
+  const QuantizerTrace traced = trace(batch, &noise);
+  const int64_t B = batch.ids.size(0);
+  const Tensor losses =
+      scores(bit_logits(parameters, batch, packed_.pack(traced.inputs, B)), traced, B).loss;
+  const Tensor loss = losses.dot(scale_weights_);
+  return {loss, at::cat({loss.detach().view({1}), losses.detach()})};
+}
+
+ScaleScores StarObjective::score(const BoundParameters& parameters, const StarBatch& batch) const {
+  const c10::NoGradGuard no_grad;
+  StarBatch whole = batch;
+  whole.noise = at::ones_like(batch.noise);
+  const QuantizerTrace traced = trace(whole, nullptr);
+  const int64_t B = batch.ids.size(0);
+  return scores(bit_logits(parameters, whole, packed_.pack(traced.inputs, B)), traced, B);
+}
+
+}  // namespace faststar

@@ -1,0 +1,94 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/star/transformer.h"
+#include "core/text/t5.h"
+#include "core/train/objective.h"
+#include "core/train/packed_clips.h"
+
+namespace faststar {
+
+/// Prefixes of the two networks that are trained together, in their one vector of weights.
+inline constexpr const char* kStarPrefix = "transformer.";
+inline constexpr const char* kT5Prefix = "t5.";
+
+/// How inputs of the transformer are spoiled in training.
+struct StarNoise {
+  double image_clips = 0.5;    ///< share of image clips with wrong bits
+  double video_clips = 0.6;    ///< share of video clips with wrong bits
+  double most_flips = 0.25;    ///< their probability of a wrong bit is uniform up to this
+  double dropped_texts = 0.1;  ///< share of texts replaced by the learned unconditional one
+};
+
+/// What one step reads. Tensors on the training device, filled in place before every step.
+struct StarBatch {
+  Tensor features;    ///< [B, 64, T, H, W] of the VAE
+  Tensor ids;         ///< [B, text length] int64
+  Tensor noise;       ///< [B, 2 clips + 1] uniform: who is flipped and how much, a pair a clip; whose text is dropped
+  Tensor repetition;  ///< [scales] int64: which repetition of each scale is trained
+  Tensor counter;     ///< [1] int64: CodeNoise
+};
+
+/// Loss and accuracy a scale, all clips one after the other: [clips * scales] each.
+struct ScaleScores {
+  Tensor loss;
+  Tensor accuracy;
+};
+
+/// Features to the bits of every scale: per-bit cross-entropy of the packed sequence.
+class StarObjective {
+ public:
+  struct Settings {
+    StarArchitecture star;
+    T5Architecture t5;
+    StarNoise noise;
+    double scale_exponent = 0.45;  ///< a scale of h x w tokens has weight (h w) ^ this, scaled to a sum of 1
+    double image_weight = 0.4;     ///< of the image clip's loss; the video clips share the rest
+    at::ScalarType dtype = at::kBFloat16;  ///< of matrix products; the residual stream is float32
+    uint64_t seed = 0;
+  };
+  /// `quantizer` is referred to and has the pyramid of `packed`.
+  StarObjective(const ResidualQuantizer& quantizer, PackedClips packed, Settings settings, at::Device device);
+
+  /// Statistics: loss, then the scales' losses.
+  Evaluation operator()(const BoundParameters& parameters, const StarBatch& batch) const;
+
+  /// The scores without noise and with every text in place. Not differentiable.
+  ScaleScores score(const BoundParameters& parameters, const StarBatch& batch) const;
+
+  /// Differences of the two logits of every bit: a tensor [B, tokens, d] for the semantic and one for the detail
+  /// scales of each clip.
+  std::vector<Tensor> bit_logits(const BoundParameters& parameters, const StarBatch& batch,
+                                 const Tensor& inputs) const;
+
+  /// Codes that the transformer reads and bits that it has to say.
+  QuantizerTrace trace(const StarBatch& batch, const CodeNoise* noise) const;
+
+  const PackedClips& packed() const { return packed_; }
+  /// "loss", "image 1x1" ... for a sequence of `clips` clips.
+  static std::vector<std::string> statistics(const PyramidShape& pyramid, int64_t clips);
+
+ private:
+  /// A run of scales of one clip that one head predicts.
+  struct Segment {
+    int64_t clip;
+    size_t first_scale, end_scale;
+    int64_t start, length;  // tokens in the packed sequence
+    Head head;
+  };
+  Tensor texts(const BoundParameters& parameters, const StarTransformer& star, const StarBatch& batch) const;
+  CodeNoise code_noise(const StarBatch& batch) const;
+  ScaleScores scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace, int64_t batch) const;
+  void find_segments();
+
+  const ResidualQuantizer& quantizer_;
+  PackedClips packed_;
+  Settings settings_;
+  PackedRope rope_;
+  Tensor buckets_;        // of T5's position bias
+  Tensor scale_weights_;  // [clips * scales]
+  std::vector<Segment> segments_;
+};
+
+}  // namespace faststar

@@ -1,0 +1,123 @@
+#include "core/train/star_stage.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "core/pyramid/codes.h"
+#include "core/train/initial_weights.h"
+#include "core/train/training_random.h"
+
+namespace faststar {
+namespace {
+
+/// Matrices but for those that are looked up row by row.
+bool is_decayed(const std::string& name) {
+  return name.ends_with(".weight") && name.find("norm") == std::string::npos &&
+         name.find("shared.") == std::string::npos && name.find("relative_attention_bias") == std::string::npos;
+}
+
+bool nothing_frozen(const std::string&) { return false; }
+
+/// Encodes whole clips in the precision of training.
+VideoVae trained_encoder(const TrainSetting& setting, const VaePlan& plan, const Tensor& vae) {
+  const c10::NoGradGuard no_grad;
+  const BoundParameters bound(vae_layout(plan.architecture), vae, setting.dtype);
+  return {{bound.source(""), setting.device, setting.dtype},
+          plan.architecture,
+          VaeParts::encoder_and_decoder,
+          {.dtype = setting.dtype}};
+}
+
+}  // namespace
+
+ParameterLayout star_layout(const StarArchitecture& star, const T5Architecture& t5) {
+  std::map<std::string, std::vector<int64_t>> shapes;
+  for (const auto& weights : {with_prefix(initial_star(star, 0), kStarPrefix), with_prefix(initial_t5(t5, 0), kT5Prefix)}) {
+    for (const auto& [name, tensor] : weights) shapes[name] = tensor.sizes().vec();
+  }
+  return {shapes, {.is_decayed = is_decayed, .is_frozen = nothing_frozen}};
+}
+
+StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const StarStageSettings& stage,
+                     const VaePlan& vae_plan, const Tensor& vae, const CaptionPool& pool,
+                     const ParameterLayout& layout, NetworkState& state)
+    : setting_(setting),
+      plan_(plan),
+      stage_(stage),
+      quantizer_(plan.pyramid, setting.device),
+      encoder_(trained_encoder(setting, vae_plan, vae)),
+      features_(pool, {stage.capacity, stage.first_clips, stage.refresh_every},
+                [this](const std::vector<ClipRecord>& records) {
+                  const auto latents = int64_t{1} + stage_.video_clips * plan_.latents_per_clip;
+                  const auto window = full_window(static_cast<int64_t>(records.size()), frames_of_latents(latents),
+                                                  setting_.device);
+                  return encoder_.encode(setting_.renderer(records_to_tensor(records).to(setting_.device), window).pixels);
+                }),
+      context_(make_step_context(layout, state.optimizer.weights, setting.dtype, setting.execution)) {
+  const Scale& full = plan.pyramid.scales.back();
+  const auto numbers = at::TensorOptions(setting.device).dtype(at::kFloat);
+  const auto clips = static_cast<int64_t>(clip_latents().size());
+  const int64_t latents = 1 + stage.video_clips * plan.latents_per_clip;
+  shared_ = {.features = at::zeros({stage.batch, kFeatureChannels, latents, full.h, full.w}, numbers.dtype(at::kBFloat16)),
+             .ids = Tensor(),
+             .noise = at::zeros({stage.batch, 2 * clips + 1}, numbers),
+             .repetition = at::zeros({static_cast<int64_t>(plan.pyramid.scales.size())}, numbers.dtype(at::kLong)),
+             .counter = at::zeros({1}, numbers.dtype(at::kLong))};
+}
+
+std::vector<int> StarStage::clip_latents() const {
+  std::vector<int> latents(static_cast<size_t>(1 + stage_.video_clips), plan_.latents_per_clip);
+  latents[0] = 1;
+  return latents;
+}
+
+uint64_t StarStage::worker_seed() const {
+  return setting_.seed + static_cast<uint64_t>(setting_.workers.rank()) * 0x9E3779B97F4A7C15u;
+}
+
+StarStage::LengthStep::LengthStep(const StarStage& stage, int64_t text_length)
+    : batch(stage.shared_),
+      objective(stage.quantizer_, PackedClips(stage.plan_.pyramid, stage.clip_latents(), text_length),
+                {.star = stage.plan_.star,
+                 .t5 = stage.plan_.t5,
+                 .noise = stage.plan_.noise,
+                 .dtype = stage.setting_.dtype,
+                 .seed = stage.worker_seed()},
+                stage.setting_.device),
+      step(stage.context_, [this](const BoundParameters& parameters) { return objective(parameters, batch); }) {
+  batch.ids = at::zeros({stage.stage_.batch, text_length}, batch.repetition.options());
+}
+
+void StarStage::fill_batch(int64_t step, const FeatureStore::Choice& choice, StarBatch& batch) {
+  batch.features.copy_(features_.features(choice));
+  batch.ids.copy_(features_.ids(choice));
+  batch.noise.copy_(TrainingRandom(worker_seed(), Draw::corruption, step).uniform_tensor(batch.noise.sizes()));
+  TrainingRandom random(worker_seed(), Draw::repetitions, step);
+  std::vector<int64_t> repetition;
+  for (const int count : plan_.pyramid.repetitions) repetition.push_back(random.below(count));
+  batch.repetition.copy_(at::tensor(repetition, at::kLong));
+  batch.counter.fill_(step * quantizer_.draws(batch.features.size(0) * batch.features.size(2)));
+}
+
+const Tensor& StarStage::compute(int64_t step) {
+  const c10::NoGradGuard no_grad;
+  features_.advance_to(step);
+  const FeatureStore::Choice choice = features_.choose(stage_.batch / kBlockClips, worker_seed(), step);
+  auto& own = steps_[choice.text_length];
+  if (!own) own = std::make_unique<LengthStep>(*this, choice.text_length);
+  fill_batch(step, choice, own->batch);
+  const c10::AutoGradMode differentiate(true);
+  const Tensor& statistics = own->step();
+  setting_.workers.average(context_.gradient);
+  return statistics;
+}
+
+StageTask StarStage::task(const std::string& name) {
+  return {.name = name,
+          .steps = stage_.steps,
+          .learning_rate = stage_.learning_rate,
+          .statistics = StarObjective::statistics(plan_.pyramid, 1 + stage_.video_clips),
+          .gradient = [this](int64_t step) -> const Tensor& { return compute(step); }};
+}
+
+}  // namespace faststar

@@ -1,0 +1,61 @@
+#pragma once
+#include <map>
+#include <memory>
+
+#include "core/train/feature_store.h"
+#include "core/train/gradient_step.h"
+#include "core/train/vae_stage.h"
+
+namespace faststar {
+
+/// What is fixed about the training of text encoder and transformer.
+struct StarPlan {
+  StarArchitecture star;
+  T5Architecture t5;
+  PyramidShape pyramid;
+  int latents_per_clip = 8;
+  StarNoise noise;
+};
+
+/// The order of both networks' weights in their one vector.
+ParameterLayout star_layout(const StarArchitecture& star, const T5Architecture& t5);
+
+/// A stage of text encoder and transformer, on features of a VAE that is done.
+class StarStage {
+ public:
+  /// `vae` [N] are the VAE's weights in the order of vae_layout.
+  StarStage(const TrainSetting& setting, const StarPlan& plan, const StarStageSettings& stage, const VaePlan& vae_plan,
+            const Tensor& vae, const CaptionPool& pool, const ParameterLayout& layout, NetworkState& state);
+  StarStage(const StarStage&) = delete;
+  StarStage& operator=(const StarStage&) = delete;
+
+  /// The stage for the loop; refers to this.
+  StageTask task(const std::string& name);
+  const Tensor& gradient() const { return context_.gradient; }
+
+ private:
+  /// The step for captions of one length.
+  struct LengthStep {
+    LengthStep(const StarStage& stage, int64_t text_length);
+    StarBatch batch;
+    StarObjective objective;
+    GradientStep step;
+  };
+
+  void fill_batch(int64_t step, const FeatureStore::Choice& choice, StarBatch& batch);
+  const Tensor& compute(int64_t step);
+  uint64_t worker_seed() const;
+  std::vector<int> clip_latents() const;
+
+  const TrainSetting& setting_;
+  StarPlan plan_;
+  StarStageSettings stage_;
+  ResidualQuantizer quantizer_;
+  VideoVae encoder_;
+  FeatureStore features_;
+  StepContext context_;
+  StarBatch shared_;  // all but the ids, which differ in length
+  std::map<int64_t, std::unique_ptr<LengthStep>> steps_;
+};
+
+}  // namespace faststar

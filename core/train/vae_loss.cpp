@@ -1,0 +1,28 @@
+#include "core/train/vae_loss.h"
+
+#include <ATen/ATen.h>
+
+namespace faststar {
+namespace {
+
+/// Mean of |difference of neighbours along `dim`|, weighted by the later one's weight.
+Tensor neighbour_loss(const Tensor& d, const Tensor& weight, int64_t dim) {
+  const int64_t n = d.size(dim) - 1;
+  return (weight.narrow(dim, 1, n) * (d.narrow(dim, 1, n) - d.narrow(dim, 0, n)).abs()).mean();
+}
+
+}  // namespace
+
+Tensor reconstruction_loss(const Tensor& decoded, const Tensor& pixels, const Tensor& coverage,
+                           const VaeLossWeights& weights) {
+  const Tensor d = decoded.to(at::kFloat) - pixels;
+  const Tensor w = coverage * weights.object + 1;
+  const Tensor square = d.square();
+  const Tensor pixel = (w * ((square + 1e-6).sqrt() + square)).mean();
+  const Tensor edges = neighbour_loss(d, w, 4) + neighbour_loss(d, w, 3);
+  const Tensor motion = neighbour_loss(d, w, 2);
+  const Tensor areas = at::avg_pool3d(d, {1, 4, 4}).abs().mean();
+  return pixel + weights.spatial_gradient * edges + weights.temporal_difference * motion + weights.pooled * areas;
+}
+
+}  // namespace faststar

@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <array>
+
+#include "core/world/clip_source.h"
+#include "core/world/counter_random.h"
+#include "core/world/trajectory.h"
+
+namespace faststar {
+namespace {
+
+/// How many of each kind there are, counted from the first.
+struct Kinds {
+  int shapes, colours, patterns, motions;
+};
+
+Kinds kinds_of(SceneRange range) {
+  if (range == SceneRange::study) return {.shapes = 5, .colours = 7, .patterns = 6, .motions = 13};
+  return {.shapes = static_cast<int>(Choices<Shape>::names.size()),
+          .colours = static_cast<int>(Choices<ObjectColour>::names.size()),
+          .patterns = static_cast<int>(Choices<Pattern>::names.size()),
+          .motions = static_cast<int>(Choices<Motion>::names.size())};
+}
+
+/// In the order of Motion: how often one object moves so.
+constexpr std::array<double, Choices<Motion>::names.size()> kMotionWeights = {.13, .13, .10, .10, .03, .03, .03,
+                                                                              .03, .10, .10, .08, .07, .07, .05};
+/// Motions that stay in half a frame.
+constexpr std::array kHalfFrameMotions = {Motion::up,   Motion::down,   Motion::circle, Motion::bounce,
+                                          Motion::grow, Motion::shrink, Motion::spin,   Motion::still};
+constexpr std::array kSizeWeights = {.15, .70, .15};  // small, normal, big
+
+bool is_round(Shape shape) { return shape == Shape::ball || shape == Shape::ring; }
+
+bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
+
+/// What small models get wrong first: corners that turn, corners that are small, rings that hop.
+bool is_hard(const SceneObject& object) {
+  if (object.motion == Motion::spin) return object.shape == Shape::square || object.shape == Shape::triangle;
+  if (object.motion == Motion::bounce) return object.shape == Shape::ring;
+  return object.shape == Shape::star && object.size == ObjectSize::small;
+}
+
+bool same_word(ObjectColour object, BackgroundColour background) {
+  return choice_name(object) == choice_name(background);
+}
+
+class SceneDraw {
+ public:
+  SceneDraw(const WorldSettings& settings, uint64_t seed, int64_t index)
+      : settings_(settings), kinds_(kinds_of(settings.scenes)), random_(seed, index, CounterRandom::Purpose::scene) {}
+
+  ClipRecord draw() {
+    const bool pair = random_.chance(settings_.two_objects);
+    record_.pattern = static_cast<Pattern>(random_.below(kinds_.patterns));
+    record_.background = static_cast<BackgroundColour>(random_.below(Choices<BackgroundColour>::names.size()));
+    for (const MotionStage stage :
+         pair ? std::vector{MotionStage::left_half, MotionStage::right_half} : std::vector{MotionStage::whole}) {
+      record_.objects.push_back(draw_object(stage));
+    }
+    return record_;
+  }
+
+ private:
+  SceneObject draw_object(MotionStage stage) {
+    SceneObject object = draw_kind(stage);
+    while (!is_hard(object) && !random_.chance(1 / settings_.emphasis)) object = draw_kind(stage);
+    object.colour = draw_colour();
+    const StartRange range = start_range(object, stage);
+    object.x = random_.uniform(range.left, range.right);
+    object.y = random_.uniform(range.top, range.bottom);
+    return object;
+  }
+
+  /// Shape, motion and size; nothing else makes a scene hard.
+  SceneObject draw_kind(MotionStage stage) {
+    SceneObject object;
+    object.shape = static_cast<Shape>(random_.below(kinds_.shapes));
+    object.motion = draw_motion(stage);
+    while (object.motion == Motion::spin && is_round(object.shape)) {  // nobody could see it
+      object.shape = static_cast<Shape>(random_.below(kinds_.shapes));
+    }
+    const auto size = static_cast<ObjectSize>(random_.weighted(kSizeWeights));
+    if (stage == MotionStage::whole && !changes_size(object.motion)) object.size = size;
+    return object;
+  }
+
+  Motion draw_motion(MotionStage stage) {
+    if (stage == MotionStage::whole) {
+      return static_cast<Motion>(
+          random_.weighted(std::span(kMotionWeights).first(static_cast<size_t>(kinds_.motions))));
+    }
+    const bool can_rest = kinds_.motions > static_cast<int>(Motion::still);
+    return random_.pick(std::span(kHalfFrameMotions).first(kHalfFrameMotions.size() - (can_rest ? 0 : 1)));
+  }
+
+  /// A colour whose word the caption does not use yet.
+  ObjectColour draw_colour() {
+    while (true) {
+      const auto colour = static_cast<ObjectColour>(random_.below(kinds_.colours));
+      const bool taken =
+          std::ranges::any_of(record_.objects, [&](const auto& other) { return other.colour == colour; });
+      if (!taken && !same_word(colour, record_.background)) return colour;
+    }
+  }
+
+  const WorldSettings& settings_;
+  Kinds kinds_;
+  CounterRandom random_;
+  ClipRecord record_;
+};
+
+constexpr uint64_t stream(uint64_t domain, uint32_t number) { return domain << 32 | number; }
+
+}  // namespace
+
+uint64_t training_seed(uint32_t number) { return stream(1, number); }
+
+uint64_t held_out_seed(uint32_t number) { return stream(2, number); }
+
+ClipRecord World::draw(uint64_t seed, int64_t index) const { return SceneDraw(settings_, seed, index).draw(); }
+
+}  // namespace faststar

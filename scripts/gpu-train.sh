@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Trains on a GPU machine that has PyTorch 2.11 but no build tools, from a bundle of gpu-bundle.sh and this source tree,
+# for so many seconds, and leaves in the output folder what is small enough to carry: log, plot, samples, the pack that
+# the next call goes on from (here or on another machine), and the model when it is finished.
+#
+#   ./scripts/gpu-train.sh BUNDLE.tar.xz OUTPUT_FOLDER SECONDS [EARLIER_PACK_FOLDER|-] [faststar train options]...
+#
+# PYTHON names the python that has torch (python3).
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/gpu-unpack.sh"
+
+if (($# < 3)); then
+  print_help
+  exit 2
+fi
+bundle=$(realpath "$1")
+mkdir -p "$2" "$TMPDIR"
+out=$(realpath "$2")
+seconds=$3
+pack=${4:--}
+shift $(($# < 4 ? 3 : 4))
+
+unpack_bundle "$bundle"
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
+run="$work/run"
+mkdir "$run"
+[[ $pack == - ]] || cp -r "$pack" "$run/pack"
+status=0
+faststar train --out "$run" --stop-after "$seconds" --progress none "$@" 2>&1 | tee "$out/train.log" || status=${PIPESTATUS[0]}
+for part in log.jsonl loss.svg samples pack model; do
+  [[ ! -e $run/$part ]] || cp -r "$run/$part" "$out/"
+done
+exit "$status"

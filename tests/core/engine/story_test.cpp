@@ -1,0 +1,95 @@
+#include "core/engine/story.h"
+
+#include <ATen/ATen.h>
+
+#include "core/engine/small_job.h"
+#include "core/media/sample_media.h"
+#include "core/media/video_reader.h"
+
+namespace faststar {
+namespace {
+namespace fs = std::filesystem;
+
+Tensor all_frames(const fs::path& file) {
+  VideoReader video(file);
+  std::vector<int64_t> numbers(static_cast<size_t>(video.info().frames));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return frames_at(video, numbers, [](const Tensor& pixels) { return pixels; });
+}
+
+/// A job without prompt of the small model; its joined file is story.mkv.
+GenerateJob story_job(const test::TempDir& folder, FieldTexts flags = {}) {
+  flags["output"] = (folder / "story.mkv").string();
+  flags["lossless"] = "true";
+  GenerateJob job = test::small_job(folder, at::kCPU, flags, Task::continuation);
+  job.schedule.image_repetitions.assign(11, 1);
+  return job;
+}
+
+/// Stops in the clip that it is given to.
+class StopAtOnce final : public Progress {
+ public:
+  void plan(Stage, double) override {}
+  void advance(Stage, double, std::string_view) override {}
+  bool stop_requested() const override { return true; }
+};
+
+}  // namespace
+
+TEST_CASE("a story from words: each clip is a file, and the joined file shows them one after the other", "[engine]") {
+  const test::TempDir folder;
+  const GenerateJob job = story_job(folder);
+  Engine engine(job.setup);
+  Story story(engine, job);
+  SilentProgress progress;
+  CHECK(story.tell("a red ball", "a red ball", progress) == std::vector<fs::path>{folder / "story-000.mkv"});
+  CHECK(fs::exists(folder / "story-000.mkv"));
+  CHECK(story.tell("a blue ball", "a blue ball", progress) == std::vector<fs::path>{folder / "story-001.mkv"});
+  CHECK(story.finish() == folder / "story.mkv");
+  const Tensor first = all_frames(folder / "story-000.mkv");
+  const Tensor second = all_frames(folder / "story-001.mkv");
+  CHECK(first.size(0) == 33);
+  CHECK(second.size(0) == 32);
+  CHECK(test::same(all_frames(folder / "story.mkv"), at::cat({first, second})));
+}
+
+TEST_CASE("a story from a video begins with that video as the VAE shows it, unless only what is new is wanted",
+          "[engine]") {
+  const test::TempDir folder;
+  test::write_video(folder / "source.mp4", test::numbered_frames(40, 192, 336));
+  const bool only_new = GENERATE(false, true);
+  const GenerateJob job =
+      story_job(folder, {{"video", (folder / "source.mp4").string()}, {"only_new", only_new ? "true" : "false"}});
+  Engine engine(job.setup);
+  Story story(engine, job);
+  SilentProgress progress;
+  const std::vector<fs::path> both = {folder / "story-000.mkv", folder / "story-001.mkv"};
+  CHECK(story.tell("a red ball", "a red ball", progress) == both);
+  story.finish();
+  CHECK(all_frames(both[0]).size(0) == 33);
+  CHECK(all_frames(folder / "story.mkv").size(0) == (only_new ? 32 : 65));
+}
+
+TEST_CASE("a stop keeps the clips before, joined", "[engine]") {
+  const test::TempDir folder;
+  const GenerateJob job = story_job(folder);
+  Engine engine(job.setup);
+  Story story(engine, job);
+  SilentProgress progress;
+  story.tell("a red ball", "a red ball", progress);
+  StopAtOnce stop;
+  CHECK(test::error_of([&] { story.tell("a blue ball", "a blue ball", stop); }).kind() == ErrorKind::interrupted);
+  story.finish();
+  CHECK(all_frames(folder / "story.mkv").size(0) == 33);
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"story-000.mkv", "story.mkv"});
+}
+
+TEST_CASE("nothing told is nothing joined", "[engine]") {
+  const test::TempDir folder;
+  const GenerateJob job = story_job(folder);
+  Engine engine(job.setup);
+  CHECK_FALSE(Story(engine, job).finish().has_value());
+  CHECK(test::names_in(folder.path()).empty());
+}
+
+}  // namespace faststar

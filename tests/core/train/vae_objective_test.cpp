@@ -1,0 +1,95 @@
+#include "core/train/vae_objective.h"
+
+#include <ATen/ATen.h>
+
+#include "core/train/gradient_step.h"
+#include "core/train/small_networks.h"
+
+namespace faststar {
+namespace {
+
+TEST_CASE("the reconstruction loss adds pixels, edges, motion and areas", "[train]") {
+  // d is 0.5 in one pixel of a grey frame and 0 elsewhere; the object covers just that pixel.
+  const Tensor pixels = at::zeros({1, 3, 2, 4, 4});
+  Tensor decoded = pixels.clone();
+  decoded.select(2, 1).select(2, 1).select(2, 2).fill_(0.5);
+  Tensor coverage = at::zeros({1, 1, 2, 4, 4});
+  coverage.select(2, 1).select(2, 1).select(2, 2).fill_(1);
+  const auto loss = [&](const VaeLossWeights& weights) {
+    return reconstruction_loss(decoded, pixels, coverage, weights).item<double>();
+  };
+  // 32 pixels: one of weight 2 with sqrt(0.25 + 1e-6) + 0.25, the others sqrt(1e-6).
+  const VaeLossWeights nothing{.object = 1, .spatial_gradient = 0, .temporal_difference = 0, .pooled = 0};
+  const double pixel = (2 * (0.500001 + 0.25) + 31 * 1e-3) / 32;
+  CHECK(loss(nothing) == Approx(pixel).epsilon(1e-4));
+  VaeLossWeights edges = nothing;
+  edges.spatial_gradient = 1;  // a way in with weight 2 and one out with weight 1, of 24 pairs, in rows and in columns
+  CHECK(loss(edges) == Approx(pixel + 2 * (2 * 0.5 + 0.5) / 24).epsilon(1e-4));
+  VaeLossWeights motion = nothing;
+  motion.temporal_difference = 1;  // one of 16 pairs
+  CHECK(loss(motion) == Approx(pixel + 2 * 0.5 / 16).epsilon(1e-4));
+  VaeLossWeights areas = nothing;
+  areas.pooled = 1;  // one of two 4x4 means is 0.5 / 16
+  CHECK(loss(areas) == Approx(pixel + 0.5 / 16 / 2).epsilon(1e-4));
+}
+
+struct Fixture {
+  explicit Fixture(at::Device device)
+      : renderer(device),
+        layout(vae_layout(test::kSmallVae)),
+        weights(layout.join(initial_vae(test::kSmallVae, 1), "initial weights", device)),
+        objective(renderer,
+                  {.architecture = test::kSmallVae,
+                   .pyramid = test::small_pyramid(),
+                   .size = {.clips = 2, .frames = 5, .height = 48, .width = 64},
+                   .dtype = at::kFloat},
+                  device) {
+    const World world({});
+    const std::vector<ClipRecord> records = {world.draw(training_seed(0), 0), world.draw(training_seed(0), 1)};
+    const auto numbers = at::TensorOptions(device).dtype(at::kFloat);
+    batch = {.records = records_to_tensor(records).to(device),
+             .crop = at::full({2, 4}, 0.5, numbers),
+             .noise = at::ones({2, 4}, numbers),
+             .kept = at::ones({2}, numbers),
+             .counter = at::zeros({1}, numbers.dtype(at::kLong))};
+  }
+
+  ClipRenderer renderer;
+  ParameterLayout layout;
+  Tensor weights;
+  VaeObjective objective;
+  VaeBatch batch;
+};
+
+TEST_CASE("the VAE learns a batch, the quantiser in the loop", "[train]") {
+  const Fixture f(GENERATE(from_range(test::test_devices())));
+  const CodesInLoop codes = GENERATE(CodesInLoop::clean, CodesInLoop::noisy);
+  OptimizerState state = initial_state(f.weights);
+  const auto context = make_step_context(f.layout, state.weights, at::kFloat, Execution::eager);
+  GradientStep step(context, [&](const BoundParameters& bound) { return f.objective(bound, f.batch, codes); });
+  const Optimizer optimizer(f.layout, {});
+  std::vector<double> losses;
+  for (int i = 0; i < 12; ++i) {
+    losses.push_back(step()[0].item<double>());
+    optimizer.update(state, context.gradient, 2e-3, i);
+  }
+  CHECK(losses.back() < 0.7 * losses.front());
+  const auto moved = f.layout.split(state.weights.detach() - f.weights);
+  CHECK(moved.at("encoder.conv_in.conv.weight").abs().max().item<double>() > 0);
+  CHECK(moved.at("decoder.conv_out.conv.weight").abs().max().item<double>() > 0);
+  CHECK(moved.at("scale_learnable_parameters").abs().max().item<double>() == 0);
+}
+
+TEST_CASE("features can be scaled to where the pyramid works", "[train]") {
+  const Fixture f(at::kCPU);
+  const Tensor k = f.objective.feature_scale({f.layout, f.weights, at::kFloat}, f.batch);
+  const Tensor scaled = f.weights.clone();
+  auto tensors = f.layout.split(scaled);
+  tensors.at("proj_down.weight").mul_(k);
+  tensors.at("proj_down.bias").mul_(k);
+  const Tensor power = f.objective({f.layout, scaled, at::kFloat}, f.batch, CodesInLoop::clean).statistics[3];
+  CHECK(power.item<double>() == Approx(0.5).epsilon(1e-3));
+}
+
+}  // namespace
+}  // namespace faststar

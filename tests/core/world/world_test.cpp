@@ -1,0 +1,90 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/world/clip_source.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+std::vector<ClipRecord> draw_scenes(const WorldSettings& settings, int count) {
+  const World world(settings);
+  std::vector<ClipRecord> records;
+  for (int i = 0; i < count; ++i) records.push_back(world.draw(held_out_seed(7), i));
+  return records;
+}
+
+double share_of(const std::vector<ClipRecord>& records, bool (*holds)(const ClipRecord&)) {
+  return static_cast<double>(std::ranges::count_if(records, holds)) / static_cast<double>(records.size());
+}
+
+TEST_CASE("a scene can be drawn again, and another index or seed gives another", "[world]") {
+  const World world({});
+  const auto row = [&](uint64_t seed, int64_t index) {
+    const ClipRecord record = world.draw(seed, index);
+    return records_to_tensor({&record, 1});
+  };
+  CHECK(test::same(row(training_seed(3), 5), row(training_seed(3), 5)));
+  CHECK_FALSE(test::same(row(training_seed(3), 5), row(training_seed(3), 6)));
+  CHECK_FALSE(test::same(row(training_seed(3), 5), row(training_seed(4), 5)));
+  CHECK_FALSE(test::same(row(training_seed(3), 5), row(held_out_seed(3), 5)));
+}
+
+TEST_CASE("the study's world has the study's shapes, colours, patterns and motions only", "[world]") {
+  for (const ClipRecord& record : draw_scenes({.scenes = SceneRange::study}, 500)) {
+    CHECK(record.pattern <= Pattern::waves);
+    for (const SceneObject& object : record.objects) {
+      CHECK(object.shape <= Shape::ring);
+      CHECK(object.colour <= ObjectColour::black);
+      CHECK(object.motion <= Motion::spin);
+    }
+  }
+}
+
+TEST_CASE("no two colours of a scene have the same word", "[world]") {
+  for (const ClipRecord& record : draw_scenes({.two_objects = 1}, 500)) {
+    REQUIRE(record.objects.size() == 2);
+    const auto first = choice_name(record.objects[0].colour), second = choice_name(record.objects[1].colour);
+    CHECK(first != second);
+    CHECK(first != choice_name(record.background));
+    CHECK(second != choice_name(record.background));
+  }
+}
+
+TEST_CASE("a second object comes in the share of clips that is asked for", "[world]") {
+  const auto pair = [](const ClipRecord& record) { return record.objects.size() == 2; };
+  CHECK(share_of(draw_scenes({.two_objects = .3}, 2000), pair) == Approx(.3).margin(.04));
+}
+
+TEST_CASE("emphasis makes hard cases that much more frequent", "[world]") {
+  const auto hopping_ring = [](const ClipRecord& record) {
+    return record.objects[0].shape == Shape::ring && record.objects[0].motion == Motion::bounce;
+  };
+  const double plain = share_of(draw_scenes({.two_objects = 0, .emphasis = 1}, 8000), hopping_ring);
+  const double stressed = share_of(draw_scenes({.two_objects = 0, .emphasis = 4}, 8000), hopping_ring);
+  CHECK(stressed / plain == Approx(4).margin(1.2));
+}
+
+TEST_CASE("no object touches the edge of the frame in four seconds", "[world]") {
+  const double two_objects = GENERATE(0, 1);
+  const auto records = draw_scenes({.two_objects = two_objects}, 30);
+  const auto count = static_cast<int64_t>(records.size());
+  const ClipRenderer render(at::kCPU);
+  FrameWindow edge = full_window(count, 65, at::kCPU);
+  const auto covered = [&](int64_t height, int64_t width, int64_t top, int64_t left) {
+    edge.height = height;
+    edge.width = width;
+    edge.top = at::full({count}, top, at::kLong);
+    edge.left = at::full({count}, left, at::kLong);
+    return render(records_to_tensor(records), edge).coverage.max().item<float>();
+  };
+  CHECK(covered(1, kWorldWidth, 0, 0) == 0);
+  CHECK(covered(1, kWorldWidth, kWorldHeight - 1, 0) == 0);
+  CHECK(covered(kWorldHeight, 1, 0, 0) == 0);
+  CHECK(covered(kWorldHeight, 1, 0, kWorldWidth - 1) == 0);
+  if (two_objects == 1) CHECK(covered(kWorldHeight, 1, 0, kWorldWidth / 2) == 0);
+}
+
+}  // namespace
+}  // namespace faststar
