@@ -91,17 +91,12 @@ void copy_settings(const Config& config, GenerateJob& job) {
   job.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
 }
 
-void make_absolute(std::optional<std::string>& path) {
-  if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
+VideoFormat format_of(const JobSize& size) {
+  return {.width = static_cast<int>(size.width), .height = static_cast<int>(size.height)};
 }
 
-std::string describe_model(const ModelFolder& model) {
-  if (model.embedded) {
-    return fmt::format("{} (embedded{}); --model DIR or FASTSTAR_MODEL uses another", model.preset.name,
-                       model.random_weights ? ", random weights" : "");
-  }
-  const std::string where = model.folder.empty() ? model.preset.file.string() : model.folder.string();
-  return fmt::format("{} ({}{})", model.preset.name, where, model.random_weights ? ", random weights" : "");
+void make_absolute(std::optional<std::string>& path) {
+  if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
 }
 
 }  // namespace
@@ -156,8 +151,7 @@ std::string output_settings(const GenerateJob& job, Config config, int64_t seed)
 
 void check_format(const GenerateJob& job, const std::filesystem::path& file) {
   if (job.task == Task::text_to_image) return check_image_output(file);
-  const VideoFormat format{.width = static_cast<int>(job.size.width), .height = static_cast<int>(job.size.height)};
-  check_video_output(file, format, encoding_of(job.encoding));
+  check_video_output(file, format_of(job.size), encoding_of(job.encoding));
 }
 
 GenerateJob plan_shared(Task task, ResolvedSettings& resolved) {
@@ -195,11 +189,20 @@ GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
   job.outputs = choose_outputs(task, settings.config.output, prompt, choose_seeds(settings));
   for (JobOutput& output : job.outputs) {
     check_format(job, output.file);
-    if (output.preview) check_video_output(*output.preview, {}, {});
+    if (output.preview) check_video_output(*output.preview, format_of(job.size), {});
     output.settings_json = output_settings(job, settings.config, output.seed);
   }
   job.sound = plan_sound(job, job.outputs.front().file);
   return job;
+}
+
+std::string describe_model(const ModelFolder& model) {
+  if (model.embedded) {
+    return fmt::format("{} (embedded{}); --model DIR or FASTSTAR_MODEL uses another", model.preset.name,
+                       model.random_weights ? ", random weights" : "");
+  }
+  const std::string where = model.folder.empty() ? model.preset.file.string() : model.folder.string();
+  return fmt::format("{} ({}{})", model.preset.name, where, model.random_weights ? ", random weights" : "");
 }
 
 std::vector<std::string> describe_job(const GenerateJob& job) {

@@ -23,6 +23,9 @@ std::string output_settings(const GenerateJob& job, Config config, int64_t seed)
 /// The model and how it is to run. Throws Error(device), and Error(usage) for what the device cannot do.
 EngineSetup plan_engine(const ResolvedSettings& resolved);
 
+/// The model's name and where it is from.
+std::string describe_model(const ModelFolder& model);
+
 /// The lines that tell a user what will run: model, prompt as sent, pixels, seed, device, files.
 std::vector<std::string> describe_job(const GenerateJob& job);
 

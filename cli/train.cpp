@@ -1,5 +1,3 @@
-#include "core/train/trainer.h"
-
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -16,6 +14,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/train/trainer.h"
 
 namespace faststar {
 namespace {

@@ -1,6 +1,7 @@
 #include "cuda/graph.h"
 
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
@@ -8,7 +9,7 @@
 namespace faststar::cuda {
 namespace {
 
-constexpr int kWarmUps = 2;
+constexpr int kWarmUps = 1;
 
 }  // namespace
 
@@ -27,6 +28,7 @@ std::function<void()> record(const std::function<void()>& work, const std::share
     const c10::cuda::CUDAStreamGuard guard(side);
     for (int i = 0; i < kWarmUps; ++i) work();
     c10::cuda::device_synchronize();
+    c10::cuda::CUDACachingAllocator::emptyCache();  // what the warm-ups used is not the graph's
     graph->capture_begin(pool->id);
     work();
     graph->capture_end();

@@ -77,7 +77,7 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.start);
   visit(Field{.name = "fit",
               .help = "another shape: cut, or add bars",
-              .scope = FlagScope::i2v | FlagScope::v2v | FlagScope::interact,
+              .scope = FlagScope::i2v | FlagScope::v2v | FlagScope::interact | FlagScope::batch,
               .page = HelpPage::screen},
         c.fit);
   visit(Field{.name = "only_new",

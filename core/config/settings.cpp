@@ -29,6 +29,12 @@ void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
   });
 }
 
+std::optional<std::string> find_text(const FieldTexts& texts, std::string_view field) {
+  const auto found = texts.find(field);
+  if (found == texts.end()) return std::nullopt;
+  return found->second;
+}
+
 std::optional<std::string> environment_text(std::string_view field) {
   const char* const text = std::getenv(environment_name(field).c_str());
   if (text == nullptr || *text == '\0') return std::nullopt;
@@ -64,12 +70,19 @@ void apply_environment(Settings& settings) {
 }
 
 void apply_flags(Settings& settings, const FieldTexts& flags) {
-  const auto text_of = [&](std::string_view field) -> std::optional<std::string> {
-    const auto found = flags.find(field);
-    if (found == flags.end()) return std::nullopt;
-    return found->second;
-  };
-  apply_texts(settings, text_of, [](std::string_view field) { return Origin{Source::flag, flag_name(field)}; });
+  apply_texts(
+      settings, [&](std::string_view field) { return find_text(flags, field); },
+      [](std::string_view field) {
+        return Origin{Source::flag, flag_name(field)};
+      });
+}
+
+void apply_entry(Settings& settings, const FieldTexts& texts, const std::string& where) {
+  apply_texts(
+      settings, [&](std::string_view field) { return find_text(texts, field); },
+      [&](std::string_view field) {
+        return Origin{Source::flag, fmt::format("{}: {}", where, field)};
+      });
 }
 
 void settle_prompt_source(Settings& settings) {

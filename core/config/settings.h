@@ -40,6 +40,9 @@ void apply_environment(Settings& settings);
 /// Sets what was given on the command line. Throws Error(usage).
 void apply_flags(Settings& settings, const FieldTexts& flags);
 
+/// Sets what one entry of a list says of itself; `where` names the entry. Throws Error(usage).
+void apply_entry(Settings& settings, const FieldTexts& texts, const std::string& where);
+
 /// `prompt` and `prompt_file` are two ways to say one thing: the stronger source wins.
 /// Throws Error(usage) when one source sets both.
 void settle_prompt_source(Settings& settings);

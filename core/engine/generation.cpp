@@ -16,13 +16,14 @@ class GenerationRun {
   GenerationRun(Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress)
       : job_(job), plan_(plan), stages_(engine, job, plan, progress) {}
 
-  void make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
+  RunRecord make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
     const TextFeatures text = stages_.encode_text();
     const std::vector<Tensor> given = stages_.encode_source();
     for (const JobOutput& output : job_.outputs) {
       make(output, text, given);
       if (on_file) on_file(output.file);
     }
+    return stages_.record();
   }
 
  private:
@@ -95,12 +96,12 @@ class GenerationRun {
 
 void check_generation(Engine& engine, const GenerateJob& job) { plan_run(engine, job); }
 
-void run_generation(Engine& engine, const GenerateJob& job, Progress& progress,
-                    const std::function<void(const std::filesystem::path& file)>& on_file) {
+RunRecord run_generation(Engine& engine, const GenerateJob& job, Progress& progress,
+                         const std::function<void(const std::filesystem::path& file)>& on_file) {
   const c10::InferenceMode inference;
   const RunPlan plan = plan_run(engine, job);
   announce_costs(engine, job, plan, progress);
-  GenerationRun(engine, job, plan, progress).make_all(on_file);
+  return GenerationRun(engine, job, plan, progress).make_all(on_file);
 }
 
 }  // namespace faststar

@@ -3,6 +3,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/job.h"
+#include "core/engine/stage_meter.h"
 #include "core/progress.h"
 
 namespace faststar {
@@ -12,8 +13,9 @@ namespace faststar {
 void check_generation(Engine& engine, const GenerateJob& job);
 
 /// Makes the outputs of `job` one after the other; `on_file` hears of each as it is finished. A stop that
-/// `progress` asks for ends it after the current step with Error(interrupted); finished files stay.
-void run_generation(Engine& engine, const GenerateJob& job, Progress& progress,
-                    const std::function<void(const std::filesystem::path& file)>& on_file = {});
+/// `progress` asks for ends it after the current step with Error(interrupted); finished files stay. Returns what it
+/// took.
+RunRecord run_generation(Engine& engine, const GenerateJob& job, Progress& progress,
+                         const std::function<void(const std::filesystem::path& file)>& on_file = {});
 
 }  // namespace faststar

@@ -41,7 +41,7 @@ TextFeatures RunStages::encode_text() {
   const StageMeter meter(Stage::text, engine_.device());
   TextFeatures features = engine_.encode_text(plan_.ids);
   if (plan_.memory.mode.residency != Residency::everything) engine_.unload_text_encoder();
-  meter.finish(seconds_);
+  meter.finish(record_);
   progress_.advance(Stage::text, text_seconds(plan_.work), "prompt");
   stop_if_asked();
   return features;
@@ -68,7 +68,7 @@ Tensor RunStages::encode_pixels(const Tensor& pixels) {
       engine_.vae(VaeParts::encoder_and_decoder).encode(pixels.to(engine_.device()), {.on_slice = on_slice});
   if (one_part()) engine_.unload_vae();
   release_cached_memory(engine_.device());
-  meter.finish(seconds_);
+  meter.finish(record_);
   return features;
 }
 
@@ -77,7 +77,7 @@ void RunStages::load_weights() {
   const StageMeter meter(Stage::load, engine_.device());
   engine_.transformer();
   if (!one_part()) engine_.vae(vae_parts());
-  meter.finish(seconds_);
+  meter.finish(record_);
   progress_.advance(Stage::load, cost, "weights");
   stop_if_asked();
 }
@@ -102,7 +102,7 @@ void RunStages::report_step(const Step& step) {
 
 Tensor RunStages::generate(const Draw& draw) {
   if (!engine_.has_transformer()) load_weights();
-  for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode}) seconds_.erase(std::string(stage_name(own)));
+  for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode}) record_.seconds.erase(std::string(stage_name(own)));
   const StageMeter meter(Stage::tokens, engine_.device());
   const StarTransformer& transformer = engine_.transformer();
   Generator generator(transformer, plan_.work.schedule, settings_for(draw.seed));
@@ -116,8 +116,8 @@ Tensor RunStages::generate(const Draw& draw) {
     if (draw.on_step) draw.on_step(step, clips);
   });
   Tensor codes = generator.run();
-  meter.finish(seconds_);
-  seconds_["tokens"] -= seconds_["preview"];  // which ran in between
+  meter.finish(record_);
+  record_.seconds["tokens"] -= record_.seconds["preview"];  // which ran in between
   if (one_part()) engine_.unload_transformer();
   release_cached_memory(engine_.device());
   return codes;
@@ -135,7 +135,7 @@ void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& file
     release_cached_memory(engine_.device());
     decode_in_slices(stage, codes, files, shown, on_shown, {.slice_latents = 1});
   }
-  meter.finish(seconds_);
+  meter.finish(record_);
 }
 
 void RunStages::decode_in_slices(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
@@ -171,7 +171,7 @@ std::string RunStages::comment_of(const JobOutput& output) const {
   return to_comment({.version = FASTSTAR_VERSION,
                      .command = command_,
                      .settings_json = output.settings_json,
-                     .run_json = run_json(engine_, seconds_)});
+                     .run_json = run_json(engine_, record_.seconds)});
 }
 
 }  // namespace faststar

@@ -40,6 +40,8 @@ class RunStages {
               const FrameListener& on_shown = {});
   /// After the last decode of a video.
   void finish_video();
+  /// What the stages took so far.
+  const RunRecord& record() const { return record_; }
 
   /// Names the command that files are said to be made by; by default that of the job's task.
   void set_command(const char* command) { command_ = command; }
@@ -64,7 +66,7 @@ class RunStages {
   const RunPlan& plan_;
   Progress& progress_;
   std::string command_;
-  StageSeconds seconds_;  ///< of what all videos share, and of the one at hand
+  RunRecord record_;  ///< of what all videos share, and of the one at hand
 };
 
 }  // namespace faststar

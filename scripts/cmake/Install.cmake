@@ -12,3 +12,16 @@ set_target_properties(faststar PROPERTIES INSTALL_RPATH "${runtime_path}")
 install(TARGETS faststar RUNTIME DESTINATION bin)
 install(DIRECTORY configs prompts DESTINATION share/faststar)
 install(FILES LICENSE README.md scripts/licences/NOTICE DESTINATION share/doc/faststar)
+
+# install_printed(FILE ARGUMENT...): what the program prints with these arguments.
+function(install_printed file)
+  cmake_path(GET file PARENT_PATH folder)
+  file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${folder}")
+  install(CODE "execute_process(COMMAND \"$<TARGET_FILE:faststar>\" ${ARGN}
+    OUTPUT_FILE \"${CMAKE_CURRENT_BINARY_DIR}/${file}\" COMMAND_ERROR_IS_FATAL ANY)")
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${file}" DESTINATION ${folder})
+endfunction()
+install_printed(share/bash-completion/completions/faststar completions bash)
+install_printed(share/zsh/site-functions/_faststar completions zsh)
+install_printed(share/fish/vendor_completions.d/faststar.fish completions fish)
+install_printed(share/man/man1/faststar.1 man)

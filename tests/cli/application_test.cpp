@@ -1,37 +1,20 @@
 // The built program from outside: exit codes, stdout and stderr. Each start costs half a second.
-#include <sys/wait.h>
-
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "core/media/image.h"
+#include "support/program.h"
 #include "support/support.h"
 
 namespace faststar {
-namespace {
 
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string error;
-};
-
-/// Runs `faststar <arguments>` in `folder`; `arguments` are shell text, and their redirections win.
-Outcome run(const test::TempDir& folder, const std::string& arguments, const std::string& environment = "") {
-  const std::string command = fmt::format("cd '{}' && >out 2>err </dev/null env {} '{}' {}", folder.path().string(),
-                                          environment, test::program(), arguments);
-  const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, test::read_text(folder / "out"),
-          test::read_text(folder / "err")};
-}
-
-}  // namespace
+using test::Outcome;
+using test::run;
 
 TEST_CASE("help and version go to stdout, and help fits a screen", "[cli]") {
   const test::TempDir folder;
   const Outcome help = run(folder, "t2v --help");
   CHECK(help.exit_code == 0);
-  for (const char* command : {"t2v", "t2i", "i2v", "v2v", "decode", "info", "verify"}) {
+  for (const char* command : {"t2v", "t2i", "i2v", "v2v", "decode", "info", "verify", "batch"}) {
     const std::string page = run(folder, fmt::format("{} --help", command)).out;
     CHECK(std::count(page.begin(), page.end(), '\n') <= 25);
   }

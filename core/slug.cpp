@@ -1,4 +1,4 @@
-#include "cli/slug.h"
+#include "core/slug.h"
 
 #include "core/utf8.h"
 

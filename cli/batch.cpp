@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <algorithm>
+
+#include "cli/batch_folder_settings.h"
+#include "cli/batch_options.h"
+#include "cli/batch_report.h"
+#include "cli/batch_workers.h"
+#include "cli/commands.h"
+#include "cli/engine_item_runner.h"
+#include "cli/plan_job.h"
+#include "cli/progress.h"
+#include "cli/result.h"
+#include "cli/signals.h"
+#include "core/batch/batch_settings.h"
+#include "core/device.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace faststar {
+namespace {
+
+ItemRules item_rules(const BatchOptions& options, const Config& config) {
+  if (options.vbench && config.output.lossless) {
+    fail(ErrorKind::usage, "--vbench and --lossless contradict each other: VBench reads .mp4", "leave out --lossless");
+  }
+  ItemRules rules{.layout = options.vbench ? BatchLayout::benchmark : BatchLayout::numbered,
+                  .base_seed = config.sampling.seed.value_or(0),
+                  .ending = config.output.lossless ? ".mkv" : ".mp4"};
+  if (options.samples > 0) rules.samples = options.samples;
+  return rules;
+}
+
+std::vector<BatchItem> part_of(const Shard& shard, const std::vector<BatchItem>& items) {
+  if (shard.count == 1) return items;
+  std::vector<BatchItem> part;
+  for (size_t i = static_cast<size_t>(shard.index); i < items.size(); i += static_cast<size_t>(shard.count)) {
+    part.push_back(items[i]);
+  }
+  log::info("part {} of {} ({}): {} of {} videos", shard.index + 1, shard.count, shard.origin, part.size(),
+            items.size());
+  return part;
+}
+
+int run_check(const BatchOptions& options) {
+  const BatchFolder folder(batch_root(options));
+  const Config config = read_batch_settings(folder.config()).value_or(Config{});
+  const auto items = list_items(read_prompt_list(list_files(options, 1)), item_rules(options, config));
+  const Coverage coverage = check_coverage(folder, part_of(chosen_shard(options), items));
+  const bool json = options.making.settings.flags.contains("json");
+  print_result(json ? to_json(coverage, folder) : describe(coverage));
+  return coverage.complete() ? 0 : 1;
+}
+
+/// On a machine with several processes of a launcher, each takes a GPU of its own.
+void choose_local_gpu(SettingsRequest& request) {
+  const auto rank = local_rank_from_environment();
+  const size_t gpus = rank ? list_gpus().size() : 0;
+  if (gpus == 0) return;
+  request.flags.try_emplace("device", fmt::format("cuda:{}", static_cast<size_t>(*rank) % gpus));
+}
+
+/// The first item without settings of its own: it shows whether those that all share are possible.
+const BatchItem* plain_item(const std::vector<BatchItem>& items) {
+  const auto is_picture = [](const auto& option) { return option.first == "image"; };
+  const auto is_plain = [&](const BatchItem& item) {
+    return item.problem.empty() && std::ranges::all_of(item.options, is_picture);
+  };
+  const auto plain = std::ranges::find_if(items, is_plain);
+  return plain == items.end() ? nullptr : &*plain;
+}
+
+struct PlannedBatch {
+  ResolvedSettings resolved;
+  EngineSetup setup;
+  BatchRun run;
+};
+
+PlannedBatch plan_batch(const BatchOptions& options) {
+  ResolvedSettings resolved = resolve_settings(options.making.settings);
+  const RuntimeConfig& runtime = resolved.settings.config.runtime;
+  log::set_quiet(runtime.quiet);
+  const EngineSetup setup = plan_engine(resolved);
+  const BatchFolder folder(batch_root(options));
+  settle_batch_settings(folder, setup, resolved);
+  const Config& config = resolved.settings.config;
+  const double aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
+  auto items = list_items(read_prompt_list(list_files(options, aspect)), item_rules(options, config));
+  BatchRun run{.folder = folder,
+               .items = part_of(chosen_shard(options), items),
+               .settings_hash = settings_hash(config),
+               .retries = options.retries,
+               .keep_codes = options.keep_codes ? KeepCodes::always : KeepCodes::until_finished};
+  return {std::move(resolved), setup, std::move(run)};
+}
+
+void describe_batch(const PlannedBatch& batch) {
+  log::info("folder: {}", batch.run.folder.root().string());
+  log::info("videos: {}, base seed {}", batch.run.items.size(), *batch.resolved.settings.config.sampling.seed);
+  log::info("model: {}", describe_model(batch.setup.model));
+  log::info("device: {}, {}", batch.setup.device, choice_name(batch.setup.precision));
+}
+
+void begin_folder(const PlannedBatch& batch) {
+  batch.run.folder.create(batch.run.items);
+  check_names_fit(batch.run.folder, batch.run.items);
+  agree_with_folder(batch.run.folder, batch.resolved);
+}
+
+int finish(const BatchSummary& summary, const PlannedBatch& batch) {
+  const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
+  log::info("{}", describe(summary));
+  if (runtime.json) print_result(to_json(summary, batch.run.folder));
+  return summary.failed.empty() ? 0 : 1;
+}
+
+BatchSummary make_videos(const PlannedBatch& batch, EngineItemRunner& runner) {
+  const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
+  stop_in_two_stages();
+  ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+  return run_batch(batch.run, runner, progress, [&](const std::filesystem::path& file) {
+    if (!runtime.json) print_path(file);
+  });
+}
+
+int run_batch_command(BatchOptions options) {
+  apply_option_environment(options.making);
+  if (options.check) return run_check(options);
+  const std::vector<std::string> devices = chosen_devices(options);
+  if (devices.empty()) choose_local_gpu(options.making.settings);
+  if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
+  const PlannedBatch batch = plan_batch(options);
+  describe_batch(batch);
+  compare_with_folder(batch.run.folder, batch.resolved);
+  if (!devices.empty() && !options.making.dry_run) {
+    begin_folder(batch);
+    return run_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);
+  }
+  Engine engine(batch.setup, Residency::everything);
+  EngineItemRunner runner(engine, batch.resolved);
+  if (const BatchItem* const plain = plain_item(batch.run.items)) runner.check(*plain);
+  if (options.making.dry_run) return 0;
+  begin_folder(batch);
+  return finish(make_videos(batch, runner), batch);
+}
+
+}  // namespace
+
+Command add_batch(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("batch", "many videos from a list, with one start");
+  const auto options = std::make_shared<BatchOptions>();
+  add_batch_options(*command, *options);
+  return {command, [options] { return run_batch_command(*options); }};
+}
+
+}  // namespace faststar

@@ -1,0 +1,96 @@
+#include "cli/batch_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <algorithm>
+#include <cstdlib>
+
+#include "cli/help.h"
+#include "core/config/value.h"
+#include "core/error.h"
+
+namespace faststar {
+namespace {
+
+std::optional<std::filesystem::path> optional_path(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+/// An option of the batch alone; it has its variable as every flag has one.
+CLI::Option* with_variable(CLI::Option* option, const std::string& group) {
+  std::string name = option->get_lnames().front();
+  std::ranges::replace(name, '-', '_');
+  return option->envname(environment_name(name))->group(group);
+}
+
+/// Help shows "N" and not the range that this checks.
+CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
+
+/// "1" is a GPU's number.
+std::string device_name_of(const std::string& text) {
+  int number = 0;
+  return parse_value(text, Field{.range = {0, 1024}}, number) ? fmt::format("cuda:{}", number) : text;
+}
+
+}  // namespace
+
+void add_batch_options(CLI::App& command, BatchOptions& options) {
+  command.add_option("FILE", options.list, "")->required();
+  const auto add_flag = [&](const char* name, bool& value, const char* help, const std::string& group) {
+    with_variable(command.add_flag(name, value, help), group);
+  };
+  const auto add_option = [&](const char* name, auto& value, const char* argument, const char* help,
+                              const std::string& group) {
+    return with_variable(command.add_option(name, value, help), group)->type_name(argument);
+  };
+  add_flag("--vbench", options.vbench, "names, folders and counts of VBench", kScreenGroup);
+  add_flag("--check", options.check, "make nothing, list what is missing", kScreenGroup);
+  add_option("--samples", options.samples, "N", "videos a prompt (1; VBench: 5)", kScreenGroup)
+      ->check(from_to(1, 10000));
+  add_option("--devices", options.devices, "LIST", "a process a GPU: 0,1", kMoreGroup);
+  add_option("--shard", options.shard, "I/N", "only part I of N of the list", kMoreGroup);
+  add_option("--retries", options.retries, "N", "further attempts at what failed (1)", kMoreGroup)
+      ->check(from_to(0, 1000));
+  add_option("--refined", options.refined, "FILE", "line n: longer text for entry n", kMoreGroup);
+  add_option("--images", options.images, "DIR", "pictures of a VBench-I2V list", kMoreGroup);
+  add_flag("--keep-codes", options.keep_codes, "keep the codes of finished videos", kMoreGroup);
+  add_making_options(command, FlagScope::batch, options.making);
+  command.get_option("--output")->description("the folder (runs/<name of FILE>)")->type_name("DIR");
+}
+
+std::filesystem::path batch_root(const BatchOptions& options) {
+  const auto flag = options.making.settings.flags.find("output");
+  if (flag != options.making.settings.flags.end()) return flag->second;
+  const char* const variable = std::getenv(environment_name("output").c_str());
+  if (variable != nullptr && *variable != '\0') return variable;
+  return std::filesystem::path("runs") / std::filesystem::path(options.list).stem();
+}
+
+PromptListFiles list_files(const BatchOptions& options, double aspect) {
+  return {.list = options.list,
+          .refined = optional_path(options.refined),
+          .images = optional_path(options.images),
+          .aspect = aspect};
+}
+
+Shard chosen_shard(const BatchOptions& options) {
+  return options.shard.empty() ? shard_from_environment() : parse_shard(options.shard, "--shard");
+}
+
+std::vector<std::string> chosen_devices(const BatchOptions& options) {
+  std::vector<std::string> devices;
+  std::string_view rest = options.devices;
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    devices.push_back(device_name_of(std::string(rest.substr(0, comma))));
+    if (devices.back().empty())
+      fail(ErrorKind::usage, fmt::format("--devices: expected GPUs such as 0,1, got {}", options.devices));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return devices;
+}
+
+}  // namespace faststar

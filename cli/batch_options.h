@@ -1,0 +1,42 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "core/batch/batch_items.h"
+#include "core/batch/shard.h"
+
+namespace faststar {
+
+/// What the command line of `faststar batch` says.
+struct BatchOptions {
+  std::string list;
+  std::string refined;
+  std::string images;
+  std::string shard;
+  std::string devices;
+  int samples = 0;  ///< 0: what the list's kind has
+  int retries = 1;
+  bool vbench = false;
+  bool check = false;
+  bool keep_codes = false;
+  MakingOptions making;
+};
+
+/// Defines the options of the command. `options` has to outlive the parse.
+void add_batch_options(CLI::App& command, BatchOptions& options);
+
+/// -o, else FASTSTAR_OUTPUT, else runs/<name of the list>: found without a model, so that a check needs none.
+std::filesystem::path batch_root(const BatchOptions& options);
+
+PromptListFiles list_files(const BatchOptions& options, double aspect);
+
+/// --shard, else what a launcher's variables say.
+Shard chosen_shard(const BatchOptions& options);
+
+/// The devices of --devices: "0,1" is cuda:0 and cuda:1; "cpu" may stand there too. Throws Error(usage).
+std::vector<std::string> chosen_devices(const BatchOptions& options);
+
+}  // namespace faststar

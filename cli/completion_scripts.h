@@ -1,0 +1,18 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cli/command_line.h"
+
+namespace faststar {
+
+// The completion script of each shell: commands, options, and the words that an option's value can be; file names
+// elsewhere.
+std::string bash_completions(const std::vector<CommandPage>& pages);
+std::string zsh_completions(const std::vector<CommandPage>& pages);
+std::string fish_completions(const std::vector<CommandPage>& pages);
+
+/// faststar(1) in man's own format.
+std::string man_page(const std::vector<CommandPage>& pages);
+
+}  // namespace faststar

@@ -1,0 +1,107 @@
+// `faststar batch` from outside, with the tiny model and random weights.
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/media/metadata.h"
+#include "core/media/video_reader.h"
+#include "support/program.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+namespace fs = std::filesystem;
+using test::run;
+using test::TempDir;
+using test::write_text;
+
+constexpr const char* kBatch =
+    "batch list.txt --random-weights --config tiny --duration 1 --device cpu --progress none ";
+
+constexpr const char* kVBench = R"([
+  {"prompt_en": "alley", "dimension": ["scene", "background_consistency"], "refined_prompt": "a narrow alley"}])";
+
+size_t files_below(const fs::path& folder) {
+  size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) files += entry.is_regular_file() ? 1 : 0;
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("a batch makes a list once, and the same command makes nothing again", "[cli][slow]") {
+  const TempDir folder;
+  write_text(folder / "list.txt", "a blue box\n");
+  const auto first = run(folder, std::string(kBatch) + "--seed 7");
+  CHECK(first.exit_code == 0);
+  CHECK(first.out == "runs/list/videos/0001-a-blue-box-0.mp4\n");
+  CHECK(VideoReader(folder / "runs/list/videos/0001-a-blue-box-0.mp4").info().frames == 17);
+  CHECK(files_below(folder / "runs/list/codes") == 0);
+  CHECK(files_below(folder / "runs/list/partial") == 1);  // the locks
+  std::ifstream manifest(folder / "runs/list/manifest.jsonl");
+  std::string record;
+  std::getline(manifest, record);
+  CHECK(nlohmann::json::parse(record)["seed"] == 7);
+  CHECK(nlohmann::json::parse(record)["seconds"]["tokens"].get<double>() > 0);
+
+  const auto again = run(folder, std::string(kBatch) + "--json");  // the seed comes from the folder
+  CHECK(again.exit_code == 0);
+  CHECK(nlohmann::json::parse(again.out)["found"] == 1);
+  const auto other = run(folder, std::string(kBatch) + "--guidance 3");
+  CHECK(other.exit_code == 2);
+  CHECK(other.error.find("guidance.guidance was 2.0, now it is 3.0") != std::string::npos);
+  CHECK(run(folder, std::string(kBatch) + "--check").exit_code == 0);
+}
+
+TEST_CASE("a VBench list gets its layout, and a check names what an evaluator misses", "[cli][slow]") {
+  const TempDir folder;
+  write_text(folder / "info.json", kVBench);
+  const auto made =
+      run(folder,
+          "batch info.json --vbench --samples 1 --random-weights --config tiny --duration 1 --seed 1 -o set "
+          "--device cpu --progress none -q");
+  CHECK(made.exit_code == 0);
+  CHECK(made.error.starts_with("warning: --duration 1"));  // once, not a video
+  CHECK(std::count(made.error.begin(), made.error.end(), '\n') == 1);
+  CHECK(made.out == "set/videos/scene/alley-0.mp4\n");
+  const auto check = run(folder, "batch info.json --vbench --check -o set");
+  CHECK(check.exit_code == 1);
+  CHECK(check.out.find("missing scene/alley-4.mp4\n") != std::string::npos);
+  CHECK(check.out.find("5 videos expected: 4 missing, 0 damaged") != std::string::npos);
+  const auto comment = parse_comment(read_comment(folder / "set/videos/scene/alley-0.mp4"));
+  REQUIRE(comment);
+  CHECK(nlohmann::json::parse(comment->settings_json)["prompt"]["prompt"] == "a narrow alley");
+}
+
+TEST_CASE("a bad entry fails alone, two processes and two shards share the rest", "[cli][slow]") {
+  const TempDir folder;
+  write_text(
+      folder / "list.jsonl",
+      "{\"prompt\": \"a\", \"image\": \"absent.png\"}\n{\"prompt\": \"b\"}\n{\"prompt\": \"c\", \"guidance\": 2}\n");
+  const std::string batch =
+      "batch list.jsonl --random-weights --config tiny --duration 1 --seed 1 --retries 0 --progress none ";
+  const auto shard = run(folder, batch + "--shard 2/3 --device cpu");
+  CHECK(shard.exit_code == 0);
+  CHECK(shard.out == "runs/list/videos/0002-b-0.mp4\n");
+  const auto rest = run(folder, batch + "--devices cpu,cpu --json");
+  CHECK(rest.exit_code == 1);
+  const auto summary = nlohmann::json::parse(rest.out);
+  REQUIRE(summary["failed"].size() == 1);
+  CHECK(summary["failed"][0]["file"] == "0001-a-0.mp4");
+  CHECK(files_below(folder / "runs/list/videos") == 2);
+}
+
+TEST_CASE("a batch says what is wrong before it loads a model", "[cli]") {
+  const TempDir folder;
+  write_text(folder / "list.txt", "a\n");
+  CHECK(run(folder, "batch absent.txt --random-weights").exit_code == 3);
+  CHECK(run(folder, std::string(kBatch) + "--shard 0/2").exit_code == 2);
+  CHECK(run(folder, std::string(kBatch) + "--duration 3h").exit_code == 2);
+  CHECK(run(folder, std::string(kBatch) + "--samples 0").exit_code == 2);
+  const auto dry = run(folder, std::string(kBatch) + "--dry-run --seed 5");
+  CHECK(dry.exit_code == 0);
+  CHECK(dry.error.find("videos: 1, base seed 5") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder / "runs"));
+}
+
+}  // namespace faststar
