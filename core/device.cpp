@@ -1,8 +1,10 @@
 #include "core/device.h"
 
 #include <ATen/Context.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 
@@ -41,11 +43,19 @@ at::Device pick_any_device() {
 
 void set_kernels(Kernels kernels) { kernel_choice = kernels; }
 
-bool use_kernels(const Tensor& input) {
+bool kernels_take(const Tensor& input) {
   const bool supported =
       input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16 || !input.is_floating_point();
-  return input.is_cuda() && supported && kernel_choice == Kernels::automatic && !input.requires_grad();
+  return input.is_cuda() && supported && kernel_choice == Kernels::automatic;
 }
+
+bool needs_gradient(std::initializer_list<Tensor> inputs) {
+  return c10::GradMode::is_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) {
+           return input.defined() && input.requires_grad();
+         });
+}
+
+bool use_kernels(const Tensor& input) { return kernels_take(input) && !needs_gradient({input}); }
 
 cuda::FloatType float_type(const Tensor& input) {
   return input.scalar_type() == at::kFloat ? cuda::FloatType::float32 : cuda::FloatType::bfloat16;

@@ -2,6 +2,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,14 @@ enum class Kernels { automatic, reference };
 /// Process-wide, like LibTorch's own switches.
 void set_kernels(Kernels kernels);
 
-/// True when `input` is a float32, bfloat16 or integer tensor on a GPU, our kernels are on and nothing has to
-/// be differentiated through them.
+/// True when `input` is a float32, bfloat16 or integer tensor on a GPU and our kernels are on. An op without a kernel
+/// for its gradient asks use_kernels instead.
+bool kernels_take(const Tensor& input);
+
+/// True when gradients are recorded and one of the tensors, undefined ones aside, has to be differentiated.
+bool needs_gradient(std::initializer_list<Tensor> inputs);
+
+/// kernels_take(input), and nothing has to be differentiated through it.
 bool use_kernels(const Tensor& input);
 
 /// How the kernels name the dtype of `input`; the kernels take float32 and bfloat16.

@@ -16,16 +16,17 @@ constexpr int kWarmUps = 1;
 class GraphPool {
  public:
   c10::MempoolId_t id = at::cuda::graph_pool_handle();
+  // The default stream cannot be recorded. One for all recordings: the allocator caches what warm-ups used by stream.
+  c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool();
 };
 
 std::shared_ptr<GraphPool> make_graph_pool() { return std::make_shared<GraphPool>(); }
 
 std::function<void()> record(const std::function<void()>& work, const std::shared_ptr<GraphPool>& pool) {
   auto graph = std::make_shared<at::cuda::CUDAGraph>();
-  const c10::cuda::CUDAStream side = c10::cuda::getStreamFromPool();  // the default stream cannot be recorded
   c10::cuda::device_synchronize();
   {
-    const c10::cuda::CUDAStreamGuard guard(side);
+    const c10::cuda::CUDAStreamGuard guard(pool->stream);
     for (int i = 0; i < kWarmUps; ++i) work();
     c10::cuda::device_synchronize();
     c10::cuda::CUDACachingAllocator::emptyCache();  // what the warm-ups used is not the graph's

@@ -22,6 +22,23 @@ void philox_uniform(float* uniform, const int64_t* tokens, int64_t n, int64_t d,
 void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64_t width, float eps, FloatType type,
               Stream stream);
 
+/// The gradients of rms_norm and, with cos and sin, of norm_rope.
+inline constexpr int64_t kMaxRmsNormGradientWidth = 1024;
+struct RmsNormGradient {
+  const void* x;          // [rows, width]; width is even
+  const float* weight;    // [width]
+  const void* of_result;  // as x
+  void* of_x;             // as x
+  float* of_weight;       // [rms_norm_gradient_blocks, width]: to be summed over blocks
+  const float* cos;       // [positions, width / 2]; null without rotation
+  const float* sin;       // as cos
+  int64_t rows, width;
+  int64_t positions, rows_per_position;  // row r is at r / rows_per_position % positions
+  float eps;
+};
+int64_t rms_norm_gradient_blocks(int64_t rows);
+void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
+
 /// core/star/norm_rope.h. out, x [batch, tokens, heads, head_width]; weight [head_width]; cos, sin [tokens, head_width
 /// / 2].
 inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
@@ -39,20 +56,44 @@ void norm_rope(const NormRope& op, FloatType type, Stream stream);
 /// core/star/swiglu.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
-/// core/vae/norm_silu.h for one video. Activations have one type, are contiguous with channels
-/// innermost, and every pointer is aligned to 16 bytes.
-struct NormSilu {
-  const void* x;       // [frames, height, width, channels]
-  const float* gamma;  // [channels]
-  const void* factor;  // [n, latent_height, latent_width, channels]; null for a plain norm
-  const void* offset;  // as factor
-  const void* before;  // [2, height, width, channels]; null at the video's start
-  void* extended;      // [2 + frames, height, width, channels]
-  int64_t frames, height, width, channels;
-  int64_t latent_height, latent_width, frames_per_latent, pixels_per_latent;  // all at least 1
+/// The gradients of swiglu; all [elements].
+struct SwigluGradient {
+  const void* gate;
+  const void* up;
+  const void* of_result;
+  void* of_gate;
+  void* of_up;
+  int64_t elements;
 };
-/// True when the kernel has a variant for so many channels.
+void swiglu_gradient(const SwigluGradient& op, FloatType type, Stream stream);
+
+/// core/vae/norm_silu.h. Activations have one type, are contiguous with channels innermost, and every pointer is
+/// aligned to 16 bytes.
+struct NormSilu {
+  const void* x;       // [batch, frames, height, width, channels]
+  const float* gamma;  // [channels]
+  const void* factor;  // [batch, latent_frames, latent_height, latent_width, channels]; null for a plain norm
+  const void* offset;  // as factor
+  const void* before;  // [batch, 2, height, width, channels]; null at the video's start
+  void* extended;      // [batch, 2 + frames, height, width, channels]
+  int64_t batch, frames, height, width, channels;
+  int64_t latent_frames, latent_height, latent_width, frames_per_latent, pixels_per_latent;  // all at least 1
+};
+/// True when the kernels have a variant for so many channels.
 bool norm_silu_takes(int64_t channels, FloatType type);
 void norm_silu(const NormSilu& op, FloatType type, Stream stream);
+
+/// The gradients of norm_silu; that of `before` is a part of `of_result`. A plain norm has latents here too, which
+/// only say how pixels are shared out: ceil(height / pixels_per_latent) rows of them and so on.
+struct NormSiluGradient {
+  NormSilu op;            // what was computed; `extended` is not read
+  const void* of_result;  // as op.extended
+  void* of_x;             // as op.x
+  void* of_factor;        // as op.factor; null for a plain norm
+  void* of_offset;        // as op.factor
+  float* of_gamma;        // [norm_silu_gradient_blocks, channels]: to be summed over blocks
+};
+int64_t norm_silu_gradient_blocks(const NormSilu& op, FloatType type);
+void norm_silu_gradient(const NormSiluGradient& gradient, FloatType type, Stream stream);
 
 }  // namespace faststar::cuda

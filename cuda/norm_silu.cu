@@ -6,25 +6,14 @@
 // the result once more to put two frames before it. Factor and offset are gathered from latents that are 1/4 to
 // 1/256 of the size of x and stay in cache.
 #include "cuda/launch.cuh"
-#include "cuda/vector.cuh"
+#include "cuda/norm_silu.cuh"
 
 namespace faststar::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kMostLanes = 32;
-constexpr int kMostVectors = 4;
-constexpr float kSmallestNorm = 1e-12f;
-
-/// Neighbouring float32 values, loaded 16 bytes at a time.
-template <int kCount>
-struct alignas(16) FloatBlock {
-  float value[kCount];
-};
-
 /// The pixel that a group of lanes works on.
 struct Pixel {
-  unsigned out_frame, row, column;
+  unsigned video, out_frame, row, column;
   unsigned frame;  // read: of `before` when copied, else of x
   bool copied;
   bool inside;  // false beyond the line's end, where the last pixel is read but nothing written
@@ -36,6 +25,7 @@ __device__ Pixel pixel_of_thread(const NormSilu& op) {
   const unsigned width = static_cast<unsigned>(op.width);
   const unsigned column = blockIdx.y * blockDim.y + threadIdx.y;
   Pixel pixel;
+  pixel.video = blockIdx.z;
   pixel.out_frame = blockIdx.x / height;
   pixel.row = blockIdx.x - pixel.out_frame * height;
   pixel.inside = column < width;
@@ -45,9 +35,9 @@ __device__ Pixel pixel_of_thread(const NormSilu& op) {
   return pixel;
 }
 
-/// Index of a pixel's first channel in [frames, height, width, channels].
-__device__ int64_t offset_of(const NormSilu& op, unsigned frame, const Pixel& pixel) {
-  return ((frame * op.height + pixel.row) * op.width + pixel.column) * op.channels;
+/// Index of a pixel's first channel in [batch, frames, height, width, channels].
+__device__ int64_t offset_of(const NormSilu& op, int64_t frames, unsigned frame, const Pixel& pixel) {
+  return (((pixel.video * frames + frame) * op.height + pixel.row) * op.width + pixel.column) * op.channels;
 }
 
 /// Index of the first channel of the latent that speaks for a pixel. At the video's start the first latent
@@ -56,15 +46,8 @@ __device__ int64_t latent_of(const NormSilu& op, const Pixel& pixel) {
   const unsigned period = static_cast<unsigned>(op.frames_per_latent);
   const unsigned side = static_cast<unsigned>(op.pixels_per_latent);
   const unsigned t = (pixel.frame + (op.before ? 0 : period - 1)) / period;
-  return ((t * op.latent_height + pixel.row / side) * op.latent_width + pixel.column / side) * op.channels;
-}
-
-/// Sum over the `lanes` neighbours that share a pixel; `lanes` is a power of two.
-__device__ float sum_over_lanes(float value, unsigned lanes) {
-  for (unsigned distance = lanes / 2; distance > 0; distance /= 2) {
-    value += __shfl_xor_sync(0xffffffffu, value, static_cast<int>(distance));
-  }
-  return value;
+  const int64_t row = (pixel.video * op.latent_frames + t) * op.latent_height + pixel.row / side;
+  return (row * op.latent_width + pixel.column / side) * op.channels;
 }
 
 __device__ float silu(float value) { return __fdividef(value, 1.0f + __expf(-value)); }
@@ -93,8 +76,9 @@ template <typename T, int kVectors>
 __global__ void norm_silu_kernel(const NormSilu op) {
   const unsigned lanes = blockDim.x;
   const Pixel pixel = pixel_of_thread(op);
-  const T* source = static_cast<const T*>(pixel.copied ? op.before : op.x) + offset_of(op, pixel.frame, pixel);
-  T* target = static_cast<T*>(op.extended) + offset_of(op, pixel.out_frame, pixel);
+  const T* source = pixel.copied ? static_cast<const T*>(op.before) + offset_of(op, 2, pixel.frame, pixel)
+                                 : static_cast<const T*>(op.x) + offset_of(op, op.frames, pixel.frame, pixel);
+  T* target = static_cast<T*>(op.extended) + offset_of(op, op.frames + 2, pixel.out_frame, pixel);
   const auto channel = [&](int v) { return static_cast<int>(v * lanes + threadIdx.x) * Vector<T>::kSize; };
 
   Vector<T> held[kVectors];
@@ -118,23 +102,11 @@ __global__ void norm_silu_kernel(const NormSilu op) {
   }
 }
 
-/// How the channels of a pixel are shared.
-struct Share {
-  int lanes;    // a power of two
-  int vectors;  // of 16 bytes for each lane
-};
-
-Share share_channels(int64_t channels, FloatType type) {
-  const int64_t vectors = channels / (type == FloatType::bfloat16 ? 8 : 4);
-  int lanes = 1;
-  while (lanes < kMostLanes && vectors % (2 * lanes) == 0) lanes *= 2;
-  return {lanes, static_cast<int>(vectors / lanes)};
-}
-
 template <typename T>
 void launch(const NormSilu& op, Share share, cudaStream_t stream) {
-  const dim3 block(share.lanes, kThreads / share.lanes);
-  const dim3 grid(static_cast<unsigned>((op.frames + 2) * op.height), block_count(op.width, block.y));
+  const dim3 block(share.lanes, kNormSiluThreads / share.lanes);
+  const dim3 grid(static_cast<unsigned>((op.frames + 2) * op.height), block_count(op.width, block.y),
+                  static_cast<unsigned>(op.batch));
   switch (share.vectors) {
     case 1: norm_silu_kernel<T, 1><<<grid, block, 0, stream>>>(op); break;
     case 2: norm_silu_kernel<T, 2><<<grid, block, 0, stream>>>(op); break;
@@ -148,7 +120,7 @@ void launch(const NormSilu& op, Share share, cudaStream_t stream) {
 
 bool norm_silu_takes(int64_t channels, FloatType type) {
   const int64_t size = type == FloatType::bfloat16 ? 8 : 4;
-  return channels > 0 && channels % size == 0 && share_channels(channels, type).vectors <= kMostVectors;
+  return channels > 0 && channels % size == 0 && share_channels(channels, type).vectors <= kNormSiluMostVectors;
 }
 
 void norm_silu(const NormSilu& op, FloatType type, Stream stream) {

@@ -1,5 +1,5 @@
-// silu(gate) * up (core/star/swiglu.h). A thread an aligned 16-byte vector: 6 B an element in bf16, against
-// 10 B of the two ATen ops. Tails and odd addresses go element by element.
+// silu(gate) * up (core/star/swiglu.h) and its gradients. A thread an aligned 16-byte vector: 6 B an element in bf16,
+// against 10 B of the two ATen ops. Tails and odd addresses go element by element.
 #include "cuda/launch.cuh"
 #include "cuda/vector.cuh"
 
@@ -45,12 +45,63 @@ void launch(void* out, const void* gate, const void* up, int64_t elements, Strea
   check_launch("swiglu");
 }
 
+/// Gradients of gate and up for one element.
+template <typename T>
+__device__ void differentiate_element(T gate, T up, T of_result, T& of_gate, T& of_up) {
+  const float g = to_float(gate), r = to_float(of_result);
+  const float sigmoid = 1.0f / (1.0f + expf(-g));
+  of_gate = from_float<T>(r * to_float(up) * sigmoid * (1.0f + g * (1.0f - sigmoid)));
+  of_up = from_float<T>(r * rounded<T>(g * sigmoid));
+}
+
+template <typename T>
+__global__ void swiglu_gradient_vector_kernel(const SwigluGradient op, int64_t vectors) {
+  const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (index >= vectors) return;
+  const Vector<T> gate = static_cast<const Vector<T>*>(op.gate)[index];
+  const Vector<T> up = static_cast<const Vector<T>*>(op.up)[index];
+  const Vector<T> of_result = static_cast<const Vector<T>*>(op.of_result)[index];
+  Vector<T> of_gate, of_up;
+#pragma unroll
+  for (int j = 0; j < Vector<T>::kSize; ++j) {
+    differentiate_element(gate.value[j], up.value[j], of_result.value[j], of_gate.value[j], of_up.value[j]);
+  }
+  static_cast<Vector<T>*>(op.of_gate)[index] = of_gate;
+  static_cast<Vector<T>*>(op.of_up)[index] = of_up;
+}
+
+template <typename T>
+__global__ void swiglu_gradient_scalar_kernel(const SwigluGradient op) {
+  const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= op.elements) return;
+  differentiate_element(static_cast<const T*>(op.gate)[i], static_cast<const T*>(op.up)[i],
+                        static_cast<const T*>(op.of_result)[i], static_cast<T*>(op.of_gate)[i],
+                        static_cast<T*>(op.of_up)[i]);
+}
+
+template <typename T>
+void launch_gradient(const SwigluGradient& op, cudaStream_t stream) {
+  if (vectorizable<T>(op.elements, op.gate, op.up, op.of_result, op.of_gate, op.of_up)) {
+    const int64_t vectors = op.elements / Vector<T>::kSize;
+    swiglu_gradient_vector_kernel<T><<<block_count(vectors, kThreads), kThreads, 0, stream>>>(op, vectors);
+  } else {
+    swiglu_gradient_scalar_kernel<T><<<block_count(op.elements, kThreads), kThreads, 0, stream>>>(op);
+  }
+  check_launch("swiglu_gradient");
+}
+
 }  // namespace
 
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream) {
   if (elements == 0) return;
   if (type == FloatType::float32) return launch<float>(out, gate, up, elements, stream);
   launch<__nv_bfloat16>(out, gate, up, elements, stream);
+}
+
+void swiglu_gradient(const SwigluGradient& op, FloatType type, Stream stream) {
+  if (op.elements == 0) return;
+  if (type == FloatType::float32) return launch_gradient<float>(op, as_stream(stream));
+  launch_gradient<__nv_bfloat16>(op, as_stream(stream));
 }
 
 }  // namespace faststar::cuda

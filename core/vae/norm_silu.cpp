@@ -1,24 +1,16 @@
 #include "core/vae/norm_silu.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include <cmath>
 
-#include "core/device.h"
 #include "core/vae/causal_conv3d.h"
-#include "cuda/kernels.h"
+#include "core/vae/norm_silu_kernel.h"
 
 namespace faststar {
 namespace {
 
 constexpr double kSmallestNorm = 1e-12;
-
-/// How many frames of x one latent speaks for.
-int64_t frames_per_latent(int64_t frames, int64_t latents, bool at_start) {
-  if (!at_start) return frames / latents;
-  return latents > 1 ? (frames - 1) / (latents - 1) : 1;
-}
 
 void check_modulation(const Tensor& x, const Modulation& modulation, bool at_start) {
   const Tensor& factor = modulation.factor;
@@ -61,63 +53,6 @@ Tensor modulate(const Tensor& x, const Modulation& modulation, bool at_start) {
   return at::cat({first, rest}, 1);
 }
 
-/// True when nothing has to be differentiated and the kernel has a variant for these channels.
-bool kernel_takes(const Tensor& x, const Tensor& gamma) {
-  if constexpr (kBuiltWithCuda) {
-    if (!use_kernels(x) || (c10::GradMode::is_enabled() && gamma.requires_grad())) return false;
-    return cuda::norm_silu_takes(x.size(4), float_type(x));
-  }
-  return false;
-}
-
-/// One video, [T, H, W, C] and so on, into `extended` [2 + T, H, W, C].
-void launch_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
-                      const Tensor& before, const Tensor& extended) {
-  cuda::NormSilu op{.x = x.const_data_ptr(),
-                    .gamma = gamma.const_data_ptr<float>(),
-                    .factor = nullptr,
-                    .offset = nullptr,
-                    .before = before.defined() ? before.const_data_ptr() : nullptr,
-                    .extended = extended.mutable_data_ptr(),
-                    .frames = x.size(0),
-                    .height = x.size(1),
-                    .width = x.size(2),
-                    .channels = x.size(3),
-                    .latent_height = 1,
-                    .latent_width = 1,
-                    .frames_per_latent = 1,
-                    .pixels_per_latent = 1};
-  if (modulation) {
-    op.factor = modulation->factor.const_data_ptr();
-    op.offset = modulation->offset.const_data_ptr();
-    op.latent_height = modulation->factor.size(1);
-    op.latent_width = modulation->factor.size(2);
-    op.pixels_per_latent = op.width / op.latent_width;
-    op.frames_per_latent = frames_per_latent(op.frames, modulation->factor.size(0), !before.defined());
-  }
-  if constexpr (kBuiltWithCuda) cuda::norm_silu(op, float_type(x), cuda::current_stream());
-}
-
-/// A tensor that a kernel may read 16 bytes at a time.
-Tensor aligned(const Tensor& tensor) {
-  const Tensor dense = tensor.contiguous();
-  return reinterpret_cast<uintptr_t>(dense.const_data_ptr()) % 16 == 0 ? dense : dense.clone();
-}
-
-Tensor run_kernel(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
-                  const Tensor& before) {
-  const Tensor source = aligned(x), weight = aligned(gamma), history = before.defined() ? aligned(before) : before;
-  std::optional<Modulation> steering;
-  if (modulation) steering = Modulation{aligned(modulation->factor), aligned(modulation->offset)};
-  const Tensor extended = at::empty({x.size(0), 2 + x.size(1), x.size(2), x.size(3), x.size(4)}, source.options());
-  for (int64_t b = 0; b < x.size(0); ++b) {
-    std::optional<Modulation> own;
-    if (steering) own = Modulation{steering->factor[b], steering->offset[b]};
-    launch_norm_silu(source[b], weight, own, history.defined() ? history[b] : history, extended[b]);
-  }
-  return extended;
-}
-
 }  // namespace
 
 Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
@@ -132,7 +67,7 @@ Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::opt
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before) {
   check_norm_silu(x, gamma, modulation, before);
-  if (kernel_takes(x, gamma)) return run_kernel(x, gamma, modulation, before);
+  if (norm_silu_kernel_takes(x)) return norm_silu_kernel(x, gamma, modulation, before);
   return reference::norm_silu(x, gamma, modulation, before);
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "support/gradients.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -23,6 +24,18 @@ TEST_CASE("rms_norm agrees with the reference", "[layers][kernels]") {
   const Tensor weight = test::seeded_randn({width}, 2, device);
   CHECK(test::relative_error(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)) <
         test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("gradients of rms_norm agree with those of the reference", "[layers][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(1, 2, 7, 64, 96, 258, 1024, 2048);
+  const int64_t rows = GENERATE(1, 33, 9000);
+  if (rows * width > 1000000) return;
+  CAPTURE(device, width, rows);
+  CHECK(test::gradient_error([](const std::vector<Tensor>& in) { return rms_norm(in[0], in[1], 1e-6); },
+                             [](const std::vector<Tensor>& in) { return reference::rms_norm(in[0], in[1], 1e-6); },
+                             {test::seeded_randn({rows, width}, 1, device, dtype) * 3,
+                              test::seeded_randn({width}, 2, device)}) < test::tolerance_of(dtype));
 }
 
 }  // namespace

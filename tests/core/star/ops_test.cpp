@@ -3,6 +3,7 @@
 #include "core/star/attention.h"
 #include "core/star/norm_rope.h"
 #include "core/star/swiglu.h"
+#include "support/gradients.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -37,6 +38,30 @@ TEST_CASE("norm_rope agrees with the reference", "[star][kernels]") {
   const Rope rope{angle.cos(), angle.sin()};
   CHECK(test::relative_error(norm_rope(x, weight, 1e-6, rope), reference::norm_rope(x, weight, 1e-6, rope)) <
         test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("gradients of swiglu agree with those of the reference", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(1, 13, 768, 4099);
+  CAPTURE(device, width);
+  CHECK(test::gradient_error([](const std::vector<Tensor>& in) { return swiglu(in[0], in[1]); },
+                             [](const std::vector<Tensor>& in) { return reference::swiglu(in[0], in[1]); },
+                             {test::seeded_randn({3, width}, 1, device, dtype) * 4,
+                              test::seeded_randn({3, width}, 2, device, dtype)}) < test::tolerance_of(dtype));
+}
+
+TEST_CASE("gradients of norm_rope agree with those of the reference", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t head_width = GENERATE(8, 64, 200);
+  const int64_t tokens = GENERATE(1, 37);
+  CAPTURE(device, head_width, tokens);
+  const Tensor angle = test::seeded_randn({tokens, head_width / 2}, 3, device);
+  const Rope rope{angle.cos(), angle.sin()};
+  CHECK(test::gradient_error(
+            [&](const std::vector<Tensor>& in) { return norm_rope(in[0], in[1], 1e-6, rope); },
+            [&](const std::vector<Tensor>& in) { return reference::norm_rope(in[0], in[1], 1e-6, rope); },
+            {test::seeded_randn({2, tokens, 3, head_width}, 1, device, dtype) * 2,
+             test::seeded_randn({head_width}, 2, device)}) < test::tolerance_of(dtype));
 }
 
 /// softmax(q k^T / sqrt(D)) v in float64.

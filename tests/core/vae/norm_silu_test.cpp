@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "support/gradients.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -51,27 +52,83 @@ struct Case {
   int64_t channels, latents, period, side, height, width, batch;
 };
 
-TEST_CASE("norm_silu agrees with the reference", "[vae][kernels]") {
-  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
-  const Case c = GENERATE(Case{384, 2, 1, 1, 9, 16, 1}, Case{192, 2, 2, 4, 3, 5, 1}, Case{96, 2, 4, 8, 3, 7, 1},
-                          Case{16, 1, 4, 2, 5, 3, 2}, Case{8, 3, 1, 2, 1, 1, 2}, Case{24, 2, 2, 1, 4, 300, 1},
-                          Case{7, 2, 2, 2, 3, 3, 1}, Case{1024, 1, 1, 1, 2, 3, 1});
-  const bool at_start = GENERATE(true, false);
-  const bool steered = GENERATE(true, false);
-  CAPTURE(device, dtype, c.channels, at_start, steered);
+/// What the op reads, for a case; modulation and `before` as the case has them.
+struct Inputs {
+  Tensor x, gamma;
+  std::optional<Modulation> modulation;
+  Tensor before;
+
+  /// Those that the op can be differentiated by, and back.
+  std::vector<Tensor> all() const {
+    std::vector<Tensor> tensors = {x, gamma};
+    if (modulation) tensors.insert(tensors.end(), {modulation->factor, modulation->offset});
+    if (before.defined()) tensors.push_back(before);
+    return tensors;
+  }
+  Inputs with(const std::vector<Tensor>& tensors) const {
+    Inputs inputs{tensors[0], tensors[1], std::nullopt, before.defined() ? tensors.back() : Tensor()};
+    if (modulation) inputs.modulation = Modulation{tensors[2], tensors[3]};
+    return inputs;
+  }
+};
+
+Inputs make_inputs(const Case& c, bool at_start, bool steered, at::Device device, at::ScalarType dtype) {
   const int64_t T = at_start ? 1 + c.period * (c.latents - 1) : c.period * c.latents;
   const int64_t H = c.height * c.side, W = c.width * c.side;
-  Tensor x = test::seeded_randn({c.batch, T, H, W, c.channels}, 1, device, dtype) * 3;
-  x.select(3, 0).zero_();  // pixels without length
-  const Tensor gamma = test::seeded_randn({c.channels}, 2, device);
   const auto latents = [&](uint64_t seed) {
     return test::seeded_randn({c.batch, c.latents, c.height, c.width, c.channels}, seed, device, dtype);
   };
-  std::optional<Modulation> modulation;
-  if (steered) modulation = Modulation{latents(3), latents(4)};
-  const Tensor before = at_start ? Tensor() : test::seeded_randn({c.batch, 2, H, W, c.channels}, 5, device, dtype);
-  CHECK(test::relative_error(norm_silu(x, gamma, modulation, before),
-                             reference::norm_silu(x, gamma, modulation, before)) < test::tolerance_of(dtype) / 4);
+  Inputs inputs{.x = test::seeded_randn({c.batch, T, H, W, c.channels}, 1, device, dtype) * 3,
+                .gamma = test::seeded_randn({c.channels}, 2, device)};
+  if (steered) inputs.modulation = Modulation{latents(3), latents(4)};
+  if (!at_start) inputs.before = test::seeded_randn({c.batch, 2, H, W, c.channels}, 5, device, dtype);
+  return inputs;
+}
+
+Case odd_case() {
+  return GENERATE(Case{384, 2, 1, 1, 9, 16, 1}, Case{192, 2, 2, 4, 3, 5, 1}, Case{96, 2, 4, 8, 3, 7, 1},
+                  Case{16, 1, 4, 2, 5, 3, 2}, Case{8, 3, 1, 2, 1, 1, 2}, Case{24, 2, 2, 1, 4, 300, 1},
+                  Case{7, 2, 2, 2, 3, 3, 1}, Case{1024, 1, 1, 1, 2, 3, 1}, Case{16, 3, 4, 8, 2, 3, 3},
+                  Case{64, 3, 2, 1, 3, 5, 2});
+}
+
+TEST_CASE("norm_silu agrees with the reference", "[vae][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const Case c = odd_case();
+  const bool at_start = GENERATE(true, false);
+  const bool steered = GENERATE(true, false);
+  CAPTURE(device, dtype, c.channels, at_start, steered);
+  const Inputs in = make_inputs(c, at_start, steered, device, dtype);
+  in.x.select(3, 0).zero_();  // pixels without length
+  CHECK(test::relative_error(norm_silu(in.x, in.gamma, in.modulation, in.before),
+                             reference::norm_silu(in.x, in.gamma, in.modulation, in.before)) <
+        test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("gradients of norm_silu agree with those of the reference", "[vae][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const Case c = odd_case();
+  const bool at_start = GENERATE(true, false);
+  const bool steered = GENERATE(true, false);
+  CAPTURE(device, dtype, c.channels, c.batch, at_start, steered);
+  const Inputs inputs = make_inputs(c, at_start, steered, device, dtype);
+  const auto differentiable = [&](auto&& op) {
+    return [&inputs, op](const std::vector<Tensor>& tensors) {
+      const Inputs in = inputs.with(tensors);
+      return op(in.x, in.gamma, in.modulation, in.before);
+    };
+  };
+  CHECK(test::gradient_error(differentiable(norm_silu), differentiable(reference::norm_silu), inputs.all()) <
+        test::tolerance_of(dtype));
+}
+
+TEST_CASE("a pixel without length gets a finite gradient", "[vae][kernels]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const auto gradients = test::gradients_of(
+      [](const std::vector<Tensor>& tensors) { return norm_silu(tensors[0], tensors[1], std::nullopt, {}); },
+      {at::zeros({1, 2, 3, 3, 8}, device), at::ones({8}, device)});
+  CHECK(gradients[0].isfinite().all().item<bool>());
+  CHECK(gradients[1].abs().max().item<double>() == 0);
 }
 
 TEST_CASE("norm_silu takes tensors that are not contiguous or not aligned", "[vae][kernels]") {
