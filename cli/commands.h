@@ -19,10 +19,12 @@ Command add_t2v(CLI::App& app);
 Command add_t2i(CLI::App& app);
 Command add_info(CLI::App& app);
 Command add_verify(CLI::App& app);
+Command add_compare(CLI::App& app);
+Command add_heatmap(CLI::App& app);
 
 /// All commands, in the order of the help page.
 inline std::vector<Command> add_commands(CLI::App& app) {
-  return {add_t2v(app), add_t2i(app), add_info(app), add_verify(app)};
+  return {add_t2v(app), add_t2i(app), add_info(app), add_verify(app), add_compare(app), add_heatmap(app)};
 }
 
 }  // namespace faststar
