@@ -71,7 +71,7 @@ std::string fidelity_csv(const ComparedFrames& compared) {
 }
 
 std::string fidelity_table(const ComparedFrames& compared) {
-  const Fidelity fidelity = summarize_fidelity(compared.frames);
+  const VideoFidelity fidelity = summarize_fidelity(compared.frames);
   return head_line(compared, fidelity.psnr) + psnr_rows(compared, fidelity.psnr) +
          ssim_row(compared, fidelity.ssim_mean) + lpips_row(compared, fidelity.lpips_mean);
 }

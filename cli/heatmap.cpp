@@ -54,7 +54,7 @@ std::vector<int64_t> frames_of_sheet(const Trace& trace, const std::vector<Laten
   std::vector<int64_t> reduced;
   for (size_t i = 0; i < places.size(); ++i) {
     const bool is_reduced = std::any_of(trace.steps.begin(), trace.steps.end(),
-                                        [&](const ReducedStep& step) { return step.clip == places[i].clip; });
+                                        [&](const TracedStep& step) { return step.clip == places[i].clip; });
     if (is_reduced) reduced.push_back(static_cast<int64_t>(i));
   }
   const auto count = static_cast<int64_t>(reduced.size());

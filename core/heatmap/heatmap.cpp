@@ -46,7 +46,7 @@ PixelSize panel_size(PixelSize frame, size_t columns) {
 HeatmapPainter::HeatmapPainter(const Trace& trace, PixelSize frame)
     : trace_(trace), steps_of_(trace.clip_latents.size()) {
   for (size_t i = 0; i < trace.steps.size(); ++i) {
-    const ReducedStep& step = trace.steps[i];
+    const TracedStep& step = trace.steps[i];
     steps_of_[static_cast<size_t>(step.clip)].push_back(i);
     most_.push_back(step.score.defined() ? top_of_range(step.score) : 0);
     has_scores_ = has_scores_ || step.score.defined();
@@ -87,7 +87,7 @@ void HeatmapPainter::draw_heading(Canvas& canvas, int64_t y, int64_t clip) const
   const auto& steps = steps_of(clip);
   if (steps.empty()) canvas.write({column_x(1), y}, fmt::format("clip {} is not reduced", clip), kDim, kDot);
   for (size_t column = 0; column < steps.size(); ++column) {
-    const ReducedStep& step = trace_.steps[steps[column]];
+    const TracedStep& step = trace_.steps[steps[column]];
     const int64_t x = column_x(column + 1);
     const std::string pass = step.repetition > 0 ? fmt::format(" pass {}", step.repetition) : "";
     canvas.write({x, y},

@@ -27,7 +27,7 @@ Tensor read_map(const Safetensors& file, const std::string& name, at::ScalarType
   return file.read(name, found->second, at::kCPU).clone();
 }
 
-ReducedStep read_step(const Safetensors& file, const std::string& prefix, const nlohmann::json& entry) {
+TracedStep read_step(const Safetensors& file, const std::string& prefix, const nlohmann::json& entry) {
   return {.clip = entry.at("clip"),
           .scale = entry.at("scale"),
           .repetition = entry.at("repetition"),
@@ -47,10 +47,9 @@ void count_latents(std::vector<int64_t>& clip_latents, int64_t clip, int64_t lat
 
 Trace read_steps(const Safetensors& file, const nlohmann::json& steps) {
   Trace trace{.origin = file.origin()};
-  for (size_t number = 0; number < steps.size(); ++number) {
-    const auto& entry = steps.at(number);
+  for (const auto& entry : steps) {
     count_latents(trace.clip_latents, entry.at("clip"), entry.at("grid").at(0), file.origin());
-    ReducedStep step = read_step(file, fmt::format("step.{:03}.", number), entry);
+    TracedStep step = read_step(file, fmt::format("step.{:03}.", entry.at("index").get<int64_t>()), entry);
     if (step.token_mask.defined()) trace.steps.push_back(std::move(step));
   }
   if (trace.steps.empty()) fail(ErrorKind::input, fmt::format("{}: no step of this run was reduced", file.origin()));
@@ -73,7 +72,7 @@ Trace parse_trace(const std::filesystem::path& path) {
 
 }  // namespace
 
-double ReducedStep::kept_share() const {
+double TracedStep::kept_share() const {
   return static_cast<double>(token_mask.count_nonzero().item<int64_t>()) / static_cast<double>(token_mask.numel());
 }
 

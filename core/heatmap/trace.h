@@ -9,7 +9,7 @@
 namespace faststar {
 
 /// One reduced step of a run, as its trace holds it.
-struct ReducedStep {
+struct TracedStep {
   int64_t clip = 0;
   int64_t scale = 0;
   int64_t repetition = 0;
@@ -22,11 +22,11 @@ struct ReducedStep {
 struct Trace {
   std::string origin;                 ///< the file, as messages name it
   std::vector<int64_t> clip_latents;  ///< latent frames of each clip, in order
-  std::vector<ReducedStep> steps;     ///< the reduced ones, in order
+  std::vector<TracedStep> steps;      ///< the reduced ones, in order
 };
 
-/// Reads the tensors `step.NNN.token_mask` and `step.NNN.score`; NNN counts the entries of `steps` in the JSON
-/// under the metadata key `faststar`, each with "clip", "scale", "repetition" and "grid" [T, h, w].
+/// Reads the tensors `step.NNN.token_mask` and `step.NNN.score`; NNN is the "index" of an entry of
+/// `steps` in the JSON under the metadata key `faststar`, beside "clip", "scale", "repetition" and "grid" [T, h, w].
 /// Throws Error(input) when the file is missing, damaged, no trace, or has no reduced step.
 Trace read_trace(const std::filesystem::path& path);
 

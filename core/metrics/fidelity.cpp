@@ -29,7 +29,7 @@ std::vector<FrameFidelity> measure_fidelity(const Tensor& a, const Tensor& b, co
   return frames;
 }
 
-Fidelity summarize_fidelity(const std::vector<FrameFidelity>& frames) {
+VideoFidelity summarize_fidelity(const std::vector<FrameFidelity>& frames) {
   std::vector<double> mse;
   double ssim = 0, lpips = 0;
   for (const FrameFidelity& frame : frames) {
@@ -38,12 +38,12 @@ Fidelity summarize_fidelity(const std::vector<FrameFidelity>& frames) {
     lpips += frame.lpips.value_or(0);
   }
   const auto count = static_cast<double>(frames.size());
-  Fidelity fidelity{.psnr = summarize_psnr(mse), .ssim_mean = ssim / count};
+  VideoFidelity fidelity{.psnr = summarize_psnr(mse), .ssim_mean = ssim / count};
   if (frames.front().lpips) fidelity.lpips_mean = lpips / count;
   return fidelity;
 }
 
-std::string to_json(const Fidelity& fidelity) {
+std::string to_json(const VideoFidelity& fidelity) {
   nlohmann::ordered_json json;
   json["frames"] = fidelity.psnr.frames;
   json["psnr_pooled"] = number_or_null(fidelity.psnr.pooled);

@@ -20,17 +20,17 @@ struct FrameFidelity {
 std::vector<FrameFidelity> measure_fidelity(const Tensor& a, const Tensor& b, const Lpips* lpips);
 
 /// How near one video is to another.
-struct Fidelity {
+struct VideoFidelity {
   PsnrSummary psnr;
   double ssim_mean = 0;              ///< over all frames
   std::optional<double> lpips_mean;  ///< over all frames; nothing without weights
 };
 
 /// Over at least one frame; leave out those that are not to count.
-Fidelity summarize_fidelity(const std::vector<FrameFidelity>& frames);
+VideoFidelity summarize_fidelity(const std::vector<FrameFidelity>& frames);
 
 /// {"frames","psnr_pooled","psnr_mean","ssim_mean","lpips_mean","identical_frames"}: decibels, and null for a
 /// PSNR without any difference (infinite) and for LPIPS without weights.
-std::string to_json(const Fidelity& fidelity);
+std::string to_json(const VideoFidelity& fidelity);
 
 }  // namespace faststar

@@ -1,37 +1,37 @@
-// The built program from outside: exit codes, stdout and stderr.
+// The built program from outside: exit codes, stdout and stderr. Each start costs half a second.
 #include <nlohmann/json.hpp>
 
 #include "core/media/image.h"
-#include "support/run_program.h"
+#include "support/program.h"
+#include "support/support.h"
 
 namespace faststar {
-namespace {
 
 using test::Outcome;
+using test::run;
 
 TEST_CASE("help and version go to stdout, and help fits a screen", "[cli]") {
   const test::TempDir folder;
-  const Outcome help = test::run_program(folder, "t2v --help");
+  const Outcome help = run(folder, "t2v --help");
   CHECK(help.exit_code == 0);
   CHECK(std::count(help.out.begin(), help.out.end(), '\n') <= 25);
   CHECK(help.out.find("--crf") == std::string::npos);
-  const Outcome all = test::run_program(folder, "t2v --help-all");
+  const Outcome all = run(folder, "t2v --help-all");
   CHECK(all.out.find("--crf N") != std::string::npos);
   std::istringstream lines(all.out);
   for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 80);
-  const Outcome picture = test::run_program(folder, "t2i --help-all");
+  const Outcome picture = run(folder, "t2i --help-all");
   CHECK(picture.out.find("--crf") == std::string::npos);
-  const Outcome version = test::run_program(folder, "--version");
+  const Outcome version = run(folder, "--version");
   CHECK(version.exit_code == 0);
   CHECK(version.out.find("LibTorch 2.") != std::string::npos);
-  CHECK(test::run_program(folder, "--list-devices").out.starts_with("cpu\n"));
+  CHECK(run(folder, "--list-devices").out.starts_with("cpu\n"));
 }
 
 TEST_CASE("a plan is printed on stderr and as JSON on stdout", "[cli]") {
   const test::TempDir folder;
-  const Outcome plan =
-      test::run_program(folder, "t2v -p 'a red ball' --random-weights --dry-run --json --seed 3 --device cpu",
-                        "LC_ALL=C FASTSTAR_GUIDANCE=1.5");
+  const Outcome plan = run(folder, "t2v -p 'a red ball' --random-weights --dry-run --json --seed 3 --device cpu",
+                           "LC_ALL=C FASTSTAR_GUIDANCE=1.5");
   CHECK(plan.exit_code == 0);
   CHECK(plan.error.find("size: 336x192, 33 frames") != std::string::npos);
   CHECK(plan.error.find("seed 3: ./a-red-ball-3.mp4") != std::string::npos);
@@ -44,48 +44,46 @@ TEST_CASE("a plan is printed on stderr and as JSON on stdout", "[cli]") {
 TEST_CASE("a prompt comes from stdin, and the saved settings make the same plan", "[cli]") {
   const test::TempDir folder;
   test::write_text(folder / "p.txt", "a blue star\n");
-  const Outcome first =
-      test::run_program(folder, "t2v -p - --random-weights --dry-run --save-config c.yaml --json -q <p.txt");
+  const Outcome first = run(folder, "t2v -p - --random-weights --dry-run --save-config c.yaml --json -q <p.txt");
   REQUIRE(first.exit_code == 0);
   CHECK(first.error.empty());
-  const Outcome second = test::run_program(folder, "t2v --config c.yaml --dry-run --json -q");
+  const Outcome second = run(folder, "t2v --config c.yaml --dry-run --json -q");
   CHECK(second.out == first.out);
 }
 
 TEST_CASE("exit code 2: what the user typed", "[cli]") {
   const test::TempDir folder;
-  const Outcome option = test::run_program(folder, "t2v -p x --guidence 3");
+  const Outcome option = run(folder, "t2v -p x --guidence 3");
   CHECK(option.exit_code == 2);
   CHECK(option.error ==
         "error: --guidence: unknown option\n"
         "hint: the nearest known one is --guidance; faststar t2v --help lists all\n");
-  CHECK(test::run_program(folder, "").exit_code == 2);
-  CHECK(test::run_program(folder, "t2w").error.find("the nearest known one is t2v") != std::string::npos);
-  CHECK(test::run_program(folder, "t2v -p").exit_code == 2);
-  CHECK(test::run_program(folder, "t2v -p x --precision fp8").error ==
-        "error: --precision: expected one of fp32, bf16, got fp8\n");
-  CHECK(test::run_program(folder, "t2v -p x --random-weights --duration 3h --dry-run").exit_code == 2);
+  CHECK(run(folder, "").exit_code == 2);
+  CHECK(run(folder, "t2w").error.find("the nearest known one is t2v") != std::string::npos);
+  CHECK(run(folder, "t2v -p").exit_code == 2);
+  CHECK(run(folder, "t2v -p x --precision fp8").error == "error: --precision: expected one of fp32, bf16, got fp8\n");
+  CHECK(run(folder, "t2v -p x --random-weights --duration 3h --dry-run").exit_code == 2);
 }
 
 TEST_CASE("exit codes 3 to 6: inputs, models, devices, outputs", "[cli]") {
   const test::TempDir folder;
   const std::string t2v = "t2v --random-weights --dry-run ";
-  CHECK(test::run_program(folder, t2v + "--prompt-file absent.txt").exit_code == 3);
-  CHECK(test::run_program(folder, "t2v -p x --dry-run", "FASTSTAR_MODEL=absent").exit_code == 4);
-  if (test::test_devices().size() == 1) CHECK(test::run_program(folder, t2v + "-p x --device cuda").exit_code == 5);
-  CHECK(test::run_program(folder, t2v + "-p x -o absent/x.mp4").exit_code == 6);
-  CHECK(test::run_program(folder, "--version >/dev/full").exit_code == 6);
+  CHECK(run(folder, t2v + "--prompt-file absent.txt").exit_code == 3);
+  CHECK(run(folder, "t2v -p x --dry-run", "FASTSTAR_MODEL=absent").exit_code == 4);
+  if (test::test_devices().size() == 1) CHECK(run(folder, t2v + "-p x --device cuda").exit_code == 5);
+  CHECK(run(folder, t2v + "-p x -o absent/x.mp4").exit_code == 6);
+  CHECK(run(folder, "--version >/dev/full").exit_code == 6);
 }
 
 TEST_CASE("a run prints the finished file and nothing else on stdout", "[cli][slow]") {
   const test::TempDir folder;
-  const Outcome outcome = test::run_program(
-      folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p 'a red ball' --progress none");
+  const Outcome outcome =
+      run(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p 'a red ball' --progress none");
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.out == "./a-red-ball-3.mp4\n");
   CHECK(std::filesystem::exists(folder / "a-red-ball-3.mp4"));
   const Outcome again =
-      test::run_program(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p x -o a-red-ball-3.mp4");
+      run(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p x -o a-red-ball-3.mp4");
   CHECK(again.exit_code == 6);
   CHECK(again.error.find("exists already") != std::string::npos);
 }
@@ -93,30 +91,29 @@ TEST_CASE("a run prints the finished file and nothing else on stdout", "[cli][sl
 TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slow]") {
   const test::TempDir folder;
   const std::string t2i = "t2i --random-weights --config tiny --seed 3 -p \"it's a ball\" -o a.png --progress none";
-  REQUIRE(test::run_program(folder, t2i).exit_code == 0);
-  std::string command = test::run_program(folder, "info a.png --command").out;
+  REQUIRE(run(folder, t2i).exit_code == 0);
+  std::string command = run(folder, "info a.png --command").out;
   REQUIRE(command.starts_with("faststar t2i"));
   command = command.substr(std::string("faststar ").size(), command.size() - std::string("faststar \n").size());
-  REQUIRE(test::run_program(folder, command + " -o b.png --progress none").exit_code == 0);
+  REQUIRE(run(folder, command + " -o b.png --progress none").exit_code == 0);
   CHECK(test::same(read_image(folder / "a.png"), read_image(folder / "b.png")));
 }
 
 TEST_CASE("verify exits 0, 1, 3 or 4", "[cli]") {
   const test::TempDir folder;
   std::filesystem::create_directory(folder / "set");
-  CHECK(test::run_program(folder, "verify absent --device cpu").exit_code == 3);
+  CHECK(run(folder, "verify absent --device cpu").exit_code == 3);
   const std::string whole = test::read_text(test::golden_dir() / "guidance.safetensors");
   test::write_text(folder.path() / "set" / "guidance.safetensors", whole);
-  CHECK(test::run_program(folder, "verify set --device cpu").exit_code == 0);
+  CHECK(run(folder, "verify set --device cpu").exit_code == 0);
   std::string damaged = whole;
   damaged.replace(damaged.size() - 400, 4, std::string("\0\0\x80\x42", 4));  // one value becomes 64
   test::write_text(folder.path() / "set" / "guidance.safetensors", damaged);
-  const Outcome failed = test::run_program(folder, "verify set --device cpu --json");
+  const Outcome failed = run(folder, "verify set --device cpu --json");
   CHECK(failed.exit_code == 1);
   CHECK(nlohmann::json::parse(failed.out).at("passed") == false);
   std::filesystem::copy_file(test::golden_dir() / "vae_io.safetensors", folder.path() / "set" / "vae_io.safetensors");
-  CHECK(test::run_program(folder, "verify set --device cpu").exit_code == 4);  // its weights are not there
+  CHECK(run(folder, "verify set --device cpu").exit_code == 4);  // its weights are not there
 }
 
-}  // namespace
 }  // namespace faststar

@@ -58,11 +58,11 @@ TEST_CASE("what is no trace of a reduced run is an input error", "[heatmap]") {
   CHECK(error_of_trace({{"a", mask}}, json).what() != nullptr);
   const Error none = error_of_trace({{"a", mask}}, json);
   CHECK(std::string(none.what()).find("no step of this run was reduced") != std::string::npos);
-  const Error odd = error_of_trace({{"step.003.token_mask", mask.to(at::kFloat)}}, json);
+  const Error odd = error_of_trace({{"step.008.token_mask", mask.to(at::kFloat)}}, json);
   CHECK(std::string(odd.what()).find("expected uint8 [T, H, W], got float32 [2, 2, 4]") != std::string::npos);
   const Error huge =
       error_of_trace({{"step.000.token_mask", mask}},
-                     R"({"steps": [{"clip": 99999999, "grid": [1, 1, 1], "scale": 0, "repetition": 0}]})");
+                     R"({"steps": [{"index": 0, "clip": 99999999, "grid": [1, 1, 1], "scale": 0, "repetition": 0}]})");
   CHECK(huge.kind() == ErrorKind::input);
 }
 
