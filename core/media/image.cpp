@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <string_view>
 
 #include "core/media/colour.h"
 #include "core/media/extension.h"
@@ -109,6 +110,11 @@ Tensor read_image(const fs::path& path) {
   const auto input = ffmpeg::open_input(path);
   const auto frame = decode_first_frame(*input, path);
   return turn_upright(ToRgb()(*frame), orientation_matrix(*frame));
+}
+
+bool is_picture(const fs::path& path) {
+  const std::string_view format = ffmpeg::open_input(path)->iformat->name;
+  return format == "image2" || format.ends_with("_pipe");  // libavformat's names of picture formats
 }
 
 void check_image_output(const fs::path& path) { make_encoder(format_of(path)); }

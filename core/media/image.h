@@ -13,6 +13,10 @@ namespace faststar {
 /// 2^28 pixels.
 Tensor read_image(const std::filesystem::path& path);
 
+/// True when the content of `path` is a picture by itself (PNG, JPEG, WebP, ...), not a video or an animation.
+/// Throws Error(input) when the file is missing or FFmpeg knows nothing like it.
+bool is_picture(const std::filesystem::path& path);
+
 /// Throws Error(usage) unless `path` ends in .png, .jpg or .jpeg, and Error(output) when this FFmpeg lacks the
 /// encoder. Touches no file.
 void check_image_output(const std::filesystem::path& path);

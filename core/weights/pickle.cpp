@@ -36,6 +36,9 @@ class PickleMachine {
     return std::move(pickle_);
   }
 
+  /// Bytes read so far.
+  size_t taken() const { return reader_.position(); }
+
  private:
   [[noreturn]] void fail_here(const std::string& what) const {
     fail(ErrorKind::model, fmt::format("{}: damaged or foreign pickle: byte {}: {}", origin_, at_, what));
@@ -206,7 +209,24 @@ class PickleMachine {
 
   void push_object(std::vector<PickleRef> call) {
     if (value(call[0]).kind != Kind::global) return push_opaque();
+    auto entries = value(call[0]).text == "collections.OrderedDict" ? pairs_of(value(call[1])) : Entries{};
     push_items(Kind::object, std::move(call));
+    pickle_.values_.back().entries = std::move(entries);
+  }
+
+  using Entries = decltype(PickleValue::entries);
+
+  /// What a call's argument ([[key, value], ...],) makes a dict of: Python 2 pickled its ordered dicts so.
+  Entries pairs_of(const PickleValue& arguments) {
+    Entries entries;
+    if (arguments.kind != Kind::sequence || arguments.items.size() != 1) return entries;
+    for (const PickleRef ref : value(arguments.items[0]).items) {
+      const PickleValue& pair = value(ref);
+      if (pair.kind != Kind::sequence || pair.items.size() != 2) continue;
+      if (++called_pairs_ > kMostValues) fail_here(fmt::format("more than {} pairs in calls", kMostValues));
+      entries.emplace_back(pair.items[0], pair.items[1]);
+    }
+    return entries;
   }
 
   /// An object's attributes (a module's `_metadata`, a Namespace's values) hold no weights.
@@ -274,9 +294,15 @@ class PickleMachine {
   Pickle pickle_;
   std::vector<PickleRef> stack_;
   std::vector<size_t> marks_;
+  size_t called_pairs_ = 0;  // one list may be named by many calls
   std::unordered_map<uint64_t, PickleRef> memo_;
 };
 
-Pickle parse_pickle(std::string_view bytes, const std::string& origin) { return PickleMachine(bytes, origin).run(); }
+Pickle parse_pickle(std::string_view bytes, const std::string& origin, size_t* taken) {
+  PickleMachine machine(bytes, origin);
+  Pickle pickle = machine.run();
+  if (taken != nullptr) *taken = machine.taken();
+  return pickle;
+}
 
 }  // namespace faststar

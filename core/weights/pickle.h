@@ -34,6 +34,8 @@ class Pickle {
  public:
   const PickleValue& operator[](PickleRef ref) const { return values_[ref]; }
   const PickleValue& root() const { return values_[root_]; }
+  /// Refs are 0 to size() - 1.
+  PickleRef size() const { return static_cast<PickleRef>(values_.size()); }
 
  private:
   friend class PickleMachine;
@@ -43,8 +45,9 @@ class Pickle {
 
 /// Parses Python's pickle format, protocols 0 to 5 as far as torch.save and its users write them. Nothing
 /// is imported or called. Throws Error(model) naming `origin` and the byte when the stream is damaged, uses
-/// an opcode beyond that, or makes more values than any checkpoint has.
+/// an opcode beyond that, or makes more values than any checkpoint has. `taken`, where given, gets the number of bytes
+/// up to the pickle's end.
 /// Source: Python's pickletools.
-Pickle parse_pickle(std::string_view bytes, const std::string& origin);
+Pickle parse_pickle(std::string_view bytes, const std::string& origin, size_t* taken = nullptr);
 
 }  // namespace faststar

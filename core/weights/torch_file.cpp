@@ -7,47 +7,16 @@
 #include <array>
 
 #include "core/error.h"
+#include "core/weights/torch_archive.h"
 
 namespace faststar {
 namespace {
 
-using namespace std::string_view_literals;
 using Kind = PickleValue::Kind;
-
-constexpr auto kZipStart = "PK\3\4"sv;
-constexpr auto kLegacyStart = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;  // torch's magic number
-constexpr int64_t kLongestPickle = 64 << 20;
 
 /// Where training scripts put the state dict, the most specific first.
 const std::array<std::vector<std::string_view>, 5> kStateDictPaths = {
     {{"vae"}, {"trainer", "gpt_fsdp"}, {"state_dict"}, {"model"}, {}}};
-
-void check_is_zip(const MappedFile& file) {
-  const std::string start = file.read(0, std::min<int64_t>(file.size(), kLegacyStart.size()));
-  if (start.starts_with(kZipStart)) return;
-  if (start == kLegacyStart) {
-    fail(ErrorKind::model, fmt::format("{}: old torch.save format (before 1.6)", file.origin()),
-         "load it in a newer PyTorch and torch.save it again");
-  }
-  fail(ErrorKind::model, fmt::format("{}: not a file of torch.save", file.origin()));
-}
-
-void check_byte_order(const MappedFile& file, const ZipArchive& zip, const std::string& folder) {
-  if (!zip.has(folder + "byteorder")) return;  // torch before 2.1 wrote none, and little-endian
-  const FileRange record = zip.find(folder + "byteorder");
-  if (file.read(record.offset, std::min<int64_t>(record.bytes, 16)) == "little") return;
-  fail(ErrorKind::model, fmt::format("{}: expected little-endian data, got another byte order", file.origin()),
-       "load it in PyTorch and torch.save it on a little-endian machine");
-}
-
-Pickle read_pickle(const MappedFile& file, const ZipArchive& zip, const std::string& name) {
-  const FileRange record = zip.find(name);
-  if (record.bytes > kLongestPickle) {
-    fail(ErrorKind::model,
-         fmt::format("{}: {}: {} bytes, too long for names of tensors", file.origin(), name, record.bytes));
-  }
-  return parse_pickle(file.read(record.offset, record.bytes), fmt::format("{}: data.pkl", file.origin()));
-}
 
 /// dict[key]; null when `dict` is not a dict or has no such key.
 const PickleValue* lookup(const Pickle& pickle, const PickleValue& dict, std::string_view key) {
@@ -107,19 +76,14 @@ bool fits(const TorchTensor& tensor, int64_t entry_bytes) {
 }  // namespace
 
 TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
-  check_is_zip(file_);
-  const ZipArchive zip(file_);
-  const std::string name = zip.find_below_root("data.pkl");
-  if (name.empty()) fail(ErrorKind::model, fmt::format("{}: a zip file, but not of torch.save", file_.origin()));
-  const std::string folder = name.substr(0, name.find('/') + 1);
-  check_byte_order(file_, zip, folder);
-  const Pickle pickle = read_pickle(file_, zip, name);
+  const TorchArchive archive = read_torch_archive(file_);
+  const Pickle& pickle = archive.pickle;
   for (const auto& [key, value] : find_state_dict(pickle, file_).entries) {
     auto tensor = torch_tensor(pickle, pickle[value]);
     if (pickle[key].kind != Kind::text || !tensor) continue;
     const std::string& tensor_name = pickle[key].text;
     check_tensor_name(tensor_name, file_.origin());
-    const FileRange bytes = zip.find(fmt::format("{}data/{}", folder, tensor->storage));
+    const FileRange bytes = archive.find_storage(tensor->storage);
     if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
       fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} leaves its {} bytes",
                                          file_.origin(), tensor_name, shape_text(tensor->info.shape),
@@ -145,7 +109,7 @@ Tensor TorchFile::read(const std::string& name, const TensorInfo&, at::Device) c
   return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
 }
 
-bool is_torch_file(std::string_view start) { return start.starts_with(kZipStart) || start.starts_with(kLegacyStart); }
+bool is_torch_file(std::string_view start) { return start.starts_with("PK\3\4") || is_legacy_torch_file(start); }
 
 std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path& path) {
   return std::make_shared<const TorchFile>(path);

@@ -10,7 +10,7 @@
 
 namespace faststar {
 
-/// The state dict in a file of torch.save (1.6 or newer: a zip of one pickle and one entry a storage).
+/// The state dict in a file of torch.save (torch_archive.h).
 /// It is the first of these that is a dict with tensors: file["vae"], file["trainer"]["gpt_fsdp"],
 /// file["state_dict"], file["model"], the file's own dict. Nothing in the file is run; what is not a tensor
 /// is passed over. Tensors are views of the file's pages, loaded when touched.
@@ -37,8 +37,8 @@ class TorchFile final : public TensorSource {
 /// True when `start`, the first bytes of a file, are those of torch.save, old formats included.
 bool is_torch_file(std::string_view start);
 
-/// Opens a file of torch.save and checks every tensor against its storage. Throws Error(model), also for the
-/// formats before torch 1.6 and for big-endian files.
+/// Opens a file of torch.save and checks every tensor against its storage. Throws Error(model), also for
+/// big-endian files.
 std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path& path);
 
 }  // namespace faststar

@@ -51,29 +51,18 @@ std::optional<std::vector<int64_t>> integers_of(const Pickle& pickle, const Pick
   return integers;
 }
 
-/// Reads ("storage", storage class, key, device, elements) into `tensor`; false when it is not that.
-bool read_storage(const Pickle& pickle, const PickleValue& value, TorchTensor& tensor) {
-  if (value.kind != Kind::persistent) return false;
-  const PickleValue& id = pickle[value.items[0]];
-  if (id.kind != Kind::sequence || id.items.size() != 5) return false;
-  const PickleValue& storage_class = pickle[id.items[1]];
-  const PickleValue& key = pickle[id.items[2]];
-  const PickleValue& elements = pickle[id.items[4]];
-  if (storage_class.kind != Kind::global || key.kind != Kind::text || elements.kind != Kind::integer) return false;
-  tensor.dtype_name = storage_class.text;
-  tensor.info.dtype = dtype_of_storage(storage_class.text);
-  tensor.storage = key.text;
-  tensor.storage_elements = elements.integer;
-  return true;
-}
-
-/// (storage, offset, shape, strides, ...), which both _rebuild_tensor_v2 and _v3 start with.
+/// (storage, offset, shape, strides, ...), which every _rebuild_tensor starts with.
 std::optional<TorchTensor> read_tensor(const Pickle& pickle, const PickleValue& arguments) {
   TorchTensor tensor;
   const PickleValue& offset = pickle[arguments.items[1]];
   const auto shape = integers_of(pickle, pickle[arguments.items[2]]);
   const auto strides = integers_of(pickle, pickle[arguments.items[3]]);
-  if (!read_storage(pickle, pickle[arguments.items[0]], tensor)) return std::nullopt;
+  const auto storage = torch_storage(pickle, pickle[arguments.items[0]]);
+  if (!storage) return std::nullopt;
+  tensor.dtype_name = storage->class_name;
+  tensor.info.dtype = storage->dtype;
+  tensor.storage = storage->key;
+  tensor.storage_elements = storage->elements;
   if (offset.kind != Kind::integer || !shape || !strides) return std::nullopt;
   tensor.offset = offset.integer;
   tensor.info.shape = *shape;
@@ -83,6 +72,23 @@ std::optional<TorchTensor> read_tensor(const Pickle& pickle, const PickleValue& 
 
 }  // namespace
 
+// ("storage", storage class, key, device, elements), and in the old format a view into another storage, which torch
+// has not written since 0.4 and which is None.
+std::optional<TorchStorage> torch_storage(const Pickle& pickle, const PickleValue& value) {
+  if (value.kind != Kind::persistent) return std::nullopt;
+  const PickleValue& id = pickle[value.items[0]];
+  const bool has_view = id.items.size() == 6;
+  if (id.kind != Kind::sequence || (id.items.size() != 5 && !has_view)) return std::nullopt;
+  if (has_view && pickle[id.items[5]].kind != Kind::opaque) return std::nullopt;
+  const PickleValue& storage_class = pickle[id.items[1]];
+  const PickleValue& key = pickle[id.items[2]];
+  const PickleValue& elements = pickle[id.items[4]];
+  if (storage_class.kind != Kind::global || key.kind != Kind::text || elements.kind != Kind::integer) {
+    return std::nullopt;
+  }
+  return TorchStorage{storage_class.text, dtype_of_storage(storage_class.text), key.text, elements.integer};
+}
+
 std::optional<TorchTensor> torch_tensor(const Pickle& pickle, const PickleValue& value) {
   const PickleValue* data = &value;
   if (const auto* parameter = arguments_of(pickle, value, "_rebuild_parameter", 1)) {
@@ -91,6 +97,8 @@ std::optional<TorchTensor> torch_tensor(const Pickle& pickle, const PickleValue&
   if (const auto* arguments = arguments_of(pickle, *data, "_rebuild_tensor_v2", 6)) {
     return read_tensor(pickle, *arguments);
   }
+  // What torch 0.1 called.
+  if (const auto* arguments = arguments_of(pickle, *data, "_rebuild_tensor", 4)) return read_tensor(pickle, *arguments);
   // v3 stores dtypes that have no storage class of their own (uint16, float8): none that we read.
   if (const auto* arguments = arguments_of(pickle, *data, "_rebuild_tensor_v3", 7)) {
     auto tensor = read_tensor(pickle, *arguments);

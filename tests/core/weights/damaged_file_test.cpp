@@ -33,6 +33,7 @@ std::vector<Sample> write_samples(const TempDir& folder) {
   write_plain(folder / "a.safetensors");
   test::write_text(folder / "a.pth", small_torch_file({}));
   test::write_text(folder / "b.pth", small_torch_file({.zip64 = true}));
+  test::write_text(folder / "old.pth", test::legacy_torch_bytes());
   std::filesystem::create_directory(folder / "sharded");
   write_plain(folder / "sharded" / "s.safetensors");
   const auto index = folder / "sharded" / "model.safetensors.index.json";
@@ -40,6 +41,7 @@ std::vector<Sample> write_samples(const TempDir& folder) {
   return {{folder / "a.safetensors", folder / "a.safetensors"},
           {folder / "a.pth", folder / "a.pth"},
           {folder / "b.pth", folder / "b.pth"},
+          {folder / "old.pth", folder / "old.pth"},
           {folder / "sharded", index}};
 }
 

@@ -45,4 +45,8 @@ std::string pickled_tensor(const PickledTensor& tensor);
 /// A file of torch.save around a pickled value; storages by key.
 std::string torch_bytes(const std::string& pickled, const ZipEntries& storages, ZipStyle style = {});
 
+/// A file that torch.save wrote in the format before 1.6: float32 "a.weight" [2, 3] of 0 to 5, "a.view" [2, 2] of its
+/// transpose without the first row, float16 "b" of 1.5 and -2.
+std::string legacy_torch_bytes();
+
 }  // namespace faststar::test

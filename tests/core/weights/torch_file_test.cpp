@@ -208,10 +208,6 @@ TEST_CASE("pickles made to exhaust memory or stack end in an error", "[weights_f
 }
 
 TEST_CASE("the formats that we do not read are named", "[weights_files]") {
-  const std::string legacy = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
-  const Error old = error_of_file(legacy);
-  CHECK(says(old, "before 1.6"));
-  CHECK(old.hint().find("torch.save it again") != std::string::npos);
   CHECK(says(error_of_file(file_with(kMatrix, {.method = 8})), "compressed"));
   CHECK(says(error_of_file(zip_bytes({{"a/data.pkl", "}."}, {"a/byteorder", "big"}})), "little-endian"));
   CHECK(says(error_of_file(zip_bytes({{"a.txt", "hello"}})), "not of torch.save"));

@@ -1,0 +1,33 @@
+#pragma once
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <string>
+#include <string_view>
+
+#include "cli/help.h"
+#include "core/config/settings.h"
+#include "core/config/value.h"
+
+namespace faststar {
+
+/// What `--help` says about an option.
+struct OptionText {
+  const char* argument;  ///< "FILE", "N"; empty for a switch
+  const char* help;
+};
+
+/// Adds `--name` (underscores become dashes) to a command whose options are no settings of a model; its
+/// environment name comes with it.
+template <typename T>
+void add_command_option(CLI::App& command, std::string_view name, T& value, OptionText text) {
+  const auto add = [&](const std::string& flag) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return command.add_flag(flag, value, text.help);
+    } else {
+      return command.add_option(flag, value, text.help)->type_name(text.argument);
+    }
+  };
+  add(flag_name(name))->envname(environment_name(name))->group(kScreenGroup);
+}
+
+}  // namespace faststar

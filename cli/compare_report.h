@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/media/resize.h"
+#include "core/metrics/fidelity.h"
+
+namespace faststar {
+
+/// What was compared: the frames from `first` on, of two files.
+struct ComparedFrames {
+  std::vector<FrameFidelity> frames;
+  int64_t first = 0;
+  PixelSize size;
+};
+
+/// A line a frame under `frame,psnr,ssim,lpips`; the PSNR of an identical frame is `inf`, LPIPS without weights
+/// is empty.
+std::string fidelity_csv(const ComparedFrames& compared);
+
+/// The table for people: each metric's mean and its worst frame, and the pooled PSNR.
+std::string fidelity_table(const ComparedFrames& compared);
+
+}  // namespace faststar

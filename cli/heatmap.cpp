@@ -1,0 +1,114 @@
+#include "core/heatmap/heatmap.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/command_option.h"
+#include "cli/commands.h"
+#include "cli/result.h"
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/media/extension.h"
+#include "core/media/image.h"
+#include "core/media/video_reader.h"
+#include "core/media/video_writer.h"
+
+namespace faststar {
+namespace {
+
+struct HeatmapCommand {
+  std::string trace, video, output;
+  int64_t rows = 4;
+  bool overwrite = false;
+
+  Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
+};
+
+bool is_picture_name(const std::string& path) {
+  const std::string extension = lower_extension(path);
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& places) {
+  const int64_t number = video.index();
+  if (number >= static_cast<int64_t>(places.size())) {
+    fail(ErrorKind::input, fmt::format("the video goes on after frame {}, the last of its run", places.size() - 1));
+  }
+  return {video.pixels(), number, video.time(), places[static_cast<size_t>(number)]};
+}
+
+void write_heatmap_video(const HeatmapCommand& command, const HeatmapPainter& painter, VideoReader& video,
+                         const std::vector<LatentPlace>& places) {
+  const PixelSize size = painter.size();
+  const VideoFormat format{.width = static_cast<int>(size.width),
+                           .height = static_cast<int>(size.height),
+                           .fps = std::max(1, static_cast<int>(std::lround(video.info().fps)))};
+  VideoWriter writer(command.output, format, VideoEncoding{}, "", command.existing());
+  while (video.advance()) writer.write(painter.paint({current_frame(video, places)}).unsqueeze(0));
+  writer.finish();
+}
+
+/// `rows` frames evenly over the clips that were reduced.
+std::vector<int64_t> frames_of_sheet(const Trace& trace, const std::vector<LatentPlace>& places, int64_t rows) {
+  std::vector<int64_t> reduced;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const bool is_reduced = std::any_of(trace.steps.begin(), trace.steps.end(),
+                                        [&](const TracedStep& step) { return step.clip == places[i].clip; });
+    if (is_reduced) reduced.push_back(static_cast<int64_t>(i));
+  }
+  const auto count = static_cast<int64_t>(reduced.size());
+  std::vector<int64_t> chosen;
+  for (int64_t row = 0; row < std::min(rows, count); ++row) {
+    chosen.push_back(reduced[static_cast<size_t>((2 * row + 1) * count / (2 * std::min(rows, count)))]);
+  }
+  return chosen;
+}
+
+void write_heatmap_sheet(const HeatmapCommand& command, const HeatmapPainter& painter, VideoReader& video,
+                         const std::vector<LatentPlace>& places, const std::vector<int64_t>& chosen) {
+  std::vector<HeatmapFrame> frames;
+  while (frames.size() < chosen.size() && video.advance()) {
+    if (video.index() == chosen[frames.size()]) frames.push_back(current_frame(video, places));
+  }
+  write_image(command.output, painter.paint(frames), "", command.existing());
+}
+
+int run_heatmap(const HeatmapCommand& command) {
+  constexpr int64_t kMostRows = 32;
+  if (command.rows < 1 || command.rows > kMostRows) {
+    fail(ErrorKind::usage, fmt::format("--rows {}: expected 1 to {}", command.rows, kMostRows));
+  }
+  check_writable(command.output, command.existing());
+  if (is_picture_name(command.output)) check_image_output(command.output);
+  const Trace trace = read_trace(command.trace);
+  VideoReader video(command.video);
+  const VideoInfo& info = video.info();
+  const auto places = place_frames(trace, info.frames);
+  const HeatmapPainter painter(trace, {info.height, info.width});
+  if (is_picture_name(command.output)) {
+    write_heatmap_sheet(command, painter, video, places, frames_of_sheet(trace, places, command.rows));
+  } else {
+    write_heatmap_video(command, painter, video, places);
+  }
+  print_path(command.output);
+  return 0;
+}
+
+}  // namespace
+
+Command add_heatmap(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("heatmap", "scores and pruned tokens of a run, drawn over its video");
+  const auto options = std::make_shared<HeatmapCommand>();
+  command->add_option("TRACE", options->trace, "")->required();
+  command->add_option("VIDEO", options->video, "")->required();
+  command->add_option("-o,--output", options->output, "a video (.mp4, .mkv), or frames below each other (.png, .jpg)")
+      ->required()
+      ->type_name("FILE")
+      ->group(kScreenGroup);
+  add_command_option(*command, "rows", options->rows, {"N", "frames in a picture (4)"});
+  add_command_option(*command, "overwrite", options->overwrite, {"", "replace a file that exists"});
+  return {command, [options] { return run_heatmap(*options); }};
+}
+
+}  // namespace faststar

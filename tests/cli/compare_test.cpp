@@ -1,0 +1,90 @@
+// faststar compare from outside.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/media/image.h"
+#include "core/media/sample_media.h"
+#include "core/media/video_reader.h"
+#include "support/program.h"
+
+namespace faststar {
+namespace {
+
+using test::Outcome;
+using test::run;
+
+constexpr VideoEncoding kLossless = {.codec = VideoEncoding::Codec::lossless};
+
+/// a.mkv and b.mkv: three frames of noise, of which the last two differ by 10 levels at one value in four.
+void write_two_videos(const test::TempDir& folder) {
+  Tensor frames = test::noise_frames(3, 24, 32).clamp(0, 200);
+  test::write_video(folder / "a.mkv", frames, kLossless);
+  frames.slice(0, 1).slice(1, 0, 24, 2).slice(2, 0, 32, 2).add_(10);
+  test::write_video(folder / "b.mkv", frames, kLossless);
+}
+
+TEST_CASE("compare measures every frame and leaves out those that are skipped", "[cli]") {
+  const test::TempDir folder;
+  write_two_videos(folder);
+  const Outcome all = run(folder, "compare a.mkv b.mkv --json --device cpu");
+  REQUIRE(all.exit_code == 0);
+  const auto json = nlohmann::json::parse(all.out);
+  CHECK(json.at("frames") == 3);
+  CHECK(json.at("identical_frames") == 1);
+  CHECK(json.at("psnr_mean").get<double>() == Approx(10 * std::log10(65025 / 25.)));
+  CHECK(json.at("psnr_pooled").get<double>() == Approx(10 * std::log10(65025 * 3 / 50.)));
+  CHECK(json.at("lpips_mean").is_null());
+  CHECK(all.error.find("--skip 1") != std::string::npos);
+
+  const Outcome skipped = run(folder, "compare a.mkv b.mkv --skip 1 --device cpu --csv f.csv");
+  CHECK(skipped.exit_code == 0);
+  CHECK(skipped.error.empty());
+  CHECK(skipped.out.starts_with("2 frames from frame 1, 32x24\nPSNR pooled  34.15 dB"));
+  CHECK(skipped.out.find("LPIPS mean   n/a") != std::string::npos);
+  CHECK(test::read_text(folder / "f.csv").starts_with("frame,psnr,ssim,lpips\n1,34.151404,0."));
+}
+
+TEST_CASE("compare writes both videos side by side, and never over a file", "[cli]") {
+  const test::TempDir folder;
+  write_two_videos(folder);
+  const std::string line = "compare a.mkv b.mkv --side-by-side both.mp4 --device cpu";
+  REQUIRE(run(folder, line).exit_code == 0);
+  CHECK(VideoReader(folder / "both.mp4").info().frames == 3);
+  CHECK(VideoReader(folder / "both.mp4").info().width == 72);
+  CHECK(run(folder, line).exit_code == 6);
+  CHECK(run(folder, line + " --overwrite").exit_code == 0);
+}
+
+TEST_CASE("compare takes pictures", "[cli]") {
+  const test::TempDir folder;
+  write_image(folder / "a.png", test::plain(10, 20, 30), "", Existing::refuse);
+  write_image(folder / "b.png", test::plain(11, 21, 31), "", Existing::refuse);
+  const Outcome outcome = run(folder, "compare a.png b.png --side-by-side c.png --json --device cpu");
+  CHECK(outcome.exit_code == 0);
+  CHECK(nlohmann::json::parse(outcome.out).at("psnr_pooled").get<double>() == Approx(20 * std::log10(255)));
+  CHECK(read_image(folder / "c.png").size(1) == 2 * 64 + 8);
+  const Outcome same = run(folder, "compare a.png a.png --device cpu");
+  CHECK(same.out.find("infinite     all frames are identical") != std::string::npos);
+}
+
+TEST_CASE("what cannot be compared is told in one line", "[cli]") {
+  const test::TempDir folder;
+  write_two_videos(folder);
+  test::write_video(folder / "short.mkv", test::numbered_frames(2, 24, 32), kLossless);
+  test::write_video(folder / "small.mkv", test::numbered_frames(3, 24, 30), kLossless);
+  const Outcome shorter = run(folder, "compare a.mkv short.mkv --device cpu");
+  CHECK(shorter.exit_code == 3);
+  CHECK(shorter.error == "error: short.mkv: expected 3 frames as in a.mkv, got 2\n");
+  const Outcome smaller = run(folder, "compare a.mkv small.mkv --device cpu");
+  CHECK(smaller.exit_code == 3);
+  CHECK(smaller.error == "error: small.mkv: expected frames of 32x24 as in a.mkv, got 30x24\n");
+  CHECK(run(folder, "compare a.mkv absent.mkv --device cpu").exit_code == 3);
+  CHECK(run(folder, "compare a.mkv b.mkv --skip 3 --device cpu").exit_code == 2);
+  CHECK(run(folder, "compare a.mkv b.mkv --lpips-linear x --device cpu").exit_code == 2);
+  const Outcome absent = run(folder, "compare a.mkv b.mkv --lpips-linear x --lpips-backbone y --device cpu");
+  CHECK(absent.exit_code == 4);
+  CHECK(absent.error == "error: --lpips-backbone y: no such file\n");
+}
+
+}  // namespace
+}  // namespace faststar

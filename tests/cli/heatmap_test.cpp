@@ -1,0 +1,44 @@
+// faststar heatmap from outside.
+#include "core/heatmap/sample_trace.h"
+#include "core/media/image.h"
+#include "core/media/sample_media.h"
+#include "core/media/video_reader.h"
+#include "support/program.h"
+
+namespace faststar {
+namespace {
+
+using test::Outcome;
+using test::run;
+
+TEST_CASE("heatmap draws a video frame by frame, or a picture of some frames", "[cli]") {
+  const test::TempDir folder;
+  test::write_sample_trace(folder / "t.safetensors");
+  test::write_video(folder / "v.mp4", test::numbered_frames(9));
+  const Outcome video = run(folder, "heatmap t.safetensors v.mp4 -o out.mp4");
+  CHECK(video.exit_code == 0);
+  CHECK(video.out == "out.mp4\n");
+  const VideoInfo drawn = VideoReader(folder / "out.mp4").info();
+  CHECK(drawn.frames == 9);
+  CHECK(run(folder, "heatmap t.safetensors v.mp4 -o out.png --rows 3").exit_code == 0);
+  CHECK(read_image(folder / "out.png").size(1) == drawn.width);
+  CHECK(read_image(folder / "out.png").size(0) > drawn.height * 2);
+}
+
+TEST_CASE("heatmap refuses what does not belong together", "[cli]") {
+  const test::TempDir folder;
+  test::write_sample_trace(folder / "t.safetensors");
+  test::write_video(folder / "v.mp4", test::numbered_frames(5));
+  const Outcome other = run(folder, "heatmap t.safetensors v.mp4 -o out.png");
+  CHECK(other.exit_code == 3);
+  CHECK(other.error ==
+        "error: t.safetensors: its run makes 9 frames, the video has 5\n"
+        "hint: the video must come from the same run\n");
+  CHECK(run(folder, "heatmap v.mp4 v.mp4 -o out.png").exit_code == 3);
+  CHECK(run(folder, "heatmap t.safetensors v.mp4 -o absent/out.png").exit_code == 6);
+  CHECK(run(folder, "heatmap t.safetensors v.mp4 -o out.png --rows 0").exit_code == 2);
+  CHECK_FALSE(std::filesystem::exists(folder / "out.png"));
+}
+
+}  // namespace
+}  // namespace faststar
