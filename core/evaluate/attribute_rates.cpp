@@ -1,0 +1,77 @@
+#include "core/evaluate/attribute_rates.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace faststar {
+namespace {
+
+template <typename Enum>
+std::string_view name_or_unknown(const std::optional<Enum>& value) {
+  return value ? choice_name(*value) : "?";
+}
+
+std::string join_scene(const std::vector<std::string>& objects, BackgroundColour background, Pattern pattern) {
+  return fmt::format("{} on {} {}", objects.empty() ? "nothing" : fmt::format("{}", fmt::join(objects, ", ")),
+                     choice_name(background), choice_name(pattern));
+}
+
+}  // namespace
+
+std::string describe(const ClipRecord& record) {
+  std::vector<std::string> objects;
+  for (const SceneObject& object : record.objects) {
+    objects.push_back(
+        fmt::format("{} {} {}", choice_name(object.colour), choice_name(object.shape), choice_name(object.motion)));
+  }
+  return join_scene(objects, record.background, record.pattern);
+}
+
+std::string describe(const SeenScene& scene) {
+  std::vector<std::string> objects;
+  for (const SeenObject& object : scene.objects) {
+    objects.push_back(fmt::format("{} {} {}", choice_name(object.colour), name_or_unknown(object.shape),
+                                  name_or_unknown(object.motion)));
+  }
+  if (scene.count > 2) objects.push_back(fmt::format("{} objects in all", scene.count));
+  return join_scene(objects, scene.background, scene.pattern);
+}
+
+void AttributeTally::add(const SeenScene& seen, const ClipRecord& asked, const std::string& prompt) {
+  const AttributeScore score = score_attributes(seen, asked);
+  ++sums_.clips;
+  sums_.background += score.background;
+  sums_.count += score.count;
+  sums_.colour += score.colour;
+  sums_.shape += score.shape;
+  sums_.motion += score.motion;
+  sums_.all += score.all();
+  sums_.steady += score.steady;
+  if (!score.all()) sums_.misses.push_back({prompt, describe(asked), describe(seen)});
+}
+
+AttributeRates AttributeTally::rates() const {
+  AttributeRates rates = sums_;
+  for (double* sum :
+       {&rates.background, &rates.count, &rates.colour, &rates.shape, &rates.motion, &rates.all, &rates.steady}) {
+    *sum /= static_cast<double>(std::max<int64_t>(rates.clips, 1));
+  }
+  return rates;
+}
+
+CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOutClips& clips, int64_t count,
+                                   ClipHalf half) {
+  constexpr int64_t kFrames = 33;
+  AttributeTally truth, shuffled;
+  for (int64_t i = 0; i < count; ++i) {
+    const ClipRecord record = clips.record(i);
+    const int64_t first = half == ClipHalf::first ? 0 : kFrames - 1;
+    const SeenScene seen = checker(clips.render(record, first, kFrames).pixels[0], half);
+    truth.add(seen, record, clips.prompt(i));
+    shuffled.add(seen, clips.record(i + 1), clips.prompt(i + 1));
+  }
+  return {truth.rates(), shuffled.rates()};
+}
+
+}  // namespace faststar

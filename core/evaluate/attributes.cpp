@@ -1,0 +1,158 @@
+#include "core/evaluate/attributes.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/world/clip_renderer.h"
+#include "core/world/palette.h"
+
+namespace faststar {
+namespace {
+
+constexpr int64_t kFramesSeen = 9;
+constexpr int kLeastBlob = 40;  ///< pixels at half size
+
+/// Nine frames of a clip at half size, in 0..1: [9, 3, H/2, W/2] float32 on the CPU.
+Tensor frames_seen(const Tensor& clip) {
+  const Tensor index = at::linspace(0, static_cast<double>(clip.size(1) - 1), kFramesSeen, clip.device());
+  const Tensor frames = clip.index_select(1, index.round().to(at::kLong)).to(at::kFloat).transpose(0, 1);
+  return (at::avg_pool2d(frames.clamp(-1, 1), {2, 2}) * .5 + .5).cpu();
+}
+
+/// Every empty background at half size: [patterns, colours, 3, H/2, W/2].
+Tensor empty_backgrounds() {
+  std::vector<ClipRecord> records;
+  constexpr auto patterns = Choices<Pattern>::names.size(), colours = Choices<BackgroundColour>::names.size();
+  for (size_t i = 0; i < patterns * colours; ++i) {
+    records.push_back(
+        {.pattern = static_cast<Pattern>(i / colours), .background = static_cast<BackgroundColour>(i % colours)});
+  }
+  const auto count = static_cast<int64_t>(records.size());
+  const ClipBatch clips = ClipRenderer(at::kCPU)(records_to_tensor(records), full_window(count, 1, at::kCPU));
+  const Tensor half = at::avg_pool2d(clips.pixels.squeeze(2), {2, 2}) * .5 + .5;
+  return half.unflatten(0, {static_cast<int64_t>(patterns), static_cast<int64_t>(colours)});
+}
+
+/// The place of the empty background nearest to `still` [3, h, w]. A pixel's difference counts up to a limit:
+/// objects may stand on it.
+int64_t nearest_background(const Tensor& still, const Tensor& backgrounds) {
+  constexpr double kMost = .3;
+  const Tensor difference = (backgrounds.flatten(0, 1) - still).abs().sum(1).clamp_max(kMost);
+  return difference.mean({1, 2}).argmin().item<int64_t>();
+}
+
+Tensor colour_tensor(const Rgb& colour) { return at::tensor(at::ArrayRef<float>(colour)).view({3, 1, 1}); }
+
+/// Where frames [9, 3, h, w] have a colour that is no mixture of the background's two tones: [9, h, w] bool.
+Tensor object_masks(const Tensor& frames, BackgroundColour background) {
+  constexpr double kFarAway = .25;  // in RGB
+  const BackgroundTones tones = background_tones(background);
+  const Tensor tone = colour_tensor(tones.tone);
+  const Tensor along = colour_tensor(tones.paler) - tone;
+  const Tensor offset = frames - tone;
+  const Tensor mix = ((offset * along).sum(1, true) / along.square().sum()).clamp(-.1, 1.1);
+  const Tensor far = ((offset - mix * along).square().sum(1, true).sqrt() > kFarAway).to(at::kFloat);
+  return at::avg_pool2d(far, {3, 3}, {1, 1}, {1, 1}).squeeze(1) > .5;
+}
+
+/// The palette's colour that most pixels of an object are nearest to. frames [9, 3, h, w].
+ObjectColour read_colour(const Tensor& frames, const Track& track) {
+  std::array<int, Choices<ObjectColour>::names.size()> votes{};
+  const auto pixels = frames.accessor<float, 4>();
+  for (size_t i = 0; i < track.size(); ++i) {
+    if (!track[i]) continue;
+    for (const Blob::Pixel& pixel : track[i]->pixels) {
+      const auto distance_to = [&](size_t colour) {
+        double sum = 0;
+        for (int64_t c = 0; c < 3; ++c) {
+          const double d = pixels[static_cast<int64_t>(i)][c][pixel.y][pixel.x] -
+                           object_colour(static_cast<ObjectColour>(colour))[static_cast<size_t>(c)];
+          sum += d * d;
+        }
+        return sum;
+      };
+      size_t nearest = 0;
+      for (size_t colour = 1; colour < votes.size(); ++colour) {
+        if (distance_to(colour) < distance_to(nearest)) nearest = colour;
+      }
+      ++votes[nearest];
+    }
+  }
+  return static_cast<ObjectColour>(std::ranges::max_element(votes) - votes.begin());
+}
+
+/// The number of blobs that most frames have.
+int usual_count(const std::vector<std::vector<Blob>>& blobs) {
+  std::vector<int> frames_with(1);
+  for (const auto& frame : blobs) {
+    if (frames_with.size() <= frame.size()) frames_with.resize(frame.size() + 1);
+    ++frames_with[frame.size()];
+  }
+  return static_cast<int>(std::ranges::max_element(frames_with) - frames_with.begin());
+}
+
+/// The `objects` largest blobs of every frame as tracks, the left object first.
+std::vector<Track> tracks_of(const std::vector<std::vector<Blob>>& blobs, size_t objects) {
+  std::vector<Track> tracks(objects, Track(blobs.size()));
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    if (blobs[i].size() < objects) continue;
+    std::vector<Blob> largest(blobs[i].begin(), blobs[i].begin() + static_cast<ptrdiff_t>(objects));
+    std::ranges::sort(largest, {}, &Blob::x);
+    for (size_t k = 0; k < objects; ++k) tracks[k][i] = largest[k];
+  }
+  return tracks;
+}
+
+std::vector<Blob> found_blobs(const Track& track) {
+  std::vector<Blob> found;
+  for (const auto& blob : track) {
+    if (blob) found.push_back(*blob);
+  }
+  return found;
+}
+
+/// True when `same` holds for every asked object and the seen one at its place.
+template <typename Same>
+bool objects_agree(const SeenScene& seen, const ClipRecord& asked, Same&& same) {
+  if (asked.objects.size() == 1) {
+    return std::ranges::any_of(seen.objects, [&](const SeenObject& object) { return same(object, asked.objects[0]); });
+  }
+  return seen.count == static_cast<int>(asked.objects.size()) &&
+         std::ranges::equal(seen.objects, asked.objects, [&](const auto& a, const auto& b) { return same(a, b); });
+}
+
+}  // namespace
+
+AttributeChecker::AttributeChecker() : backgrounds_(empty_backgrounds()) {}
+
+SeenScene AttributeChecker::operator()(const Tensor& clip, ClipHalf half) const {
+  const Tensor frames = frames_seen(clip);
+  const int64_t nearest = nearest_background(std::get<0>(frames.median(0)), backgrounds_);
+  SeenScene seen{.pattern = static_cast<Pattern>(nearest / backgrounds_.size(1)),
+                 .background = static_cast<BackgroundColour>(nearest % backgrounds_.size(1))};
+  const Tensor masks = object_masks(frames, seen.background);
+  std::vector<std::vector<Blob>> blobs;
+  for (int64_t i = 0; i < kFramesSeen; ++i) blobs.push_back(find_blobs(masks[i], kLeastBlob));
+  seen.count = usual_count(blobs);
+  seen.steady =
+      std::ranges::all_of(blobs, [&](const auto& frame) { return static_cast<int>(frame.size()) == seen.count; });
+  for (const Track& track : tracks_of(blobs, static_cast<size_t>(std::min(seen.count, 2)))) {
+    seen.objects.push_back({.colour = read_colour(frames, track),
+                            .shape = outlines_(found_blobs(track)),
+                            .motion = read_motion(track, static_cast<double>(frames.size(2)), half)});
+  }
+  return seen;
+}
+
+AttributeScore score_attributes(const SeenScene& seen, const ClipRecord& asked) {
+  return {.background = seen.pattern == asked.pattern && seen.background == asked.background,
+          .count = seen.count == static_cast<int>(asked.objects.size()),
+          .colour = objects_agree(seen, asked, [](const auto& a, const auto& b) { return a.colour == b.colour; }),
+          .shape = objects_agree(seen, asked, [](const auto& a, const auto& b) { return a.shape == b.shape; }),
+          .motion = objects_agree(seen, asked, [](const auto& a, const auto& b) { return a.motion == b.motion; }),
+          .steady = seen.steady};
+}
+
+}  // namespace faststar

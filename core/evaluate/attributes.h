@@ -1,0 +1,57 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "core/evaluate/motion.h"
+#include "core/evaluate/outline.h"
+#include "core/tensor.h"
+#include "core/world/scene.h"
+
+/// Reads off a clip what its caption should say, with no learned part: the judge of what a model makes.
+namespace faststar {
+
+/// An object as the checker sees it.
+struct SeenObject {
+  ObjectColour colour = ObjectColour::red;
+  std::optional<Shape> shape;
+  std::optional<Motion> motion;
+};
+
+/// A clip as the checker sees it.
+struct SeenScene {
+  Pattern pattern = Pattern::plain;
+  BackgroundColour background = BackgroundColour::blue;
+  int count = 0;                    ///< objects, in most frames
+  bool steady = false;              ///< that count in every frame
+  std::vector<SeenObject> objects;  ///< the largest two, the left one first
+};
+
+/// Looks at nine frames, at half size.
+class AttributeChecker {
+ public:
+  AttributeChecker();
+
+  /// clip [3, F, H, W] floating-point in about [-1, 1] on any device: two seconds of a full frame of the world.
+  SeenScene operator()(const Tensor& clip, ClipHalf half = ClipHalf::first) const;
+
+ private:
+  OutlineReader outlines_;
+  Tensor backgrounds_;  // [patterns, colours, 3, H/2, W/2]
+};
+
+/// Which attributes of a clip are right.
+struct AttributeScore {
+  bool background = false;  ///< colour and pattern
+  bool count = false;
+  bool colour = false;  ///< of every object; so are shape and motion
+  bool shape = false;
+  bool motion = false;
+  bool steady = false;  ///< the count never changes; no part of all()
+  bool all() const { return background && count && colour && shape && motion; }
+};
+
+/// Compares what is seen with what was asked for. With one object asked for and several seen, an attribute is right
+/// if any of them has it; with two asked for and another number seen, no object attribute is.
+AttributeScore score_attributes(const SeenScene& seen, const ClipRecord& asked);
+
+}  // namespace faststar

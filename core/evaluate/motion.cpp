@@ -1,0 +1,83 @@
+#include "core/evaluate/motion.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace faststar {
+namespace {
+
+/// From where on a change is a motion. Lengths are frame heights.
+struct Thresholds {
+  double growth;    ///< ratio of the areas at the end and at the start
+  double sideways;  ///< way between start and end
+  double upright;
+};
+
+Thresholds thresholds_of(ClipHalf half) {
+  if (half == ClipHalf::first) return {.growth = 1.8, .sideways = .12, .upright = .08};
+  return {.growth = 1.25, .sideways = .10, .upright = .05};
+}
+
+/// A number over time.
+class Curve {
+ public:
+  explicit Curve(std::vector<double> values) : values_(std::move(values)) {}
+  double start() const { return (values_[0] + values_[1]) / 2; }
+  double end() const { return (values_[values_.size() - 1] + values_[values_.size() - 2]) / 2; }
+  double change() const { return end() - start(); }
+  double range() const { return std::ranges::max(values_) - std::ranges::min(values_); }
+  /// True when it ends nearer to where it began than `share` of its range.
+  bool returns(double share) const { return std::abs(values_.back() - values_.front()) < share * range(); }
+
+ private:
+  std::vector<double> values_;
+};
+
+std::optional<Motion> straight_motion(double dx, double dy, const Thresholds& least) {
+  constexpr double kSteepest = 4.5;  // way along over way across: more is no diagonal
+  const bool sideways = std::abs(dx) > least.sideways;
+  const bool upright = std::abs(dy) > least.upright && (!sideways || std::abs(dx) < kSteepest * std::abs(dy));
+  if (sideways && upright) {
+    if (dy < 0) return dx < 0 ? Motion::up_left : Motion::up_right;
+    return dx < 0 ? Motion::down_left : Motion::down_right;
+  }
+  if (sideways) return dx < 0 ? Motion::left : Motion::right;
+  if (upright) return dy < 0 ? Motion::up : Motion::down;
+  return std::nullopt;
+}
+
+/// True when the outline turns: frames do not cover each other, even with their centres aligned.
+bool spins(const std::vector<const Blob*>& blobs) {
+  constexpr double kSame = .88;
+  for (size_t i = 0; i + 2 < blobs.size(); ++i) {
+    if (centred_overlap(*blobs[i], *blobs[i + 1]) < kSame && centred_overlap(*blobs[i], *blobs[i + 2]) < kSame)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Motion> read_motion(const Track& track, double frame_height, ClipHalf half) {
+  std::vector<const Blob*> blobs;
+  std::vector<double> xs, ys, areas;
+  for (const auto& blob : track) {
+    if (!blob) continue;
+    blobs.push_back(&*blob);
+    xs.push_back(blob->x / frame_height);
+    ys.push_back(blob->y / frame_height);
+    areas.push_back(blob->area());
+  }
+  if (3 * blobs.size() < 2 * track.size()) return std::nullopt;
+  const Curve x(xs), y(ys), area(areas);
+  const Thresholds least = thresholds_of(half);
+  constexpr double kCircle = .14, kHop = .18;  // smallest ranges
+  if (area.end() / area.start() > least.growth) return Motion::grow;
+  if (area.start() / area.end() > least.growth) return Motion::shrink;
+  if (x.range() > kCircle && y.range() > kCircle && x.returns(.5) && y.returns(.5)) return Motion::circle;
+  if (y.range() > kHop && y.returns(.45) && std::abs(x.change()) < .12) return Motion::bounce;
+  if (const auto straight = straight_motion(x.change(), y.change(), least)) return straight;
+  return spins(blobs) ? Motion::spin : Motion::still;
+}
+
+}  // namespace faststar

@@ -1,0 +1,52 @@
+#include "core/evaluate/tested_model.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/pyramid/conditioning.h"
+#include "core/world/scene.h"
+
+namespace faststar {
+namespace {
+
+TextFeatures encode_text(const TestedModel& model, const std::string& prompt) {
+  const auto ids = model.tokenizer.encode(prompt, model.text_limit).ids;
+  const Tensor cond = model.text_encoder(at::tensor(ids, at::kLong).to(model.device()));
+  return {cond, model.transformer.unconditional_text(cond.size(0))};
+}
+
+}  // namespace
+
+Schedule schedule_of(const TestedModel& model, int video_clips) {
+  Schedule schedule =
+      make_schedule(model.aspect_key, model.pn, 1 + video_clips * model.latents_per_clip, model.latents_per_clip);
+  const Scale& full = schedule.full_scale(0);
+  const int64_t height = full.h * kPixelsPerFeature, width = full.w * kPixelsPerFeature;
+  if (height == kWorldHeight && width == kWorldWidth) return schedule;
+  fail(ErrorKind::usage, fmt::format("evaluation: expected a model of {}x{} pixels, got {}x{}", kWorldWidth,
+                                     kWorldHeight, width, height));
+}
+
+std::vector<Tensor> bits_of(const TestedModel& model, const Schedule& schedule, const Tensor& pixels) {
+  const Tensor features = model.vae.encode(pixels.to(model.device()));
+  return condition_bits(features, schedule, model.generation.repetitions, model.detail_scale_min_tokens);
+}
+
+Tensor generate_codes(const TestedModel& model, const Schedule& schedule, const GenerationRequest& request) {
+  GenerationSettings settings = model.generation;
+  settings.seed = request.seed;
+  Generator generator(model.transformer, schedule, settings);
+  generator.set_text(encode_text(model, request.prompt));
+  generator.set_given_bits(request.given);
+  generator.set_observer(request.observer);
+  return generator.run();
+}
+
+Tensor decode_frames(const TestedModel& model, const Tensor& codes) {
+  std::vector<Tensor> slices;
+  model.vae.decode(codes, [&](const Tensor& frames) { slices.push_back(frames[0].to(at::kFloat)); });
+  return at::cat(slices, 1);
+}
+
+}  // namespace faststar
