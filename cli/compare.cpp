@@ -87,7 +87,7 @@ class SideBySideFile {
     const VideoFormat format{.width = static_cast<int>(size.width),
                              .height = static_cast<int>(size.height),
                              .fps = std::max(1, static_cast<int>(std::lround(fps)))};
-    video_ = std::make_unique<VideoWriter>(path_, format, VideoEncoding{}, "", command.existing());
+    video_ = std::make_unique<VideoWriter>(path_, format, VideoEncoding{}, VideoExtras{}, command.existing());
   }
   void write(const Tensor& a, const Tensor& b) {
     const Tensor both = side_by_side(a, b);

@@ -44,7 +44,7 @@ void write_heatmap_video(const HeatmapCommand& command, const HeatmapPainter& pa
   const VideoFormat format{.width = static_cast<int>(size.width),
                            .height = static_cast<int>(size.height),
                            .fps = std::max(1, static_cast<int>(std::lround(video.info().fps)))};
-  VideoWriter writer(command.output, format, VideoEncoding{}, "", command.existing());
+  VideoWriter writer(command.output, format, VideoEncoding{}, VideoExtras{}, command.existing());
   while (video.advance()) writer.write(painter.paint({current_frame(video, places)}).unsqueeze(0));
   writer.finish();
 }
