@@ -30,6 +30,16 @@ fs::path name_for_seed(const fs::path& asked, int64_t seed, size_t seeds) {
   return asked.parent_path() / fmt::format("{}-{}{}", asked.stem().string(), seed, asked.extension().string());
 }
 
+/// The name of a file that goes with the video. Throws Error(usage) when it is the video's own.
+fs::path companion(const std::string& asked, const char* flag, const JobOutput& output, size_t seeds,
+                   Existing existing) {
+  const fs::path name = name_for_seed(asked, output.seed, seeds);
+  check_writable(name, existing);
+  if (fs::weakly_canonical(name) != fs::weakly_canonical(output.file)) return name;
+  fail(ErrorKind::usage, fmt::format("{} {}: is also the video's name", flag, name.string()),
+       "another name for one of them");
+}
+
 }  // namespace
 
 std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
@@ -43,14 +53,8 @@ std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, con
                       ? name_for_seed(*config.output, seed, seeds.size())
                       : free_name(fmt::format("{}-{}", slug(prompt), seed), standard_ending(task, config), existing);
     check_writable(output.file, existing);
-    if (config.save_codes) {
-      output.codes = name_for_seed(*config.save_codes, seed, seeds.size());
-      check_writable(*output.codes, existing);
-      if (fs::weakly_canonical(*output.codes) == fs::weakly_canonical(output.file)) {
-        fail(ErrorKind::usage, fmt::format("--save-codes {}: is also the video's name", output.codes->string()),
-             "another name for one of them");
-      }
-    }
+    if (config.save_codes) output.codes = companion(*config.save_codes, "--save-codes", output, seeds.size(), existing);
+    if (config.trace) output.trace = companion(*config.trace, "--trace", output, seeds.size(), existing);
     if (config.frames_dir && task == Task::text_to_video) {
       output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());
       check_frame_folder(*output.frames_dir, existing);

@@ -14,6 +14,8 @@
 #include "core/open_model.h"
 #include "core/plan/cost_model.h"
 #include "core/plan/memory_plan.h"
+#include "core/reduce/check.h"
+#include "core/reduction_trace.h"
 #include "core/star/generator.h"
 #include "core/text/tokenizer.h"
 #include "core/vae/video_vae.h"
@@ -69,6 +71,13 @@ TextIds tokenize_texts(const GenerateJob& job, const OpenModel& model) {
   return ids;
 }
 
+ReductionGate make_gate(const GenerateJob& job) {
+  const JobSize& size = job.size;
+  return {job.reduction,
+          make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip),
+          {job.schedule.image_repetitions, job.schedule.video_repetitions}};
+}
+
 /// A run of one job: the models, once loaded, serve all of its outputs.
 class Run {
  public:
@@ -85,6 +94,7 @@ class Run {
   }
 
   void check() const {
+    check_depth(job_.reduction, model_.star_architecture.layers);
     const MemoryPlan memory = plan_memory(work_);
     log::info("memory: {}", memory.text_line());
     check_fits(memory, device_);
@@ -132,7 +142,8 @@ class Run {
             .guidance_rows = job_.guidance.guidance == 1 ? 1 : 2,
             .text_tokens = std::max(ids_.prompt.size(0), ids_.negative ? ids_.negative->size(0) : 0),
             .dtype = job_.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat,
-            .device = device_};
+            .device = device_,
+            .gate = make_gate(job_)};
   }
 
   double load_cost() const {
@@ -184,20 +195,25 @@ class Run {
             .tau_video = job_.tau_video,
             .sampling = job_.sampling,
             .seed = static_cast<uint64_t>(output.seed),
-            .attention = job_.attention};
+            .attention = job_.attention,
+            .reduction = job_.reduction};
   }
 
   Tensor generate(const StarTransformer& transformer, const TextFeatures& text, const JobOutput& output) {
     const StageMeter meter(device_);
     Generator generator(transformer, work_.schedule, settings_for(output));
     generator.set_text(text);
+    ReductionTrace trace;
+    if (output.trace) generator.set_reduction_observer([&](const ReducedStep& step) { trace.add_reduced(step); });
     generator.set_listener([&](const Step& step) {
       synchronize(device_);  // progress tells of work done, and a stop must not wait for a queue
       const auto scales = work_.schedule.scales().size();
+      if (output.trace) trace.add_step(step, work_.schedule.scales()[step.scale], tokens_of(work_, step));
       progress_.advance(Stage::tokens, step_seconds(work_, step), fmt::format("scale {}/{}", step.scale + 1, scales));
       stop_if_asked();
     });
     Tensor codes = generator.run();
+    if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, job_.existing);
     log::info("{}", meter.text(Stage::tokens));
     release_cached_memory(device_);
     return codes;

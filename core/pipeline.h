@@ -35,6 +35,7 @@ struct JobOutput {
   std::filesystem::path file;
   std::optional<std::filesystem::path> frames_dir;
   std::optional<std::filesystem::path> codes;
+  std::optional<std::filesystem::path> trace;
   std::string settings_json;  ///< all that remakes the file, for its metadata
 };
 
@@ -53,6 +54,7 @@ struct GenerateJob {
   double tau_image = 1;
   double tau_video = 1;
   ScheduleConfig schedule;
+  ReductionSettings reduction;
   std::string device;  ///< for pick_device; names a device that works
   Precision precision = Precision::fp32;
   AttentionBackend attention = AttentionBackend::automatic;

@@ -3,7 +3,7 @@
 # this source tree: all tests, compute-sanitizer on the kernels, verify, and full-size videos with random weights.
 # Writes a log a group, verify's JSON and results.jsonl (step, exit code, seconds) to the output folder.
 #
-#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos]...
+#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos|bench]...
 #
 # Exits 1 when a step failed. PYTHON names the python that has torch (python3).
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -71,6 +71,16 @@ check_videos() {
   step t2i-720p videos.log videos.log faststar t2i --config 720p "${options[@]}" --output "$work/720p.png"
 }
 
+# What token reduction costs, and a dense and a reduced video in one run.
+check_bench() {
+  local prompt="A red balloon rises over a green field, the camera follows it." config
+  step bench bench.md bench.log faststar_bench
+  for config in 720p faststar-720p; do
+    step "t2v-$config" bench.log bench.log faststar t2v --config "$config" --random-weights --device cuda --seed 1 \
+      --progress plain --prompt "$prompt" --overwrite --output "$work/$config.mp4" --trace "$work/$config.safetensors"
+  done
+}
+
 unpack
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 for group in "$@"; do
@@ -79,6 +89,7 @@ for group in "$@"; do
     kernels) check_kernels ;;
     verify) check_verify ;;
     videos) check_videos ;;
+    bench) check_bench ;;
     *) die "gpu-check.sh: unknown group $group" "./scripts/gpu-check.sh" ;;
   esac
 done

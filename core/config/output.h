@@ -25,6 +25,7 @@ struct OutputConfig {
   std::optional<std::string> frames_dir;   ///< also every frame as PNG in this folder
   bool no_metadata = false;                ///< leave the settings out of the file
   std::optional<std::string> save_codes;   ///< also the summed codes (.safetensors)
+  std::optional<std::string> trace;        ///< also what reduction decided, step by step (.safetensors)
 };
 
 template <FieldsOf<OutputConfig> Self, typename Visitor>
@@ -50,6 +51,7 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.frames_dir);
   visit(Field{.name = "no_metadata", .help = "leave the settings out of the file"}, c.no_metadata);
   visit(Field{.name = "save_codes", .help = "also write the codes (.safetensors)", .argument = "FILE"}, c.save_codes);
+  visit(Field{.name = "trace", .help = "also write reduction's decisions (.safetensors)", .argument = "FILE"}, c.trace);
 }
 
 }  // namespace faststar

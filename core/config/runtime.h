@@ -46,7 +46,7 @@ struct RuntimeConfig {
 template <FieldsOf<RuntimeConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "device", .help = "cpu, cuda or cuda:N", .argument = "NAME", .page = HelpPage::screen}, c.device);
-  visit(Field{.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .page = HelpPage::screen},
+  visit(Field{.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU"},
         c.precision);
   visit(Field{.name = "attention", .help = "attention library"}, c.attention);
   visit(Field{.name = "kernels", .help = "our CUDA kernels or LibTorch's"}, c.kernels);

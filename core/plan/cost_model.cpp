@@ -37,8 +37,6 @@ double attention_flops(const Workload& work, int64_t queries, int64_t keys) {
          width;
 }
 
-int64_t tokens_of(const Workload& work, const Step& step) { return work.schedule.scales()[step.scale].tokens(); }
-
 /// Multiply-adds, twice, of a 3x3x3 convolution at one position.
 double convolution_flops(int64_t in, int64_t out) {
   return 2.0 * 27.0 * static_cast<double>(in) * static_cast<double>(out);
@@ -46,9 +44,15 @@ double convolution_flops(int64_t in, int64_t out) {
 
 }  // namespace
 
+int64_t tokens_of(const Workload& work, const Step& step) {
+  return work.gate ? work.gate->kept_tokens(step) : work.schedule.scales()[step.scale].tokens();
+}
+
 int64_t context_tokens(const Workload& work, const Step& step) {
   const auto reference = work.schedule.reference_of(step.scale);
-  return work.text_tokens + (reference ? work.schedule.scales()[*reference].tokens() : 0);
+  if (!reference) return work.text_tokens;
+  // Its last repetition is the one that keeps keys and values.
+  return work.text_tokens + tokens_of(work, {.clip = step.clip - 1, .scale = *reference, .last_repetition = true});
 }
 
 double step_flops(const Workload& work, const Step& step) {
@@ -75,6 +79,7 @@ double decode_flops(const VaeArchitecture& vae, int64_t latent_frames, const Sca
 double step_seconds(const Workload& work, const Step& step) {
   const Rates rates = rates_of(work);
   const int64_t tokens = tokens_of(work, step);
+  if (tokens == 0) return 0;
   const double weights =
       static_cast<double>(c10::elementSize(work.dtype)) * linear_parameters(work.star) / rates.bandwidth;
   const double linear = std::max(linear_flops(work, tokens) / rates.linear, weights);

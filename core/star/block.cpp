@@ -69,8 +69,21 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
 Tensor Block::operator()(const Tensor& x, const PassSetting& pass, KeyValue* own) const {
+  if (pass.reducer) return run_reduced(x, pass, own);
   const Tensor attended = x + attn(rms_norm(x, input_layernorm, kNormEpsilon), index, pass, own);
   return attended + mlp(rms_norm(attended, post_attention_layernorm, kNormEpsilon));
+}
+
+Tensor Block::run_reduced(const Tensor& x, const PassSetting& pass, KeyValue* own) const {
+  const auto attention = [&](const Tensor& tokens, const Tensor& positions) {
+    const Rope rope = positions.defined() ? gather_rope(pass.rope, positions) : pass.rope;
+    return attn(tokens, index, {rope, pass.context, pass.attention}, own);
+  };
+  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) { return mlp(tokens); };
+  const Tensor attended =
+      x + pass.reducer->run({index, LayerOp::attention}, x, rms_norm(x, input_layernorm, kNormEpsilon), attention);
+  const Tensor normed = rms_norm(attended, post_attention_layernorm, kNormEpsilon);
+  return attended + pass.reducer->run({index, LayerOp::mlp}, attended, normed, feed_forward);
 }
 
 }  // namespace faststar

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "core/layers/linear.h"
+#include "core/reduce/layer_reducer.h"
 #include "core/star/architecture.h"
 #include "core/star/attention.h"
 #include "core/star/rope.h"
@@ -25,6 +26,7 @@ struct PassSetting {
   const Rope& rope;
   const Context& context;
   AttentionBackend attention = AttentionBackend::automatic;
+  LayerReducer* reducer = nullptr;  ///< reduces the tokens of each branch; null: nobody
 };
 
 /// Grouped-query attention with normed queries and keys (`<layer>.attn`).
@@ -51,6 +53,8 @@ struct Mlp {
 struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
   Tensor operator()(const Tensor& x, const PassSetting& pass, KeyValue* own) const;
+  /// The same, each branch through `pass.reducer`. Keys and values are those of the tokens that it kept.
+  Tensor run_reduced(const Tensor& x, const PassSetting& pass, KeyValue* own) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32

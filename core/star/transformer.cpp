@@ -48,8 +48,12 @@ Tensor StarTransformer::unconditional_text(int64_t length) const {
 }
 
 Tensor StarTransformer::embed_codes(const Tensor& summed, int64_t rows) const {
-  const Tensor tokens = word_embed_(tokens_from_map(summed).to(word_embed_.weight.dtype()));
-  return rows == 1 ? tokens : tokens.expand({rows, -1, -1}).contiguous();
+  return embed_tokens(tokens_from_map(summed), rows);
+}
+
+Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t rows) const {
+  const Tensor embedded = word_embed_(tokens.to(word_embed_.weight.dtype()));
+  return rows == 1 ? embedded : embedded.expand({rows, -1, -1}).contiguous();
 }
 
 Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const {

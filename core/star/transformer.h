@@ -21,6 +21,10 @@ class StarTransformer {
   Tensor unconditional_text(int64_t length) const;
   /// Code sums -> input tokens of every guidance row: [1, 64, t, h, w] float32 -> [rows, t h w, C].
   Tensor embed_codes(const Tensor& summed, int64_t rows) const;
+  /// The same for tokens [1, L, 64] float32 -> [rows, L, C].
+  Tensor embed_tokens(const Tensor& tokens, int64_t rows) const;
+  /// Weight of the token embedding: [C, 64].
+  const Tensor& embedding() const { return word_embed_.weight; }
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const;
   /// Raw logits, before tau and guidance: x [B, L, C] -> [B, L, 2 d] float32; bit j has logits 2j (zero), 2j + 1 (one).
