@@ -53,11 +53,17 @@ class StepVar final : public TokenReducer {
 
   /// Squared distance of each token from the mean around it: [N].
   Tensor texture(const Tensor& input) const {
+    const Tensor mean = window_sums(input) / window_sums(at::ones_like(input));
+    return embedded_squares(tokens_from_map(input - mean)[0]);
+  }
+
+  /// Sums over the window around each token, as far as it is inside.
+  Tensor window_sums(const Tensor& map) const {
     const int64_t edge = options_.pool;
     const int64_t frames = options_.pool_t;
-    const Tensor mean = at::avg_pool3d(input, {frames, edge, edge}, {1, 1, 1}, {frames / 2, edge / 2, edge / 2},
-                                       /*ceil_mode=*/false, /*count_include_pad=*/false);
-    return embedded_squares(tokens_from_map(input - mean)[0]);
+    const Tensor padded = at::constant_pad_nd(map, {edge / 2, edge / 2, edge / 2, edge / 2, frames / 2, frames / 2});
+    return at::avg_pool3d(padded, {frames, edge, edge}, {1, 1, 1}, {0, 0, 0}, /*ceil_mode=*/false,
+                          /*count_include_pad=*/true, /*divisor_override=*/1);
   }
 
   Tensor normalised(const Tensor& score) const {

@@ -60,7 +60,9 @@ TEST_CASE("480p reduces its own last four scales", "[reduce]") {
 TEST_CASE("counts are N less the floor of the removed share for every scale", "[reduce]") {
   const Schedule schedule = make_schedule(0.562, "0.90M", 21, 20);
   const double ratio = GENERATE(0.1, 0.35, 0.7, 0.9999);
-  const ReductionSettings settings{.method = ReductionMethod::random, .scales = {.last = 15}, .ratios = {ratio}};
+  ReductionSettings settings{.method = ReductionMethod::random};
+  settings.scales.last = 15;
+  settings.ratios = {ratio};
   const auto points = static_cast<int64_t>(ratio * 10000 + 0.5);
   for (const Counted& pass : reduced_passes(settings, schedule, kRepetitions720)) {
     const int64_t tokens = schedule.scales()[pass.scale].tokens();
@@ -71,15 +73,18 @@ TEST_CASE("counts are N less the floor of the removed share for every scale", "[
 TEST_CASE("scales can be listed, within a clip or over the first two", "[reduce]") {
   const Schedule schedule = make_schedule(0.562, "0.90M", 41, 20);
   const auto absolute = GENERATE(std::vector<int>{13, 14}, std::vector<int>{28, 29});
-  const ReductionSettings settings{
-      .method = ReductionMethod::faststar, .scales = {.listed = absolute}, .ratios = {0.5}};
+  ReductionSettings settings{.method = ReductionMethod::faststar};
+  settings.scales.listed = absolute;
+  settings.ratios = {0.5};
   CHECK(reduced_passes(settings, schedule, kRepetitions720) ==
         std::vector<Counted>{{28, 0, 15900}, {29, 0, 36000}, {43, 0, 15900}, {44, 0, 36000}});
 }
 
 TEST_CASE("counts can be aligned, taken frame by frame, and capped where a later clip reads", "[reduce]") {
   const Schedule schedule = make_schedule(0.562, "0.90M", 41, 20);
-  ReductionSettings settings{.method = ReductionMethod::faststar, .scales = {.last = 1}, .ratios = {0.7}};
+  ReductionSettings settings{.method = ReductionMethod::faststar};
+  settings.scales.last = 1;
+  settings.ratios = {0.7};
   settings.keep_align = 128;
   CHECK(reduced_passes(settings, schedule, kRepetitions720).front().kept == 21632);
   settings.keep_align = 1;
@@ -119,11 +124,13 @@ TEST_CASE("settings that cannot work are usage errors", "[reduce]") {
   CHECK(std::string(refused(settings).what()) == "ratios: expected 1 or 4 (one a reduced scale), got 2");
   settings.ratios = {-0.1};
   CHECK(refused(settings).kind() == ErrorKind::usage);
-  settings = {.method = ReductionMethod::faststar, .scales = {.listed = {29, 28}}, .ratios = {0.1}};
+  settings.ratios = {0.1};
+  settings.scales.listed = {29, 28};
   CHECK(std::string(refused(settings).what()).find("ascending") != std::string::npos);
   settings.scales.listed = {30};
   CHECK(refused(settings).kind() == ErrorKind::usage);
-  settings.scales = {.last = 16};
+  settings.scales.listed.clear();
+  settings.scales.last = 16;
   CHECK(refused(settings).kind() == ErrorKind::usage);
 }
 

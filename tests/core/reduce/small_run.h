@@ -2,6 +2,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/star/generator.h"
+#include "core/star/small_model.h"
 #include "core/weights/random_weights.h"
 #include "support/support.h"
 
@@ -10,13 +11,13 @@ namespace faststar::test {
 /// A two-layer model over clips of 1, 2, 2 and 1 frames with four scales each; the last three scales are reduced.
 struct SmallRun {
   explicit SmallRun(at::Device device)
-      : model({make_random_weights(1), device, at::kFloat}, kArchitecture), schedule(make_scales()) {
+      : model({make_random_weights(1), device, at::kFloat}, kSmallModel), schedule(make_scales()) {
     settings.repetitions = {{1, 1, 1, 1}, {1, 3, 2, 1}};
     settings.semantic_scales = 2;
     settings.seed = 5;
     settings.reduction.scales.last = 3;
     settings.reduction.ratios = {0.2, 0.4, 0.7};
-    text.cond = seeded_randn({6, kArchitecture.text_width}, 2, device);
+    text.cond = seeded_randn({6, kSmallModel.text_width}, 2, device);
     text.uncond = model.unconditional_text(6);
   }
 
@@ -28,14 +29,6 @@ struct SmallRun {
     return Schedule(std::move(scales));
   }
 
-  static constexpr StarArchitecture kArchitecture = {.width = 64,
-                                                     .heads = 4,
-                                                     .kv_heads = 2,
-                                                     .head_width = 16,
-                                                     .ffn_width = 96,
-                                                     .layers = 2,
-                                                     .text_width = 24,
-                                                     .text_rows = 32};
   StarTransformer model;
   Schedule schedule;
   GenerationSettings settings;
