@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -48,23 +49,40 @@ std::string shell_quoted(const std::string& text) {
   return quoted;
 }
 
-std::string as_text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+/// A recorded value as its flag takes it.
+std::string as_text(const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return value_text(value.get<double>());
+  if (!value.is_array()) return value.dump();
+  std::vector<std::string> items;
+  for (const auto& item : value) items.push_back(as_text(item));
+  return fmt::format("{}", fmt::join(items, ","));
+}
+
+/// What metadata holds for a field; null when nothing.
+nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field) {
+  const size_t dot = section.find('.');
+  const auto group = settings.find(std::string(section.substr(0, dot)));
+  if (group == settings.end() || !group->is_object()) return {};
+  if (dot != std::string_view::npos) return recorded(*group, section.substr(dot + 1), field);
+  return group->value(std::string(field), nlohmann::json());
+}
 
 /// The default of a setting as metadata would hold it; nothing when there is none or the model decides.
 template <typename T>
 std::optional<std::string> default_text(const Field& field, const T& standard) {
-  if constexpr (requires { value_text(standard); }) {
-    if (field.fallback == Fallback::model) return std::nullopt;
-    return value_text(standard);
-  } else {
-    return "";
-  }
+  if (field.fallback == Fallback::model) return std::nullopt;
+  return value_text(standard);
+}
+template <typename T>
+std::optional<std::string> default_text(const Field&, const std::optional<T>&) {
+  return "";
 }
 
 /// Where the file went and how its making was watched do not change it.
 bool shapes_the_file(const Field& field) {
   const bool where = field.name == "output" || field.name == "overwrite" || field.name == "frames_dir" ||
-                     field.name == "save_codes" || field.name == "preview";
+                     field.name == "save_codes" || field.name == "preview" || field.name == "trace";
   const bool watching = field.name == "progress" || field.name == "quiet" || field.name == "json";
   return !where && !watching;
 }
@@ -73,8 +91,11 @@ template <typename T>
 std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
   const std::string text = as_text(value);
   if (text == default_text(field, standard)) return "";
-  if constexpr (std::is_same_v<T, bool>) return fmt::format(" {}", flag_name(field.name));
-  return fmt::format(" {} {}", flag_name(field.name), shell_quoted(text));
+  if constexpr (std::is_same_v<T, bool>) {
+    // A flag says true; what is true by default takes a value.
+    return fmt::format(" {}{}", flag_name(field.setting()), standard ? fmt::format("={}", text) : "");
+  }
+  return fmt::format(" {} {}", flag_name(field.setting()), shell_quoted(text));
 }
 
 }  // namespace
@@ -94,10 +115,9 @@ std::string remake_command(const fs::path& path) {
   if (model.contains("preset")) line += fmt::format(" --config {}", shell_quoted(as_text(model["preset"])));
   const Config standards;
   visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
-    const auto group = settings.find(std::string(section));
-    if (group == settings.end() || !group->is_object() || !group->contains(std::string(field.name))) return;
-    if (!shapes_the_file(field) || !overlap(field.scope, command)) return;
-    line += flag_of(field, (*group)[std::string(field.name)], standard);
+    const nlohmann::json value = recorded(settings, section, field.name);
+    if (value.is_null() || !shapes_the_file(field) || !overlap(field.scope, command)) return;
+    line += flag_of(field, value, standard);
   });
   return line + "\n";
 }

@@ -25,10 +25,13 @@ std::string argument_name(const Field&, int64_t) { return "N"; }
 std::string argument_name(const Field& field, double) {
   return field.argument.empty() ? "X" : std::string(field.argument);
 }
+std::string argument_name(const Field&, const std::vector<int>&) { return "N,N"; }
+std::string argument_name(const Field&, const std::vector<double>&) { return "X,X"; }
+std::string argument_name(const Field&, const ReducedScales&) { return "LIST"; }
 template <Choice Enum>
 std::string argument_name(const Field& field, Enum) {
   constexpr auto& names = Choices<Enum>::names;
-  return names.size() > 4 ? std::string(field.argument) : join_names(names.data(), names.size(), "|");
+  return field.argument.empty() ? join_names(names.data(), names.size(), "|") : std::string(field.argument);
 }
 template <typename T>
 std::string argument_name(const Field& field, const std::optional<T>&) {
@@ -38,7 +41,8 @@ std::string argument_name(const Field& field, const std::optional<T>&) {
 /// " (17)": the default, where it does not depend on the model or the run.
 template <typename T>
 std::string default_note(const Field& field, const T& value) {
-  return field.fallback == Fallback::model ? "" : fmt::format(" ({})", value_text(value));
+  const std::string text = value_text(value);
+  return field.fallback == Fallback::model || text.empty() ? "" : fmt::format(" ({})", text);
 }
 template <typename T>
 std::string default_note(const Field&, const std::optional<T>&) {
@@ -46,13 +50,13 @@ std::string default_note(const Field&, const std::optional<T>&) {
 }
 
 std::string spellings(const Field& field) {
-  const std::string name = flag_name(field.name);
+  const std::string name = flag_name(field.setting());
   if (field.other_names.empty()) return name;
   return fmt::format("{},{}", name, field.other_names);
 }
 
 void add_flag(CLI::App& command, const Field& field, bool, FieldTexts& texts) {
-  const auto set = [&texts, name = std::string(field.name)](int64_t count) {
+  const auto set = [&texts, name = std::string(field.setting())](int64_t count) {
     texts[name] = count > 0 ? "true" : "false";
   };
   command.add_flag_function(spellings(field), set, std::string(field.help))
@@ -61,15 +65,12 @@ void add_flag(CLI::App& command, const Field& field, bool, FieldTexts& texts) {
 
 template <typename T>
 void add_flag(CLI::App& command, const Field& field, const T& standard, FieldTexts& texts) {
-  const auto set = [&texts, name = std::string(field.name)](const std::string& text) { texts[name] = text; };
+  const auto set = [&texts, name = std::string(field.setting())](const std::string& text) { texts[name] = text; };
   command
       .add_option_function<std::string>(spellings(field), set, std::string(field.help) + default_note(field, standard))
       ->type_name(argument_name(field, standard))
       ->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
 }
-
-/// Lists have no form on the command line.
-void add_flag(CLI::App&, const Field&, const std::vector<int>&, FieldTexts&) {}
 
 std::string environment_text(std::string_view name) {
   const char* const text = std::getenv(environment_name(name).c_str());

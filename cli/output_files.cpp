@@ -30,15 +30,17 @@ fs::path name_for_seed(const fs::path& asked, int64_t seed, size_t seeds) {
   return asked.parent_path() / fmt::format("{}-{}{}", asked.stem().string(), seed, asked.extension().string());
 }
 
-/// `file`, which `flag` asks for beside the video; checked to be creatable and another one.
-fs::path second_file(const char* flag, fs::path file, const JobOutput& output, Existing existing) {
-  check_writable(file, existing);
-  for (const fs::path& other : {output.file, output.codes.value_or("")}) {
-    if (other.empty() || fs::weakly_canonical(file) != fs::weakly_canonical(other)) continue;
-    fail(ErrorKind::usage, fmt::format("{} {}: another file of this run has the same name", flag, file.string()),
+/// The name of a file that goes with the video; checked to be creatable and another one than the run's others.
+fs::path companion(const std::string& asked, const char* flag, const JobOutput& output, size_t seeds,
+                   Existing existing) {
+  const fs::path name = name_for_seed(asked, output.seed, seeds);
+  check_writable(name, existing);
+  for (const auto& other : {std::optional(output.file), output.codes, output.trace}) {
+    if (!other || fs::weakly_canonical(name) != fs::weakly_canonical(*other)) continue;
+    fail(ErrorKind::usage, fmt::format("{} {}: another file of this run has the same name", flag, name.string()),
          "another name for one of them");
   }
-  return file;
+  return name;
 }
 
 }  // namespace
@@ -54,12 +56,10 @@ std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, con
                       ? name_for_seed(*config.output, seed, seeds.size())
                       : free_name(fmt::format("{}-{}", slug(prompt), seed), standard_ending(task, config), existing);
     check_writable(output.file, existing);
-    if (config.save_codes) {
-      output.codes =
-          second_file("--save-codes", name_for_seed(*config.save_codes, seed, seeds.size()), output, existing);
-    }
+    if (config.save_codes) output.codes = companion(*config.save_codes, "--save-codes", output, seeds.size(), existing);
+    if (config.trace) output.trace = companion(*config.trace, "--trace", output, seeds.size(), existing);
     if (config.preview && task != Task::text_to_image) {
-      output.preview = second_file("--preview", name_for_seed(*config.preview, seed, seeds.size()), output, existing);
+      output.preview = companion(*config.preview, "--preview", output, seeds.size(), existing);
     }
     if (config.frames_dir && task != Task::text_to_image) {
       output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());

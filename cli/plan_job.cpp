@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/media/image.h"
 #include "core/pyramid/schedule.h"
+#include "core/reduce/gate.h"
 #include "core/text/prompt.h"
 #include "core/vae/architecture.h"
 
@@ -40,13 +41,26 @@ JobSize choose_size(Task task, const ResolvedSettings& resolved) {
   return size;
 }
 
-/// Throws Error(usage) when the repetition lists do not fit the size's scales.
-void check_schedule(const JobSize& size, const ScheduleConfig& config) {
+/// Throws Error(usage) when the repetition lists do not fit the size's scales, or reduction does not fit the schedule.
+void check_schedule(const JobSize& size, const ScheduleConfig& config, const ReductionSettings& reduction) {
   const Schedule schedule = make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
-  schedule.steps({config.image_repetitions, config.video_repetitions});
+  const Repetitions repetitions{config.image_repetitions, config.video_repetitions};
+  schedule.steps(repetitions);
+  const ReductionGate checked(reduction, schedule, repetitions);
   if (config.semantic_scales <= schedule.scales_per_clip()) return;
   fail(ErrorKind::usage, fmt::format("semantic_scales: expected at most {} (the scales of {}), got {}",
                                      schedule.scales_per_clip(), size.pn, config.semantic_scales));
+}
+
+/// Flags that say how to reduce do nothing while no method is on.
+void check_reduction_flags(const Settings& settings) {
+  if (settings.config.reduction.method != ReductionMethod::none) return;
+  if (settings.origin("no_reduce").source != Source::standard) return;
+  for (const char* detail : {"ratios", "p_norm", "reduce_preset"}) {
+    const Origin& origin = settings.origin(detail);
+    if (origin.source != Source::flag) continue;
+    fail(ErrorKind::usage, fmt::format("{}: no method reduces tokens", origin.text), "--reduce faststar");
+  }
 }
 
 /// H.264 options say nothing about a lossless file.
@@ -87,6 +101,7 @@ void copy_settings(const Config& config, GenerateJob& job) {
   job.tau_image = config.sampling.tau_image;
   job.tau_video = config.sampling.tau_video;
   job.schedule = config.schedule;
+  job.reduction = config.reduction;
   job.encoding = config.output;
   job.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
 }
@@ -166,8 +181,9 @@ GenerateJob plan_shared(Task task, ResolvedSettings& resolved) {
   job.source = plan_source(task, resolved);
   check_texts(settings, job);
   job.size = choose_size(task, resolved);
-  check_schedule(job.size, settings.config.schedule);
+  check_schedule(job.size, settings.config.schedule, settings.config.reduction);
   check_encoding(settings);
+  check_reduction_flags(settings);
   job.setup = plan_engine(resolved);
   copy_settings(settings.config, job);
   return job;
@@ -205,6 +221,25 @@ std::string describe_model(const ModelFolder& model) {
   return fmt::format("{} ({}{})", model.preset.name, where, model.random_weights ? ", random weights" : "");
 }
 
+/// "faststar, 5 of 90 passes, 65 % of all tokens": nothing when no method is on.
+std::string describe_reduction(const GenerateJob& job) {
+  const JobSize& size = job.size;
+  const Schedule schedule = make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
+  const Repetitions repetitions{job.schedule.image_repetitions, job.schedule.video_repetitions};
+  const ReductionGate gate(job.reduction, schedule, repetitions);
+  int reduced = 0;
+  int64_t tokens = 0;
+  int64_t kept = 0;
+  const auto steps = schedule.steps(repetitions);
+  for (const Step& step : steps) {
+    reduced += gate.reduces(step) ? 1 : 0;
+    tokens += schedule.scales()[step.scale].tokens();
+    kept += gate.kept_tokens(step);
+  }
+  return fmt::format("{}, {} of {} passes, {} of {} tokens", choice_name(job.reduction.method), reduced, steps.size(),
+                     kept, tokens);
+}
+
 std::vector<std::string> describe_job(const GenerateJob& job) {
   std::vector<std::string> lines = {fmt::format("model: {}", describe_model(job.setup.model)),
                                     fmt::format("prompt used: {}", job.model_prompt),
@@ -212,6 +247,9 @@ std::vector<std::string> describe_job(const GenerateJob& job) {
                                                 frames_shown(job), frames_shown(job) > 1 ? "s" : ""),
                                     fmt::format("device: {}, {}", job.setup.device, choice_name(job.setup.precision))};
   if (job.source) lines.push_back(fmt::format("source: {}", job.source->file.string()));
+  if (job.reduction.method != ReductionMethod::none) {
+    lines.push_back(fmt::format("reduction: {}", describe_reduction(job)));
+  }
   for (const JobOutput& output : job.outputs) {
     lines.push_back(fmt::format("seed {}: {}", output.seed, output.file.string()));
   }

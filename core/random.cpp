@@ -10,11 +10,6 @@ namespace {
 
 constexpr int64_t kWord = 0xFFFFFFFF;
 
-uint32_t stream_word(const RandomStep& step, RandomPurpose purpose) {
-  return static_cast<uint32_t>(step.scale) << 16 | static_cast<uint32_t>(step.repetition) << 8 |
-         static_cast<uint32_t>(purpose);
-}
-
 /// High and low 32 bits of word * multiplier. int64 wraps as uint64 does; the arithmetic shift is masked.
 std::pair<Tensor, Tensor> multiply_words(const Tensor& word, int64_t multiplier) {
   const Tensor product = word * multiplier;
@@ -23,7 +18,12 @@ std::pair<Tensor, Tensor> multiply_words(const Tensor& word, int64_t multiplier)
 
 }  // namespace
 
-Tensor reference::philox_uniform(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d) {
+uint32_t stream_word(const RandomStep& step, RandomPurpose purpose) {
+  return static_cast<uint32_t>(step.scale) << 16 | static_cast<uint32_t>(step.repetition) << 8 |
+         static_cast<uint32_t>(purpose);
+}
+
+Tensor reference::philox_words(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d) {
   const Tensor block = at::arange(d / 4, tokens.options());
   Tensor c0 = (tokens & kWord).unsqueeze(1).expand({-1, d / 4});  // [N, d/4], one Philox block each
   Tensor c1 = block.unsqueeze(0).expand_as(c0);
@@ -41,8 +41,11 @@ Tensor reference::philox_uniform(const RandomStep& step, RandomPurpose purpose, 
     key0 = (key0 + 0x9E3779B9) & kWord;
     key1 = (key1 + 0xBB67AE85) & kWord;
   }
-  const Tensor words = at::stack({c0, c1, c2, c3}, -1).reshape({tokens.size(0), d});
-  return words.__rshift__(8).to(at::kFloat) * (1.0f / 16777216.0f);
+  return at::stack({c0, c1, c2, c3}, -1).reshape({tokens.size(0), d});
+}
+
+Tensor reference::philox_uniform(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d) {
+  return philox_words(step, purpose, tokens, d).__rshift__(8).to(at::kFloat) * (1.0f / 16777216.0f);
 }
 
 Tensor philox_uniform(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d) {

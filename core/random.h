@@ -20,6 +20,9 @@ enum class RandomPurpose : uint32_t {
   training_noise = 4,
 };
 
+/// The third word of the Philox counter of a pass and a purpose: scale<<16 | repetition<<8 | purpose.
+uint32_t stream_word(const RandomStep& step, RandomPurpose purpose);
+
 /// Uniform numbers keyed by position, so that pruning, batch layout and token order change nobody's draw.
 /// tokens [N] int64: flat index in the full T x h x w grid. Returns [N, d] float32 in [0, 1), on the
 /// device of `tokens`: value [i, j] is word j%4 of Philox(key = seed; counter = {tokens[i], j/4,
@@ -27,7 +30,9 @@ enum class RandomPurpose : uint32_t {
 Tensor philox_uniform(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d);
 
 namespace reference {
+/// The 32-bit words behind philox_uniform: [N, d] int64.
+Tensor philox_words(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d);
 Tensor philox_uniform(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d);
-}
+}  // namespace reference
 
 }  // namespace faststar

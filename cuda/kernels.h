@@ -56,6 +56,55 @@ void norm_rope(const NormRope& op, FloatType type, Stream stream);
 /// core/star/swiglu.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
+/// core/reduce/similarity.h. Maps have 64 channels and are contiguous.
+enum class SimilarityNorm { sum, squares, largest };
+struct Similarity {
+  const float* current;    // [64, frames, positions_per_frame]
+  const float* previous;   // the same; null: no spatial term
+  const float* reference;  // [64, reference_frames, positions_per_frame]; null: no temporal term
+  float* spatial;          // [frames, positions_per_frame] each
+  float* temporal;
+  float* score;
+  int64_t frames, reference_frames, positions_per_frame;
+  SimilarityNorm norm;
+  float eps;
+};
+void similarity_score(const Similarity& op, Stream stream);
+
+/// core/reduce/selection.h.
+struct TopSelection {
+  const float* score;    // [count]
+  const float* primary;  // [count] or null
+  int64_t* kept;         // [keep]
+  uint8_t* mask;         // [count]
+  void* workspace;       // select_top_workspace(count) bytes
+  int64_t count, keep, first_token;
+  bool hash_ties;
+  uint64_t seed;
+  uint32_t stream_word, clip;
+};
+int64_t select_top_workspace(int64_t count);
+void select_top(const TopSelection& op, Stream stream);
+
+/// core/reduce/token_grid.h. map [frames, height, width], mean [frames, rows, columns].
+struct AreaMean {
+  const float* map;
+  float* mean;
+  int64_t frames, height, width, rows, columns;
+};
+void area_mean(const AreaMean& op, Stream stream);
+
+/// core/reduce/partial_update.h. summed, updated [64, frames, height, width]; codes [bits, frames, rows, columns];
+/// feature_mask [frames, height, width].
+struct PartialUpdate {
+  float* updated;
+  const float* summed;
+  const float* codes;
+  const uint8_t* feature_mask;
+  int64_t frames, height, width, bits, rows, columns;
+};
+void partial_update(const PartialUpdate& op, Stream stream);
+
 /// The gradients of swiglu; all [elements].
 struct SwigluGradient {
   const void* gate;

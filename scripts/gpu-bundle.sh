@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs what gpu-check.sh needs on a GPU machine beside this source tree: the two programs of a CUDA build, stripped,
-# and the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp).
+# Packs what gpu-check.sh needs on a GPU machine beside this source tree: the programs of a CUDA build, stripped (the
+# bench where it was built), and the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp).
 #
 #   ./scripts/gpu-bundle.sh BUILD_FOLDER LIBRARY_FOLDER BUNDLE.tar.xz
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -17,6 +17,8 @@ for program in cli/faststar tests/faststar_tests; do
   [[ -x "$1/$program" ]] || die "$1: no $program in it" "./scripts/build.sh"
   strip -o "$stage/bin/${program#*/}" "$1/$program"
 done
+bench="$1/tests/faststar_bench"
+[[ ! -x "$bench" ]] || strip -o "$stage/bin/faststar_bench" "$bench"
 cp -L "$2"/*.so* "$stage/lib/"
 # Both halves of SentencePiece have to be of one version, whatever the GPU machine has.
 cp -L $(ldd "$1/cli/faststar" | awk '/libsentencepiece/ { print $3 }') "$stage/lib/"

@@ -4,7 +4,7 @@
 # from words, pictures and videos.
 # Writes a log a group, verify's JSON and results.jsonl (step, exit code, seconds) to the output folder.
 #
-#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos|sources]...
+#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos|sources|bench]...
 #
 # Exits 1 when a step failed. PYTHON names the python that has torch (python3).
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -74,6 +74,16 @@ check_sources() {
   step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --progress json --output "$work/preview-of.mp4"
 }
 
+# What token reduction costs, and a dense and a reduced video in one run.
+check_bench() {
+  local prompt="A red balloon rises over a green field, the camera follows it." config
+  step bench bench.md bench.log faststar_bench
+  for config in 720p faststar-720p; do
+    step "t2v-$config" bench.log bench.log faststar t2v --config "$config" --random-weights --device cuda --seed 1 \
+      --progress plain --prompt "$prompt" --overwrite --output "$work/$config.mp4" --trace "$work/$config.safetensors"
+  done
+}
+
 unpack_bundle "$bundle"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 for group in "$@"; do
@@ -83,6 +93,7 @@ for group in "$@"; do
     verify) check_verify ;;
     videos) check_videos ;;
     sources) check_sources ;;
+    bench) check_bench ;;
     *) die "gpu-check.sh: unknown group $group" "./scripts/gpu-check.sh" ;;
   esac
 done

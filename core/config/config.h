@@ -1,6 +1,7 @@
 #pragma once
 #include "core/config/generate.h"
 #include "core/config/output.h"
+#include "core/config/reduction.h"
 #include "core/config/runtime.h"
 
 namespace faststar {
@@ -13,11 +14,13 @@ struct Config {
   GuidanceConfig guidance;
   SamplingConfig sampling;
   ScheduleConfig schedule;
+  ReductionConfig reduction;
   OutputConfig output;
   RuntimeConfig runtime;
 };
 
-/// Calls visit(section name, section) in the order of the files we write.
+/// Calls visit(section name, section) in the order of the files we write. "a.b" is the section b inside a and follows
+/// it.
 template <FieldsOf<Config> Self, typename Visitor>
 void visit_sections(Self& c, Visitor&& visit) {
   visit("model", c.model);
@@ -26,6 +29,7 @@ void visit_sections(Self& c, Visitor&& visit) {
   visit("guidance", c.guidance);
   visit("sampling", c.sampling);
   visit("schedule", c.schedule);
+  visit_reduction_sections(c.reduction, visit);
   visit("output", c.output);
   visit("runtime", c.runtime);
 }

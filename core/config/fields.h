@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <concepts>
 #include <limits>
 #include <string_view>
@@ -52,6 +53,7 @@ struct Range {
 /// environment names, help, --save-config and metadata all walk it.
 struct Field {
   std::string_view name;           ///< YAML and metadata key; the flag is the same with dashes
+  std::string_view flag{};         ///< another name for flag and environment, where `name` says too little there
   std::string_view help{};         ///< one line, without the default
   Range range{};                   ///< of numbers, and of the entries of lists
   std::string_view argument{};     ///< "FILE": what help calls the flag's value; empty: from the type
@@ -59,6 +61,9 @@ struct Field {
   FlagScope scope = FlagScope::making;
   HelpPage page = HelpPage::all;
   Fallback fallback = Fallback::constant;
+
+  /// What the setting is called outside its section, with underscores: unique over all sections.
+  constexpr std::string_view setting() const { return flag.empty() ? name : flag; }
 };
 
 /// `Self` is `Config` or `const Config`: one visit_fields serves readers and writers.

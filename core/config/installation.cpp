@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/config/preset.h"
+#include "core/config/yaml_document.h"
 #include "core/error.h"
 
 namespace faststar {
@@ -35,7 +37,8 @@ std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(configs_dir())) {
     const std::string name = entry.path().stem().string();
-    if (!name.starts_with("train-") && !preset_file(name).empty()) names.push_back(name);
+    const fs::path file = preset_file(name);
+    if (!file.empty() && is_preset(YamlDocument(file))) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;

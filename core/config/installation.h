@@ -12,10 +12,11 @@ std::filesystem::path configs_dir();
 /// The embedded model's folder.
 std::filesystem::path embedded_model_dir();
 
-/// The file of preset `name` ("720p", "tiny"); an empty path when there is none.
+/// The file of preset `name` ("720p", "tiny"), or of a configuration on top of one ("faststar-720p"); an empty path
+/// when there is none.
 std::filesystem::path preset_file(const std::string& name);
 
-/// The presets of the installation by name, sorted; settings of training (train-*) are none.
+/// The presets of the installation that describe a model, by name, sorted.
 std::vector<std::string> preset_names();
 
 }  // namespace faststar

@@ -28,12 +28,19 @@ void put(Json& section, const Field& field, const std::optional<T>& value) {
   if (value) put(section, field, *value);
 }
 
+/// "a.b" is the section b inside a.
+Json& section_in(Json& json, std::string_view section) {
+  const size_t dot = section.find('.');
+  Json& outer = json[std::string(section.substr(0, dot))];
+  return dot == std::string_view::npos ? outer : outer[std::string(section.substr(dot + 1))];
+}
+
 }  // namespace
 
 nlohmann::ordered_json config_json(const Config& config) {
   Json json = Json::object();
   visit_config(config, [&](std::string_view section, const Field& field, const auto& member) {
-    put(json[std::string(section)], field, member);
+    put(section_in(json, section), field, member);
   });
   return json;
 }

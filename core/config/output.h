@@ -26,6 +26,7 @@ struct OutputConfig {
   bool no_metadata = false;                ///< leave the settings out of the file
   std::optional<std::string> save_codes;   ///< also the summed codes (.safetensors)
   std::optional<std::string> preview;      ///< also a video of the coarse code sum, while the rest is made
+  std::optional<std::string> trace;        ///< also what reduction decided, step by step (.safetensors)
 };
 
 template <FieldsOf<OutputConfig> Self, typename Visitor>
@@ -69,6 +70,11 @@ void visit_fields(Self& c, Visitor&& visit) {
       Field{
           .name = "preview", .help = "show a coarse version early", .argument = "FILE", .scope = FlagScope::one_video},
       c.preview);
+  visit(Field{.name = "trace",
+              .help = "also write reduction's decisions (.safetensors)",
+              .argument = "FILE",
+              .scope = FlagScope::one_video},
+        c.trace);
 }
 
 }  // namespace faststar

@@ -13,7 +13,7 @@ namespace faststar {
 namespace {
 
 constexpr auto no_other_key = [](const YamlEntry&) { return false; };
-constexpr auto no_record = [](std::string_view, const Origin&) {};
+constexpr auto no_record = [](const Field&, const Origin&) {};
 
 std::vector<SizeOffer> read_sizes(const YamlDocument& document, const YAML::Node& node) {
   std::vector<SizeOffer> sizes;
@@ -35,7 +35,7 @@ void read_all_fields(const YamlDocument& document, const YamlEntry& part, Sizes&
   const std::string section = fmt::format("architecture.{}", part.key);
   std::vector<std::string> missing = field_names(sizes);
   read_fields(document, part.value, section, sizes, no_other_key,
-              [&](std::string_view field, const Origin&) { std::erase(missing, field); });
+              [&](const Field& field, const Origin&) { std::erase(missing, field.name); });
   if (missing.empty()) return;
   fail(ErrorKind::usage,
        fmt::format("{}: {}: missing {}", document.where(part.key_node), section, fmt::join(missing, ", ")));

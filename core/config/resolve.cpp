@@ -13,6 +13,7 @@ void apply_user_sources(const SettingsRequest& request, const ConfigChain& chain
   apply_environment(settings);
   apply_flags(settings, request.flags);
   settle_prompt_source(settings);
+  settle_reduction(settings);
 }
 
 /// A preset as `base:` names it: its name when it belongs to the installation, else its path.

@@ -8,7 +8,7 @@ namespace faststar {
 
 /// What a command line says about settings.
 struct SettingsRequest {
-  FieldTexts flags;                    ///< by field name
+  FieldTexts flags;                    ///< by Field::setting()
   std::string config;                  ///< --config; empty: none
   FieldTexts remembered = {};          ///< what a file of ours says: weaker than all of these
   std::string remembered_preset = {};  ///< name of the preset that it was made with; empty: none

@@ -11,21 +11,16 @@
 namespace faststar {
 namespace {
 
-template <typename T>
-constexpr bool has_text_form = !std::is_same_v<T, std::vector<int>>;
-
 /// Sets every field with a flag for which text_of(field name) has something.
 template <typename TextOf, typename OriginOf>
 void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
-  visit_config(settings.config, [&]<typename T>(std::string_view, const Field& field, T& member) {
-    if constexpr (has_text_form<T>) {
-      if (field.scope == FlagScope::none) return;
-      const std::optional<std::string> text = text_of(field.name);
-      if (!text) return;
-      const Origin origin = origin_of(field.name);
-      if (!parse_value(*text, field, member)) fail_value(origin, expected_text(field, member), *text);
-      settings.origins[std::string(field.name)] = origin;
-    }
+  visit_config(settings.config, [&](std::string_view, const Field& field, auto& member) {
+    if (field.scope == FlagScope::none) return;
+    const std::optional<std::string> text = text_of(field.setting());
+    if (!text) return;
+    const Origin origin = origin_of(field.setting());
+    if (!parse_value(*text, field, member)) fail_value(origin, expected_text(field, member), *text);
+    settings.origins[std::string(field.setting())] = origin;
   });
 }
 

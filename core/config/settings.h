@@ -19,19 +19,19 @@ struct Origin {
 /// A configuration and where each of its values came from.
 struct Settings {
   Config config;
-  std::map<std::string, Origin, std::less<>> origins;  ///< by field name; absent: the struct's default
+  std::map<std::string, Origin, std::less<>> origins;  ///< by Field::setting(); absent: the struct's default
 
-  /// Who set field `name`; Source::standard when nobody did.
+  /// Who set the setting `name`; Source::standard when nobody did.
   const Origin& origin(std::string_view name) const;
 };
 
-/// "--prompt-file" of field prompt_file.
+/// "--prompt-file" of setting prompt_file.
 std::string flag_name(std::string_view field);
 
-/// "FASTSTAR_PROMPT_FILE" of field prompt_file.
+/// "FASTSTAR_PROMPT_FILE" of setting prompt_file.
 std::string environment_name(std::string_view field);
 
-/// Field name -> text as typed.
+/// Field::setting() -> text as typed.
 using FieldTexts = std::map<std::string, std::string, std::less<>>;
 
 /// Sets what FASTSTAR_<FLAG> variables say; empty ones count as unset. Throws Error(usage).

@@ -31,6 +31,20 @@ bool parse_in_range(std::string_view text, const Range& range, Number& out) {
   return true;
 }
 
+/// Values with commas between them; at least one.
+template <typename Number>
+bool parse_list(std::string_view text, const Field& field, std::vector<Number>& out) {
+  std::vector<Number> values;
+  while (true) {
+    const size_t comma = text.find(',');
+    if (!parse_value(text.substr(0, comma), field, values.emplace_back())) return false;
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  out = std::move(values);
+  return true;
+}
+
 std::string range_text(std::string_view what, const Range& range) {
   const Range unbounded;
   if (range.min == unbounded.min && range.max == unbounded.max) return std::string(what);
@@ -77,6 +91,26 @@ bool parse_value(std::string_view text, const Field&, Aspect& out) {
   return true;
 }
 
+bool parse_value(std::string_view text, const Field& field, std::vector<int>& out) {
+  return parse_list(text, field, out);
+}
+
+bool parse_value(std::string_view text, const Field& field, std::vector<double>& out) {
+  return parse_list(text, field, out);
+}
+
+bool parse_value(std::string_view text, const Field&, ReducedScales& out) {
+  constexpr std::string_view kLast = "last";
+  ReducedScales scales;
+  if (text.starts_with(kLast)) {
+    if (!parse_in_range(text.substr(kLast.size()), {1, 100}, scales.last)) return false;
+  } else if (!parse_value(text, Field{.range = {0, 1000}}, scales.listed)) {
+    return false;
+  }
+  out = std::move(scales);
+  return true;
+}
+
 std::string value_text(const std::string& value) { return value; }
 std::string value_text(bool value) { return value ? "true" : "false"; }
 std::string value_text(int value) { return fmt::format("{}", value); }
@@ -84,6 +118,11 @@ std::string value_text(int64_t value) { return fmt::format("{}", value); }
 std::string value_text(double value) { return fmt::format("{}", value); }
 std::string value_text(Seconds value) { return fmt::format("{}", value.count); }
 std::string value_text(Aspect value) { return fmt::format("{}:{}", value.width, value.height); }
+std::string value_text(const std::vector<int>& value) { return fmt::format("{}", fmt::join(value, ",")); }
+std::string value_text(const std::vector<double>& value) { return fmt::format("{}", fmt::join(value, ",")); }
+std::string value_text(const ReducedScales& value) {
+  return value.listed.empty() ? fmt::format("last{}", value.last) : value_text(value.listed);
+}
 
 std::string expected_text(const Field&, const std::string&) { return "text"; }
 std::string expected_text(const Field&, bool) { return "true or false"; }
@@ -95,6 +134,10 @@ std::string expected_text(const Field&, Aspect) { return "width:height such as 1
 std::string expected_text(const Field& field, const std::vector<int>&) {
   return range_text("a list of whole numbers", field.range);
 }
+std::string expected_text(const Field& field, const std::vector<double>&) {
+  return range_text("a list of numbers", field.range);
+}
+std::string expected_text(const Field&, const ReducedScales&) { return "last4, or a list of scales such as 26,27"; }
 
 std::string join_names(const std::string_view* names, size_t count, std::string_view separator) {
   return fmt::format("{}", fmt::join(std::span(names, count), separator));

@@ -7,6 +7,7 @@
 
 #include "core/config/fields.h"
 #include "core/config/resolution.h"
+#include "core/reduce/settings.h"
 
 /// Settings as text: the one way that flags, environment and YAML scalars become values and back. Nothing
 /// here depends on the locale.
@@ -20,6 +21,9 @@ bool parse_value(std::string_view text, const Field& field, int64_t& out);
 bool parse_value(std::string_view text, const Field& field, double& out);
 bool parse_value(std::string_view text, const Field& field, Seconds& out);
 bool parse_value(std::string_view text, const Field& field, Aspect& out);
+bool parse_value(std::string_view text, const Field& field, std::vector<int>& out);
+bool parse_value(std::string_view text, const Field& field, std::vector<double>& out);
+bool parse_value(std::string_view text, const Field& field, ReducedScales& out);
 
 template <Choice Enum>
 bool parse_value(std::string_view text, const Field&, Enum& out) {
@@ -47,6 +51,9 @@ std::string value_text(int64_t value);
 std::string value_text(double value);
 std::string value_text(Seconds value);
 std::string value_text(Aspect value);
+std::string value_text(const std::vector<int>& value);
+std::string value_text(const std::vector<double>& value);
+std::string value_text(const ReducedScales& value);
 
 template <Choice Enum>
 std::string value_text(Enum value) {
@@ -62,6 +69,8 @@ std::string expected_text(const Field& field, double);
 std::string expected_text(const Field& field, Seconds);
 std::string expected_text(const Field& field, Aspect);
 std::string expected_text(const Field& field, const std::vector<int>&);
+std::string expected_text(const Field& field, const std::vector<double>&);
+std::string expected_text(const Field& field, const ReducedScales&);
 
 /// "one of fp32, bf16", or with another separator, as help lists choices.
 std::string join_names(const std::string_view* names, size_t count, std::string_view separator);

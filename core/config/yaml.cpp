@@ -30,6 +30,10 @@ std::string quoted(const std::string& text) {
 std::string yaml_scalar(const std::string& value) { return quoted(value); }
 std::string yaml_scalar(Aspect value) { return quoted(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
 std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+std::string yaml_scalar(const std::vector<double>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+std::string yaml_scalar(const ReducedScales& value) {
+  return value.listed.empty() ? value_text(value) : yaml_scalar(value.listed);
+}
 template <typename T>
 std::string yaml_scalar(const T& value) {
   return value_text(value);
@@ -37,12 +41,15 @@ std::string yaml_scalar(const T& value) {
 
 template <typename T>
 std::string yaml_line(const Field& field, const T& member) {
-  return fmt::format("  {}: {}\n", field.name, yaml_scalar(member));
+  return fmt::format("{}: {}\n", field.name, yaml_scalar(member));
 }
 template <typename T>
 std::string yaml_line(const Field& field, const std::optional<T>& member) {
   return member ? yaml_line(field, *member) : "";
 }
+
+/// "reduction.faststar": a section inside another.
+bool is_inner(std::string_view section) { return section.find('.') != std::string_view::npos; }
 
 /// The section that has a field `key`; "" when none has.
 std::string section_of(const Config& config, const std::string& key) {
@@ -53,28 +60,38 @@ std::string section_of(const Config& config, const std::string& key) {
   return found;
 }
 
+std::vector<std::string> section_names(const Config& config) {
+  std::vector<std::string> names;
+  visit_sections(config, [&](std::string_view name, const auto&) { names.emplace_back(name); });
+  return names;
+}
+
+bool is_section(const Config& config, const std::string& name) {
+  const std::vector<std::string> names = section_names(config);
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void apply_section(const YamlDocument& document, const YamlEntry& section, Source source, const OtherKeys& other_keys,
                    Settings& settings) {
   const auto other = [&](const YamlEntry& entry) {
     if (other_keys(section.key, entry)) return true;
+    const std::string inner = fmt::format("{}.{}", section.key, entry.key);
+    if (is_section(settings.config, inner)) {
+      apply_section(document, {inner, entry.key_node, entry.value}, source, other_keys, settings);
+      return true;
+    }
     const std::string home = section_of(settings.config, entry.key);
     if (home.empty()) return false;
     fail(ErrorKind::usage,
          fmt::format("{}: {}.{}: unknown key", document.where(entry.key_node), section.key, entry.key),
          fmt::format("{} belongs in the section {}", entry.key, home));
   };
-  const auto was_set = [&](std::string_view field, const Origin& origin) {
-    settings.origins[std::string(field)] = {source, origin.text};
+  const auto was_set = [&](const Field& field, const Origin& origin) {
+    settings.origins[std::string(field.setting())] = {source, origin.text};
   };
   visit_sections(settings.config, [&](std::string_view name, auto& fields) {
     if (name == section.key) read_fields(document, section.value, section.key, fields, other, was_set);
   });
-}
-
-std::vector<std::string> section_names(const Config& config) {
-  std::vector<std::string> names;
-  visit_sections(config, [&](std::string_view name, const auto&) { names.emplace_back(name); });
-  return names;
 }
 
 }  // namespace
@@ -85,15 +102,35 @@ std::string node_text(const YAML::Node& node) {
   return node.IsSequence() ? "a list" : "a section";
 }
 
-void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member) {
-  std::vector<int> values;
+template <typename Number>
+void read_list(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<Number>& member) {
+  std::vector<Number> values;
   if (!node.IsSequence()) fail_value(origin, expected_text(field, member), node_text(node));
   for (const YAML::Node& item : node) read_value(item, field, origin, values.emplace_back());
   member = std::move(values);
 }
 
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member) {
+  read_list(node, field, origin, member);
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member) {
+  if (!node.IsScalar()) return read_list(node, field, origin, member);
+  member.resize(1);
+  read_value(node, field, origin, member.front());
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member) {
+  if (node.IsScalar()) {
+    if (!parse_value(node.Scalar(), field, member)) fail_value(origin, expected_text(field, member), node_text(node));
+  } else {
+    read_list(node, Field{.name = field.name, .range = {0, 1000}}, origin, member.listed);
+  }
+}
+
 void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings) {
-  const std::vector<std::string> sections = section_names(settings.config);
+  std::vector<std::string> sections = section_names(settings.config);
+  std::erase_if(sections, is_inner);
   for (const YamlEntry& entry : document.entries(document.root(), "the file")) {
     if (std::find(sections.begin(), sections.end(), entry.key) != sections.end()) {
       apply_section(document, entry, source, other_keys, settings);
@@ -106,9 +143,13 @@ void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& ot
 std::string config_yaml(const Config& config, const std::string& base) {
   std::string text = base.empty() ? "" : fmt::format("base: {}\n", quoted(base));
   visit_sections(config, [&](std::string_view name, const auto& fields) {
+    const std::string margin = is_inner(name) ? "  " : "";
     std::string lines;
-    visit_fields(fields, [&](const Field& field, const auto& member) { lines += yaml_line(field, member); });
-    if (!lines.empty()) text += fmt::format("{}:\n{}", name, lines);
+    visit_fields(fields, [&](const Field& field, const auto& member) {
+      const std::string line = yaml_line(field, member);
+      if (!line.empty()) lines += fmt::format("{}  {}", margin, line);
+    });
+    if (!lines.empty()) text += fmt::format("{}{}:\n{}", margin, name.substr(name.rfind('.') + 1), lines);
   });
   return text;
 }

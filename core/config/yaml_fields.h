@@ -42,9 +42,13 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
 }
 
 void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member);
+/// One number stands for a list of one.
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member);
+/// `lastN` or a list of scales.
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member);
 
 /// Sets the members that `mapping` names; other keys are left to `other(entry)`, which returns false for one
-/// that it does not know either. Calls was_set(field name, origin) for each. Throws Error(usage).
+/// that it does not know either. Calls was_set(field, origin) for each. Throws Error(usage).
 template <typename Fields, typename Other, typename WasSet>
 void read_fields(const YamlDocument& document, const YAML::Node& mapping, const std::string& section, Fields& fields,
                  Other&& other, WasSet&& was_set) {
@@ -55,7 +59,7 @@ void read_fields(const YamlDocument& document, const YAML::Node& mapping, const 
       const Origin origin = {Source::file,
                              fmt::format("{}: {}.{}", document.where(entry.key_node), section, entry.key)};
       read_value(entry.value, field, origin, member);
-      was_set(field.name, origin);
+      was_set(field, origin);
       found = true;
     });
     if (!found && !other(entry)) document.fail_unknown(entry, section, field_names(fields));

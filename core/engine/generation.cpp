@@ -34,8 +34,14 @@ class GenerationRun {
       preview(output, at::cat(clips, 2), previewed ? Existing::replace : job_.existing);
       previewed = true;
     };
-    const Tensor codes =
-        stages_.generate({.text = text, .given = given, .seed = output.seed, .condition = {}, .on_step = on_step});
+    ReductionTrace trace;
+    const Tensor codes = stages_.generate({.text = text,
+                                           .given = given,
+                                           .seed = output.seed,
+                                           .condition = {},
+                                           .on_step = on_step,
+                                           .trace = output.trace ? &trace : nullptr});
+    if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, job_.existing);
     if (output.codes) write_codes(*output.codes, saved(output, codes), job_.existing);
     decode(output, codes);
     stages_.finish_video();

@@ -68,6 +68,7 @@ struct JobOutput {
   std::optional<std::filesystem::path> frames_dir;
   std::optional<std::filesystem::path> codes;
   std::optional<std::filesystem::path> preview;
+  std::optional<std::filesystem::path> trace;
   std::string settings_json;  ///< all that remakes the file, for its metadata
 };
 
@@ -88,6 +89,7 @@ struct GenerateJob {
   double tau_image = 1;
   double tau_video = 1;
   ScheduleConfig schedule;
+  ReductionSettings reduction;
   OutputConfig encoding;                 ///< crf, preset, lossless, no_metadata
   Existing existing = Existing::refuse;  ///< for every file of `outputs`
   std::vector<JobOutput> outputs;        ///< one a seed, in order

@@ -5,6 +5,7 @@
 #include "core/engine/source.h"
 #include "core/log.h"
 #include "core/plan/cost_model.h"
+#include "core/reduce/check.h"
 
 namespace faststar {
 namespace {
@@ -26,6 +27,7 @@ Workload workload_of(const Engine& engine, const GenerateJob& job, const TextIds
                 .text_tokens = ids.tokens(),
                 .dtype = engine.dtype(),
                 .device = engine.device()};
+  work.gate = ReductionGate(job.reduction, work.schedule, work.repetitions);
   work.decoded_latents = work.schedule.latent_frames();
   if (job.task == Task::continuation) {
     work.condition_tokens = interactive_condition_tokens(work.schedule);
@@ -62,6 +64,7 @@ double RunPlan::decode_seconds() const {
 }
 
 RunPlan plan_run(const Engine& engine, const GenerateJob& job) {
+  check_depth(job.reduction, engine.model().star_architecture.layers);
   TextIds ids = tokenize_texts({job.model_prompt, job.negative, job.text_limit}, engine.model());
   std::optional<Tensor> source;
   if (job.source) source = read_source(*job.source, job.size);

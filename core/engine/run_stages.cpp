@@ -90,7 +90,8 @@ GenerationSettings RunStages::settings_for(int64_t seed) const {
           .tau_video = job_.tau_video,
           .sampling = job_.sampling,
           .seed = static_cast<uint64_t>(seed),
-          .attention = engine_.setup().attention};
+          .attention = engine_.setup().attention,
+          .reduction = job_.reduction};
 }
 
 void RunStages::report_step(const Step& step) {
@@ -102,7 +103,8 @@ void RunStages::report_step(const Step& step) {
 
 Tensor RunStages::generate(const Draw& draw) {
   if (!engine_.has_transformer()) load_weights();
-  for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode}) record_.seconds.erase(std::string(stage_name(own)));
+  for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode})
+    record_.seconds.erase(std::string(stage_name(own)));
   const StageMeter meter(Stage::tokens, engine_.device());
   const StarTransformer& transformer = engine_.transformer();
   Generator generator(transformer, plan_.work.schedule, settings_for(draw.seed));
@@ -111,8 +113,11 @@ Tensor RunStages::generate(const Draw& draw) {
       {cond, draw.text.uncond.defined() ? draw.text.uncond : transformer.unconditional_text(cond.size(0))});
   if (draw.condition) generator.set_interactive_condition(*draw.condition);
   generator.set_given_bits(draw.given);
+  if (draw.trace) generator.set_reduction_observer([&](const ReducedStep& step) { draw.trace->add_reduced(step); });
   generator.set_listener([&](const Step& step, const std::vector<Tensor>& clips) {
     report_step(step);
+    const Scale& scale = plan_.work.schedule.scales()[static_cast<size_t>(step.scale)];
+    if (draw.trace) draw.trace->add_step(step, scale, tokens_of(plan_.work, step));
     if (draw.on_step) draw.on_step(step, clips);
   });
   Tensor codes = generator.run();

@@ -5,6 +5,7 @@
 
 #include "core/engine/decode.h"
 #include "core/engine/engine.h"
+#include "core/engine/reduction_trace.h"
 #include "core/engine/run_plan.h"
 #include "core/engine/stage_meter.h"
 #include "core/progress.h"
@@ -30,7 +31,8 @@ class RunStages {
     const std::vector<Tensor>& given;
     int64_t seed = 0;
     std::optional<Generator::InteractiveCondition> condition;
-    StepListener on_step;  ///< hears of each pass after the progress did
+    StepListener on_step;             ///< hears of each pass after the progress did
+    ReductionTrace* trace = nullptr;  ///< records what reduction decides
   };
   /// The code sums of a video: [1, 64, T, H, W].
   Tensor generate(const Draw& draw);

@@ -53,8 +53,6 @@ double attention_flops(const Workload& work, int64_t queries, int64_t keys) {
          width;
 }
 
-int64_t tokens_of(const Workload& work, const Step& step) { return work.schedule.scales()[step.scale].tokens(); }
-
 }  // namespace
 
 double step_flops(const Workload& work, const Step& step) {
@@ -65,6 +63,7 @@ double step_flops(const Workload& work, const Step& step) {
 double step_seconds(const Workload& work, const Step& step) {
   const Rates rates = rates_of(work);
   const int64_t tokens = tokens_of(work, step);
+  if (tokens == 0) return 0;
   const double weights =
       static_cast<double>(c10::elementSize(work.dtype)) * linear_parameters(work.star) / rates.bandwidth;
   const double linear = std::max(linear_flops(work, tokens) / rates.linear, weights);

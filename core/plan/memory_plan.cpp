@@ -37,9 +37,7 @@ int64_t context_bytes(const Workload& work, const Step& step) {
 
 /// Keys and values that this pass leaves behind while the earlier ones are still there.
 int64_t kept_bytes(const Workload& work, const Step& step) {
-  return work.schedule.is_referenced_later(step)
-             ? work.star.layers * layer_kv_bytes(work, work.schedule.scales()[step.scale].tokens())
-             : 0;
+  return work.schedule.is_referenced_later(step) ? work.star.layers * layer_kv_bytes(work, tokens_of(work, step)) : 0;
 }
 
 /// The widest moment of a block, counted from core/star/block.cpp: four rows of C and the joined keys and values
@@ -57,7 +55,7 @@ int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
 }
 
 int64_t step_bytes(const Workload& work, const Step& step) {
-  const int64_t tokens = work.schedule.scales()[step.scale].tokens();
+  const int64_t tokens = work.gate ? work.gate->stream_tokens(step) : tokens_of(work, step);
   const int64_t rope = 2 * tokens * work.star.head_width / 2 * static_cast<int64_t>(sizeof(float));
   return context_bytes(work, step) + kept_bytes(work, step) + rope +
          block_bytes(work, tokens, context_tokens(work, step));

@@ -2,9 +2,16 @@
 
 namespace faststar {
 
+int64_t tokens_of(const Workload& work, const Step& step) {
+  return work.gate ? work.gate->kept_tokens(step) : work.schedule.scales()[step.scale].tokens();
+}
+
 int64_t context_tokens(const Workload& work, const Step& step) {
+  const int64_t fixed = work.text_tokens + work.condition_tokens;
   const auto reference = work.schedule.reference_of(step.scale);
-  return work.text_tokens + work.condition_tokens + (reference ? work.schedule.scales()[*reference].tokens() : 0);
+  if (!reference) return fixed;
+  // Its last repetition is the one that keeps keys and values.
+  return fixed + tokens_of(work, {.clip = step.clip - 1, .scale = *reference, .last_repetition = true});
 }
 
 std::vector<Step> steps_to_run(const Workload& work) {

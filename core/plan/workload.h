@@ -1,5 +1,8 @@
 #pragma once
+#include <optional>
+
 #include "core/pyramid/schedule.h"
+#include "core/reduce/gate.h"
 #include "core/star/architecture.h"
 #include "core/star/block.h"
 #include "core/text/t5.h"
@@ -24,9 +27,13 @@ struct Workload {
   bool preview = false;          ///< each clip is decoded once while the transformer works
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
+  std::optional<ReductionGate> gate;  ///< none: every pass computes every token
 };
 
-/// Tokens that a step attends to besides its own: text and the last scale of the clip before.
+/// Tokens that a step computes.
+int64_t tokens_of(const Workload& work, const Step& step);
+
+/// Tokens that a step attends to besides its own: text and what the last scale of the clip before kept.
 int64_t context_tokens(const Workload& work, const Step& step);
 
 /// The passes that run: of given clips only those that later clips attend to.

@@ -74,9 +74,22 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
 Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const {
-  const auto narrow = [this](const Tensor& normed) { return normed.to(attn.q_proj.weight.scalar_type()); };
   const Tensor attended = x + attn(narrow(rms_norm(x, input_layernorm, kNormEpsilon)), index, rope, rule);
   return attended + mlp(narrow(rms_norm(attended, post_attention_layernorm, kNormEpsilon)));
 }
+
+Tensor Block::run_reduced(const Tensor& x, const PassSetting& pass, KeyValues* own) const {
+  const AttentionRule rule = attend_to_context(pass, own);
+  const auto attention = [&](const Tensor& tokens, const Tensor& positions) {
+    return attn(tokens, index, positions.defined() ? gather_rope(pass.rope, positions) : pass.rope, rule);
+  };
+  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) { return mlp(tokens); };
+  const Tensor attended =
+      x + pass.reducer->run({index, LayerOp::attention}, x, rms_norm(x, input_layernorm, kNormEpsilon), attention);
+  const Tensor normed = rms_norm(attended, post_attention_layernorm, kNormEpsilon);
+  return attended + pass.reducer->run({index, LayerOp::mlp}, attended, normed, feed_forward);
+}
+
+Tensor Block::narrow(const Tensor& normed) const { return normed.to(attn.q_proj.weight.scalar_type()); }
 
 }  // namespace faststar

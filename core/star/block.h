@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/layers/linear.h"
+#include "core/reduce/layer_reducer.h"
 #include "core/star/architecture.h"
 #include "core/star/attention.h"
 #include "core/star/rope.h"
@@ -30,6 +31,7 @@ struct PassSetting {
   const Rope& rope;
   const Context& context;
   AttentionBackend attention = AttentionBackend::automatic;
+  LayerReducer* reducer = nullptr;  ///< reduces the tokens of each branch; null: nobody
 };
 
 /// Every token of a pass sees the pass itself and its context. Keys and values go to `own`, with an entry a layer,
@@ -61,11 +63,17 @@ struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
   /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
   Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const;
+  /// The same for a pass whose branches go through `pass.reducer`. Keys and values are those of the tokens it kept.
+  Tensor run_reduced(const Tensor& x, const PassSetting& pass, KeyValues* own) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32
   SelfAttention attn;
   Mlp mlp;
+
+ private:
+  /// In the dtype of the layers.
+  Tensor narrow(const Tensor& normed) const;
 };
 
 /// Rows of the feed-forward network that exist at a time.

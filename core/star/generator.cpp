@@ -33,6 +33,16 @@ void check_condition(const Generator::InteractiveCondition& condition, const Sch
                    schedule.full_scale(0).t, schedule.scales_per_clip()));
 }
 
+/// What passes the backbone: tokens [1, L, 64]. Gathered as a map, so that memory lies as it does for all tokens.
+Tensor tokens_of(const Tensor& input, const ReductionPlan& plan) {
+  if (!plan.kept.defined()) return tokens_from_map(input);
+  const Tensor gathered = plan.input.defined() ? plan.input : input.flatten(2).index_select(2, plan.kept);
+  return gathered.transpose(1, 2);
+}
+
+/// The tokens that a plan draws bits for; undefined: all.
+const Tensor& drawn_tokens(const ReductionPlan& plan) { return plan.updated.defined() ? plan.updated : plan.kept; }
+
 }  // namespace
 
 int64_t interactive_condition_tokens(const Schedule& schedule) {
@@ -96,15 +106,21 @@ RopePositions Generator::positions_of(const Step& step) const {
           schedule_.scales().back()};
 }
 
-/// The hidden states of each group: [rows, t h w, C].
-std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input) {
-  const Rope rope = visual_rope(positions_of(step), model_.architecture().head_width, model_.device());
+/// The hidden states of each group: [rows, L, C], L being all tokens or those that the plan keeps.
+std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input, const ReductionPlan& plan) {
+  const Rope all = visual_rope(positions_of(step), model_.architecture().head_width, model_.device());
+  const Rope rope = plan.kept.defined() ? gather_rope(all, plan.kept) : all;
+  const Tensor tokens = tokens_of(input, plan);
   std::vector<Tensor> hidden;
-  for (RowGroup& group : groups_) {
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    RowGroup& group = groups_[i];
     Context context = {&group.text};
     for (const KeyValues& reference : group.references) context.push_back(&reference);
     KeyValues own;
-    hidden.push_back(model_.run_blocks(model_.embed_codes(input, group.rows), {rope, context, settings_.attention},
+    const bool reducible = reduction_ && !is_given(step);
+    const PassSetting pass{rope, context, settings_.attention,
+                           reducible ? reduction_->layers(step, static_cast<int>(i)) : nullptr};
+    hidden.push_back(model_.run_blocks(model_.embed_tokens(tokens, group.rows), pass,
                                        schedule_.is_referenced_later(step) ? &own : nullptr));
     // Later scales refer to this one alone: what it referred to is freed here.
     if (schedule_.is_referenced_later(step)) group.references.assign(1, std::move(own));
@@ -112,29 +128,85 @@ std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input) {
   return hidden;
 }
 
-Tensor Generator::guided_logits(const Step& step, const Tensor& raw) const {
+Tensor Generator::guided_logits(const Step& step, const Tensor& raw) {
   const Tensor scaled = raw * (1.0 / (step.clip == 0 ? settings_.tau_image : settings_.tau_video));
-  return raw.size(0) == 1 ? scaled[0] : guide(scaled[0], scaled[1], settings_.guidance);
+  if (raw.size(0) == 1) return scaled[0];
+  const bool remembers = reduction_ && settings_.reduction.apg_stats == ApgStatistics::last_full &&
+                         settings_.guidance.method == GuidanceMethod::apg;
+  if (remembers && reduction_->reduces(step) && last_full_) {
+    return guide_as_measured(scaled[0], scaled[1], settings_.guidance, *last_full_);
+  }
+  if (remembers) last_full_ = measure_apg(scaled[0], scaled[1], settings_.guidance);
+  return guide(scaled[0], scaled[1], settings_.guidance);
 }
 
-Tensor Generator::generate_bits(const Step& step, const Tensor& input) {
+/// The bits of a pass on the whole grid, zero where the plan draws none.
+Tensor Generator::generate_bits(const Step& step, const Tensor& input, const ReductionPlan& plan) {
   const Scale& scale = schedule_.scales()[step.scale];
   const Head head = schedule_.index_in_clip(step.scale) < settings_.semantic_scales ? Head::semantic : Head::detail;
   std::vector<Tensor> logits;
-  for (const Tensor& hidden : run_pass(step, input)) logits.push_back(model_.logits(hidden, head));
-  const Tensor raw = at::cat(logits);  // [rows, t h w, 2 d]
+  for (const Tensor& hidden : run_pass(step, input, plan)) {
+    logits.push_back(model_.logits(plan.source.defined() ? hidden.index_select(1, plan.source) : hidden, head));
+  }
+  const Tensor raw = at::cat(logits);  // [rows, L, 2 d]
+  const Tensor guided = guided_logits(step, raw);
+  if (reduction_) reduction_->see_logits(step, guided);
   const RandomStep random{settings_.seed, step.clip, step.scale, step.repetition};
-  const Tensor bits = grid_from_tokens(sample_bits(guided_logits(step, raw), settings_.sampling, random), scale);
-  return observer_ ? observer_({step, scale, raw, bits}) : bits;
+  const Tensor& drawn = drawn_tokens(plan);
+  Tensor bits;
+  if (drawn.defined()) {
+    const Tensor some = sample_bits(guided, plan.draws.defined() ? plan.draws : drawn, settings_.sampling, random);
+    bits = grid_from_tokens(some.new_zeros({scale.tokens(), some.size(1)}).index_copy_(0, drawn, some), scale);
+  } else {
+    bits = grid_from_tokens(sample_bits(guided, settings_.sampling, random), scale);
+  }
+  return observer_ ? observer_({step, scale, raw, bits, drawn}) : bits;
 }
 
-Tensor Generator::run_step(const Step& step, const Tensor& input) {
-  if (!is_given(step)) return generate_bits(step, input);
-  if (runs(step)) run_pass(step, input);
+Tensor Generator::given_or_generated_bits(const Step& step, const Tensor& input) {
+  if (!is_given(step)) return generate_bits(step, input, {});
+  if (runs(step)) run_pass(step, input, {});
   return given_bits_[step.index].to(model_.device());
 }
 
+/// The code sum after a pass over all tokens.
+Tensor Generator::full_update(const Step& step, const Tensor& summed, const Tensor& input) {
+  const Tensor bits = given_or_generated_bits(step, input);
+  return summed + upsample_codes(codes_from_bits(bits), schedule_.full_scale(step.clip));
+}
+
+Tensor Generator::run_reduced_step(const Step& step, const Tensor& summed, const Tensor& input) {
+  const Scale& scale = schedule_.scales()[step.scale];
+  const Scale& full = schedule_.full_scale(step.clip);
+  if (reduction_->skips(step)) return summed;
+  Tensor bits;
+  Tensor outcome;
+  if (reduction_->wants_outcome()) {
+    bits = generate_bits(step, input, {});
+    outcome = summed + upsample_codes(codes_from_bits(bits), full);
+  }
+  const ReductionPlan plan = reduction_->plan({step, scale, full, summed, input}, outcome);
+  if (!outcome.defined()) bits = generate_bits(step, input, plan);
+  const Tensor codes = at::where(plan.token_mask.gt(0), codes_from_bits(bits), 0.0f);
+  const Tensor output = reduction_->update(plan, summed, codes);
+  if (reduction_observer_) reduction_observer_({step, scale, plan, summed, codes, output});
+  return output;
+}
+
+/// The code sum after one pass.
+Tensor Generator::run_step(const Step& step, const Tensor& summed) {
+  const Tensor input = downsample_summed_codes(summed, schedule_.scales()[step.scale]);
+  const bool reduced = reduction_ && !is_given(step) && reduction_->reduces(step);
+  const Tensor after = reduced ? run_reduced_step(step, summed, input) : full_update(step, summed, input);
+  if (reduction_) reduction_->finish({step, summed, after, !reduced || !reduction_->skips(step), !reduced});
+  return after;
+}
+
 Tensor Generator::run() {
+  if (settings_.reduction.method != ReductionMethod::none) {
+    reduction_.emplace(settings_.reduction, schedule_, settings_.repetitions, settings_.seed,
+                       Reduction::Backbone{model_.embedding(), model_.architecture().layers});
+  }
   std::vector<Tensor> clips;
   const auto options = at::TensorOptions(model_.device()).dtype(at::kFloat);
   for (const Step& step : schedule_.steps(settings_.repetitions)) {
@@ -142,9 +214,7 @@ Tensor Generator::run() {
     if (step.clip == static_cast<int>(clips.size())) {
       clips.push_back(at::zeros({1, kFeatureChannels, full.t, full.h, full.w}, options));
     }
-    const Tensor input = downsample_summed_codes(clips.back(), schedule_.scales()[step.scale]);
-    const Tensor bits = run_step(step, input);
-    clips.back() = clips.back() + upsample_codes(codes_from_bits(bits), full);
+    clips.back() = run_step(step, clips.back());
     if (listener_ && runs(step)) listener_(step, clips);
   }
   return at::cat(clips, 2);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/pyramid/schedule.h"
+#include "core/reduce/reduction.h"
 #include "core/star/guidance.h"
 #include "core/star/sampler.h"
 #include "core/star/transformer.h"
@@ -19,6 +20,7 @@ struct GenerationSettings {
   Sampling sampling = Sampling::philox;
   uint64_t seed = 0;
   AttentionBackend attention = AttentionBackend::automatic;
+  ReductionSettings reduction;
 };
 
 /// Features of the two guidance rows: [T, text_width] float32 each, T may differ.
@@ -27,13 +29,26 @@ struct TextFeatures {
   Tensor uncond;
 };
 
-/// What a step produced. `logits` are raw: [rows, t h w, 2 d], row 0 conditional.
+/// What a step produced. `logits` are raw: [rows, t h w, 2 d], row 0 conditional; of the tokens `drawn` only in a
+/// reduced step.
 struct StepResult {
   const Step& step;
   const Scale& scale;
   const Tensor& logits;
-  const Tensor& bits;  ///< [1, t, h, w, d] uint8
+  const Tensor& bits;   ///< [1, t, h, w, d] uint8; 0 where nothing was drawn
+  const Tensor& drawn;  ///< [U] int64; undefined: all tokens
 };
+
+/// What a reduced step decided and did.
+struct ReducedStep {
+  const Step& step;
+  const Scale& scale;
+  const ReductionPlan& plan;
+  const Tensor& input;   ///< code sum at the entry: [1, 64, T, H, W]
+  const Tensor& codes;   ///< [1, d, t, h, w], zero where nothing was drawn
+  const Tensor& output;  ///< code sum after the partial update
+};
+using ReductionObserver = std::function<void(const ReducedStep& step)>;
 
 /// Called after every generated step; returns the bits to go on with, usually `result.bits`.
 /// Throwing ends the run.
@@ -75,6 +90,8 @@ class Generator {
   void set_given_bits(std::vector<Tensor> bits) { given_bits_ = std::move(bits); }
   void set_observer(StepObserver observer) { observer_ = std::move(observer); }
   void set_listener(StepListener listener) { listener_ = std::move(listener); }
+  /// Called after every reduced step that computed anything.
+  void set_reduction_observer(ReductionObserver observer) { reduction_observer_ = std::move(observer); }
 
   /// The code sums of all clips, joined on time: [1, 64, T, H, W] float32.
   Tensor run();
@@ -88,14 +105,17 @@ class Generator {
   };
 
   void add_condition(const Tensor& map, const RopePositions& positions);
-  Tensor run_step(const Step& step, const Tensor& input);
-  Tensor generate_bits(const Step& step, const Tensor& input);
-  std::vector<Tensor> run_pass(const Step& step, const Tensor& input);
+  Tensor run_step(const Step& step, const Tensor& summed);
+  Tensor run_reduced_step(const Step& step, const Tensor& summed, const Tensor& input);
+  Tensor full_update(const Step& step, const Tensor& summed, const Tensor& input);
+  Tensor given_or_generated_bits(const Step& step, const Tensor& input);
+  Tensor generate_bits(const Step& step, const Tensor& input, const ReductionPlan& plan);
+  std::vector<Tensor> run_pass(const Step& step, const Tensor& input, const ReductionPlan& plan);
   bool is_given(const Step& step) const { return step.index < static_cast<int>(given_bits_.size()); }
   /// False for a pass whose bits are given and whose keys and values nobody reads.
   bool runs(const Step& step) const { return !is_given(step) || schedule_.is_referenced_later(step); }
   RopePositions positions_of(const Step& step) const;
-  Tensor guided_logits(const Step& step, const Tensor& raw) const;
+  Tensor guided_logits(const Step& step, const Tensor& raw);
 
   const StarTransformer& model_;
   const Schedule& schedule_;
@@ -104,6 +124,9 @@ class Generator {
   std::vector<Tensor> given_bits_;
   StepObserver observer_;
   StepListener listener_;
+  ReductionObserver reduction_observer_;
+  std::optional<Reduction> reduction_;    ///< none: every pass is dense
+  std::optional<ApgMeasures> last_full_;  ///< of the last full pass, for apg_stats last_full
 };
 
 }  // namespace faststar

@@ -16,4 +16,15 @@ struct GuidanceSettings {
 /// APG takes norms and the projection over the whole scale (infinity/models/apg.py, normalized_guidance, eta 0).
 Tensor guide(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings);
 
+/// What APG measures over the tokens of a scale: neither grows with their number.
+struct ApgMeasures {
+  Tensor limit;  ///< factor that the difference is scaled with, at most 1
+  Tensor along;  ///< share of the conditional logits in the scaled difference
+};
+ApgMeasures measure_apg(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings);
+
+/// APG with what was measured over other tokens.
+Tensor guide_as_measured(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings,
+                         const ApgMeasures& measures);
+
 }  // namespace faststar

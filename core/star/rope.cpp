@@ -56,6 +56,10 @@ Rope visual_rope(const RopePositions& positions, int64_t head_width, at::Device 
                       {3, 0, 1, 2}, grid, device);
 }
 
+Rope gather_rope(const Rope& rope, const Tensor& tokens) {
+  return {rope.cos.index_select(0, tokens), rope.sin.index_select(0, tokens)};
+}
+
 Rope text_rope(int64_t length, int64_t head_width, at::Device device) {
   std::vector<int> positions(length);
   for (int64_t i = 0; i < length; ++i) positions[i] = static_cast<int>(i);

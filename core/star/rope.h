@@ -30,6 +30,9 @@ std::vector<int> positions_on_full_grid(int size, int full);
 /// Source: get_visual_rope_embeds and precompute_rope4d_freqs_grid of infinity/models/rope.py.
 Rope visual_rope(const RopePositions& positions, int64_t head_width, at::Device device);
 
+/// The rotations of some tokens, in the order of `tokens` [K] int64: they keep their places on the full grid.
+Rope gather_rope(const Rope& rope, const Tensor& tokens);
+
 /// Rotations of text tokens 0 .. length-1: the position is on the scale axis, zero on the others.
 Rope text_rope(int64_t length, int64_t head_width, at::Device device);
 

@@ -11,4 +11,8 @@ enum class Sampling { philox, greedy };
 /// sigmoid(logit 2j+1 - logit 2j).
 Tensor sample_bits(const Tensor& logits, Sampling sampling, const RandomStep& step);
 
+/// The same for some tokens of a scale: `tokens` [L] int64 are their numbers, so that each draws what it would draw
+/// among all.
+Tensor sample_bits(const Tensor& logits, const Tensor& tokens, Sampling sampling, const RandomStep& step);
+
 }  // namespace faststar

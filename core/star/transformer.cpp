@@ -35,9 +35,7 @@ StarTransformer::StarTransformer(const Weights& weights, const StarArchitecture&
       head_(float_head(weights, "head", arch, kDetailBits)),
       semantic_head_(float_head(weights, "semantic_head2", arch, kSemanticBits)) {}
 
-Tensor StarTransformer::embed_text(const Tensor& features) const {
-  return text_proj_(features.to(device()));
-}
+Tensor StarTransformer::embed_text(const Tensor& features) const { return text_proj_(features.to(device())); }
 
 Tensor StarTransformer::unconditional_text(int64_t length) const {
   if (length > arch_.text_rows) {
@@ -50,12 +48,20 @@ Tensor StarTransformer::unconditional_text(int64_t length) const {
 Tensor StarTransformer::embed_tokens(const Tensor& tokens) const { return word_embed_(tokens); }
 
 Tensor StarTransformer::embed_codes(const Tensor& summed, int64_t rows) const {
-  const Tensor tokens = embed_tokens(tokens_from_map(summed));
-  return rows == 1 ? tokens : tokens.expand({rows, -1, -1}).contiguous();
+  return embed_tokens(tokens_from_map(summed), rows);
+}
+
+Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t rows) const {
+  const Tensor embedded = embed_tokens(tokens);
+  return rows == 1 ? embedded : embedded.expand({rows, -1, -1}).contiguous();
 }
 
 Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const {
   if (own) own->resize(blocks_.size());
+  if (pass.reducer) {
+    for (const Block& block : blocks_) x = block.run_reduced(x, pass, own);
+    return x;
+  }
   return run_blocks(std::move(x), pass.rope, attend_to_context(pass, own));
 }
 

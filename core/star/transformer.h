@@ -23,6 +23,10 @@ class StarTransformer {
   Tensor embed_codes(const Tensor& summed, int64_t rows) const;
   /// Code sums as tokens -> input tokens: [B, L, 64] float32 -> [B, L, C].
   Tensor embed_tokens(const Tensor& tokens) const;
+  /// The same for tokens [1, L, 64] float32 -> [rows, L, C].
+  Tensor embed_tokens(const Tensor& tokens, int64_t rows) const;
+  /// Weight of the token embedding: [C, 64].
+  const Tensor& embedding() const { return word_embed_.weight; }
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const;
   /// The same with any rule of attention (training packs several passes in one sequence).

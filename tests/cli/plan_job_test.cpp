@@ -108,6 +108,23 @@ TEST_CASE("flags that contradict each other are usage errors", "[cli]") {
   CHECK(plan_error({{"prompt", "a"}, {"prompt_file", "p.txt"}}).kind() == ErrorKind::usage);
 }
 
+TEST_CASE("reduction that cannot work is refused before weights load", "[cli]") {
+  CHECK(plan_error({{"reduce", "faststar"}, {"ratios", "20"}}).hint() == "20 -> 0.20");
+  CHECK(plan_error({{"reduce", "faststar"}, {"ratios", "0.1,0.2"}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"reduce", "tome"}, {"ratios", "0.95"}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"ratios", "0.2"}}).hint() == "--reduce faststar");
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const GenerateJob job = plan({{"reduce", "faststar"}, {"seed", "1"}}, "720p");
+  CHECK(job.reduction.method == ReductionMethod::faststar);
+  const auto lines = describe_job(job);
+  CHECK(std::find(lines.begin(), lines.end(), "reduction: faststar, 5 of 85 passes, 170277 of 244197 tokens") !=
+        lines.end());
+  const auto settings = nlohmann::json::parse(job.outputs.at(0).settings_json);
+  CHECK(settings["reduction"]["method"] == "faststar");
+  CHECK(settings["reduction"]["faststar"]["p"] == "2");
+}
+
 TEST_CASE("repetition lists of another size are refused", "[cli]") {
   const TempDir folder;
   test::write_text(folder / "mine.yaml", "base: tiny\nschedule:\n  image_repetitions: [3, 3]\n");

@@ -14,7 +14,7 @@ TEST_CASE("field names are unique over all sections, as flags need", "[config]")
   const Config config;
   visit_config(config, [&](std::string_view, const Field& field, const auto&) {
     CAPTURE(field.name);
-    CHECK(names.insert(std::string(field.name)).second);
+    CHECK(names.insert(std::string(field.setting())).second);
   });
 }
 

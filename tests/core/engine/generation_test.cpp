@@ -1,10 +1,13 @@
 #include "core/engine/generation.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/engine/small_job.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
+#include "core/reduce/similarity.h"
 #include "core/weights/safetensors.h"
 #include "support/full_disk.h"
 
@@ -78,6 +81,31 @@ TEST_CASE("codes, frames and a lossless file are written beside each other", "[e
   CHECK(codes->tensors().at("clip.0.summed_codes").shape == std::vector<int64_t>{1, 64, 1, 12, 21});
   CHECK(codes->tensors().at("clip.1.summed_codes").shape == std::vector<int64_t>{1, 64, 4, 12, 21});
   CHECK(codes->metadata().contains("faststar"));
+}
+
+TEST_CASE("a trace holds what the decisions were made from", "[engine]") {
+  const test::TempDir folder;
+  test::make(
+      test::small_job(folder, at::kCPU, {{"reduce", "faststar"}, {"trace", (folder / "trace.safetensors").string()}}));
+  const auto trace = open_safetensors(folder / "trace.safetensors");
+  const auto json = nlohmann::json::parse(trace->metadata().at("faststar"));
+  CHECK(json["settings"]["reduction"]["method"] == "faststar");
+  CHECK(json["seed"] == 7);
+  CHECK(json["steps"].size() == 40);
+  const nlohmann::json last = json["steps"].back();
+  CHECK(last["scale"] == 21);
+  CHECK(last["tokens"] == 4 * 12 * 21);
+  CHECK(last["kept"] == 1008 - 705);
+  CHECK(last["milliseconds"] > 0);
+  const auto read = [&](const std::string& name) { return trace->read("step.039." + name); };
+  const Tensor mask = read("feature_mask").gt(0);
+  CHECK(test::same(read("token_mask").flatten().nonzero().squeeze(1).to(at::kInt), read("kept")));
+  CHECK(test::same(read("output_features").masked_select(~mask), read("input_features").masked_select(~mask)));
+  const SimilarityScore again = similarity_score(
+      {read("input_features"), read("prev_features"), read("reference_features")}, NormDegree::two, 1e-8);
+  CHECK(test::same(again.score, read("score")));
+  CHECK(test::same(again.spatial, read("spatial_similarity")));
+  CHECK(read("codes").sizes() == at::IntArrayRef{1, 64, 4, 12, 21});
 }
 
 TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {

@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/pyramid/conditioning.h"
+#include "core/star/small_model.h"
 #include "core/weights/random_weights.h"
 #include "support/support.h"
 
@@ -13,24 +14,16 @@ namespace {
 /// A two-layer model over two video clips of two frames.
 struct Fixture {
   explicit Fixture(at::Device device)
-      : model({make_random_weights(1), device, at::kFloat}, kArchitecture),
+      : model({make_random_weights(1), device, at::kFloat}, test::kSmallModel),
         schedule(make_schedule(0.562, "0.06M", 5, 2)) {
     settings.repetitions = {std::vector<int>(11, 1), std::vector<int>(11, 1)};
     settings.repetitions.video.front() = 2;
     settings.semantic_scales = 8;
     settings.seed = 5;
-    text.cond = test::seeded_randn({6, kArchitecture.text_width}, 2, device);
+    text.cond = test::seeded_randn({6, test::kSmallModel.text_width}, 2, device);
     text.uncond = model.unconditional_text(6);
   }
 
-  static constexpr StarArchitecture kArchitecture = {.width = 64,
-                                                     .heads = 4,
-                                                     .kv_heads = 2,
-                                                     .head_width = 16,
-                                                     .ffn_width = 96,
-                                                     .layers = 2,
-                                                     .text_width = 24,
-                                                     .text_rows = 32};
   StarTransformer model;
   Schedule schedule;
   GenerationSettings settings;

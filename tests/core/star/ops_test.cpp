@@ -64,6 +64,16 @@ TEST_CASE("gradients of norm_rope agree with those of the reference", "[star][ke
              test::seeded_randn({head_width}, 2, device)}) < test::tolerance_of(dtype));
 }
 
+TEST_CASE("gathered tokens turn as they would among all", "[star]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const Tensor x = test::seeded_randn({2, 30, 3, 32}, 1, device);
+  const Tensor weight = test::seeded_randn({32}, 2, device);
+  const Rope rope = visual_rope({.scale = 600, .frames = {4, 5}, .grid = {2, 3, 5}, .full = {2, 6, 10}}, 32, device);
+  const Tensor kept = at::tensor({0, 7, 8, 29}, at::kLong).to(device);
+  CHECK(test::same(norm_rope(x.index_select(1, kept), weight, 1e-6, gather_rope(rope, kept)),
+                   norm_rope(x, weight, 1e-6, rope).index_select(1, kept)));
+}
+
 /// softmax(q k^T / sqrt(D)) v in float64.
 Tensor exact_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   const int64_t group = q.size(2) / k.size(2);
