@@ -54,7 +54,7 @@ TrainSettings read_train_settings(const std::filesystem::path& file) {
       known = true;
       read_fields(
           document, entry.value, entry.key, fields, [](const YamlEntry&) { return false; },
-          [](std::string_view, const Origin&) {});
+          [](const Field&, const Origin&) {});
     });
     if (!known) document.fail_unknown(entry, "", section_names(settings));
   }

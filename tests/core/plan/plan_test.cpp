@@ -81,16 +81,16 @@ TEST_CASE("reduction makes the passes cheaper and the next clip's context shorte
   const double dense = backbone(work);
   work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
   CHECK(dense / backbone(work) == Approx(2.08).epsilon(0.01));  // token-reduction note, 3.5
-  CHECK(plan_memory(work).peak() < plan_memory(full_size()).peak());
+  CHECK(plan_memory(work, {}).peak() < plan_memory(full_size(), {}).peak());
 
   work = full_size();
   work.schedule = make_schedule(0.562, "0.90M", 41, 20);
   work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
   CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 21600);
   const ReductionSettings layers{.method = ReductionMethod::fastvar};
-  const int64_t pruned_stream = plan_memory(work).peak();
+  const int64_t pruned_stream = plan_memory(work, {}).peak();
   work.gate.emplace(layers, work.schedule, work.repetitions);
-  CHECK(plan_memory(work).peak() > pruned_stream);  // the residual stream keeps every token
+  CHECK(plan_memory(work, {}).peak() > pruned_stream);  // the residual stream keeps every token
 }
 
 TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
