@@ -27,7 +27,7 @@ Error error_of_changed_preset(const std::string& from, const std::string& to) {
 }  // namespace
 
 TEST_CASE("every preset of the installation loads and its lists fit its scales", "[config]") {
-  CHECK(preset_names() == std::vector<std::string>{"480p", "720p", "tiny"});
+  CHECK(preset_names() == std::vector<std::string>{"480p", "480p-interact", "720p", "tiny"});
   for (const std::string& name : preset_names()) {
     CAPTURE(name);
     const ModelPreset preset = read_preset(preset_file(name));
