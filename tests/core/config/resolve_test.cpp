@@ -24,7 +24,7 @@ TEST_CASE("flag, environment, file, preset, default: in this order", "[config]")
   CHECK(config.sampling.tau_video == 5);  // flag
   CHECK(config.sampling.tau_image == 4);  // environment
   CHECK(config.guidance.guidance == 3);   // file
-  CHECK(config.prompt.text_limit == 20);  // preset
+  CHECK(config.prompt.text_limit == 64);  // preset
   CHECK(config.output.crf == 17);         // default
   CHECK(resolved.base == "tiny");
 }
