@@ -104,4 +104,13 @@ void write_file(const fs::path& path, const std::string& text, Existing existing
   file.commit();
 }
 
+void copy_file(const fs::path& from, const fs::path& to, Existing existing) {
+  AtomicFile file(to, existing);
+  std::error_code error;
+  fs::copy_file(from, file.temporary(), fs::copy_options::overwrite_existing, error);
+  if (error)
+    fail(ErrorKind::output, fmt::format("{}: cannot copy {}: {}", to.string(), from.string(), error.message()));
+  file.commit();
+}
+
 }  // namespace faststar

@@ -33,4 +33,7 @@ class AtomicFile {
 /// Writes `text` as a whole file, atomically. Throws Error(output).
 void write_file(const std::filesystem::path& path, const std::string& text, Existing existing);
 
+/// Copies a file, atomically. Throws Error(output).
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, Existing existing);
+
 }  // namespace faststar

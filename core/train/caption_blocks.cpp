@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -43,9 +44,17 @@ void CaptionPool::form_blocks() {
     by_length_[length].push_back(std::move(block));
     block = {};
   }
+  drop_rare_lengths();
   if (by_length_.empty()) {
     fail(ErrorKind::usage, fmt::format("training captions: {} scenes have no {} captions of one length of at most {}",
                                        settings_.scenes, kBlockClips, settings_.longest_text));
+  }
+}
+
+void CaptionPool::drop_rare_lengths() {
+  while (by_length_.size() > kMostTextLengths) {
+    by_length_.erase(std::min_element(by_length_.begin(), by_length_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); }));
   }
 }
 

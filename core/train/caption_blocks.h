@@ -12,6 +12,9 @@ namespace faststar {
 /// need no mask then.
 inline constexpr int64_t kBlockClips = 8;
 
+/// Lengths that are trained on, at most: each is a step of its own to record. Rarer ones are left out.
+inline constexpr size_t kMostTextLengths = 40;
+
 /// Eight scenes of the pool.
 struct CaptionBlock {
   int64_t text_length = 0;
@@ -42,14 +45,15 @@ class CaptionPool {
  private:
   void draw_scenes(const Tokenizer& tokenizer);
   void form_blocks();
+  void drop_rare_lengths();
   int64_t choose_length(int64_t index) const;
 
   const World& world_;
   Settings settings_;
-  std::vector<std::vector<int64_t>> ids_;                      // of every scene
-  std::map<int64_t, std::vector<CaptionBlock>> by_length_;     // at least one block each
-  mutable std::vector<const CaptionBlock*> order_;             // as far as it was asked for
-  mutable std::map<int64_t, size_t> taken_;                    // blocks of a length in `order_`
+  std::vector<std::vector<int64_t>> ids_;                   // of every scene
+  std::map<int64_t, std::vector<CaptionBlock>> by_length_;  // at least one block each
+  mutable std::vector<const CaptionBlock*> order_;          // as far as it was asked for
+  mutable std::map<int64_t, size_t> taken_;                 // blocks of a length in `order_`
 };
 
 }  // namespace faststar

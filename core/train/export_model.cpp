@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
+#include "core/atomic_file.h"
 #include "core/weights/safetensors_writer.h"
 
 namespace faststar {
@@ -47,12 +47,6 @@ void write_t5_config(const fs::path& file, const T5Architecture& arch) {
   write_file(file, config.dump(2) + "\n", Existing::replace);
 }
 
-void copy_part(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
-  if (error) fail(ErrorKind::output, fmt::format("{}: {}", to.string(), error.message()));
-}
-
 }  // namespace
 
 void export_model(const fs::path& folder, const TrainedModel& model) {
@@ -62,8 +56,8 @@ void export_model(const fs::path& folder, const TrainedModel& model) {
   write_index(folder / "transformer" / "model.safetensors.index.json", model.transformer);
   write_weights(folder / "t5" / "model.safetensors", model.t5);
   write_t5_config(folder / "t5" / "config.json", model.t5_architecture);
-  copy_part(model.vocabulary, folder / "t5" / "spiece.model");
-  copy_part(model.preset, folder / "model.yaml");
+  copy_file(model.vocabulary, folder / "t5" / "spiece.model", Existing::replace);
+  copy_file(model.preset, folder / "model.yaml", Existing::replace);
 }
 
 NamedTensors without_prefix(const NamedTensors& tensors, const std::string& prefix) {

@@ -66,13 +66,14 @@ LogEntry make_entry(const StageTask& task, const NetworkState& state, const std:
   return entry;
 }
 
-void check_finite(const LogEntry& entry) {
-  const bool finite = std::isfinite(entry.gradient_norm) &&
-                      std::all_of(entry.statistics.begin(), entry.statistics.end(),
-                                  [](const auto& named) { return std::isfinite(named.second); });
+void check_finite(const LogEntry& entry, int64_t saved_step) {
+  const bool finite =
+      std::isfinite(entry.gradient_norm) && std::all_of(entry.statistics.begin(), entry.statistics.end(),
+                                                        [](const auto& named) { return std::isfinite(named.second); });
   if (finite) return;
-  fail(ErrorKind::internal, fmt::format("{}: step {}: the loss is not finite; the last saved state is kept",
-                                        entry.stage, entry.step));
+  fail(ErrorKind::model,
+       fmt::format("{}: the loss is not finite at step {}; step {} is kept", entry.stage, entry.step, saved_step),
+       "a lower learning_rate or a longer warmup");
 }
 
 }  // namespace
@@ -84,14 +85,15 @@ StageEnd run_stage(const StageTask& task, const Optimizer& optimizer, const Tens
   RunningMeans means;
   TrainingClock clock(gradient.device());
   int64_t logged_at = state.steps_done;
+  int64_t saved_step = state.steps_done;
   Clock::time_point saved_at = Clock::now();
   clock.start();
   while (state.steps_done < task.steps) {
     const int64_t step = state.steps_done;
     const Tensor& statistics = task.gradient(step);
-    const double ramp =
-        state.optimizer.updates < step ? std::min(1.0, static_cast<double>(state.optimizer.updates) / kRestartWarmup)
-                                       : 1.0;
+    const double ramp = state.optimizer.updates < step
+                            ? std::min(1.0, static_cast<double>(state.optimizer.updates) / kRestartWarmup)
+                            : 1.0;
     const double rate = ramp * task.learning_rate.at(step, task.steps);
     means.add(statistics, optimizer.update(state.optimizer, gradient, rate, step));
     ++state.steps_done;
@@ -108,11 +110,12 @@ StageEnd run_stage(const StageTask& task, const Optimizer& optimizer, const Tens
     entry.ms_per_step = 1e3 * seconds / static_cast<double>(state.steps_done - logged_at);
     logged_at = state.steps_done;
     log.write(entry);
-    check_finite(entry);
+    check_finite(entry, saved_step);
     if (samples && task.sample) task.sample(state.steps_done);
     if (last || seconds_since(saved_at) > settings.save_every) {
       settings.save(state);
       saved_at = Clock::now();
+      saved_step = state.steps_done;
     }
     if (last) break;
     clock.start();

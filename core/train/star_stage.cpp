@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <fmt/format.h>
 
+#include "core/media/image.h"
 #include "core/pyramid/codes.h"
 #include "core/train/initial_weights.h"
 #include "core/train/training_random.h"
@@ -18,10 +20,10 @@ bool is_decayed(const std::string& name) {
 
 bool nothing_frozen(const std::string&) { return false; }
 
-/// Encodes whole clips in the precision of training.
-VideoVae trained_encoder(const TrainSetting& setting, const VaePlan& plan, const Tensor& vae) {
+/// In the precision of training.
+VideoVae trained_vae(const TrainSetting& setting, const VaePlan& plan, const Tensor& weights) {
   const c10::NoGradGuard no_grad;
-  const BoundParameters bound(vae_layout(plan.architecture), vae, setting.dtype);
+  const BoundParameters bound(vae_layout(plan.architecture), weights, setting.dtype);
   return {{bound.source(""), setting.device, setting.dtype},
           plan.architecture,
           VaeParts::encoder_and_decoder,
@@ -32,37 +34,41 @@ VideoVae trained_encoder(const TrainSetting& setting, const VaePlan& plan, const
 
 ParameterLayout star_layout(const StarArchitecture& star, const T5Architecture& t5) {
   std::map<std::string, std::vector<int64_t>> shapes;
-  for (const auto& weights : {with_prefix(initial_star(star, 0), kStarPrefix), with_prefix(initial_t5(t5, 0), kT5Prefix)}) {
+  for (const auto& weights :
+       {with_prefix(initial_star(star, 0), kStarPrefix), with_prefix(initial_t5(t5, 0), kT5Prefix)}) {
     for (const auto& [name, tensor] : weights) shapes[name] = tensor.sizes().vec();
   }
   return {shapes, {.is_decayed = is_decayed, .is_frozen = nothing_frozen}};
 }
 
-StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const StarStageSettings& stage,
-                     const VaePlan& vae_plan, const Tensor& vae, const CaptionPool& pool,
-                     const ParameterLayout& layout, NetworkState& state)
+StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const StarStageSettings& stage, const Vae& vae,
+                     const CaptionPool& pool, const StarSamples& samples, const ParameterLayout& layout,
+                     NetworkState& state)
     : setting_(setting),
       plan_(plan),
       stage_(stage),
+      samples_(samples),
+      state_(state),
       quantizer_(plan.pyramid, setting.device),
-      encoder_(trained_encoder(setting, vae_plan, vae)),
+      vae_(trained_vae(setting, vae.plan, vae.weights)),
       features_(pool, {stage.capacity, stage.first_clips, stage.refresh_every},
                 [this](const std::vector<ClipRecord>& records) {
                   const auto latents = int64_t{1} + stage_.video_clips * plan_.latents_per_clip;
-                  const auto window = full_window(static_cast<int64_t>(records.size()), frames_of_latents(latents),
-                                                  setting_.device);
-                  return encoder_.encode(setting_.renderer(records_to_tensor(records).to(setting_.device), window).pixels);
+                  const auto window =
+                      full_window(static_cast<int64_t>(records.size()), frames_of_latents(latents), setting_.device);
+                  return vae_.encode(setting_.renderer(records_to_tensor(records).to(setting_.device), window).pixels);
                 }),
       context_(make_step_context(layout, state.optimizer.weights, setting.dtype, setting.execution)) {
   const Scale& full = plan.pyramid.scales.back();
   const auto numbers = at::TensorOptions(setting.device).dtype(at::kFloat);
   const auto clips = static_cast<int64_t>(clip_latents().size());
   const int64_t latents = 1 + stage.video_clips * plan.latents_per_clip;
-  shared_ = {.features = at::zeros({stage.batch, kFeatureChannels, latents, full.h, full.w}, numbers.dtype(at::kBFloat16)),
-             .ids = Tensor(),
-             .noise = at::zeros({stage.batch, 2 * clips + 1}, numbers),
-             .repetition = at::zeros({static_cast<int64_t>(plan.pyramid.scales.size())}, numbers.dtype(at::kLong)),
-             .counter = at::zeros({1}, numbers.dtype(at::kLong))};
+  shared_ = {
+      .features = at::zeros({stage.batch, kFeatureChannels, latents, full.h, full.w}, numbers.dtype(at::kBFloat16)),
+      .ids = Tensor(),
+      .noise = at::zeros({stage.batch, 2 * clips + 1}, numbers),
+      .repetition = at::zeros({static_cast<int64_t>(plan.pyramid.scales.size())}, numbers.dtype(at::kLong)),
+      .counter = at::zeros({1}, numbers.dtype(at::kLong))};
 }
 
 std::vector<int> StarStage::clip_latents() const {
@@ -117,7 +123,16 @@ StageTask StarStage::task(const std::string& name) {
           .steps = stage_.steps,
           .learning_rate = stage_.learning_rate,
           .statistics = StarObjective::statistics(plan_.pyramid, 1 + stage_.video_clips),
-          .gradient = [this](int64_t step) -> const Tensor& { return compute(step); }};
+          .gradient = [this](int64_t step) -> const Tensor& { return compute(step); },
+          .sample = [this, name](int64_t step) { write_sample(name, step); }};
+}
+
+void StarStage::write_sample(const std::string& name, int64_t step) const {
+  if (setting_.sample_clips == 0 || setting_.workers.rank() != 0) return;
+  const c10::NoGradGuard no_grad;
+  const BoundParameters average(context_.layout, state_.optimizer.average, setting_.dtype);
+  write_image(setting_.samples / fmt::format("{}-{:06}.png", name, step),
+              samples_.sheet(average, vae_, stage_.video_clips), samples_.captions(), Existing::replace);
 }
 
 }  // namespace faststar

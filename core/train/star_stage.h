@@ -4,18 +4,9 @@
 
 #include "core/train/feature_store.h"
 #include "core/train/gradient_step.h"
-#include "core/train/vae_stage.h"
+#include "core/train/star_samples.h"
 
 namespace faststar {
-
-/// What is fixed about the training of text encoder and transformer.
-struct StarPlan {
-  StarArchitecture star;
-  T5Architecture t5;
-  PyramidShape pyramid;
-  int latents_per_clip = 8;
-  StarNoise noise;
-};
 
 /// The order of both networks' weights in their one vector.
 ParameterLayout star_layout(const StarArchitecture& star, const T5Architecture& t5);
@@ -23,9 +14,13 @@ ParameterLayout star_layout(const StarArchitecture& star, const T5Architecture& 
 /// A stage of text encoder and transformer, on features of a VAE that is done.
 class StarStage {
  public:
-  /// `vae` [N] are the VAE's weights in the order of vae_layout.
-  StarStage(const TrainSetting& setting, const StarPlan& plan, const StarStageSettings& stage, const VaePlan& vae_plan,
-            const Tensor& vae, const CaptionPool& pool, const ParameterLayout& layout, NetworkState& state);
+  /// A VAE that is done: `weights` [N] in the order of vae_layout.
+  struct Vae {
+    const VaePlan& plan;
+    Tensor weights;
+  };
+  StarStage(const TrainSetting& setting, const StarPlan& plan, const StarStageSettings& stage, const Vae& vae,
+            const CaptionPool& pool, const StarSamples& samples, const ParameterLayout& layout, NetworkState& state);
   StarStage(const StarStage&) = delete;
   StarStage& operator=(const StarStage&) = delete;
 
@@ -44,14 +39,17 @@ class StarStage {
 
   void fill_batch(int64_t step, const FeatureStore::Choice& choice, StarBatch& batch);
   const Tensor& compute(int64_t step);
+  void write_sample(const std::string& name, int64_t step) const;
   uint64_t worker_seed() const;
   std::vector<int> clip_latents() const;
 
   const TrainSetting& setting_;
   StarPlan plan_;
   StarStageSettings stage_;
+  const StarSamples& samples_;
+  const NetworkState& state_;
   ResidualQuantizer quantizer_;
-  VideoVae encoder_;
+  VideoVae vae_;
   FeatureStore features_;
   StepContext context_;
   StarBatch shared_;  // all but the ids, which differ in length

@@ -84,12 +84,12 @@ void visit_fields(Self& c, Visitor&& visit) {
 /// A stage that trains text encoder and transformer.
 struct StarStageSettings {
   int steps = 0;
-  int batch = 0;             ///< clips a step, on each GPU; a multiple of 8
-  int video_clips = 1;       ///< clips after the image, each as long as the model's
-  int pool = 60000;          ///< scenes to draw from
-  int capacity = 8192;       ///< clips whose features are held at a time
-  int first_clips = 768;     ///< of them, before the first step
-  int refresh_every = 6;     ///< steps between groups of 8 new clips
+  int batch = 0;                 ///< clips a step, on each GPU; a multiple of 8
+  int video_clips = 1;           ///< clips after the image, each as long as the model's
+  int pool = 60000;              ///< scenes to draw from
+  int capacity = 8192;           ///< clips whose features are held at a time
+  int first_clips = 768;         ///< of them, before the first step
+  int refresh_every = 6;         ///< steps between groups of 8 new clips
   double length_evenness = 0.5;  ///< 0: text lengths as they come, 1: all equally often
   LearningRate learning_rate;
 };
@@ -115,6 +115,7 @@ struct RunSettings {
   int seed = 0;
   int log_every = 50;       ///< steps
   int sample_every = 2000;  ///< steps
+  int sample_clips = 4;     ///< clips that a picture shows; 0: no pictures
   int save_every = 120;     ///< seconds
 };
 
@@ -124,6 +125,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "seed", .range = {0, 1e9}}, c.seed);
   visit(Field{.name = "log_every", .range = {1, 1e6}}, c.log_every);
   visit(Field{.name = "sample_every", .range = {1, 1e8}}, c.sample_every);
+  visit(Field{.name = "sample_clips", .range = {0, 64}}, c.sample_clips);
   visit(Field{.name = "save_every", .range = {1, 1e6}}, c.save_every);
 }
 

@@ -12,9 +12,6 @@
 namespace faststar {
 namespace {
 
-constexpr int64_t kSampleClips = 4;
-constexpr int64_t kSampleFrames = 33;
-
 bool nothing_decayed(const std::string&) { return false; }
 bool is_frozen(const std::string& name) { return name == "scale_learnable_parameters"; }
 
@@ -118,7 +115,7 @@ StageTask VaeStage::task(const std::string& name) {
 }
 
 void VaeStage::write_sample(const std::string& name, int64_t step) const {
-  if (setting_.workers.rank() != 0) return;
+  if (setting_.sample_clips == 0 || setting_.workers.rank() != 0) return;
   const Tensor sheet = reconstruction_sheet(setting_, plan_, layout_, state_.optimizer.average);
   write_image(setting_.samples / fmt::format("{}-{:06}.png", name, step), sheet, "", Existing::replace);
 }
@@ -127,17 +124,17 @@ Tensor reconstruction_sheet(const TrainSetting& setting, const VaePlan& plan, co
                             const Tensor& average) {
   const c10::NoGradGuard no_grad;
   std::vector<ClipRecord> records;
-  for (int64_t i = 0; i < kSampleClips; ++i) records.push_back(setting.world.draw(held_out_seed(0), i));
+  for (int64_t i = 0; i < setting.sample_clips; ++i) records.push_back(setting.world.draw(held_out_seed(0), i));
   const Tensor pixels = setting
                             .renderer(records_to_tensor(records).to(setting.device),
-                                      full_window(kSampleClips, kSampleFrames, setting.device))
+                                      full_window(setting.sample_clips, plan.sample_frames, setting.device))
                             .pixels;
   const BoundParameters bound(layout, average, setting.dtype);
   const VideoVae vae({bound.source(""), setting.device, setting.dtype}, plan.architecture,
                      VaeParts::encoder_and_decoder, {.dtype = setting.dtype});
   const Tensor features = vae.encode(pixels);
   const ResidualQuantizer quantizer(plan.pyramid, setting.device);
-  const Tensor codes = clips_from_frames(quantizer.quantize(frames_from_clips(features)), kSampleClips,
+  const Tensor codes = clips_from_frames(quantizer.quantize(frames_from_clips(features)), setting.sample_clips,
                                          features.size(3), features.size(4));
   std::vector<Tensor> decoded;
   vae.decode(codes, [&](const Tensor& frames) { decoded.push_back(frames.to(at::kFloat)); });

@@ -21,7 +21,8 @@ struct TrainSetting {
   Execution execution = Execution::eager;
   uint64_t seed = 0;
   Workers& workers;
-  std::filesystem::path samples;        ///< folder for pictures
+  std::filesystem::path samples;         ///< folder for pictures
+  int64_t sample_clips = 4;              ///< clips that a picture shows; 0: no pictures
   std::optional<int64_t> only_scenes{};  ///< draw no others than the first ones; none: new ones for ever
 };
 
@@ -31,6 +32,7 @@ struct VaePlan {
   PyramidShape pyramid;  ///< of full frames
   VaeLossWeights loss;
   VaeNoise noise;
+  int64_t sample_frames = 33;  ///< of the clips that pictures show
 };
 
 /// The order of the VAE's weights in its vector.

@@ -69,11 +69,11 @@ TEST_CASE("the VAE learns a batch, the quantiser in the loop", "[train]") {
   GradientStep step(context, [&](const BoundParameters& bound) { return f.objective(bound, f.batch, codes); });
   const Optimizer optimizer(f.layout, {});
   std::vector<double> losses;
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 8; ++i) {
     losses.push_back(step()[0].item<double>());
     optimizer.update(state, context.gradient, 2e-3, i);
   }
-  CHECK(losses.back() < 0.7 * losses.front());
+  CHECK(losses.back() < 0.8 * losses.front());
   const auto moved = f.layout.split(state.weights.detach() - f.weights);
   CHECK(moved.at("encoder.conv_in.conv.weight").abs().max().item<double>() > 0);
   CHECK(moved.at("decoder.conv_out.conv.weight").abs().max().item<double>() > 0);
