@@ -24,4 +24,11 @@ ClipBatch HeldOutClips::render(const ClipRecord& record, int64_t first, int64_t 
   return renderer_(records_to_tensor({&record, 1}).to(device_), window);
 }
 
+Tensor HeldOutClips::stills(const ClipRecord& record, const Tensor& numbers) const {
+  const std::vector<ClipRecord> copies(static_cast<size_t>(numbers.size(0)), record);
+  FrameWindow window = full_window(numbers.size(0), 1, device_);
+  window.first_frame = numbers.to(device_);
+  return renderer_(records_to_tensor(copies).to(device_), window).pixels.squeeze(2).transpose(0, 1);
+}
+
 }  // namespace faststar

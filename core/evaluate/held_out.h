@@ -28,6 +28,8 @@ class HeldOutClips {
   std::string prompt(int64_t index) const { return world_.caption(record(index), seed_, index); }
   /// `frames` full frames from `first` on; pixels [1, 3, F, H, W].
   ClipBatch render(const ClipRecord& record, int64_t first, int64_t frames) const;
+  /// Single frames: numbers [F] int64 -> [3, F, H, W].
+  Tensor stills(const ClipRecord& record, const Tensor& numbers) const;
 
  private:
   World world_;

@@ -8,15 +8,6 @@
 #include "core/world/scene.h"
 
 namespace faststar {
-namespace {
-
-TextFeatures encode_text(const TestedModel& model, const std::string& prompt) {
-  const auto ids = model.tokenizer.encode(prompt, model.text_limit).ids;
-  const Tensor cond = model.text_encoder(at::tensor(ids, at::kLong).to(model.device()));
-  return {cond, model.transformer.unconditional_text(cond.size(0))};
-}
-
-}  // namespace
 
 Schedule schedule_of(const TestedModel& model, int video_clips) {
   Schedule schedule =
@@ -37,7 +28,8 @@ Tensor generate_codes(const TestedModel& model, const Schedule& schedule, const 
   GenerationSettings settings = model.generation;
   settings.seed = request.seed;
   Generator generator(model.transformer, schedule, settings);
-  generator.set_text(encode_text(model, request.prompt));
+  const Tensor text = model.encode_text(request.prompt);
+  generator.set_text({text, model.transformer.unconditional_text(text.size(0))});
   generator.set_given_bits(request.given);
   generator.set_observer(request.observer);
   return generator.run();

@@ -5,24 +5,21 @@
 #include <vector>
 
 #include "core/star/generator.h"
-#include "core/text/t5.h"
-#include "core/text/tokenizer.h"
 #include "core/vae/video_vae.h"
 
 namespace faststar {
 
-/// A model to be judged: its loaded parts, all on one device, and how its preset has it generate.
+/// A model to be judged: its loaded parts, all on one device, and how its preset has it generate. The parts must
+/// outlive it.
 struct TestedModel {
-  const Tokenizer& tokenizer;
-  const T5Encoder& text_encoder;
   const StarTransformer& transformer;
-  const VideoVae& vae;            ///< encoder and decoder
-  GenerationSettings generation;  ///< the seed is not looked at
+  const VideoVae& vae;                                           ///< encoder and decoder
+  std::function<Tensor(const std::string& prompt)> encode_text;  ///< features [T, text_width] float32
+  GenerationSettings generation;                                 ///< the seed is not looked at
   double aspect_key = 0.562;
   std::string pn = "0.06M";
   int latents_per_clip = 8;
   int64_t detail_scale_min_tokens = 100;
-  int64_t text_limit = 64;
 
   at::Device device() const { return transformer.device(); }
 };
