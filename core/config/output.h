@@ -51,7 +51,7 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.frames_dir);
   visit(Field{.name = "no_metadata", .help = "leave the settings out of the file"}, c.no_metadata);
   visit(Field{.name = "save_codes", .help = "also write the codes (.safetensors)", .argument = "FILE"}, c.save_codes);
-  visit(Field{.name = "trace", .help = "also write reduction's decisions (.safetensors)", .argument = "FILE"}, c.trace);
+  visit(Field{.name = "trace", .help = "also reduction's maps and masks", .argument = "FILE"}, c.trace);
 }
 
 }  // namespace faststar

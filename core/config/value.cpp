@@ -31,11 +31,11 @@ bool parse_in_range(std::string_view text, const Range& range, Number& out) {
   return true;
 }
 
-/// Values with commas between them; at least one.
+/// Values with commas between them; no text is an empty list.
 template <typename Number>
 bool parse_list(std::string_view text, const Field& field, std::vector<Number>& out) {
   std::vector<Number> values;
-  while (true) {
+  while (!text.empty() || !values.empty()) {
     const size_t comma = text.find(',');
     if (!parse_value(text.substr(0, comma), field, values.emplace_back())) return false;
     if (comma == std::string_view::npos) break;
@@ -104,7 +104,7 @@ bool parse_value(std::string_view text, const Field&, ReducedScales& out) {
   ReducedScales scales;
   if (text.starts_with(kLast)) {
     if (!parse_in_range(text.substr(kLast.size()), {1, 100}, scales.last)) return false;
-  } else if (!parse_value(text, Field{.range = {0, 1000}}, scales.listed)) {
+  } else if (text.empty() || !parse_value(text, Field{.range = {0, 1000}}, scales.listed)) {
     return false;
   }
   out = std::move(scales);

@@ -124,7 +124,10 @@ TEST_CASE("a trace holds what the decisions were made from", "[pipeline]") {
   CHECK(last["tokens"] == 4 * 12 * 21);
   CHECK(last["kept"] == 1008 - 705);
   CHECK(last["milliseconds"] > 0);
-  const auto read = [&](const std::string& name) { return trace->read("step.039." + name); };
+  const auto read = [&](const std::string& name) {
+    const std::string tensor = "step.039." + name;
+    return trace->read(tensor, trace->tensors().at(tensor), at::kCPU);
+  };
   const Tensor mask = read("feature_mask").gt(0);
   CHECK(test::same(read("token_mask").flatten().nonzero().squeeze(1).to(at::kInt), read("kept")));
   CHECK(test::same(read("output_features").masked_select(~mask), read("input_features").masked_select(~mask)));

@@ -74,8 +74,14 @@ TEST_CASE("saved settings of every method are read back to the same values", "[c
                          {"sparsevar_theta", "0.5"},
                          {"fastvar_layers", "1,7"},
                          {"reduce_last_rep_full", "false"}});
-  const std::string yaml = config_yaml(settings.config, "");
-  CHECK(config_yaml(read(yaml).config, "") == yaml);
+  // Only this section: others have no default without a model.
+  const auto section = [](const Config& config) {
+    const std::string all = config_yaml(config, "");
+    const size_t begin = all.find("reduction:");
+    return all.substr(begin, all.find("output:") - begin);
+  };
+  const std::string yaml = section(settings.config);
+  CHECK(section(read(yaml).config) == yaml);
   CHECK(read(yaml).config.reduction.scales.listed == std::vector<int>{26, 27});
   const auto json = config_json(settings.config);
   CHECK(json["reduction"]["sparsevar"]["theta"] == 0.5);

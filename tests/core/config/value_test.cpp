@@ -58,6 +58,20 @@ TEST_CASE("durations, aspects and choices are read as users write them", "[confi
   CHECK(expected_text(Field{}, Precision::fp32) == "one of fp32, bf16");
 }
 
+TEST_CASE("lists have commas between their values", "[config]") {
+  std::vector<double> ratios;
+  CHECK(parse_value("0.2,0.3", Field{}, ratios));
+  CHECK(ratios == std::vector<double>{0.2, 0.3});
+  for (const char* text : {"0.2,", ",0.2", "0.2 0.3", "0.2;0.3", "x"}) CHECK_FALSE(parse_value(text, Field{}, ratios));
+  CHECK(ratios == std::vector<double>{0.2, 0.3});
+  ReducedScales scales;
+  CHECK(parse_value("last2", Field{}, scales));
+  CHECK(scales == ReducedScales{.last = 2});
+  CHECK(parse_value("26,27", Field{}, scales));
+  CHECK(value_text(scales) == "26,27");
+  for (const char* text : {"", "last", "last0", "-1", "26,"}) CHECK_FALSE(parse_value(text, Field{}, scales));
+}
+
 TEST_CASE("every default is written as text that reads back to it", "[config]") {
   const Config defaults;
   visit_config(defaults, [](std::string_view, const Field& field, const auto& value) {
