@@ -71,7 +71,7 @@ void visit_fields(Self& c, Visitor&& visit) {
           .name = "preview", .help = "show a coarse version early", .argument = "FILE", .scope = FlagScope::one_video},
       c.preview);
   visit(Field{.name = "trace",
-              .help = "also write reduction's decisions (.safetensors)",
+              .help = "also reduction's maps and masks",
               .argument = "FILE",
               .scope = FlagScope::one_video},
         c.trace);

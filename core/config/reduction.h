@@ -136,34 +136,28 @@ template <FieldsOf<ReductionConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "method",
               .flag = "reduce",
-              .help = "token reduction: faststar, random, fastvar, sparsevar, tome, stepvar, skip",
+              .help = "token reduction, such as faststar",
               .argument = "METHOD",
               .page = HelpPage::screen},
         c.method);
-  visit(Field{.name = "ratios", .help = "share of tokens removed, a reduced scale"}, c.ratios);
-  visit(Field{.name = "preset",
-              .flag = "reduce_preset",
-              .help = "bundle of options: paper, exact, fast, beyond",
-              .argument = "NAME"},
+  visit(Field{.name = "ratios", .help = "removed at each scale"}, c.ratios);
+  visit(Field{.name = "preset", .flag = "reduce_preset", .help = "paper, exact, fast or beyond", .argument = "NAME"},
         c.preset);
   visit(Field{.name = "no_reduce", .help = "every token of every pass"}, c.no_reduce);
   visit(Field{.name = "scales", .flag = "reduce_scales", .help = "reduced scales: lastN, or a list"}, c.scales);
   visit(Field{.name = "last_rep_full", .flag = "reduce_last_rep_full", .help = "never the last of several repetitions"},
         c.last_rep_full);
   visit(Field{.name = "prune_image_clip", .help = "reduce the image clip too"}, c.prune_image_clip);
-  visit(Field{.name = "topk_scope", .flag = "reduce_topk_scope", .help = "one pool of tokens a clip, or a frame"},
-        c.topk_scope);
+  visit(Field{.name = "topk_scope", .flag = "reduce_topk_scope", .help = "pools that tokens compete in"}, c.topk_scope);
   visit(Field{.name = "keep_align", .flag = "reduce_keep_align", .help = "kept counts: a multiple", .range = {1, 1024}},
         c.keep_align);
   visit(Field{.name = "tie_break", .flag = "reduce_tie_break", .help = "order of equal scores"}, c.tie_break);
-  visit(Field{.name = "cfg_mask", .flag = "reduce_cfg_mask", .help = "guidance rows that layer scores look at"},
-        c.cfg_mask);
+  visit(Field{.name = "cfg_mask", .flag = "reduce_cfg_mask", .help = "guidance rows scored in layers"}, c.cfg_mask);
   visit(Field{.name = "apg_stats", .flag = "reduce_apg_stats", .help = "tokens that APG measures"}, c.apg_stats);
-  visit(Field{.name = "kv_store", .flag = "reduce_kv_store", .help = "keys and values stored for the next clip"},
-        c.kv_store);
+  visit(Field{.name = "kv_store", .flag = "reduce_kv_store", .help = "keys and values kept"}, c.kv_store);
   visit(Field{.name = "multi_clip_last_ratio_cap",
               .flag = "reduce_last_ratio_cap",
-              .help = "largest ratio where a later clip reads",
+              .help = "largest ratio a later clip reads",
               .range = {0, 1}},
         c.multi_clip_last_ratio_cap);
 }
@@ -177,20 +171,19 @@ void visit_fields(Self& c, Visitor&& visit) {
               .help = "map before the current one",
               .argument = "MAP"},
         c.spatial_prev);
-  visit(Field{.name = "temporal_ref_first",
-              .flag = "faststar_temporal_ref_first",
-              .help = "reference, first video clip",
-              .argument = "MAP"},
-        c.temporal_ref_first);
   visit(
-      Field{
-          .name = "temporal_ref", .flag = "faststar_temporal_ref", .help = "reference, later clips", .argument = "MAP"},
-      c.temporal_ref);
-  visit(Field{.name = "t_match", .flag = "faststar_t_match", .help = "frames of a reference of other length"},
+      Field{.name = "temporal_ref_first", .flag = "faststar_first_ref", .help = "reference, clip 1", .argument = "MAP"},
+      c.temporal_ref_first);
+  visit(Field{.name = "temporal_ref", .flag = "faststar_temporal_ref", .help = "reference, later", .argument = "MAP"},
+        c.temporal_ref);
+  visit(Field{.name = "t_match", .flag = "faststar_t_match", .help = "a reference's frames", .argument = "HOW"},
         c.t_match);
-  visit(Field{.name = "score_norm", .flag = "faststar_score_norm", .help = "terms made equal before they join"},
+  visit(Field{.name = "score_norm", .flag = "faststar_score_norm", .help = "terms before they join", .argument = "HOW"},
         c.score_norm);
-  visit(Field{.name = "spatial_memory", .flag = "faststar_spatial_memory", .help = "spatial term of pruned positions"},
+  visit(Field{.name = "spatial_memory",
+              .flag = "faststar_spatial_memory",
+              .help = "spatial term where pruned",
+              .argument = "HOW"},
         c.spatial_memory);
   visit(Field{.name = "mask_down", .flag = "faststar_mask_down", .help = "feature mask to tokens", .argument = "HOW"},
         c.mask_down);
@@ -252,8 +245,7 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 template <FieldsOf<RandomOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "resample", .flag = "random_resample", .help = "new places each pass, or once a clip"},
-        c.resample);
+  visit(Field{.name = "resample", .flag = "random_resample", .help = "places: every pass, or once"}, c.resample);
 }
 
 /// Calls visit(section name, section): `reduction`, then the section of each method inside it.
