@@ -56,7 +56,7 @@ TrainPlan make_train_plan(const TrainSettings& settings) {
                          .pyramid = pyramid,
                          .loss = settings.vae_loss,
                          .noise = settings.vae_noise,
-                         .sample_frames = frame_count(1 + preset.latents_per_clip)},
+                         .sample_frames = frames_of_latents(1 + preset.latents_per_clip)},
                  .star = {.star = star_architecture_of(sizes),
                           .t5 = t5_architecture_of(sizes.text_encoder),
                           .pyramid = pyramid,
