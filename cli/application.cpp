@@ -53,14 +53,18 @@ int finish_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   return 0;
 }
 
+/// The line of --help names --help-all as well.
+void name_help_once(CLI::App& app) {
+  app.set_help_all_flag("--help-all", "every option")->group("");
+  for (CLI::App* command : app.get_subcommands({})) name_help_once(*command);
+}
+
 }  // namespace
 
 int run_application(int argc, const char* const* argv) {
   CLI::App app("Videos and pictures from words with InfinityStar.", "faststar");
   app.formatter(std::make_shared<HelpFormatter>());
-  app.set_help_flag("-h,--help", "this page");
-  app.set_help_all_flag("--help-all", "every option")->group(kScreenGroup);
-  app.get_help_ptr()->group(kScreenGroup);
+  app.set_help_flag("-h,--help", "this page; --help-all has every option");
   app.allow_extras();
   app.fallthrough();  // inherited: `faststar t2v --version` works
   bool version = false;
@@ -68,6 +72,7 @@ int run_application(int argc, const char* const* argv) {
   app.add_flag("--version", version, "version and build")->group(kScreenGroup);
   app.add_flag("--list-devices", devices, "the devices that --device can name")->group(kScreenGroup);
   const std::vector<Command> commands = add_commands(app);
+  name_help_once(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

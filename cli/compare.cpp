@@ -160,7 +160,7 @@ Command add_compare(CLI::App& app) {
   add_command_option(*command, "lpips_backbone", options->lpips_backbone, {"FILE", "torchvision's alexnet or vgg16"});
   add_command_option(*command, "lpips_linear", options->lpips_linear,
                      {"FILE", "the lpips package's alex.pth or vgg.pth"});
-  add_command_option(*command, "device", options->device, {"NAME", "cpu, cuda or cuda:N; the GPU where there is one"});
+  add_command_option(*command, "device", options->device, {"NAME", "cpu, cuda or cuda:N"});
   return {command, [options] { return run_compare(*options); }};
 }
 

@@ -102,7 +102,7 @@ Command add_heatmap(CLI::App& app) {
   const auto options = std::make_shared<HeatmapCommand>();
   command->add_option("TRACE", options->trace, "")->required();
   command->add_option("VIDEO", options->video, "")->required();
-  command->add_option("-o,--output", options->output, "a video (.mp4, .mkv), or frames below each other (.png, .jpg)")
+  command->add_option("-o,--output", options->output, "a video, or a picture of some frames")
       ->required()
       ->type_name("FILE")
       ->group(kScreenGroup);

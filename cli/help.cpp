@@ -5,6 +5,8 @@
 namespace faststar {
 namespace {
 
+constexpr size_t kColumns = 80;
+
 std::string usage(const CLI::App& app) {
   const bool top = app.get_parent() == nullptr;
   if (top) return "faststar COMMAND [options]";
@@ -39,8 +41,10 @@ std::string command_lines(const CLI::App& app) {
 }  // namespace
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const {
-  std::string text = fmt::format("{}: {}\n{}\n{}:\n{}", usage(*app), app->get_description(), command_lines(*app),
-                                 kScreenGroup, option_lines(*app, kScreenGroup));
+  const std::string start = usage(*app) + ":";
+  const bool fits = start.size() + 1 + app->get_description().size() <= kColumns;
+  std::string text = fmt::format("{}{}{}\n{}\n{}:\n{}", start, fits ? " " : "\n  ", app->get_description(),
+                                 command_lines(*app), kScreenGroup, option_lines(*app, kScreenGroup));
   const std::string more = option_lines(*app, kMoreGroup);
   if (more.empty()) return text;
   if (mode == CLI::AppFormatMode::All) text += fmt::format("\n{}:\n{}", kMoreGroup, more);

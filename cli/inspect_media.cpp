@@ -91,9 +91,9 @@ template <typename T>
 std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
   const std::string text = as_text(value);
   if (text == default_text(field, standard)) return "";
+  // A flag alone says true.
   if constexpr (std::is_same_v<T, bool>) {
-    // A flag says true; what is true by default takes a value.
-    return fmt::format(" {}{}", flag_name(field.setting()), standard ? fmt::format("={}", text) : "");
+    return fmt::format(" {}{}", flag_name(field.setting()), text == "true" ? "" : "=" + text);
   }
   return fmt::format(" {} {}", flag_name(field.setting()), shell_quoted(text));
 }

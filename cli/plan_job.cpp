@@ -221,7 +221,7 @@ std::string describe_model(const ModelFolder& model) {
   return fmt::format("{} ({}{})", model.preset.name, where, model.random_weights ? ", random weights" : "");
 }
 
-/// "faststar, 5 of 90 passes, 65 % of all tokens": nothing when no method is on.
+/// "faststar, 5 of 85 passes, 174297 of 244197 tokens", of the clips that are made.
 std::string describe_reduction(const GenerateJob& job) {
   const JobSize& size = job.size;
   const Schedule schedule = make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
@@ -230,7 +230,9 @@ std::string describe_reduction(const GenerateJob& job) {
   int reduced = 0;
   int64_t tokens = 0;
   int64_t kept = 0;
-  const auto steps = schedule.steps(repetitions);
+  std::vector<Step> steps = schedule.steps(repetitions);
+  const int64_t given = job.source ? job.source->latents : 0;
+  std::erase_if(steps, [&](const Step& step) { return schedule.frames_of(step.clip).begin < given; });
   for (const Step& step : steps) {
     reduced += gate.reduces(step) ? 1 : 0;
     tokens += schedule.scales()[step.scale].tokens();

@@ -52,7 +52,7 @@ Command add_verify(CLI::App& app) {
   CLI::App* command = app.add_subcommand("verify", "numerics against results of the official model");
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("folder", options->folder, "a fixture set")->required()->type_name("DIR")->group(kScreenGroup);
-  command->add_option("--device", options->device, "cpu, cuda or cuda:N; the GPU where there is one")
+  command->add_option("--device", options->device, "cpu, cuda or cuda:N")
       ->type_name("NAME")
       ->envname("FASTSTAR_DEVICE")
       ->group(kScreenGroup);

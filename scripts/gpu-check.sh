@@ -62,7 +62,7 @@ check_videos() {
 
 # What goes on from pictures and videos, and what a run may be asked besides.
 check_sources() {
-  local options=(--random-weights --device cuda --seed 1 --progress plain --overwrite)
+  local options=(--random-weights --device cuda --seed 1 --progress json --overwrite)
   local prompt=(--prompt "The boats rock, gulls fly past.")
   step t2i-source videos.log videos.log faststar t2i --config 720p "${prompt[@]}" "${options[@]}" --output "$work/source.png"
   step t2v-source videos.log videos.log faststar t2v --config 480p "${prompt[@]}" "${options[@]}" --output "$work/source.mp4"
@@ -70,18 +70,34 @@ check_sources() {
   step v2v-480p-10s videos.log videos.log faststar v2v --config 480p --video "$work/source.mp4" "${prompt[@]}" "${options[@]}" --output "$work/v2v.mp4"
   printf 'She walks on.\nShe turns around.\n' >"$work/story.txt"
   step interact-480p videos.log videos.log faststar interact "$work/story.txt" --config 480p-interact --video "$work/source.mp4" "${options[@]}" --output "$work/story.mp4"
-  step t2v-480p-vram videos.log videos.log faststar t2v --config 480p --vram 22 "${prompt[@]}" "${options[@]}" --output "$work/small.mp4"
-  step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --progress json --output "$work/preview-of.mp4"
+  step t2v-480p-vram videos.log videos.log faststar t2v --config 480p --vram 24 "${prompt[@]}" "${options[@]}" --output "$work/small.mp4"
+  step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --output "$work/preview-of.mp4"
 }
 
-# What token reduction costs, and a dense and a reduced video in one run.
+# What token reduction costs and saves: its kernels alone, then dense and reduced videos after another, with the time of
+# each step.
 check_bench() {
-  local prompt="A red balloon rises over a green field, the camera follows it." config
+  local prompt="A red balloon rises over a green field, the camera follows it." run
+  local -A runs=([dense]="--config 720p" [20-30-40-70]="--config faststar-720p"
+    [20-30-50-60]="--config faststar-720p --ratios 0.2,0.3,0.5,0.6")
   step bench bench.md bench.log faststar_bench
-  for config in 720p faststar-720p; do
-    step "t2v-$config" bench.log bench.log faststar t2v --config "$config" --random-weights --device cuda --seed 1 \
-      --progress plain --prompt "$prompt" --overwrite --output "$work/$config.mp4" --trace "$work/$config.safetensors"
+  for run in dense 20-30-40-70 20-30-50-60; do
+    # shellcheck disable=SC2086  # words of a list
+    step "t2v-720p-$run" bench.log bench.log faststar t2v ${runs[$run]} --random-weights --device cuda --seed 1 \
+      --progress plain --prompt "$prompt" --overwrite --output "$work/$run.mp4" --trace "$work/$run.safetensors"
+    step "steps-$run" "steps-$run.json" bench.log safetensors_metadata "$work/$run.safetensors"
   done
+}
+
+# The JSON text that a trace carries beside its tensors.
+safetensors_metadata() {
+  "${PYTHON:-python3}" - "$1" <<'PYTHON'
+import json, struct, sys
+
+with open(sys.argv[1], "rb") as file:
+    (size,) = struct.unpack("<Q", file.read(8))
+    print(json.loads(file.read(size))["__metadata__"]["faststar"])
+PYTHON
 }
 
 unpack_bundle "$bundle"

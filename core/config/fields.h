@@ -9,7 +9,6 @@ namespace faststar {
 
 /// Which commands take a field as a flag: one command, or several joined.
 enum class FlagScope : unsigned {
-  none = 0,  ///< YAML only
   t2v = 1,
   t2i = 2,
   i2v = 4,

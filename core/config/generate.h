@@ -138,14 +138,10 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.prompt_suffix);
   visit(Field{.name = "duration_tag",
               .help = "put <<<t=Ns>>> before the prompt",
-              .scope = FlagScope::none,
+              .scope = FlagScope::video,
               .fallback = Fallback::model},
         c.duration_tag);
-  visit(Field{.name = "text_limit",
-              .help = "longest text in tokens",
-              .range = {2, 512},
-              .scope = FlagScope::none,
-              .fallback = Fallback::model},
+  visit(Field{.name = "text_limit", .help = "longest text in tokens", .range = {2, 512}, .fallback = Fallback::model},
         c.text_limit);
 }
 
@@ -169,10 +165,7 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.guidance);
   visit(Field{.name = "guidance_method", .help = "how guidance is applied", .fallback = Fallback::model},
         c.guidance_method);
-  visit(Field{.name = "apg_norm_threshold",
-              .help = "APG: longest update, RMS over a scale",
-              .range = {0, 1000},
-              .scope = FlagScope::none},
+  visit(Field{.name = "apg_norm_threshold", .help = "APG: longest update, RMS", .range = {0, 1000}},
         c.apg_norm_threshold);
 }
 
@@ -222,25 +215,22 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "image_repetitions",
               .help = "passes per scale, image clip",
               .range = {1, 100},
-              .scope = FlagScope::none,
               .fallback = Fallback::model},
         c.image_repetitions);
   visit(Field{.name = "video_repetitions",
               .help = "passes per scale, video clips",
               .range = {1, 100},
-              .scope = FlagScope::none,
+              .scope = FlagScope::video,
               .fallback = Fallback::model},
         c.video_repetitions);
   visit(Field{.name = "semantic_scales",
               .help = "scales of the semantic head",
               .range = {0, 100},
-              .scope = FlagScope::none,
               .fallback = Fallback::model},
         c.semantic_scales);
   visit(Field{.name = "detail_scale_min_tokens",
-              .help = "conditioning: detail codes from h w tokens on",
+              .help = "source: detail codes from so many tokens",
               .range = {0, 100000},
-              .scope = FlagScope::none,
               .fallback = Fallback::model},
         c.detail_scale_min_tokens);
 }

@@ -15,7 +15,6 @@ namespace {
 template <typename TextOf, typename OriginOf>
 void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
   visit_config(settings.config, [&](std::string_view, const Field& field, auto& member) {
-    if (field.scope == FlagScope::none) return;
     const std::optional<std::string> text = text_of(field.setting());
     if (!text) return;
     const Origin origin = origin_of(field.setting());

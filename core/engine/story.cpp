@@ -111,7 +111,7 @@ void Story::show(Telling& telling, const Tensor& codes, const ShownFrames& shown
 }
 
 void Story::join(const Telling& telling, const std::vector<Tensor>& frames) {
-  const JobOutput& output = shared_.outputs.front();
+  const JobOutput& output = telling.job.outputs.front();
   if (!joined_) joined_.emplace(telling.stages.files_of(output, telling.stages.comment_of(output)));
   for (const Tensor& part : frames) joined_->write(part);
 }

@@ -55,7 +55,7 @@ int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
 }
 
 int64_t step_bytes(const Workload& work, const Step& step) {
-  const int64_t tokens = work.gate ? work.gate->stream_tokens(step) : tokens_of(work, step);
+  const int64_t tokens = stream_tokens_of(work, step);
   const int64_t rope = 2 * tokens * work.star.head_width / 2 * static_cast<int64_t>(sizeof(float));
   return context_bytes(work, step) + kept_bytes(work, step) + rope +
          block_bytes(work, tokens, context_tokens(work, step));

@@ -2,8 +2,21 @@
 
 namespace faststar {
 
+namespace {
+
+/// Given clips are run for their keys and values alone: with every token.
+bool is_reducible(const Workload& work, const Step& step) { return work.gate && step.clip >= work.given_clips; }
+
+int64_t all_tokens(const Workload& work, const Step& step) { return work.schedule.scales()[step.scale].tokens(); }
+
+}  // namespace
+
 int64_t tokens_of(const Workload& work, const Step& step) {
-  return work.gate ? work.gate->kept_tokens(step) : work.schedule.scales()[step.scale].tokens();
+  return is_reducible(work, step) ? work.gate->kept_tokens(step) : all_tokens(work, step);
+}
+
+int64_t stream_tokens_of(const Workload& work, const Step& step) {
+  return is_reducible(work, step) ? work.gate->stream_tokens(step) : all_tokens(work, step);
 }
 
 int64_t context_tokens(const Workload& work, const Step& step) {

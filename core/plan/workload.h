@@ -32,6 +32,8 @@ struct Workload {
 
 /// Tokens that a step computes.
 int64_t tokens_of(const Workload& work, const Step& step);
+/// Rows of a step's residual stream: methods that reduce inside of layers keep them all.
+int64_t stream_tokens_of(const Workload& work, const Step& step);
 
 /// Tokens that a step attends to besides its own: text and what the last scale of the clip before kept.
 int64_t context_tokens(const Workload& work, const Step& step);

@@ -25,6 +25,10 @@ Tensor multiply_add(const Tensor& a, const Tensor& b, const Tensor& c) {
   return (bits + move).view(at::kDouble).to(at::kFloat);
 }
 
+/// The correctly rounded square root, float32. The CPU library's own may be the number beside it; in float64 that is
+/// too little to move the rounding.
+Tensor square_root(const Tensor& x) { return x.to(at::kDouble).sqrt().to(at::kFloat); }
+
 /// Sums over the channels of products of maps: left, right [n, 64, ...] -> [n, ...].
 Tensor channel_products(const Tensor& left, const Tensor& right) {
   Tensor sum = at::zeros_like(left.select(1, 0));
@@ -37,8 +41,8 @@ Tensor channel_products(const Tensor& left, const Tensor& right) {
 /// Cosine of two maps [1, 64, T, H, W] at every position: [T, H, W].
 Tensor cosine(const Tensor& a, const Tensor& b, double eps) {
   const Tensor products = channel_products(at::cat({a, a, b}), at::cat({b, a, b}));
-  const Tensor norm_a = products[1].sqrt();
-  const Tensor norm_b = products[2].sqrt();
+  const Tensor norm_a = square_root(products[1]);
+  const Tensor norm_b = square_root(products[2]);
   const Tensor zeros = norm_a.lt(eps).to(at::kInt) + norm_b.lt(eps).to(at::kInt);
   const Tensor similarity = products[0] / (norm_a * norm_b);
   return at::where(zeros.eq(0), similarity, zeros.eq(2).to(at::kFloat));

@@ -44,9 +44,9 @@ class FeatureStore {
   const CaptionPool& pool_;
   Settings settings_;
   Encode encode_;
-  int64_t next_ = 0;                                  // group of the pool's order
-  std::vector<Tensor> features_;                      // of every slot, [8, 64, T, H, W] bfloat16
-  std::vector<const CaptionBlock*> blocks_;           // of every slot
+  int64_t next_ = 0;                                   // group of the pool's order
+  std::vector<Tensor> features_;                       // of every slot, [8, 64, T, H, W] bfloat16
+  std::vector<const CaptionBlock*> blocks_;            // of every slot
   std::map<int64_t, std::vector<int64_t>> by_length_;  // slots
 };
 

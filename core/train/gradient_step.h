@@ -17,8 +17,8 @@ enum class Execution { eager, graph };
 /// What steps of one network share.
 struct StepContext {
   const ParameterLayout& layout;
-  Tensor weights;                         ///< [N] float32 leaf, changed in place between steps
-  Tensor gradient;                        ///< [N] float32, written by every step
+  Tensor weights;                        ///< [N] float32 leaf, changed in place between steps
+  Tensor gradient;                       ///< [N] float32, written by every step
   at::ScalarType lower = at::kBFloat16;  ///< BoundParameters
   Execution execution = Execution::eager;
   std::shared_ptr<cuda::GraphPool> pool;  ///< undefined for eager execution

@@ -50,8 +50,8 @@ std::string draw(const Curve& curve, double top) {
     line += fmt::format("{:.1f},{:.1f} ", kMargin + point.step / last * (kWidth - 2 * kMargin),
                         top + kMargin + std::log(high / point.loss) / span * (kHeight - 2 * kMargin));
   }
-  std::string panel = fmt::format("<text x=\"{}\" y=\"{}\">{}, {:.0f} steps</text>\n", kMargin, top + kMargin / 2,
-                                  curve.stage, last);
+  std::string panel =
+      fmt::format("<text x=\"{}\" y=\"{}\">{}, {:.0f} steps</text>\n", kMargin, top + kMargin / 2, curve.stage, last);
   panel += fmt::format("<text x=\"2\" y=\"{}\">{:.3g}</text>\n", top + kMargin + 4, high);
   panel += fmt::format("<text x=\"2\" y=\"{}\">{:.3g}</text>\n", top + kHeight - kMargin + 4, low);
   return panel + fmt::format("<polyline fill=\"none\" stroke=\"#1f5fa8\" points=\"{}\"/>\n", line);

@@ -4,11 +4,11 @@
 namespace faststar {
 
 struct VaeLossWeights {
-  double object = 1.5;              ///< extra weight of a pixel that objects cover
-  double spatial_gradient = 0.5;    ///< differences of neighbouring pixels: edges
-  double temporal_difference = 0.2; ///< differences of neighbouring frames: motion
-  double pooled = 0.5;              ///< 4x4 means: colour of areas
-  double commitment = 0.5;          ///< distance of features and their quantised form
+  double object = 1.5;               ///< extra weight of a pixel that objects cover
+  double spatial_gradient = 0.5;     ///< differences of neighbouring pixels: edges
+  double temporal_difference = 0.2;  ///< differences of neighbouring frames: motion
+  double pooled = 0.5;               ///< 4x4 means: colour of areas
+  double commitment = 0.5;           ///< distance of features and their quantised form
 };
 
 /// The reconstruction loss of decoded against true pixels [B, 3, F, H, W], F > 1; coverage [B, 1, F, H, W] in 0..1.

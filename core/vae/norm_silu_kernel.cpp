@@ -93,9 +93,12 @@ variable_list differentiate(const Operands& of, const Tensor& of_result) {
 }
 
 struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& gamma, const Tensor& factor,
-                        const Tensor& offset, const Tensor& before) {
-    const Operands of{aligned(x), aligned(gamma), aligned(factor), aligned(offset), aligned(before)};
+  // Operands that may be missing are optional: of any other, autograd wants to know the device.
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& gamma,
+                        const std::optional<Tensor>& factor, const std::optional<Tensor>& offset,
+                        const std::optional<Tensor>& before) {
+    const Operands of{aligned(x), aligned(gamma), aligned(factor.value_or(Tensor())),
+                      aligned(offset.value_or(Tensor())), aligned(before.value_or(Tensor()))};
     context->save_for_backward({of.x, of.gamma, of.factor, of.offset, of.before});
     return compute(of);
   }
@@ -122,7 +125,7 @@ Tensor norm_silu_kernel(const Tensor& x, const Tensor& gamma, const std::optiona
   const Tensor factor = modulation ? modulation->factor : Tensor();
   const Tensor offset = modulation ? modulation->offset : Tensor();
   if (needs_gradient({x, gamma, factor, offset, before})) {
-    return NormSiluFunction::apply(x, gamma, factor, offset, before);
+    return NormSiluFunction::apply(x, gamma, std::optional(factor), std::optional(offset), std::optional(before));
   }
   return compute({aligned(x), aligned(gamma), aligned(factor), aligned(offset), aligned(before)});
 }

@@ -87,6 +87,9 @@ TEST_CASE("reduction makes the passes cheaper and the next clip's context shorte
   work.schedule = make_schedule(0.562, "0.90M", 41, 20);
   work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
   CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 21600);
+  work.given_clips = 2;
+  CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 72000);  // a video that is gone on from
+  work.given_clips = 0;
   const ReductionSettings layers{.method = ReductionMethod::fastvar};
   const int64_t pruned_stream = plan_memory(work, {}).peak();
   work.gate.emplace(layers, work.schedule, work.repetitions);
@@ -96,7 +99,7 @@ TEST_CASE("reduction makes the passes cheaper and the next clip's context shorte
 TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
   Workload work = full_size();
   set_size(work, "0.90M", 1 + 20 * 400);
-  const Error error = test::error_of([&] { choose_memory_plan(work, {}); });
+  const Error error = test::error_of([&] { choose_memory_plan(work, {.vram = 20}); });
   CHECK(error.kind() == ErrorKind::device);
   CHECK(std::string(error.what()).find("needs at least") != std::string::npos);
   CHECK(std::string(error.what()).find("free") != std::string::npos);

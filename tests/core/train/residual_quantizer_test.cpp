@@ -12,7 +12,8 @@ namespace {
 constexpr int kLatents = 3;
 
 PyramidShape embedded_pyramid() {
-  return {.scales = image_scales(0.562, "0.06M"), .repetitions = {2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1}, .semantic_scales = 8};
+  return {
+      .scales = image_scales(0.562, "0.06M"), .repetitions = {2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1}, .semantic_scales = 8};
 }
 
 struct Case {

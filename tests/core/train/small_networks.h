@@ -18,7 +18,8 @@ inline constexpr T5Architecture kSmallT5 = {
 inline const VaeArchitecture kSmallVae = {.block_out_channels = {8, 16, 16, 16, 16}};
 
 inline PyramidShape small_pyramid() {
-  return {.scales = image_scales(0.562, "0.06M"), .repetitions = {2, 2, 2, 1, 1, 1, 2, 1, 1, 1, 1}, .semantic_scales = 8};
+  return {
+      .scales = image_scales(0.562, "0.06M"), .repetitions = {2, 2, 2, 1, 1, 1, 2, 1, 1, 1, 1}, .semantic_scales = 8};
 }
 
 /// Transformer and text encoder as training starts them, in one vector.

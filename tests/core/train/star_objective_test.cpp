@@ -67,8 +67,8 @@ TEST_CASE("a packed sequence gives the logits that generation gives step by step
   const Fixture f(GENERATE(from_range(test::test_devices())));
   const c10::NoGradGuard no_grad;
   const QuantizerTrace trace = f.objective.trace(f.batch, nullptr);
-  const auto packed = f.objective.bit_logits({f.layout, f.weights, at::kFloat}, f.batch,
-                                             f.objective.packed().pack(trace.inputs, 2));
+  const auto packed =
+      f.objective.bit_logits({f.layout, f.weights, at::kFloat}, f.batch, f.objective.packed().pack(trace.inputs, 2));
   const Schedule schedule = make_schedule(0.562, "0.06M", 1 + 2 * kClipLatents, kClipLatents);
   const auto steps = schedule.steps({f.pyramid.repetitions, f.pyramid.repetitions});
   for (const int64_t clip : {0, 1}) {
@@ -78,8 +78,7 @@ TEST_CASE("a packed sequence gives the logits that generation gives step by step
     for (const Step& step : steps) {
       const int k = schedule.index_in_clip(step.scale);
       if (step.repetition != f.batch.repetition[k].item<int64_t>()) continue;
-      of_heads[static_cast<size_t>(2 * step.clip + (k < 8 ? 0 : 1))].push_back(
-          forced[static_cast<size_t>(step.index)]);
+      of_heads[static_cast<size_t>(2 * step.clip + (k < 8 ? 0 : 1))].push_back(forced[static_cast<size_t>(step.index)]);
     }
     for (size_t i = 0; i < packed.size(); ++i) {
       CAPTURE(clip, i);
