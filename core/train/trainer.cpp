@@ -44,8 +44,8 @@ void use_training_backends() {
   context.setSDPUseCuDNN(false);  // builds a plan for every new shape: seconds a step with as many shapes as here
 }
 
-StopRule stop_rule(const TrainJob& job, const Progress& progress) {
-  StopRule rule{.progress = &progress};
+StopRule stop_rule(const TrainJob& job, const Progress& progress, Workers& workers) {
+  StopRule rule{.progress = &progress, .workers = workers};
   if (job.stop_after_seconds) {
     using Clock = std::chrono::steady_clock;
     rule.deadline = Clock::now() +
@@ -66,13 +66,14 @@ class Training {
         plan_(make_train_plan(job.settings)),
         world_(job.settings.world),
         renderer_(device_),
+        workers_(join_workers(job.place, device_)),
         setting_{.world = world_,
                  .renderer = renderer_,
                  .device = device_,
                  .dtype = job.dtype,
                  .execution = job.execution,
                  .seed = static_cast<uint64_t>(job.settings.run.seed),
-                 .workers = workers_,
+                 .workers = *workers_,
                  .samples = folder_.samples(),
                  .sample_clips = job.settings.run.sample_clips,
                  .only_scenes = job.data == TrainData::few_clips ? std::optional(kFewClips) : std::nullopt},
@@ -80,21 +81,25 @@ class Training {
         star_layout_(star_layout(plan_.star.star, plan_.star.t5)),
         vae_(load_or_start_vae()),
         star_(load_or_start_star()),
-        log_(folder_.log()),
-        stop_(stop_rule(job, progress)) {
+        log_(is_first() ? TrainLog(folder_.log()) : TrainLog()),
+        stop_(stop_rule(job, progress, *workers_)) {
     use_training_backends();
   }
 
   TrainReport run() {
     announce();
-    folder_.provide_vocabulary(job_.settings.world, plan_.star.t5.vocabulary);
+    if (is_first()) folder_.provide_vocabulary(job_.settings.world, plan_.star.t5.vocabulary);
+    workers_->meet();  // all have read the folder: from now on the first one writes to it
     const bool finished = run_stages();
-    plot_losses(folder_.log(), folder_.loss_plot());
-    if (finished && asked_for(TrainStage::model)) write_model();
+    if (is_first()) {
+      plot_losses(folder_.log(), folder_.loss_plot());
+      if (finished && asked_for(TrainStage::model)) write_model();
+    }
     return report(finished);
   }
 
  private:
+  bool is_first() const { return workers_->rank() == 0; }
   bool asked_for(TrainStage stage) const { return !job_.last_stage || stage <= *job_.last_stage; }
 
   NetworkState load_or_start_vae() const {
@@ -133,7 +138,11 @@ class Training {
     return {.log_every = run.log_every,
             .sample_every = run.sample_every,
             .save_every = static_cast<double>(run.save_every),
-            .save = [this, name, &layout](const NetworkState& state) { folder_.save(name, layout, state); }};
+            .save = [this, name, &layout](const NetworkState& state) { save(name, layout, state); }};
+  }
+
+  void save(const char* name, const ParameterLayout& layout, const NetworkState& state) const {
+    if (is_first()) folder_.save(name, layout, state);
   }
 
   bool run_stages() {
@@ -164,8 +173,8 @@ class Training {
                             .scenes = setting_.only_scenes.value_or(settings.pool),
                             .longest_text = plan_.longest_text,
                             .length_evenness = settings.length_evenness,
-                            .worker = workers_.rank(),
-                            .workers = workers_.count()});
+                            .worker = workers_->rank(),
+                            .workers = workers_->count()});
     const StarSamples samples(setting_, plan_.star, tokenizer, plan_.longest_text);
     StarStage training(setting_, plan_.star, settings, {plan_.vae, vae_.optimizer.average}, pool, samples, star_layout_,
                        star_);
@@ -179,7 +188,7 @@ class Training {
                     std::string_view next) {
     if (end == StageEnd::finished) {
       enter_stage(state, std::string(next));
-      folder_.save(name, layout, state);
+      save(name, layout, state);
     }
     release_cached_memory(device_);
     return end == StageEnd::finished && !stop_.reached();
@@ -214,7 +223,7 @@ class Training {
   TrainPlan plan_;
   World world_;
   ClipRenderer renderer_;
-  Workers workers_;
+  std::unique_ptr<Workers> workers_;
   TrainSetting setting_;
   ParameterLayout vae_layout_, star_layout_;
   NetworkState vae_, star_;

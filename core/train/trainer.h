@@ -6,6 +6,7 @@
 #include "core/progress.h"
 #include "core/train/gradient_step.h"
 #include "core/train/train_settings.h"
+#include "core/train/workers.h"
 
 namespace faststar {
 
@@ -13,7 +14,7 @@ namespace faststar {
 enum class TrainStage { vocabulary, vae_crops, vae_frames, star_short, star_long, model };
 template <>
 struct Choices<TrainStage> {
-  static constexpr std::array<std::string_view, 6> names = {"vocabulary", "vae_crops",  "vae_frames",
+  static constexpr std::array<std::string_view, 6> names = {"vocabulary", "vae_crops", "vae_frames",
                                                             "star_short", "star_long", "model"};
 };
 
@@ -24,13 +25,14 @@ enum class TrainData { world, few_clips };
 /// A call of `faststar train`.
 struct TrainJob {
   TrainSettings settings;
-  std::filesystem::path folder;      ///< of the run: state, log, samples, pack, model
-  std::string device;                ///< for pick_device
-  at::ScalarType dtype = at::kFloat; ///< of convolutions and matrix products; weights are float32
+  std::filesystem::path folder;       ///< of the run: state, log, samples, pack, model
+  std::string device;                 ///< for pick_device
+  at::ScalarType dtype = at::kFloat;  ///< of convolutions and matrix products; weights are float32
   Execution execution = Execution::eager;
   TrainData data = TrainData::world;
   std::optional<TrainStage> last_stage;      ///< none: all of them
   std::optional<double> stop_after_seconds;  ///< of this call
+  WorkerPlace place;                         ///< among the processes that train together, each with such a job
 };
 
 /// How a call ended.
