@@ -34,8 +34,8 @@ StarObjective::StarObjective(const ResidualQuantizer& quantizer, PackedClips pac
       packed_(std::move(packed)),
       settings_(std::move(settings)),
       rope_(packed_, settings_.star.head_width, device),
-      buckets_(relative_position_buckets(packed_.text_length(), settings_.t5.buckets, settings_.t5.max_distance)
-                   .to(device)),
+      buckets_(
+          relative_position_buckets(packed_.text_length(), settings_.t5.buckets, settings_.t5.max_distance).to(device)),
       scale_weights_(weights_of_scales(packed_, settings_, device)) {
   find_segments();
 }
@@ -72,8 +72,7 @@ Tensor StarObjective::texts(const BoundParameters& parameters, const StarTransfo
   const T5Encoder encoder({parameters.source(kT5Prefix), batch.ids.device(), settings_.dtype}, settings_.t5);
   const Tensor dropped =
       batch.noise.select(1, batch.noise.size(1) - 1).lt(settings_.noise.dropped_texts).view({-1, 1, 1});
-  return at::where(dropped, star.unconditional_text(packed_.text_length()).unsqueeze(0),
-                   encoder(batch.ids, buckets_));
+  return at::where(dropped, star.unconditional_text(packed_.text_length()).unsqueeze(0), encoder(batch.ids, buckets_));
 }
 
 CodeNoise StarObjective::code_noise(const StarBatch& batch) const {
@@ -94,8 +93,7 @@ std::vector<Tensor> StarObjective::bit_logits(const BoundParameters& parameters,
                                               const Tensor& inputs) const {
   const StarTransformer star({parameters.source(kStarPrefix), inputs.device(), settings_.dtype}, settings_.star);
   const Tensor embedded = at::cat({star.embed_text(texts(parameters, star, batch)), star.embed_tokens(inputs)}, 1);
-  const Tensor hidden =
-      star.run_blocks(embedded.to(at::kFloat), rope_(batch.repetition), packed_.attention());
+  const Tensor hidden = star.run_blocks(embedded.to(at::kFloat), rope_(batch.repetition), packed_.attention());
   std::vector<int64_t> lengths = {packed_.text_length()};
   for (const Segment& segment : segments_) lengths.push_back(segment.length);
   const std::vector<Tensor> parts = hidden.split_with_sizes(lengths, 1);
@@ -134,12 +132,11 @@ ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const Q
   return {at::stack(losses), at::stack(accuracies)};
 }
 
-Evaluation StarObjective::operator()(const BoundParameters& parameters, const StarBatch& batch) const {
+BatchLoss StarObjective::operator()(const BoundParameters& parameters, const StarBatch& batch) const {
   const CodeNoise noise = code_noise(batch);
   const QuantizerTrace traced = trace(batch, &noise);
   const int64_t B = batch.ids.size(0);
-  const Tensor losses =
-      scores(bit_logits(parameters, batch, packed_.pack(traced.inputs, B)), traced, B).loss;
+  const Tensor losses = scores(bit_logits(parameters, batch, packed_.pack(traced.inputs, B)), traced, B).loss;
   const Tensor loss = losses.dot(scale_weights_);
   return {loss, at::cat({loss.detach().view({1}), losses.detach()})};
 }

@@ -43,8 +43,8 @@ class StarObjective {
     StarArchitecture star;
     T5Architecture t5;
     StarNoise noise;
-    double scale_exponent = 0.45;  ///< a scale of h x w tokens has weight (h w) ^ this, scaled to a sum of 1
-    double image_weight = 0.4;     ///< of the image clip's loss; the video clips share the rest
+    double scale_exponent = 0.45;          ///< a scale of h x w tokens has weight (h w) ^ this, scaled to a sum of 1
+    double image_weight = 0.4;             ///< of the image clip's loss; the video clips share the rest
     at::ScalarType dtype = at::kBFloat16;  ///< of matrix products; the residual stream is float32
     uint64_t seed = 0;
   };
@@ -52,15 +52,14 @@ class StarObjective {
   StarObjective(const ResidualQuantizer& quantizer, PackedClips packed, Settings settings, at::Device device);
 
   /// Statistics: loss, then the scales' losses.
-  Evaluation operator()(const BoundParameters& parameters, const StarBatch& batch) const;
+  BatchLoss operator()(const BoundParameters& parameters, const StarBatch& batch) const;
 
   /// The scores without noise and with every text in place. Not differentiable.
   ScaleScores score(const BoundParameters& parameters, const StarBatch& batch) const;
 
   /// Differences of the two logits of every bit: a tensor [B, tokens, d] for the semantic and one for the detail
   /// scales of each clip.
-  std::vector<Tensor> bit_logits(const BoundParameters& parameters, const StarBatch& batch,
-                                 const Tensor& inputs) const;
+  std::vector<Tensor> bit_logits(const BoundParameters& parameters, const StarBatch& batch, const Tensor& inputs) const;
 
   /// Codes that the transformer reads and bits that it has to say.
   QuantizerTrace trace(const StarBatch& batch, const CodeNoise* noise) const;

@@ -9,11 +9,11 @@ namespace faststar {
 
 /// How the codes between encoder and decoder are spoiled in training.
 struct VaeNoise {
-  double plain = 0.15;      ///< share of clips whose decoder sees the features themselves
-  double flipped = 0.2;     ///< share of clips with wrong bits, in a noisy step
-  double most_flips = 0.08; ///< their probability of a wrong bit is uniform up to this
-  double truncated = 0.06;  ///< share of clips whose pyramid ends early, in a noisy step
-  int fewest_kept = 8;      ///< iterations of a pyramid that ends early, at least
+  double plain = 0.15;       ///< share of clips whose decoder sees the features themselves
+  double flipped = 0.2;      ///< share of clips with wrong bits, in a noisy step
+  double most_flips = 0.08;  ///< their probability of a wrong bit is uniform up to this
+  double truncated = 0.06;   ///< share of clips whose pyramid ends early, in a noisy step
+  int fewest_kept = 8;       ///< iterations of a pyramid that ends early, at least
 };
 
 /// Clips of one size.
@@ -51,7 +51,7 @@ class VaeObjective {
   VaeObjective(const ClipRenderer& renderer, Settings settings, at::Device device);
 
   /// Statistics: loss, mean squared error of pixels, commitment, mean square of the features.
-  Evaluation operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const;
+  BatchLoss operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const;
 
   /// The factor for proj_down (and its inverse for proj_up) that gives features a mean square of 0.5: a scalar.
   Tensor feature_scale(const BoundParameters& parameters, const VaeBatch& batch) const;
