@@ -8,6 +8,7 @@
 #include "cli/batch_report.h"
 #include "cli/batch_workers.h"
 #include "cli/commands.h"
+#include "cli/device_list.h"
 #include "cli/engine_item_runner.h"
 #include "cli/plan_job.h"
 #include "cli/progress.h"
@@ -127,7 +128,7 @@ BatchSummary make_videos(const PlannedBatch& batch, EngineItemRunner& runner) {
 int run_batch_command(BatchOptions options) {
   apply_option_environment(options.making);
   if (options.check) return run_check(options);
-  const std::vector<std::string> devices = chosen_devices(options);
+  const std::vector<std::string> devices = parse_devices(options.devices);
   if (devices.empty()) choose_local_gpu(options.making.settings);
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
   const PlannedBatch batch = plan_batch(options);

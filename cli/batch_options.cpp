@@ -9,7 +9,6 @@
 
 #include "cli/help.h"
 #include "core/config/value.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace {
@@ -28,12 +27,6 @@ CLI::Option* with_variable(CLI::Option* option, const std::string& group) {
 
 /// Help shows "N" and not the range that this checks.
 CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
-
-/// "1" is a GPU's number.
-std::string device_name_of(const std::string& text) {
-  int number = 0;
-  return parse_value(text, Field{.range = {0, 1024}}, number) ? fmt::format("cuda:{}", number) : text;
-}
 
 }  // namespace
 
@@ -78,19 +71,6 @@ PromptListFiles list_files(const BatchOptions& options, double aspect) {
 
 Shard chosen_shard(const BatchOptions& options) {
   return options.shard.empty() ? shard_from_environment() : parse_shard(options.shard, "--shard");
-}
-
-std::vector<std::string> chosen_devices(const BatchOptions& options) {
-  std::vector<std::string> devices;
-  std::string_view rest = options.devices;
-  while (!rest.empty()) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    devices.push_back(device_name_of(std::string(rest.substr(0, comma))));
-    if (devices.back().empty())
-      fail(ErrorKind::usage, fmt::format("--devices: expected GPUs such as 0,1, got {}", options.devices));
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
-  return devices;
 }
 
 }  // namespace faststar

@@ -36,7 +36,4 @@ PromptListFiles list_files(const BatchOptions& options, double aspect);
 /// --shard, else what a launcher's variables say.
 Shard chosen_shard(const BatchOptions& options);
 
-/// The devices of --devices: "0,1" is cuda:0 and cuda:1; "cpu" may stand there too. Throws Error(usage).
-std::vector<std::string> chosen_devices(const BatchOptions& options);
-
 }  // namespace faststar

@@ -5,10 +5,13 @@
 
 #include "cli/choice.h"
 #include "cli/commands.h"
+#include "cli/device_list.h"
 #include "cli/help.h"
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
+#include "cli/train_workers.h"
+#include "core/batch/shard.h"
 #include "core/config/installation.h"
 #include "core/config/runtime.h"
 #include "core/device.h"
@@ -23,12 +26,16 @@ struct TrainCommand {
   std::string config = "train-tiny";
   std::string folder;
   std::string device;
+  std::string devices;
   std::string precision;
   std::string stage;
   std::string progress = "auto";
   std::optional<double> stop_after;
   bool eager = false;
   bool overfit = false;
+  // Of a process that --devices starts.
+  std::string worker;
+  uint16_t rendezvous = 0;
 };
 
 std::filesystem::path config_file(const std::string& name_or_file) {
@@ -39,11 +46,24 @@ std::filesystem::path config_file(const std::string& name_or_file) {
   return file;
 }
 
+/// --devices with one device is --device.
+std::string device_of(const TrainCommand& command) {
+  const std::vector<std::string> devices = parse_devices(command.devices);
+  return devices.empty() ? command.device : devices.front();
+}
+
+WorkerPlace place_of(const TrainCommand& command) {
+  if (command.worker.empty()) return {};
+  const Shard shard = parse_shard(command.worker, "--worker");
+  return {.rank = shard.index, .count = shard.count, .port = command.rendezvous};
+}
+
 TrainJob plan_training(const TrainCommand& command) {
   TrainJob job{.settings = read_train_settings(config_file(command.config)),
                .folder = command.folder,
-               .device = pick_device(command.device).str(),
-               .stop_after_seconds = command.stop_after};
+               .device = pick_device(device_of(command)).str(),
+               .stop_after_seconds = command.stop_after,
+               .place = place_of(command)};
   const bool gpu = job.device != "cpu";
   const auto precision = command.precision.empty() ? (gpu ? Precision::bf16 : Precision::fp32)
                                                    : parse_choice<Precision>("--precision", command.precision);
@@ -54,10 +74,24 @@ TrainJob plan_training(const TrainCommand& command) {
   return job;
 }
 
+/// The command line of a process of --devices, without what tells them apart.
+std::vector<std::string> worker_arguments(const TrainCommand& command) {
+  std::vector<std::string> words = {"train", "--config=" + command.config, "--out=" + command.folder};
+  if (command.stop_after) words.push_back(fmt::format("--stop-after={}", *command.stop_after));
+  if (!command.stage.empty()) words.push_back("--stage=" + command.stage);
+  if (!command.precision.empty()) words.push_back("--precision=" + command.precision);
+  if (command.eager) words.emplace_back("--no-graph");
+  if (command.overfit) words.emplace_back("--overfit");
+  return words;
+}
+
 int run_train(const TrainCommand& command) {
+  const auto style = parse_choice<ProgressStyle>("--progress", command.progress);
+  const std::vector<std::string> devices = parse_devices(command.devices);
+  if (devices.size() > 1) return run_train_workers(worker_arguments(command), devices, style);
   const TrainJob job = plan_training(command);
   stop_in_two_stages();
-  ProgressDisplay progress(parse_choice<ProgressStyle>("--progress", command.progress));
+  ProgressDisplay progress(style);
   const TrainReport report = run_training(job, progress);
   if (report.finished) {
     print_path(job.folder);
@@ -83,6 +117,7 @@ Command add_train(CLI::App& app) {
   add("--stage", options->stage, "the last stage to run", "NAME", kScreenGroup);
   add("--device", options->device, "cpu, cuda or cuda:N; the GPU where there is one", "NAME", kScreenGroup)
       ->envname("FASTSTAR_DEVICE");
+  add("--devices", options->devices, "train together, a process a GPU: 0,1", "LIST", kScreenGroup);
   add("--precision", options->precision, "of matrix products; bf16 on a GPU, fp32 on a CPU", "NAME", kMoreGroup)
       ->envname("FASTSTAR_PRECISION");
   add("--progress", options->progress, "auto, bar, plain, json or none", "STYLE", kMoreGroup)
@@ -90,6 +125,9 @@ Command add_train(CLI::App& app) {
   command->add_flag("--no-graph", options->eager, "launch operations one by one (to debug)")->group(kMoreGroup);
   command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall fast")
       ->group(kMoreGroup);
+  constexpr const char* kHidden = "";
+  add("--worker", options->worker, "which process of --devices this is", "I/N", kHidden);
+  add("--rendezvous", options->rendezvous, "where they meet", "PORT", kHidden);
   return {command, [options] { return run_train(*options); }};
 }
 

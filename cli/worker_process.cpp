@@ -71,7 +71,9 @@ void WorkerProcess::read_messages(const std::function<void(const std::string&)>&
   }
 }
 
-void WorkerProcess::send(int signal) const { kill(process_, signal); }
+void WorkerProcess::send(int signal) const {
+  if (process_ > 0) kill(process_, signal);  // -1, after its end, would mean every process
+}
 
 int WorkerProcess::exit_code() {
   int status = 0;

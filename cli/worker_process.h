@@ -24,8 +24,9 @@ class WorkerProcess {
   int messages() const { return pipe_; }
   /// Reads what there is; calls `on_line` with each whole line, and closes the pipe at its end.
   void read_messages(const std::function<void(const std::string&)>& on_line);
+  /// Does nothing once exit_code() was asked for.
   void send(int signal) const;
-  /// Waits for its end. 128 + N after signal N.
+  /// Waits for its end. 128 + N after signal N. To be asked for once.
   int exit_code();
 
  private:

@@ -5,11 +5,12 @@
 
 namespace faststar::cuda {
 
-/// Memory that recordings share which never run at the same time.
+/// Memory of the current GPU that recordings share which never run at the same time. The one that needs most should
+/// come first: the others then fit into what it leaves.
 class GraphPool;
 std::shared_ptr<GraphPool> make_graph_pool();
 
-/// Runs `work` some times, so that libraries choose their kernels and allocate, then records its GPU work as one
+/// Runs `work` once, so that libraries choose their kernels and allocate, then records its GPU work as one
 /// CUDA graph: replayed, its kernels no longer wait for the CPU to launch them. Everything that `work` reads and
 /// writes must keep its address, and it may not wait for the GPU. Returns what replays it on the current stream.
 /// Throws c10::Error when the work cannot be recorded.

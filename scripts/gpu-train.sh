@@ -26,6 +26,8 @@ run="$work/run"
 mkdir "$run"
 [[ $pack == - ]] || cp -r "$pack" "$run/pack"
 status=0
+nvidia-smi --query-gpu=timestamp,index,memory.used,utilization.gpu --format=csv,noheader --loop=10 >"$out/gpu.csv" &
+trap 'kill $! || true; rm -rf "$work"' EXIT
 faststar train --out "$run" --stop-after "$seconds" --progress none "$@" 2>&1 | tee "$out/train.log" || status=${PIPESTATUS[0]}
 for part in log.jsonl loss.svg samples pack model; do
   [[ ! -e $run/$part ]] || cp -r "$run/$part" "$out/"

@@ -37,6 +37,8 @@ class CaptionPool {
 
   /// Group `index` of the order: a pure function of the settings.
   const CaptionBlock& block(int64_t index) const;
+  /// Tokens of the longest captions.
+  int64_t longest_text() const { return by_length_.rbegin()->first; }
   /// The scenes of a group.
   std::vector<ClipRecord> records(const CaptionBlock& block) const;
   /// The captions of a group: [8, text length] int64.

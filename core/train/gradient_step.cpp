@@ -22,12 +22,12 @@ StepContext make_step_context(const ParameterLayout& layout, const Tensor& weigh
   return context;
 }
 
-GradientStep::GradientStep(StepContext context, std::function<Evaluation(const BoundParameters&)> objective)
+GradientStep::GradientStep(StepContext context, std::function<BatchLoss(const BoundParameters&)> objective)
     : context_(std::move(context)), objective_(std::move(objective)) {}
 
 void GradientStep::compute() {
   const BoundParameters bound(context_.layout, context_.weights, context_.lower);
-  const Evaluation evaluation = objective_(bound);
+  const BatchLoss evaluation = objective_(bound);
   // grad(), not backward(): nothing accumulates, and the leaf's own gradient is never allocated.
   const auto gradients = torch::autograd::grad({evaluation.loss}, {context_.weights});
   context_.gradient.copy_(gradients[0]);

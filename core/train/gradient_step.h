@@ -32,7 +32,7 @@ StepContext make_step_context(const ParameterLayout& layout, const Tensor& weigh
 class GradientStep {
  public:
   /// `objective` reads its batch from tensors that keep their address.
-  GradientStep(StepContext context, std::function<Evaluation(const BoundParameters&)> objective);
+  GradientStep(StepContext context, std::function<BatchLoss(const BoundParameters&)> objective);
 
   /// Writes the gradient of the loss to the context's vector. Returns the statistics, which the next call
   /// overwrites.
@@ -42,7 +42,7 @@ class GradientStep {
   void compute();
 
   StepContext context_;
-  std::function<Evaluation(const BoundParameters&)> objective_;
+  std::function<BatchLoss(const BoundParameters&)> objective_;
   std::function<void()> replay_;  // once recorded
   Tensor statistics_;
 };

@@ -4,7 +4,7 @@
 namespace faststar {
 
 /// What one batch says about the weights.
-struct Evaluation {
+struct BatchLoss {
   Tensor loss;        ///< scalar, differentiable
   Tensor statistics;  ///< [n] float32, detached: what the log shows
 };

@@ -78,7 +78,9 @@ void check_finite(const LogEntry& entry, int64_t saved_step) {
 
 }  // namespace
 
-bool StopRule::reached() const { return Clock::now() >= deadline || (progress && progress->stop_requested()); }
+bool StopRule::reached() const {
+  return workers.agree(Clock::now() >= deadline || (progress && progress->stop_requested()));
+}
 
 StageEnd run_stage(const StageTask& task, const Optimizer& optimizer, const Tensor& gradient, NetworkState& state,
                    const LoopSettings& settings, const StopRule& stop, TrainLog& log, Progress& progress) {
@@ -98,8 +100,8 @@ StageEnd run_stage(const StageTask& task, const Optimizer& optimizer, const Tens
     means.add(statistics, optimizer.update(state.optimizer, gradient, rate, step));
     ++state.steps_done;
     progress.advance(Stage::train, 1, fmt::format("{} {}/{}", task.name, state.steps_done, task.steps));
-    const bool last = state.steps_done == task.steps || stop.reached();
     const bool due = state.steps_done % settings.log_every == 0;
+    const bool last = state.steps_done == task.steps || ((due || stop.is_cheap()) && stop.reached());
     const bool samples = state.steps_done % settings.sample_every == 0 || state.steps_done == task.steps;
     if (!due && !last && !samples) continue;
 
@@ -111,6 +113,7 @@ StageEnd run_stage(const StageTask& task, const Optimizer& optimizer, const Tens
     logged_at = state.steps_done;
     log.write(entry);
     check_finite(entry, saved_step);
+    stop.workers.expect_equal(state.optimizer.weights);
     if (samples && task.sample) task.sample(state.steps_done);
     if (last || seconds_since(saved_at) > settings.save_every) {
       settings.save(state);

@@ -9,6 +9,7 @@
 #include "core/train/network_state.h"
 #include "core/train/train_log.h"
 #include "core/train/train_settings.h"
+#include "core/train/workers.h"
 
 namespace faststar {
 
@@ -26,7 +27,11 @@ struct StageTask {
 struct StopRule {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   const Progress* progress = nullptr;
+  Workers& workers;
 
+  /// Costs nothing: there is nobody to agree with.
+  bool is_cheap() const { return workers.count() == 1; }
+  /// What the first process sees, in all of them.
   bool reached() const;
 };
 

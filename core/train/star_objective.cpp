@@ -132,7 +132,7 @@ ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const Q
   return {at::stack(losses), at::stack(accuracies)};
 }
 
-Evaluation StarObjective::operator()(const BoundParameters& parameters, const StarBatch& batch) const {
+BatchLoss StarObjective::operator()(const BoundParameters& parameters, const StarBatch& batch) const {
   const CodeNoise noise = code_noise(batch);
   const QuantizerTrace traced = trace(batch, &noise);
   const int64_t B = batch.ids.size(0);

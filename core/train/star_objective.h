@@ -52,7 +52,7 @@ class StarObjective {
   StarObjective(const ResidualQuantizer& quantizer, PackedClips packed, Settings settings, at::Device device);
 
   /// Statistics: loss, then the scales' losses.
-  Evaluation operator()(const BoundParameters& parameters, const StarBatch& batch) const;
+  BatchLoss operator()(const BoundParameters& parameters, const StarBatch& batch) const;
 
   /// The scores without noise and with every text in place. Not differentiable.
   ScaleScores score(const BoundParameters& parameters, const StarBatch& batch) const;

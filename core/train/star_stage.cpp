@@ -47,6 +47,7 @@ StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const St
     : setting_(setting),
       plan_(plan),
       stage_(stage),
+      longest_text_(pool.longest_text()),
       samples_(samples),
       state_(state),
       quantizer_(plan.pyramid, setting.device),
@@ -105,15 +106,22 @@ void StarStage::fill_batch(int64_t step, const FeatureStore::Choice& choice, Sta
   batch.counter.fill_(step * quantizer_.draws(batch.features.size(0) * batch.features.size(2)));
 }
 
+StarStage::LengthStep& StarStage::step_for(int64_t text_length) {
+  auto& own = steps_[text_length];
+  if (!own) own = std::make_unique<LengthStep>(*this, text_length);
+  return *own;
+}
+
 const Tensor& StarStage::compute(int64_t step) {
   const c10::NoGradGuard no_grad;
   features_.advance_to(step);
   const FeatureStore::Choice choice = features_.choose(stage_.batch / kBlockClips, worker_seed(), step);
-  auto& own = steps_[choice.text_length];
-  if (!own) own = std::make_unique<LengthStep>(*this, choice.text_length);
-  fill_batch(step, choice, own->batch);
   const c10::AutoGradMode differentiate(true);
-  const Tensor& statistics = own->step();
+  // The longest texts need the most memory: recorded first, they leave room for all others.
+  if (setting_.execution == Execution::graph && steps_.empty()) step_for(longest_text_).step();
+  LengthStep& own = step_for(choice.text_length);
+  fill_batch(step, choice, own.batch);
+  const Tensor& statistics = own.step();
   setting_.workers.average(context_.gradient);
   return statistics;
 }

@@ -39,6 +39,7 @@ class StarStage {
 
   void fill_batch(int64_t step, const FeatureStore::Choice& choice, StarBatch& batch);
   const Tensor& compute(int64_t step);
+  LengthStep& step_for(int64_t text_length);
   void write_sample(const std::string& name, int64_t step) const;
   uint64_t worker_seed() const;
   std::vector<int> clip_latents() const;
@@ -46,6 +47,7 @@ class StarStage {
   const TrainSetting& setting_;
   StarPlan plan_;
   StarStageSettings stage_;
+  int64_t longest_text_;
   const StarSamples& samples_;
   const NetworkState& state_;
   ResidualQuantizer quantizer_;

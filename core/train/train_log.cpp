@@ -14,6 +14,7 @@ TrainLog::TrainLog(const std::filesystem::path& file) : file_(file), stream_(fil
 }
 
 void TrainLog::write(const LogEntry& entry) {
+  if (!stream_.is_open()) return;
   nlohmann::ordered_json line = {{"stage", entry.stage},
                                  {"step", entry.step},
                                  {"steps", entry.steps},

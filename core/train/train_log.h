@@ -22,6 +22,8 @@ struct LogEntry {
 /// A run's record: one JSON object a line, appended, so that a resumed run goes on in the same file.
 class TrainLog {
  public:
+  /// Keeps and says nothing: for processes that train along.
+  TrainLog() = default;
   /// Throws Error(output) when the file cannot be opened.
   explicit TrainLog(const std::filesystem::path& file);
 

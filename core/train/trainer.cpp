@@ -36,34 +36,16 @@ std::vector<StageSteps> stages_of(const TrainSettings& s) {
           {TrainStage::star_long, s.star_long.steps}};
 }
 
-/// How LibTorch computes while a network is in training; as before afterwards.
-class TrainingBackends {
- public:
-  TrainingBackends() {
-    context_.setBenchmarkCuDNN(true);  // shapes never change
-    context_.setAllowTF32CuDNN(true);
-    context_.setAllowTF32CuBLAS(true);
-    context_.setSDPUseCuDNN(false);  // builds a plan for every new shape: seconds a step with as many shapes as here
-  }
-  ~TrainingBackends() {
-    context_.setBenchmarkCuDNN(benchmark_);
-    context_.setAllowTF32CuDNN(cudnn_tf32_);
-    context_.setAllowTF32CuBLAS(cublas_tf32_);
-    context_.setSDPUseCuDNN(cudnn_attention_);
-  }
-  TrainingBackends(const TrainingBackends&) = delete;
-  TrainingBackends& operator=(const TrainingBackends&) = delete;
+void use_training_backends() {
+  at::Context& context = at::globalContext();
+  context.setBenchmarkCuDNN(true);  // shapes never change
+  context.setAllowTF32CuDNN(true);
+  context.setAllowTF32CuBLAS(true);
+  context.setSDPUseCuDNN(false);  // builds a plan for every new shape: seconds a step with as many shapes as here
+}
 
- private:
-  at::Context& context_ = at::globalContext();
-  const bool benchmark_ = context_.benchmarkCuDNN();
-  const bool cudnn_tf32_ = context_.allowTF32CuDNN();
-  const bool cublas_tf32_ = context_.allowTF32CuBLAS();
-  const bool cudnn_attention_ = context_.userEnabledCuDNNSDP();
-};
-
-StopRule stop_rule(const TrainJob& job, const Progress& progress) {
-  StopRule rule{.progress = &progress};
+StopRule stop_rule(const TrainJob& job, const Progress& progress, Workers& workers) {
+  StopRule rule{.progress = &progress, .workers = workers};
   if (job.stop_after_seconds) {
     using Clock = std::chrono::steady_clock;
     rule.deadline = Clock::now() +
@@ -84,13 +66,14 @@ class Training {
         plan_(make_train_plan(job.settings)),
         world_(job.settings.world),
         renderer_(device_),
+        workers_(join_workers(job.place, device_)),
         setting_{.world = world_,
                  .renderer = renderer_,
                  .device = device_,
                  .dtype = job.dtype,
                  .execution = job.execution,
                  .seed = static_cast<uint64_t>(job.settings.run.seed),
-                 .workers = workers_,
+                 .workers = *workers_,
                  .samples = folder_.samples(),
                  .sample_clips = job.settings.run.sample_clips,
                  .only_scenes = job.data == TrainData::few_clips ? std::optional(kFewClips) : std::nullopt},
@@ -98,19 +81,25 @@ class Training {
         star_layout_(star_layout(plan_.star.star, plan_.star.t5)),
         vae_(load_or_start_vae()),
         star_(load_or_start_star()),
-        log_(folder_.log()),
-        stop_(stop_rule(job, progress)) {}
+        log_(is_first() ? TrainLog(folder_.log()) : TrainLog()),
+        stop_(stop_rule(job, progress, *workers_)) {
+    use_training_backends();
+  }
 
   TrainReport run() {
     announce();
-    folder_.provide_vocabulary(job_.settings.world, plan_.star.t5.vocabulary);
+    if (is_first()) folder_.provide_vocabulary(job_.settings.world, plan_.star.t5.vocabulary);
+    workers_->meet();  // all have read the folder: from now on the first one writes to it
     const bool finished = run_stages();
-    plot_losses(folder_.log(), folder_.loss_plot());
-    if (finished && asked_for(TrainStage::model)) write_model();
+    if (is_first()) {
+      plot_losses(folder_.log(), folder_.loss_plot());
+      if (finished && asked_for(TrainStage::model)) write_model();
+    }
     return report(finished);
   }
 
  private:
+  bool is_first() const { return workers_->rank() == 0; }
   bool asked_for(TrainStage stage) const { return !job_.last_stage || stage <= *job_.last_stage; }
 
   NetworkState load_or_start_vae() const {
@@ -149,7 +138,11 @@ class Training {
     return {.log_every = run.log_every,
             .sample_every = run.sample_every,
             .save_every = static_cast<double>(run.save_every),
-            .save = [this, name, &layout](const NetworkState& state) { folder_.save(name, layout, state); }};
+            .save = [this, name, &layout](const NetworkState& state) { save(name, layout, state); }};
+  }
+
+  void save(const char* name, const ParameterLayout& layout, const NetworkState& state) const {
+    if (is_first()) folder_.save(name, layout, state);
   }
 
   bool run_stages() {
@@ -180,8 +173,8 @@ class Training {
                             .scenes = setting_.only_scenes.value_or(settings.pool),
                             .longest_text = plan_.longest_text,
                             .length_evenness = settings.length_evenness,
-                            .worker = workers_.rank(),
-                            .workers = workers_.count()});
+                            .worker = workers_->rank(),
+                            .workers = workers_->count()});
     const StarSamples samples(setting_, plan_.star, tokenizer, plan_.longest_text);
     StarStage training(setting_, plan_.star, settings, {plan_.vae, vae_.optimizer.average}, pool, samples, star_layout_,
                        star_);
@@ -195,7 +188,7 @@ class Training {
                     std::string_view next) {
     if (end == StageEnd::finished) {
       enter_stage(state, std::string(next));
-      folder_.save(name, layout, state);
+      save(name, layout, state);
     }
     release_cached_memory(device_);
     return end == StageEnd::finished && !stop_.reached();
@@ -227,11 +220,10 @@ class Training {
   RunFolder folder_;
   at::Device device_;
   c10::DeviceGuard guard_;
-  TrainingBackends backends_;
   TrainPlan plan_;
   World world_;
   ClipRenderer renderer_;
-  Workers workers_;
+  std::unique_ptr<Workers> workers_;
   TrainSetting setting_;
   ParameterLayout vae_layout_, star_layout_;
   NetworkState vae_, star_;

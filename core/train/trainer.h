@@ -6,6 +6,7 @@
 #include "core/progress.h"
 #include "core/train/gradient_step.h"
 #include "core/train/train_settings.h"
+#include "core/train/workers.h"
 
 namespace faststar {
 
@@ -31,6 +32,7 @@ struct TrainJob {
   TrainData data = TrainData::world;
   std::optional<TrainStage> last_stage;      ///< none: all of them
   std::optional<double> stop_after_seconds;  ///< of this call
+  WorkerPlace place;                         ///< among the processes that train together, each with such a job
 };
 
 /// How a call ended.

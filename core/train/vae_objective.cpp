@@ -65,7 +65,7 @@ Tensor VaeObjective::noisy_codes(const Tensor& frames, const VaeBatch& batch) co
                                       .seed = settings_.seed});
 }
 
-Evaluation VaeObjective::operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const {
+BatchLoss VaeObjective::operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const {
   const VideoVae network = vae(parameters);
   const ClipBatch clips = render(batch);
   const Tensor features = encode_whole(network, clips.pixels);  // [B, 64, T, h, w]

@@ -51,7 +51,7 @@ class VaeObjective {
   VaeObjective(const ClipRenderer& renderer, Settings settings, at::Device device);
 
   /// Statistics: loss, mean squared error of pixels, commitment, mean square of the features.
-  Evaluation operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const;
+  BatchLoss operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const;
 
   /// The factor for proj_down (and its inverse for proj_up) that gives features a mean square of 0.5: a scalar.
   Tensor feature_scale(const BoundParameters& parameters, const VaeBatch& batch) const;

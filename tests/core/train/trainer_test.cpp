@@ -102,6 +102,20 @@ TEST_CASE("a run goes on from a pack alone", "[train]") {
   CHECK(test::read_text(second / "vocabulary/spiece.model") == test::read_text(first / "vocabulary/spiece.model"));
 }
 
+TEST_CASE("the transformer is trained on the VAE of a pack", "[train]") {
+  const test::TempDir folder;
+  fs::create_directories(folder / "pack");
+  for (const char* file : {"vae-0.safetensors", "spiece.model"}) {
+    fs::copy(whole_run() / "pack" / file, folder / "pack" / file);
+  }
+  TrainJob job = test::small_run(folder.path());
+  job.settings.run.sample_clips = 1;
+  SilentProgress progress;
+  CHECK(run_training(job, progress).finished);
+  CHECK(read_log(folder.path()).front()["stage"] == "star_short");
+  CHECK(same_tensors(folder / "pack/vae-0.safetensors", whole_run() / "pack/vae-0.safetensors"));
+}
+
 TEST_CASE("a loss that is not finite ends the run and keeps the state before", "[train]") {
   const test::TempDir folder;
   TrainJob job = test::small_run(folder.path());
