@@ -96,6 +96,13 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
       "--config, from the model's model.yaml, or is the default. --help-all lists more.");
 }
 
+void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, FieldTexts& texts) {
+  const Config defaults;
+  visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
+    if (std::ranges::find(wanted, field.setting()) != wanted.end()) add_flag(command, field, standard, texts);
+  });
+}
+
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved) {
   if (options.save_config.empty()) return;
   const Config& config = resolved.settings.config;

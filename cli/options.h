@@ -1,5 +1,7 @@
 #pragma once
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/config/resolve.h"
 
@@ -20,6 +22,9 @@ struct MakingOptions {
 /// `commands`.
 /// `options` has to outlive the parse.
 void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options);
+
+/// Defines a flag for every field of Config that `wanted` names, by Field::setting(). `texts` has to outlive the parse.
+void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, FieldTexts& texts);
 
 /// Writes the resolved settings where --save-config says, if it does. Throws Error(output).
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved);

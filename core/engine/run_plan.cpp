@@ -74,6 +74,18 @@ RunPlan plan_run(const Engine& engine, const GenerateJob& job) {
   return {std::move(ids), std::move(source), std::move(work), memory};
 }
 
+GenerationSettings generation_settings(const Engine& engine, const GenerateJob& job, int64_t seed) {
+  return {.repetitions = {job.schedule.image_repetitions, job.schedule.video_repetitions},
+          .semantic_scales = job.schedule.semantic_scales,
+          .guidance = {job.guidance.guidance_method, job.guidance.guidance, job.guidance.apg_norm_threshold},
+          .tau_image = job.tau_image,
+          .tau_video = job.tau_video,
+          .sampling = job.sampling,
+          .seed = static_cast<uint64_t>(seed),
+          .attention = engine.setup().attention,
+          .reduction = job.reduction};
+}
+
 double load_cost(const Engine& engine, const RunPlan& plan) {
   if (engine.has_transformer()) return 0;
   constexpr double kRandomWeights = 0.1;

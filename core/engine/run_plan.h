@@ -26,6 +26,9 @@ inline constexpr double kFileShare = 0.1;
 /// Throws Error(input) for the source, Error(model) for the vocabulary, Error(device) when no plan fits.
 RunPlan plan_run(const Engine& engine, const GenerateJob& job);
 
+/// How a run of `job` samples.
+GenerationSettings generation_settings(const Engine& engine, const GenerateJob& job, int64_t seed);
+
 /// Tells `progress` what all outputs of `job` cost.
 void announce_costs(const Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress);
 

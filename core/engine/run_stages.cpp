@@ -82,18 +82,6 @@ void RunStages::load_weights() {
   stop_if_asked();
 }
 
-GenerationSettings RunStages::settings_for(int64_t seed) const {
-  return {.repetitions = plan_.work.repetitions,
-          .semantic_scales = job_.schedule.semantic_scales,
-          .guidance = {job_.guidance.guidance_method, job_.guidance.guidance, job_.guidance.apg_norm_threshold},
-          .tau_image = job_.tau_image,
-          .tau_video = job_.tau_video,
-          .sampling = job_.sampling,
-          .seed = static_cast<uint64_t>(seed),
-          .attention = engine_.setup().attention,
-          .reduction = job_.reduction};
-}
-
 void RunStages::report_step(const Step& step) {
   synchronize(engine_.device());  // progress tells of work done, and a stop must not wait for a queue
   progress_.advance(Stage::tokens, step_seconds(plan_.work, step),
@@ -107,7 +95,7 @@ Tensor RunStages::generate(const Draw& draw) {
     record_.seconds.erase(std::string(stage_name(own)));
   const StageMeter meter(Stage::tokens, engine_.device());
   const StarTransformer& transformer = engine_.transformer();
-  Generator generator(transformer, plan_.work.schedule, settings_for(draw.seed));
+  Generator generator(transformer, plan_.work.schedule, generation_settings(engine_, job_, draw.seed));
   const Tensor& cond = draw.text.cond;
   generator.set_text(
       {cond, draw.text.uncond.defined() ? draw.text.uncond : transformer.unconditional_text(cond.size(0))});

@@ -60,7 +60,6 @@ class RunStages {
   void load_weights();
   void decode_in_slices(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
                         const FrameListener& on_shown, const DecodeOptions& options);
-  GenerationSettings settings_for(int64_t seed) const;
   void report_step(const Step& step);
 
   Engine& engine_;

@@ -15,6 +15,7 @@ enum class HeldOutSet : uint32_t {
   four_seconds,
   continuation,
   checker,
+  study,
 };
 
 /// Clips that no training saw, drawn from all that the world and its language have: nothing is left out, nothing

@@ -1,0 +1,208 @@
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <algorithm>
+
+#include "cli/command_option.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/plan_job.h"
+#include "cli/progress.h"
+#include "cli/result.h"
+#include "cli/signals.h"
+#include "core/batch/batch_settings.h"
+#include "core/batch/prompt_list.h"
+#include "core/config/installation.h"
+#include "core/engine/engine.h"
+#include "core/engine/run_plan.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/study/report.h"
+#include "core/study/run_study.h"
+#include "core/text/prompt.h"
+#include "core/weights/name_hash.h"
+
+namespace faststar {
+namespace {
+
+struct StudyCommand {
+  SettingsRequest settings;
+  std::string out;
+  std::string study = "study-reduction";
+  std::string variants;
+  std::string prompts;
+  int64_t world = 0;
+  int64_t seed = 0;
+  std::string shard;
+  bool report = false;
+};
+
+/// The video seed of the last prompt of a study has to fit into 32 bits.
+constexpr int64_t kMostSeeds = 40'000;
+
+std::filesystem::path study_file(const std::string& name_or_file) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(name_or_file, ignored)) return name_or_file;
+  const auto file = preset_file(name_or_file);
+  if (file.empty()) fail(ErrorKind::usage, fmt::format("--study {}: no such file", name_or_file));
+  return file;
+}
+
+void check_command(const StudyCommand& command) {
+  if (command.prompts.empty() == (command.world == 0)) {
+    fail(ErrorKind::usage, "expected one of --prompts and --world", "--world 200");
+  }
+  if (command.world < 0 || command.world > kPromptsPerSeed) {
+    fail(ErrorKind::usage, fmt::format("--world {}: expected 1 to {} prompts", command.world, kPromptsPerSeed));
+  }
+  if (command.seed < 0 || command.seed > kMostSeeds) {
+    fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", command.seed, kMostSeeds));
+  }
+}
+
+/// Reduction as flags and --config say it is what variants start from; the job itself is dense.
+Settings take_reduction(Settings& settings) {
+  Settings base = settings;
+  settings.config.reduction = {};
+  const ReductionConfig& any = settings.config.reduction;
+  std::erase_if(settings.origins, [&](const auto& origin) {
+    bool reduces = false;
+    visit_reduction_sections(any, [&](std::string_view, const auto& section) {
+      visit_fields(section, [&](const Field& field, const auto&) { reduces |= field.setting() == origin.first; });
+    });
+    return reduces;
+  });
+  return base;
+}
+
+std::vector<StudyPrompt> choose_prompts(const StudyCommand& command, const HeldOutClips& clips, const Config& config) {
+  std::vector<StudyPrompt> prompts;
+  if (command.world > 0) {
+    prompts = world_prompts(clips, command.seed, command.world);
+  } else {
+    std::vector<std::string> texts;
+    for (const PromptEntry& entry : read_prompt_list({.list = command.prompts}).entries) {
+      texts.push_back(checked_prompt(entry.refined.value_or(entry.prompt), entry.origin, ErrorKind::input));
+    }
+    prompts = listed_prompts(texts, command.seed);
+  }
+  for (StudyPrompt& prompt : prompts) {
+    prompt.text = video_prompt(prompt.text, config.prompt, config.generate.duration);
+  }
+  return prompts;
+}
+
+/// The loaded model as tests of prompts and clips take it.
+TestedModel tested_model(Engine& engine, const GenerateJob& job) {
+  const auto encode_text = [&engine, limit = job.text_limit](const std::string& prompt) {
+    return engine.encode_text(tokenize_texts({prompt, std::nullopt, limit}, engine.model())).cond;
+  };
+  return {.transformer = engine.transformer(),
+          .vae = engine.vae(VaeParts::encoder_and_decoder),
+          .encode_text = encode_text,
+          .generation = generation_settings(engine, job, 0),
+          .aspect_key = job.size.aspect_key,
+          .pn = job.size.pn,
+          .latents_per_clip = job.size.latents_per_clip,
+          .detail_scale_min_tokens = job.schedule.detail_scale_min_tokens};
+}
+
+std::string setup_hash(const Engine& engine, const Config& config, const StudyCommand& command) {
+  std::string text = fmt::format("{} {}", settings_hash(config), command.seed);
+  for (const auto& [part, fingerprint] : engine.fingerprints()) text += fmt::format(" {} {}", part, fingerprint);
+  return fmt::format("{:016x}", fnv1a(text));
+}
+
+/// Scenes can be rendered, and clips checked, at the size and length of the procedural world only.
+bool shows_world(const GenerateJob& job) {
+  constexpr int64_t kCheckedFrames = 33;
+  return job.size.height == kWorldHeight && job.size.width == kWorldWidth && job.size.frames == kCheckedFrames;
+}
+
+void check_variants(const std::vector<StudyVariant>& variants, const Schedule& schedule,
+                    const Repetitions& repetitions) {
+  for (const StudyVariant& variant : variants) {
+    try {
+      const ReductionGate checked(variant.reduction, schedule, repetitions);
+    } catch (const Error& error) {
+      fail(error.kind(), fmt::format("variant {}: {}", variant.name, error.what()), error.hint());
+    }
+  }
+}
+
+int run_arms(const StudyCommand& command) {
+  check_command(command);
+  const Shard shard = command.shard.empty() ? shard_from_environment() : parse_shard(command.shard, "--shard");
+  ResolvedSettings resolved = resolve_settings(command.settings);
+  const Settings base = take_reduction(resolved.settings);
+  const StudyFile file = read_study_file(study_file(command.study), base);
+  GenerateJob job = plan_shared(Task::text_to_video, resolved);
+  const Config& config = resolved.settings.config;
+  const Schedule schedule =
+      make_schedule(job.size.aspect_key, job.size.pn, job.size.latent_frames, job.size.latents_per_clip);
+  const Repetitions repetitions{job.schedule.image_repetitions, job.schedule.video_repetitions};
+  StudyJob study{
+      .folder = command.out, .shard = shard, .prompts = {}, .variants = pick_variants(file.variants, command.variants)};
+  check_variants(study.variants, schedule, repetitions);
+  log::set_quiet(config.runtime.quiet);
+  log::info("model: {}", describe_model(job.setup.model));
+  log::info("device: {}, {}", job.setup.device, choice_name(job.setup.precision));
+
+  const c10::InferenceMode inference;
+  Engine engine(job.setup, Residency::everything);
+  const HeldOutClips clips(engine.device(), file.world, HeldOutSet::study);
+  study.prompts = choose_prompts(command, clips, config);
+  const std::optional<AttributeChecker> checker = shows_world(job) ? std::optional(AttributeChecker()) : std::nullopt;
+  const TestedModel tested = tested_model(engine, job);
+  const StudyModel model{.tested = tested,
+                         .schedule = schedule,
+                         .world = checker ? &clips : nullptr,
+                         .checker = checker ? &*checker : nullptr,
+                         .kernels = job.setup.kernels,
+                         .setup = setup_hash(engine, config, command)};
+  stop_in_two_stages();
+  ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
+  run_study(model, study, progress);
+  return shard.count;
+}
+
+int run_reduction_study(const StudyCommand& command) {
+  const bool only_report = command.report && command.prompts.empty() && command.world == 0;
+  const bool whole = only_report || run_arms(command) == 1;
+  if (!whole && !command.report) return 0;
+  print_result(write_study_report(command.out));
+  return 0;
+}
+
+}  // namespace
+
+Command add_study(CLI::App& app) {
+  CLI::App* study = app.add_subcommand("study", "measure methods against each other");
+  study->require_subcommand(1);
+  CLI::App* command =
+      study->add_subcommand("reduction", "token reduction: speed, and nearness to dense and true clips");
+  const auto options = std::make_shared<StudyCommand>();
+  add_command_option(*command, "out", options->out, {"DIR", "results; goes on with what is there"});
+  command->get_option("--out")->required();
+  add_command_option(*command, "world", options->world, {"N", "prompts: N held-out captions of the simple world"});
+  add_command_option(*command, "prompts", options->prompts, {"FILE", "prompts: a list as batch takes it"});
+  add_command_option(*command, "seed", options->seed, {"S", "draws captions and videos; sets never meet (0)"});
+  add_command_option(*command, "study", options->study, {"NAME|FILE", "the variants (study-reduction)"});
+  add_command_option(*command, "variants", options->variants, {"NAME,NAME", "only these of the file"});
+  add_command_option(*command, "shard", options->shard, {"I/N", "only part I of N, beside other processes"});
+  add_command_option(*command, "report", options->report, {"", "join all results: table, study.json, study.html"});
+  add_setting_options(
+      *command,
+      {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",
+       "precision", "attention", "kernels", "progress", "quiet", "ratios", "p_norm", "reduce_scales"},
+      options->settings.flags);
+  command->add_option("--config", options->settings.config, "a preset or a YAML file")
+      ->type_name("NAME|FILE")
+      ->group(kScreenGroup);
+  return {command, [options] { return run_reduction_study(*options); }};
+}
+
+}  // namespace faststar

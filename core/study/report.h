@@ -1,0 +1,22 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "core/study/statistics.h"
+
+namespace faststar {
+
+/// Every figure of a study, for other programs.
+std::string study_json(const StudySummary& study);
+
+/// The arms as a table in Markdown, and what its columns say.
+std::string study_markdown(const StudySummary& study);
+
+/// The study as one page that needs nothing else: table and plots.
+std::string study_html(const StudySummary& study);
+
+/// Joins all results in `folder`, writes study.json and study.html beside them, and returns the Markdown. Throws
+/// Error(input) when there are none or one is damaged, Error(output).
+std::string write_study_report(const std::filesystem::path& folder);
+
+}  // namespace faststar

@@ -1,0 +1,21 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/study/statistics.h"
+
+namespace faststar {
+
+/// A table of text.
+struct StudyTable {
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows;
+};
+
+/// A row an arm; columns without any value are left out.
+StudyTable arm_table(const StudySummary& study);
+
+/// What the columns say, a sentence each.
+std::string table_notes(const StudySummary& study);
+
+}  // namespace faststar
