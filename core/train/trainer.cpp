@@ -36,13 +36,31 @@ std::vector<StageSteps> stages_of(const TrainSettings& s) {
           {TrainStage::star_long, s.star_long.steps}};
 }
 
-void use_training_backends() {
-  at::Context& context = at::globalContext();
-  context.setBenchmarkCuDNN(true);  // shapes never change
-  context.setAllowTF32CuDNN(true);
-  context.setAllowTF32CuBLAS(true);
-  context.setSDPUseCuDNN(false);  // builds a plan for every new shape: seconds a step with as many shapes as here
-}
+/// How LibTorch computes while a network is in training; as before afterwards.
+class TrainingBackends {
+ public:
+  TrainingBackends() {
+    context_.setBenchmarkCuDNN(true);  // shapes never change
+    context_.setAllowTF32CuDNN(true);
+    context_.setAllowTF32CuBLAS(true);
+    context_.setSDPUseCuDNN(false);  // builds a plan for every new shape: seconds a step with as many shapes as here
+  }
+  ~TrainingBackends() {
+    context_.setBenchmarkCuDNN(benchmark_);
+    context_.setAllowTF32CuDNN(cudnn_tf32_);
+    context_.setAllowTF32CuBLAS(cublas_tf32_);
+    context_.setSDPUseCuDNN(cudnn_attention_);
+  }
+  TrainingBackends(const TrainingBackends&) = delete;
+  TrainingBackends& operator=(const TrainingBackends&) = delete;
+
+ private:
+  at::Context& context_ = at::globalContext();
+  const bool benchmark_ = context_.benchmarkCuDNN();
+  const bool cudnn_tf32_ = context_.allowTF32CuDNN();
+  const bool cublas_tf32_ = context_.allowTF32CuBLAS();
+  const bool cudnn_attention_ = context_.userEnabledCuDNNSDP();
+};
 
 StopRule stop_rule(const TrainJob& job, const Progress& progress, Workers& workers) {
   StopRule rule{.progress = &progress, .workers = workers};
@@ -82,9 +100,7 @@ class Training {
         vae_(load_or_start_vae()),
         star_(load_or_start_star()),
         log_(is_first() ? TrainLog(folder_.log()) : TrainLog()),
-        stop_(stop_rule(job, progress, *workers_)) {
-    use_training_backends();
-  }
+        stop_(stop_rule(job, progress, *workers_)) {}
 
   TrainReport run() {
     announce();
@@ -220,6 +236,7 @@ class Training {
   RunFolder folder_;
   at::Device device_;
   c10::DeviceGuard guard_;
+  TrainingBackends backends_;
   TrainPlan plan_;
   World world_;
   ClipRenderer renderer_;
