@@ -12,7 +12,6 @@
 #include "cli/signals.h"
 #include "cli/train_workers.h"
 #include "core/batch/shard.h"
-#include "core/config/installation.h"
 #include "core/config/runtime.h"
 #include "core/device.h"
 #include "core/error.h"
@@ -38,14 +37,6 @@ struct TrainCommand {
   uint16_t rendezvous = 0;
 };
 
-std::filesystem::path config_file(const std::string& name_or_file) {
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(name_or_file, ignored)) return name_or_file;
-  const auto file = preset_file(name_or_file);
-  if (file.empty()) fail(ErrorKind::usage, fmt::format("--config {}: no such file", name_or_file));
-  return file;
-}
-
 /// --devices with one device is --device.
 std::string device_of(const TrainCommand& command) {
   const std::vector<std::string> devices = parse_devices(command.devices);
@@ -59,7 +50,7 @@ WorkerPlace place_of(const TrainCommand& command) {
 }
 
 TrainJob plan_training(const TrainCommand& command) {
-  TrainJob job{.settings = read_train_settings(config_file(command.config)),
+  TrainJob job{.settings = find_train_settings(command.config),
                .folder = command.folder,
                .device = pick_device(device_of(command)).str(),
                .stop_after_seconds = command.stop_after,
