@@ -12,7 +12,6 @@
 #include "cli/signals.h"
 #include "cli/train_workers.h"
 #include "core/batch/shard.h"
-#include "core/config/installation.h"
 #include "core/config/runtime.h"
 #include "core/device.h"
 #include "core/error.h"
@@ -38,14 +37,6 @@ struct TrainCommand {
   uint16_t rendezvous = 0;
 };
 
-std::filesystem::path config_file(const std::string& name_or_file) {
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(name_or_file, ignored)) return name_or_file;
-  const auto file = preset_file(name_or_file);
-  if (file.empty()) fail(ErrorKind::usage, fmt::format("--config {}: no such file", name_or_file));
-  return file;
-}
-
 /// --devices with one device is --device.
 std::string device_of(const TrainCommand& command) {
   const std::vector<std::string> devices = parse_devices(command.devices);
@@ -59,7 +50,7 @@ WorkerPlace place_of(const TrainCommand& command) {
 }
 
 TrainJob plan_training(const TrainCommand& command) {
-  TrainJob job{.settings = read_train_settings(config_file(command.config)),
+  TrainJob job{.settings = find_train_settings(command.config),
                .folder = command.folder,
                .device = pick_device(device_of(command)).str(),
                .stop_after_seconds = command.stop_after,
@@ -112,19 +103,17 @@ Command add_train(CLI::App& app) {
     return command->add_option(name, value, help)->type_name(argument)->group(group);
   };
   add("--config", options->config, "settings: train-tiny or a file", "NAME|FILE", kScreenGroup);
-  add("--out", options->folder, "folder of the run; goes on with what is there", "DIR", kScreenGroup)->required();
+  add("--out", options->folder, "the run's folder; goes on from there", "DIR", kScreenGroup)->required();
   add("--stop-after", options->stop_after, "save and end after so many seconds", "SECONDS", kScreenGroup);
   add("--stage", options->stage, "the last stage to run", "NAME", kScreenGroup);
-  add("--device", options->device, "cpu, cuda or cuda:N; the GPU where there is one", "NAME", kScreenGroup)
-      ->envname("FASTSTAR_DEVICE");
+  add("--device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup)->envname("FASTSTAR_DEVICE");
   add("--devices", options->devices, "train together, a process a GPU: 0,1", "LIST", kScreenGroup);
-  add("--precision", options->precision, "of matrix products; bf16 on a GPU, fp32 on a CPU", "NAME", kMoreGroup)
+  add("--precision", options->precision, "bf16 on a GPU, fp32 on a CPU", "NAME", kMoreGroup)
       ->envname("FASTSTAR_PRECISION");
   add("--progress", options->progress, "auto, bar, plain, json or none", "STYLE", kMoreGroup)
       ->envname("FASTSTAR_PROGRESS");
   command->add_flag("--no-graph", options->eager, "launch operations one by one (to debug)")->group(kMoreGroup);
-  command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall fast")
-      ->group(kMoreGroup);
+  command->add_flag("--overfit", options->overfit, "on a few clips: the loss must fall")->group(kMoreGroup);
   constexpr const char* kHidden = "";
   add("--worker", options->worker, "which process of --devices this is", "I/N", kHidden);
   add("--rendezvous", options->rendezvous, "where they meet", "PORT", kHidden);

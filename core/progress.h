@@ -4,7 +4,7 @@
 namespace faststar {
 
 /// The parts of a run, in the order they happen.
-enum class Stage { load, text, source, tokens, preview, decode, encode, train };
+enum class Stage { load, text, source, tokens, preview, decode, encode, train, evaluate };
 
 constexpr std::string_view stage_name(Stage stage) {
   switch (stage) {
@@ -16,6 +16,7 @@ constexpr std::string_view stage_name(Stage stage) {
     case Stage::decode: return "decode";
     case Stage::encode: return "encode";
     case Stage::train: return "train";
+    case Stage::evaluate: return "evaluate";
   }
   return "";
 }

@@ -14,13 +14,6 @@ namespace {
 constexpr int64_t kFramesSeen = 9;
 constexpr int kLeastBlob = 40;  ///< pixels at half size
 
-/// Nine frames of a clip at half size, in 0..1: [9, 3, H/2, W/2] float32 on the CPU.
-Tensor frames_seen(const Tensor& clip) {
-  const Tensor index = at::linspace(0, static_cast<double>(clip.size(1) - 1), kFramesSeen, clip.device());
-  const Tensor frames = clip.index_select(1, index.round().to(at::kLong)).to(at::kFloat).transpose(0, 1);
-  return (at::avg_pool2d(frames.clamp(-1, 1), {2, 2}) * .5 + .5).cpu();
-}
-
 /// Every empty background at half size: [patterns, colours, 3, H/2, W/2].
 Tensor empty_backgrounds() {
   std::vector<ClipRecord> records;
@@ -127,8 +120,13 @@ bool objects_agree(const SeenScene& seen, const ClipRecord& asked, Same&& same) 
 
 AttributeChecker::AttributeChecker() : backgrounds_(empty_backgrounds()) {}
 
-SeenScene AttributeChecker::operator()(const Tensor& clip, ClipHalf half) const {
-  const Tensor frames = frames_seen(clip);
+Tensor AttributeChecker::look(const Tensor& clip) {
+  const Tensor index = at::linspace(0, static_cast<double>(clip.size(1) - 1), kFramesSeen, clip.device());
+  const Tensor frames = clip.index_select(1, index.round().to(at::kLong)).to(at::kFloat).transpose(0, 1);
+  return (at::avg_pool2d(frames.clamp(-1, 1), {2, 2}) * .5 + .5).cpu();
+}
+
+SeenScene AttributeChecker::read(const Tensor& frames, ClipHalf half) const {
   const int64_t nearest = nearest_background(std::get<0>(frames.median(0)), backgrounds_);
   SeenScene seen{.pattern = static_cast<Pattern>(nearest / backgrounds_.size(1)),
                  .background = static_cast<BackgroundColour>(nearest % backgrounds_.size(1))};

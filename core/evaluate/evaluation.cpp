@@ -126,23 +126,27 @@ const std::vector<std::string>& sheet_prompts() {
   return prompts;
 }
 
-Tensor prompt_sheet(const TestedModel& model) {
+Tensor prompt_sheet(const TestedModel& model, const PartListener& listener) {
   const c10::InferenceMode inference;
   constexpr uint64_t kSeed = 7;
   const Schedule schedule = schedule_of(model, 1);
   std::vector<Tensor> clips;
   for (const std::string& prompt : sheet_prompts()) {
     clips.push_back(decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = kSeed})));
+    if (listener) listener("sheet", static_cast<int64_t>(clips.size()), static_cast<int64_t>(sheet_prompts().size()));
   }
   return contact_sheet(clips, 5, 2);
 }
 
-Tensor continuation_sheet(const TestedModel& model, const WorldSettings& world) {
+Tensor continuation_sheet(const TestedModel& model, const WorldSettings& world, const PartListener& listener) {
   const c10::InferenceMode inference;
-  constexpr int64_t kClips = 6, kFrames = 9;
+  constexpr int64_t kFrames = 9;
   const HeldOutClips held_out(model.device(), world, HeldOutSet::continuation);
   std::vector<Tensor> clips;
-  for (int64_t i = 0; i < kClips; ++i) clips.push_back(continue_clip(model, held_out, i));
+  for (int64_t i = 0; i < kContinuationsShown; ++i) {
+    clips.push_back(continue_clip(model, held_out, i));
+    if (listener) listener("sheet of continuations", i + 1, kContinuationsShown);
+  }
   return contact_sheet(clips, kFrames, 1);
 }
 

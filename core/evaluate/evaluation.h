@@ -67,8 +67,11 @@ Evaluation evaluate_model(const TestedModel& model, const WorldSettings& world, 
 const std::vector<std::string>& sheet_prompts();
 
 /// What the model makes of sheet_prompts(), and how it goes on from six held-out clips: uint8 [h, w, 3] RGB, as
-/// contact_sheet.
-Tensor prompt_sheet(const TestedModel& model);
-Tensor continuation_sheet(const TestedModel& model, const WorldSettings& world);
+/// contact_sheet. The listener hears of every clip.
+Tensor prompt_sheet(const TestedModel& model, const PartListener& listener = {});
+Tensor continuation_sheet(const TestedModel& model, const WorldSettings& world, const PartListener& listener = {});
+
+/// Clips that continuation_sheet() shows.
+inline constexpr int kContinuationsShown = 6;
 
 }  // namespace faststar

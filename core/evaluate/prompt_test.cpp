@@ -1,6 +1,11 @@
 #include "core/evaluate/prompt_test.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <deque>
+#include <future>
+#include <thread>
 
 namespace faststar {
 namespace {
@@ -11,6 +16,48 @@ constexpr int kShortClips = 1, kLongClips = 2;  ///< video clips of 2 s and of 4
 Tensor second_half(const Tensor& clip) { return clip.narrow(1, clip.size(1) / 2, clip.size(1) / 2 + 1); }
 
 Tensor first_half(const Tensor& clip) { return clip.narrow(1, 0, clip.size(1) / 2 + 1); }
+
+/// Scores clips on other cores while the next ones are made.
+class BackgroundChecks {
+ public:
+  BackgroundChecks(const AttributeChecker& checker, const HeldOutClips& prompts)
+      : checker_(checker), prompts_(prompts) {}
+
+  /// `clip` was made of prompt `index`.
+  void add(const Tensor& clip, int64_t index, ClipHalf half = ClipHalf::first) {
+    pending_.push_back({index, std::async(std::launch::async, [this, half, frames = AttributeChecker::look(clip)] {
+                          const c10::InferenceMode inference;
+                          return checker_.read(frames, half);
+                        })});
+    if (pending_.size() > std::thread::hardware_concurrency()) finish_one();
+  }
+
+  AttributeRates rates() {
+    while (!pending_.empty()) finish_one();
+    return tally_.rates();
+  }
+
+ private:
+  struct Check {
+    int64_t index;
+    std::future<SeenScene> seen;
+  };
+
+  void finish_one() {
+    Check check = std::move(pending_.front());
+    pending_.pop_front();
+    tally_.add(check.seen.get(), prompts_.record(check.index), prompts_.prompt(check.index));
+  }
+
+  const AttributeChecker& checker_;
+  const HeldOutClips& prompts_;
+  std::deque<Check> pending_;
+  AttributeTally tally_;
+};
+
+Tensor make_clip(const TestedModel& model, const Schedule& schedule, const std::string& prompt, int64_t seed) {
+  return decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = static_cast<uint64_t>(seed)}));
+}
 
 /// Runs `test(i)` for every prompt and tells the listener.
 template <typename Test>
@@ -26,25 +73,19 @@ void for_each_prompt(int64_t count, const EvaluationListener& listener, Test&& t
 AttributeRates test_prompts(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
                             int64_t count, const EvaluationListener& listener) {
   const Schedule schedule = schedule_of(model, kShortClips);
-  AttributeTally tally;
-  for_each_prompt(count, listener, [&](int64_t i) {
-    const std::string prompt = prompts.prompt(i);
-    const Tensor codes = generate_codes(model, schedule, {.prompt = prompt, .seed = static_cast<uint64_t>(i)});
-    tally.add(checker(decode_frames(model, codes)), prompts.record(i), prompt);
-  });
-  return tally.rates();
+  BackgroundChecks checks(checker, prompts);
+  for_each_prompt(count, listener, [&](int64_t i) { checks.add(make_clip(model, schedule, prompts.prompt(i), i), i); });
+  return checks.rates();
 }
 
 HalfRates test_long_prompts(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
                             int64_t count, const EvaluationListener& listener) {
   const Schedule schedule = schedule_of(model, kLongClips);
-  AttributeTally first, second;
+  BackgroundChecks first(checker, prompts), second(checker, prompts);
   for_each_prompt(count, listener, [&](int64_t i) {
-    const std::string prompt = prompts.prompt(i);
-    const Tensor clip =
-        decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = static_cast<uint64_t>(i)}));
-    first.add(checker(first_half(clip), ClipHalf::first), prompts.record(i), prompt);
-    second.add(checker(second_half(clip), ClipHalf::second), prompts.record(i), prompt);
+    const Tensor clip = make_clip(model, schedule, prompts.prompt(i), i);
+    first.add(first_half(clip), i, ClipHalf::first);
+    second.add(second_half(clip), i, ClipHalf::second);
   });
   return {first.rates(), second.rates()};
 }
@@ -62,12 +103,10 @@ Tensor continue_clip(const TestedModel& model, const HeldOutClips& clips, int64_
 
 AttributeRates test_continuations(const TestedModel& model, const AttributeChecker& checker,
                                   const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener) {
-  AttributeTally tally;
-  for_each_prompt(count, listener, [&](int64_t i) {
-    const Tensor clip = continue_clip(model, prompts, i);
-    tally.add(checker(second_half(clip), ClipHalf::second), prompts.record(i), prompts.prompt(i));
-  });
-  return tally.rates();
+  BackgroundChecks checks(checker, prompts);
+  for_each_prompt(count, listener,
+                  [&](int64_t i) { checks.add(second_half(continue_clip(model, prompts, i)), i, ClipHalf::second); });
+  return checks.rates();
 }
 
 }  // namespace faststar

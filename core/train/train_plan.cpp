@@ -5,6 +5,7 @@
 #include "core/config/installation.h"
 #include "core/engine/open_model.h"
 #include "core/error.h"
+#include "core/evaluate/engine_model.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -36,15 +37,6 @@ PyramidShape pyramid_of(const ModelPreset& preset) {
           .semantic_scales = schedule.semantic_scales};
 }
 
-GenerationSettings generation_of(const Config& config) {
-  return {.repetitions = {config.schedule.image_repetitions, config.schedule.video_repetitions},
-          .semantic_scales = config.schedule.semantic_scales,
-          .guidance = {config.guidance.guidance_method, config.guidance.guidance, config.guidance.apg_norm_threshold},
-          .tau_image = config.sampling.tau_image,
-          .tau_video = config.sampling.tau_video,
-          .attention = AttentionBackend::aten};
-}
-
 }  // namespace
 
 TrainPlan make_train_plan(const TrainSettings& settings) {
@@ -64,6 +56,7 @@ TrainPlan make_train_plan(const TrainSettings& settings) {
                           .noise = settings.star_noise,
                           .generation = generation_of(config)},
                  .longest_text = config.prompt.text_limit};
+  plan.star.generation.attention = AttentionBackend::aten;
   plan.preset = std::move(preset);
   return plan;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/config/installation.h"
 #include "core/config/yaml_document.h"
 #include "core/config/yaml_fields.h"
 #include "core/error.h"
@@ -42,6 +43,14 @@ double LearningRate::at(int64_t step, int64_t steps) const {
   const double done = static_cast<double>(step) / static_cast<double>(std::max<int64_t>(steps, 1));
   const double cosine = 0.5 + 0.5 * std::cos(std::numbers::pi * done);
   return (end + (start - end) * cosine) * std::min(1.0, static_cast<double>(step + 1) / warmup);
+}
+
+TrainSettings find_train_settings(const std::string& name_or_file) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(name_or_file, ignored)) return read_train_settings(name_or_file);
+  const auto file = preset_file(name_or_file);
+  if (file.empty()) fail(ErrorKind::usage, fmt::format("{}: no file with settings of a training", name_or_file));
+  return read_train_settings(file);
 }
 
 TrainSettings read_train_settings(const std::filesystem::path& file) {

@@ -160,4 +160,7 @@ void visit_sections(Self& c, Visitor&& visit) {
 /// Reads a file of train settings. Throws Error(usage) naming file, line and key when something is unknown or wrong.
 TrainSettings read_train_settings(const std::filesystem::path& file);
 
+/// Those of a file, or of one that the installation has under this name ("train-tiny"). Throws Error(usage).
+TrainSettings find_train_settings(const std::string& name_or_file);
+
 }  // namespace faststar

@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <chrono>
+
+#include "cli/command_option.h"
+#include "cli/commands.h"
+#include "cli/plan_job.h"
+#include "cli/progress.h"
+#include "cli/result.h"
+#include "cli/signals.h"
+#include "core/config/resolve.h"
+#include "core/device.h"
+#include "core/error.h"
+#include "core/evaluate/engine_model.h"
+#include "core/evaluate/evaluation.h"
+#include "core/evaluate/report.h"
+#include "core/log.h"
+#include "core/media/image.h"
+#include "core/train/model_card.h"
+
+namespace faststar {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvaluateCommand {
+  FieldTexts model;  ///< settings of the run, as typed
+  FieldTexts counts;
+  std::string training = "train-tiny";
+  std::string output = "evaluation";
+  std::string log;  ///< of its training; empty: no model card
+  std::string commit = "unknown";
+  bool quick = false;
+  bool json = false;
+  bool overwrite = false;
+
+  Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
+};
+
+/// A tenth of everything: minutes on a CPU, seconds on a GPU.
+constexpr EvaluationSettings kQuick = {.vae_clips = 4,
+                                       .long_vae_clips = 2,
+                                       .bit_clips = 4,
+                                       .one_object = 20,
+                                       .two_objects = 10,
+                                       .foreign_words = 10,
+                                       .four_seconds = 10,
+                                       .continuations = 10,
+                                       .checker_clips = 20};
+
+EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSettings& training) {
+  EvaluationSettings counts = command.quick ? kQuick : EvaluationSettings{};
+  counts.video_clips = training.star_long.steps > 0 ? 2 : 1;
+  visit_fields(counts, [&](const Field& field, int& count) {
+    const auto typed = command.counts.find(field.name);
+    if (typed == command.counts.end() || parse_value(typed->second, field, count)) return;
+    fail_value({Source::flag, flag_name(field.name)}, expected_text(field, count), typed->second);
+  });
+  return counts;
+}
+
+int total_of(const EvaluationSettings& s) {
+  const int long_clips =
+      s.video_clips > 1 ? s.long_vae_clips + s.four_seconds + s.continuations + kContinuationsShown : 0;
+  const auto shown = static_cast<int>(sheet_prompts().size());
+  return s.vae_clips + s.bit_clips + s.one_object + s.two_objects + s.foreign_words + long_clips + shown;
+}
+
+/// Where the results go: made, empty of results of another evaluation unless they may be replaced.
+fs::path prepare_folder(const EvaluateCommand& command) {
+  const fs::path folder = command.output;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail(ErrorKind::output, fmt::format("--output {}: {}", command.output, error.message()));
+  check_writable(folder / "evaluation.json", command.existing());
+  return folder;
+}
+
+/// The day a file was last written: 2026-11-22.
+std::string day_of(const fs::path& file) {
+  std::error_code error;
+  const auto written = fs::last_write_time(file, error);
+  if (error) fail(ErrorKind::input, fmt::format("--log {}: {}", file.string(), error.message()));
+  const auto day = std::chrono::floor<std::chrono::days>(std::chrono::file_clock::to_sys(written));
+  const std::chrono::year_month_day date(day);
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
+}
+
+std::optional<CardFacts> card_facts(const EvaluateCommand& command, const TrainSettings& training) {
+  if (command.log.empty()) return std::nullopt;
+  return CardFacts{.training = training,
+                   .training_name = command.training,
+                   .log = command.log,
+                   .commit = command.commit,
+                   .date = day_of(command.log)};
+}
+
+Evaluation judge(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
+                 const fs::path& folder, Progress& progress) {
+  progress.plan(Stage::evaluate, total_of(counts));
+  const auto listener = [&](std::string_view part, int64_t done, int64_t total) {
+    progress.advance(Stage::evaluate, 1, fmt::format("{} {}/{}", part, done, total));
+    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; the folder has no figures");
+  };
+  write_image(folder / "prompts.png", prompt_sheet(model, listener), "", Existing::replace);
+  if (counts.video_clips > 1) {
+    write_image(folder / "continuations.png", continuation_sheet(model, training.world, listener), "",
+                Existing::replace);
+  }
+  return evaluate_model(model, training.world, counts, listener);
+}
+
+int run_evaluate(const EvaluateCommand& command) {
+  const TrainSettings training = find_train_settings(command.training);
+  const EvaluationSettings counts = chosen_counts(command, training);
+  std::optional<CardFacts> facts = card_facts(command, training);
+  const ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
+  const fs::path folder = prepare_folder(command);
+  Engine engine(plan_engine(resolved), Residency::everything);
+  log::info("model: {}", describe_model(engine.setup().model));
+  const TestedModel model = tested_model(engine, resolved.settings.config);
+  stop_in_two_stages();
+  ProgressDisplay progress(resolved.settings.config.runtime.progress);
+  const Evaluation evaluation = judge(model, training, counts, folder, progress);
+  const std::string json = evaluation_json(evaluation);
+  write_file(folder / "evaluation.json", json, Existing::replace);
+  write_file(folder / "evaluation.md", evaluation_markdown(evaluation), Existing::replace);
+  if (facts) {
+    facts->device = device_name(engine.device());
+    write_file(folder / "MODEL.md", model_card(evaluation, *facts), Existing::replace);
+  }
+  if (command.json) {
+    print_result(json);
+  } else {
+    print_path(folder);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("evaluate", "how well a small model draws its world, by held-out clips");
+  const auto options = std::make_shared<EvaluateCommand>();
+  add_command_option(*command, "output", options->output, {"DIR", "folder of the results (evaluation)"});
+  const auto add = [&](std::string_view name, FieldTexts& texts, const OptionText& text, const std::string& group) {
+    const auto set = [&texts, key = std::string(name)](const std::string& value) { texts[key] = value; };
+    command->add_option_function<std::string>(flag_name(name), set, text.help)->type_name(text.argument)->group(group);
+  };
+  add("model", options->model, {"DIR", "a model folder (the embedded model)"}, kScreenGroup);
+  add("device", options->model, {"NAME", "cpu, cuda or cuda:N"}, kScreenGroup);
+  add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
+  add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
+  add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
+  add_command_option(*command, "training", options->training,
+                     {"NAME|FILE", "settings it was trained with (train-tiny)"});
+  add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
+  add_command_option(*command, "commit", options->commit, {"TEXT", "of the faststar that trained it, for MODEL.md"});
+  add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});
+  add_command_option(*command, "json", options->json, {"", "the figures as JSON on stdout"});
+  add_command_option(*command, "overwrite", options->overwrite, {"", "replace former results"});
+  const EvaluationSettings defaults;
+  visit_fields(defaults, [&](const Field& field, int) {
+    add(field.name, options->counts, {"N", field.help.data()}, kMoreGroup);
+  });
+  return {command, [options] { return run_evaluate(*options); }};
+}
+
+}  // namespace faststar
