@@ -50,8 +50,13 @@ class FastStar final : public TokenReducer {
       switch (options_.temporal_ref_first) {
         case FirstReference::none: return {};
         case FirstReference::intra_clip: return frames_before(pass);
-        case FirstReference::image_last_scale: return context_.history.finished(0);
+        case FirstReference::image_last_scale: break;
+        case FirstReference::image_same_scale: {
+          const Tensor entry = context_.history.previous_frame(pass.step).entry;
+          if (entry.defined()) return entry;
+        }
       }
+      return context_.history.finished(0);
     }
     const Tensor& finished = context_.history.finished(clip - 1);
     switch (options_.temporal_ref) {

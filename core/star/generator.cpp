@@ -188,7 +188,7 @@ Tensor Generator::run_reduced_step(const Step& step, const Tensor& summed, const
   const ReductionPlan plan = reduction_->plan({step, scale, full, summed, input}, outcome);
   if (!outcome.defined()) bits = generate_bits(step, input, plan);
   const Tensor codes = at::where(plan.token_mask.gt(0), codes_from_bits(bits), 0.0f);
-  const Tensor output = reduction_->update(plan, summed, codes);
+  const Tensor output = reduction_->update(step, plan, summed, codes);
   if (reduction_observer_) reduction_observer_({step, scale, plan, summed, codes, output});
   return output;
 }

@@ -1,0 +1,59 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace faststar {
+
+struct ChartPoint {
+  double x = 0;
+  double y = 0;
+  double error = 0;   ///< half the length of the error bar; 0: none
+  std::string label;  ///< written beside the point; empty: none
+};
+
+struct ChartSeries {
+  std::string name;  ///< in the legend
+  std::vector<ChartPoint> points;
+};
+
+/// A value that a dashed line marks over the whole width.
+struct ChartLevel {
+  std::string name;
+  double y = 0;
+};
+
+enum class Joined { no, yes };
+
+/// Points over two axes.
+struct Chart {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  Joined joined = Joined::no;        ///< points of a series, in their order
+  std::vector<std::string> x_names;  ///< of x = 0, 1, ...; empty: numbers
+  std::vector<ChartSeries> series;
+  std::vector<ChartLevel> levels;
+};
+
+/// As SVG; a chart without any point says so.
+std::string draw(const Chart& chart);
+
+/// Bars that are stacked from parts, side by side in groups.
+struct BarChart {
+  struct Bar {
+    std::string name;
+    std::vector<double> parts;  ///< in the order of part_names
+  };
+  struct Group {
+    std::string name;
+    std::vector<Bar> bars;
+  };
+  std::string title;
+  std::string y_label;
+  std::vector<std::string> part_names;
+  std::vector<Group> groups;
+};
+
+std::string draw(const BarChart& chart);
+
+}  // namespace faststar

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs a study of token reduction on a GPU machine that has PyTorch 2.11 but no build tools, from a bundle of
+# gpu-bundle.sh and this source tree: so many processes share the GPU and the prompts for so many seconds. Leaves
+# results, study.json, study.html and the table (study.md) in the output folder; a folder with earlier results goes on.
+#
+#   ./scripts/gpu-study.sh BUNDLE.tar.xz OUTPUT_FOLDER PROCESSES SECONDS [EARLIER_RESULTS_FOLDER|-] [faststar study reduction options]...
+#
+# PYTHON names the python that has torch (python3).
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/gpu-unpack.sh"
+
+if (($# < 4)); then
+  print_help
+  exit 2
+fi
+bundle=$(realpath "$1")
+mkdir -p "$2" "$TMPDIR"
+out=$(realpath "$2")
+processes=$3
+seconds=$4
+earlier=${5:--}
+shift $(($# < 5 ? 4 : 5))
+
+unpack_bundle "$bundle"
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
+[[ $earlier == - ]] || cp "$earlier"/results*.jsonl "$out/"
+
+# One thread each: the processes share the CPU cores, and the GPU does the work.
+export OMP_NUM_THREADS=1
+running=()
+for ((part = 1; part <= processes; part++)); do
+  timeout --signal=INT --kill-after=60 "$seconds" faststar study reduction --out "$out" --shard "$part/$processes" \
+    --progress plain "$@" 2>"$out/study-$part.log" &
+  running+=($!)
+done
+# 130 and 124: stopped in time, to go on another day.
+failed=0
+for process in "${running[@]}"; do
+  status=0
+  wait "$process" || status=$?
+  ((status == 0 || status == 124 || status == 130)) || failed=$status
+done
+((failed == 0)) || tail -n 3 "$out"/study-*.log >&2
+faststar study reduction --out "$out" --report | tee "$out/study.md"
+wc -l "$out"/results*.jsonl
+exit "$failed"
