@@ -11,13 +11,13 @@ namespace faststar::test {
 /// A study of a random model and clips of nine frames of 48x64 pixels: an arm takes milliseconds on a CPU.
 struct SmallStudy {
   explicit SmallStudy(const TempDir& folder, at::Device device = at::kCPU)
-      : transformer({make_random_weights(1), device, at::kFloat}, kTransformer),
+      : transformer({make_random_weights(1), device, at::kFloat}, kSmallModel),
         vae({make_random_weights(2), device, at::kFloat}, {.block_out_channels = {8, 16, 16, 16, 16}}),
         tested{.transformer = transformer,
                .vae = vae,
                .encode_text =
                    [this](const std::string& prompt) {
-                     return seeded_randn({6, kTransformer.text_width}, std::hash<std::string>()(prompt),
+                     return seeded_randn({6, kSmallModel.text_width}, std::hash<std::string>()(prompt),
                                          transformer.device());
                    },
                .generation = {.repetitions = {std::vector<int>(6, 1), {1, 1, 2, 1, 1, 1}},
@@ -48,14 +48,6 @@ struct SmallStudy {
     return variant;
   }
 
-  static constexpr StarArchitecture kTransformer = {.width = 32,
-                                                    .heads = 2,
-                                                    .kv_heads = 1,
-                                                    .head_width = 16,
-                                                    .ffn_width = 32,
-                                                    .layers = 1,
-                                                    .text_width = 24,
-                                                    .text_rows = 32};
   c10::InferenceMode inference;
   StarTransformer transformer;
   VideoVae vae;
