@@ -158,7 +158,7 @@ Command add_evaluate(CLI::App& app) {
   add_command_option(*command, "training", options->training,
                      {"NAME|FILE", "settings it was trained with (train-tiny)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
-  add_command_option(*command, "commit", options->commit, {"TEXT", "of the faststar that trained it, for MODEL.md"});
+  add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});
   add_command_option(*command, "json", options->json, {"", "the figures as JSON on stdout"});
   add_command_option(*command, "overwrite", options->overwrite, {"", "replace former results"});

@@ -187,13 +187,13 @@ Command add_study(CLI::App& app) {
   const auto options = std::make_shared<StudyCommand>();
   add_command_option(*command, "out", options->out, {"DIR", "results; goes on with what is there"});
   command->get_option("--out")->required();
-  add_command_option(*command, "world", options->world, {"N", "prompts: N held-out captions of the simple world"});
+  add_command_option(*command, "world", options->world, {"N", "prompts: N held-out captions"});
   add_command_option(*command, "prompts", options->prompts, {"FILE", "prompts: a list as batch takes it"});
-  add_command_option(*command, "seed", options->seed, {"S", "draws captions and videos; sets never meet (0)"});
+  add_command_option(*command, "seed", options->seed, {"S", "of captions and videos (0)"});
   add_command_option(*command, "study", options->study, {"NAME|FILE", "the variants (study-reduction)"});
   add_command_option(*command, "variants", options->variants, {"NAME,NAME", "only these of the file"});
   add_command_option(*command, "shard", options->shard, {"I/N", "only part I of N, beside other processes"});
-  add_command_option(*command, "report", options->report, {"", "join all results: table, study.json, study.html"});
+  add_command_option(*command, "report", options->report, {"", "join results: table, JSON and HTML"});
   add_setting_options(
       *command,
       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",

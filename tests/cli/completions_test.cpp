@@ -63,7 +63,7 @@ TEST_CASE("every command and every flag is in the completions of each shell and 
     INFO(name);
     const std::string bash = between(bash_completions(pages), fmt::format("\" {}\") words=\"", name), "\"");
     const std::string zsh = between(zsh_completions(pages), fmt::format("_faststar_{}() {{", name), "\n}\n");
-    const std::string fish = lines_with(fish_completions(pages), fmt::format("'__fish_seen_subcommand_from {}'", name));
+    const std::string fish = lines_with(fish_completions(pages), fmt::format("'__fish_seen_subcommand_from {}", name));
     const std::string manual = between(man, fmt::format(".SS faststar {}", name), "\n.S");
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& flag : option->get_lnames()) {

@@ -1,0 +1,38 @@
+// faststar study from outside.
+#include "support/program.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+using test::run;
+using test::TempDir;
+
+TEST_CASE("a study says what it needs before weights load", "[cli]") {
+  const TempDir folder;
+  const auto refused = [&](const std::string& options, const std::string& message) {
+    const auto outcome = run(folder, "study reduction --out s " + options);
+    CHECK(outcome.exit_code == 2);
+    INFO(outcome.error);
+    CHECK(outcome.error.find(message) != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder / "s"));
+  };
+  refused("", "expected one of --prompts and --world");
+  refused("--world 2 --variants skipp", "--variants: skipp: no such variant");
+  refused("--world 2 --study absent.yaml", "--study absent.yaml: no such file");
+  refused("--world 2 --seed 50000", "--seed 50000: expected 0 to 40000");
+  refused("--world 2 --shard 3/2", "--shard: expected part/parts");
+  test::write_text(folder / "s.yaml", "variants:\n  much: { method: random, ratios: [20] }\n");
+  refused("--world 2 --study s.yaml", "variant much: ratios: expected shares of the tokens from 0 to 1, got 20");
+  CHECK(run(folder, "study").exit_code == 2);
+}
+
+TEST_CASE("a report without results is refused", "[cli]") {
+  const TempDir folder;
+  const auto outcome = run(folder, "study reduction --out . --report");
+  CHECK(outcome.exit_code == 3);
+  CHECK(outcome.error.find("expected results of a study, got none") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace faststar

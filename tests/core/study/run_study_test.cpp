@@ -1,0 +1,164 @@
+#include "core/study/run_study.h"
+
+#include <ATen/ATen.h>
+
+#include "core/study/results.h"
+#include "core/study/small_study.h"
+
+namespace faststar {
+namespace {
+
+using test::SmallStudy;
+using test::TempDir;
+
+/// Asks to stop after some arms.
+class StoppingProgress final : public Progress {
+ public:
+  explicit StoppingProgress(int arms) : left_(arms) {}
+  void plan(Stage, double cost) override { planned = cost; }
+  void advance(Stage, double, std::string_view) override { --left_; }
+  bool stop_requested() const override { return left_ <= 0; }
+  double planned = 0;
+
+ private:
+  int left_;
+};
+
+std::vector<std::string> keys(const std::vector<StudyRecord>& records) {
+  std::vector<std::string> names;
+  for (const StudyRecord& record : records) names.push_back(fmt::format("{} {}", record.prompt, record.variant));
+  return names;
+}
+
+const StudyRecord& find(const std::vector<StudyRecord>& records, int64_t prompt, const std::string& variant) {
+  const auto found = std::ranges::find_if(
+      records, [&](const StudyRecord& record) { return record.prompt == prompt && record.variant == variant; });
+  REQUIRE(found != records.end());
+  return *found;
+}
+
+TEST_CASE("a stopped study goes on where it was, and asks for nothing twice", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  StoppingProgress stops(4);
+  CHECK(test::error_of([&] { run_study(study.model, study.job, stops); }).kind() == ErrorKind::interrupted);
+  const std::filesystem::path file = study.job.folder / "results.jsonl";
+  CHECK(read_results(study.job.folder).size() == 4);
+  test::write_text(file, test::read_text(file) + "{\"setup\":\"set");  // killed while writing
+  StoppingProgress rest(1000);
+  run_study(study.model, study.job, rest);
+  CHECK(rest.planned == 6);
+  const std::vector<std::string> expected = {"0 dense", "0 other seed", "0 noise floor", "0 random", "0 skip",
+                                             "1 dense", "1 other seed", "1 noise floor", "1 random", "1 skip"};
+  CHECK(keys(read_results(study.job.folder)) == expected);
+  StoppingProgress nothing(1000);
+  run_study(study.model, study.job, nothing);
+  CHECK(nothing.planned == 0);
+}
+
+TEST_CASE("results say what was computed and how near it came", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
+  study.job.prompts.resize(1);
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  const auto records = read_results(study.job.folder);
+  const StudyRecord& dense = find(records, 0, kDenseArm);
+  CHECK_FALSE(dense.from_dense);
+  CHECK(dense.kept == dense.tokens);
+  CHECK(dense.scales.size() == 12);
+  CHECK(dense.high_frequency.size() == 12);
+  const StudyRecord& random = find(records, 0, "random");
+  CHECK(random.from_dense->mse > 0);
+  CHECK(random.scale_ms.front() == dense.scale_ms.front());  // taken from the dense run
+  // Of 8 (20 %, the first of two passes), 12 (30 %), 16 (40 %) and 24 (70 %) tokens.
+  CHECK(dense.tokens - random.kept == 1 + 3 + 6 + 16);
+  REQUIRE(random.passes.size() == 4);
+  CHECK(random.passes[0].kept == 8 - 1);
+  CHECK_FALSE(random.passes[0].pruned_again);
+  CHECK(*random.passes[3].pruned_again > 0.3);
+  CHECK(*random.passes[3].pruned_again <= 1);
+  CHECK(find(records, 0, kOtherSeedArm).from_dense->mse > 0);
+  if (study.tested.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorArm).from_dense->mse == 0);
+}
+
+TEST_CASE("processes share a study, and their results join", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  SilentProgress silent;
+  for (const char* part : {"2/2", "1/2"}) {
+    study.job.shard = parse_shard(part, "--shard");
+    run_study(study.model, study.job, silent);
+  }
+  CHECK(std::filesystem::exists(study.job.folder / "results-1.jsonl"));
+  const auto records = read_results(study.job.folder);
+  CHECK(records.size() == 10);
+  find(records, 0, "skip");
+  find(records, 1, "skip");
+}
+
+TEST_CASE("a folder takes no results of another study", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.job.prompts.resize(1);
+  study.job.variants.resize(1);
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  std::string difference;
+  SECTION("another model") {
+    study.model.setup = "other";
+    difference = "another model";
+  }
+  SECTION("other prompts") {
+    study.job.prompts[0].text = "a green ring";
+    difference = "other prompts: prompt 0";
+  }
+  SECTION("a variant with other settings") {
+    study.job.variants[0].settings["ratios"] = "[0.5]";
+    difference = "other settings of the variant random";
+  }
+  const Error error = test::error_of([&] { run_study(study.model, study.job, silent); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(std::string(error.what()).find(difference) != std::string::npos);
+}
+
+TEST_CASE("clips of the procedural world are checked, and with their first frame given held against the true clip",
+          "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.tested.generation.repetitions = {std::vector<int>(11, 1), std::vector<int>(11, 1)};
+  study.tested.latents_per_clip = 1;
+  const Schedule schedule = schedule_of(study.tested, 1);
+  const HeldOutClips clips(at::kCPU, {}, HeldOutSet::study);
+  const StudyModel model{.tested = study.tested, .schedule = schedule, .world = &clips, .setup = "setup"};
+  const StudyPrompt prompt = world_prompts(clips, 3, 1).front();
+  CHECK(prompt.seed == 300'000);
+  PromptStudy arms(model, prompt);
+  const StudyRecord dense = arms.measure({.name = kDenseArm, .kind = ArmKind::dense});
+  CHECK(psnr(dense.given_truth->mse) > 3);  // of pictures that have nothing to do with the clip
+  CHECK(psnr(dense.given_truth->mse) < 20);
+  CHECK_FALSE(dense.given_dense);
+  const StudyRecord random = arms.measure(SmallStudy::variant("random", ReductionMethod::random));
+  CHECK(random.given_dense->mse > 0);
+  CHECK(random.given_dense->mse < random.given_truth->mse);
+}
+
+TEST_CASE("passes taken from the dense run change nothing", "[study]") {
+  const TempDir folder;
+  const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
+  const auto method = GENERATE(ReductionMethod::random, ReductionMethod::faststar, ReductionMethod::fastvar,
+                               ReductionMethod::sparsevar, ReductionMethod::skip);
+  const Tensor cond = study.tested.encode_text("a red ball");
+  const TextFeatures text = {cond, study.transformer.unconditional_text(cond.size(0))};
+  const ArmRun dense = run_arm(study.tested, study.schedule, {.text = text, .seed = 3});
+  ArmRequest request{.text = text, .seed = 3};
+  request.reduction.method = method;
+  const Tensor whole = run_arm(study.tested, study.schedule, request).codes;
+  const size_t shared = shared_steps(request.reduction, study.schedule, study.tested.generation.repetitions);
+  CHECK(shared >= 6 + 1);
+  request.given.assign(dense.bits.begin(), dense.bits.begin() + static_cast<int64_t>(shared));
+  CHECK(test::same(run_arm(study.tested, study.schedule, request).codes, whole));
+}
+
+}  // namespace
+}  // namespace faststar
