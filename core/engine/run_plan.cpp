@@ -25,6 +25,7 @@ Workload workload_of(const Engine& engine, const GenerateJob& job, const TextIds
                 .repetitions = {job.schedule.image_repetitions, job.schedule.video_repetitions},
                 .guidance_rows = job.guidance.guidance == 1 ? 1 : 2,
                 .text_tokens = ids.tokens(),
+                .warm = engine.has_transformer(),
                 .dtype = engine.dtype(),
                 .device = engine.device()};
   work.gate = ReductionGate(job.reduction, work.schedule, work.repetitions);

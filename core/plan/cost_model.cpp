@@ -12,6 +12,8 @@ struct Rates {
   double convolution;    ///< FLOP/s of the decoder
   double encoder;        ///< FLOP/s of the encoder, which is float32 everywhere
   double step_overhead;  ///< seconds a pass needs at least, beside reading the weights
+  double new_shape;      ///< seconds more where libraries meet a scale for the first time
+  double start;          ///< seconds more in the very first pass
   double bandwidth;      ///< bytes/s at which weights are read
 };
 
@@ -22,6 +24,8 @@ Rates rates_of(const Workload& work) {
             .convolution = 7.7e10,
             .encoder = 4.7e10,
             .step_overhead = 2e-3,
+            .new_shape = 0,
+            .start = 0,
             .bandwidth = 1e10};
   if (work.dtype == at::kFloat)
     return {.linear = 4e13,
@@ -29,12 +33,16 @@ Rates rates_of(const Workload& work) {
             .convolution = 2e13,
             .encoder = 2e13,
             .step_overhead = 5e-3,
+            .new_shape = 0.06,
+            .start = 0.9,
             .bandwidth = 3e12};
   return {.linear = 6.5e14,
           .attention = 5.5e14,
           .convolution = 2e14,
           .encoder = 2e13,
           .step_overhead = 5e-3,
+          .new_shape = 0.06,
+          .start = 0.9,
           .bandwidth = 3e12};
 }
 
@@ -53,6 +61,14 @@ double attention_flops(const Workload& work, int64_t queries, int64_t keys) {
          width;
 }
 
+/// What a pass needs more because it is the first of its kind.
+double first_time_seconds(const Workload& work, const Step& step) {
+  if (work.warm) return 0;
+  const Rates rates = rates_of(work);
+  const bool first_of_all = step.index == steps_to_run(work).front().index;
+  return (step.repetition == 0 ? rates.new_shape : 0) + (first_of_all ? rates.start : 0);
+}
+
 }  // namespace
 
 double step_flops(const Workload& work, const Step& step) {
@@ -67,7 +83,7 @@ double step_seconds(const Workload& work, const Step& step) {
   const double weights =
       static_cast<double>(c10::elementSize(work.dtype)) * linear_parameters(work.star) / rates.bandwidth;
   const double linear = std::max(linear_flops(work, tokens) / rates.linear, weights);
-  return rates.step_overhead + linear +
+  return rates.step_overhead + first_time_seconds(work, step) + linear +
          attention_flops(work, tokens, tokens + context_tokens(work, step)) / rates.attention;
 }
 

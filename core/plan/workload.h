@@ -25,6 +25,7 @@ struct Workload {
   int64_t source_frames = 0;     ///< frames of that picture or video
   int64_t decoded_latents = 0;   ///< latent frames that the decoder gets at the end
   bool preview = false;          ///< each clip is decoded once while the transformer works
+  bool warm = false;             ///< the device has run such passes before
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
   std::optional<ReductionGate> gate;  ///< none: every pass computes every token

@@ -105,6 +105,25 @@ TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]")
   CHECK(std::string(error.what()).find("free") != std::string::npos);
 }
 
+TEST_CASE("a GPU's first passes take longer than the same ones later", "[plan]") {
+  Workload work = full_size();
+  const auto seconds = [&] {
+    double sum = 0;
+    for (const Step& step : steps_to_run(work)) sum += step_seconds(work, step);
+    return sum;
+  };
+  work.device = at::Device(at::kCUDA, 0);
+  work.dtype = at::kBFloat16;
+  const double cold = seconds();
+  work.warm = true;
+  CHECK(seconds() < cold);
+  CHECK(seconds() == Approx(31.8).epsilon(0.05));  // H200, tests/bench/NOTES.md
+  work.device = at::kCPU;
+  const double on_cpu = seconds();
+  work.warm = false;
+  CHECK(seconds() == on_cpu);
+}
+
 TEST_CASE("fewer weights at a time and shorter slices need less memory", "[plan]") {
   const Workload work = full_size();
   const auto peak = [&](Residency residency, int64_t slice) {
