@@ -14,6 +14,7 @@ struct Rates {
   double step_overhead;  ///< seconds a pass needs at least, beside reading the weights
   double new_shape;      ///< seconds more where libraries meet a scale for the first time
   double start;          ///< seconds more in the very first pass
+  double text_start;     ///< seconds more for the first text
   double bandwidth;      ///< bytes/s at which weights are read
 };
 
@@ -26,6 +27,7 @@ Rates rates_of(const Workload& work) {
             .step_overhead = 2e-3,
             .new_shape = 0,
             .start = 0,
+            .text_start = 0,
             .bandwidth = 1e10};
   if (work.dtype == at::kFloat)
     return {.linear = 4e13,
@@ -33,16 +35,18 @@ Rates rates_of(const Workload& work) {
             .convolution = 2e13,
             .encoder = 2e13,
             .step_overhead = 5e-3,
-            .new_shape = 0.06,
+            .new_shape = 0.03,
             .start = 0.9,
+            .text_start = 0.3,
             .bandwidth = 3e12};
   return {.linear = 6.5e14,
           .attention = 5.5e14,
           .convolution = 2e14,
           .encoder = 2e13,
           .step_overhead = 5e-3,
-          .new_shape = 0.06,
+          .new_shape = 0.03,
           .start = 0.9,
+          .text_start = 0.3,
           .bandwidth = 3e12};
 }
 
@@ -100,7 +104,7 @@ double text_seconds(const Workload& work) {
   const Rates rates = rates_of(work);
   const double bytes =
       static_cast<double>(parameter_count(work.t5) * static_cast<int64_t>(c10::elementSize(work.dtype)));
-  return rates.step_overhead + bytes / rates.bandwidth +
+  return (work.warm ? 0 : rates.text_start) + rates.step_overhead + bytes / rates.bandwidth +
          2.0 * static_cast<double>(work.text_tokens * parameter_count(work.t5)) / rates.linear;
 }
 
