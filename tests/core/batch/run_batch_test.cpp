@@ -4,6 +4,7 @@
 
 #include "core/batch/fake_batch.h"
 #include "core/batch/lock_file.h"
+#include "support/stop_after.h"
 
 namespace faststar {
 namespace {
@@ -15,23 +16,8 @@ using test::error_of;
 using test::FakeRunner;
 using test::numbered_items;
 using test::run_quietly;
+using test::StopAfter;
 using test::TempDir;
-
-/// Asks to stop after some steps, and adds up what is reported.
-struct StopAfter final : Progress {
-  explicit StopAfter(int steps) : left(steps) {}
-  void plan(Stage, double cost) override { planned += cost; }
-  void advance(Stage, double cost, std::string_view detail) override {
-    done += cost;
-    last = detail;
-    --left;
-  }
-  bool stop_requested() const override { return left <= 0; }
-  int left;
-  double planned = 0;
-  double done = 0;
-  std::string last;
-};
 
 }  // namespace
 

@@ -10,22 +10,11 @@
 #include "core/reduce/similarity.h"
 #include "core/weights/safetensors.h"
 #include "support/full_disk.h"
+#include "support/stop_after.h"
 
 namespace faststar {
 namespace {
 namespace fs = std::filesystem;
-
-/// Asks to stop after some steps.
-class StopAfter final : public Progress {
- public:
-  explicit StopAfter(int steps) : steps_(steps) {}
-  void plan(Stage, double) override {}
-  void advance(Stage stage, double, std::string_view) override { steps_ -= stage == Stage::tokens ? 1 : 0; }
-  bool stop_requested() const override { return steps_ <= 0; }
-
- private:
-  int steps_;
-};
 
 /// Adds up what it hears.
 class SumProgress final : public Progress {
@@ -126,7 +115,7 @@ TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {
 
 TEST_CASE("a stop ends the run after a step and leaves no file", "[engine]") {
   const test::TempDir folder;
-  StopAfter progress(5);
+  test::StopAfter progress(5, Stage::tokens);
   const Error error = test::error_of([&] { test::run(test::small_job(folder, at::kCPU), progress); });
   CHECK(error.kind() == ErrorKind::interrupted);
   CHECK(test::names_in(folder.path()).empty());

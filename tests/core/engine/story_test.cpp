@@ -6,6 +6,7 @@
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
+#include "support/stop_after.h"
 
 namespace faststar {
 namespace {
@@ -30,14 +31,6 @@ GenerateJob story_job(const test::TempDir& folder, FieldTexts flags = {}) {
 StoryLine line(const std::string& prompt) {
   return {.prompt = prompt, .model_prompt = prompt, .settings_json = fmt::format(R"({{"prompt": "{}"}})", prompt)};
 }
-
-/// Stops in the clip that it is given to.
-class StopAtOnce final : public Progress {
- public:
-  void plan(Stage, double) override {}
-  void advance(Stage, double, std::string_view) override {}
-  bool stop_requested() const override { return true; }
-};
 
 }  // namespace
 
@@ -83,7 +76,7 @@ TEST_CASE("a stop keeps the clips before, joined", "[engine]") {
   Story story(engine, job);
   SilentProgress progress;
   story.tell(line("a red ball"), progress);
-  StopAtOnce stop;
+  test::StopAfter stop(0);
   CHECK(test::error_of([&] { story.tell(line("a blue ball"), stop); }).kind() == ErrorKind::interrupted);
   story.finish();
   CHECK(all_frames(folder / "story.mkv").size(0) == 33);

@@ -4,25 +4,13 @@
 
 #include "core/study/results.h"
 #include "core/study/small_study.h"
+#include "support/stop_after.h"
 
 namespace faststar {
 namespace {
 
 using test::SmallStudy;
 using test::TempDir;
-
-/// Asks to stop after some arms.
-class StoppingProgress final : public Progress {
- public:
-  explicit StoppingProgress(int arms) : left_(arms) {}
-  void plan(Stage, double cost) override { planned = cost; }
-  void advance(Stage, double, std::string_view) override { --left_; }
-  bool stop_requested() const override { return left_ <= 0; }
-  double planned = 0;
-
- private:
-  int left_;
-};
 
 std::vector<std::string> keys(const std::vector<StudyRecord>& records) {
   std::vector<std::string> names;
@@ -40,18 +28,18 @@ const StudyRecord& find(const std::vector<StudyRecord>& records, int64_t prompt,
 TEST_CASE("a stopped study goes on where it was, and asks for nothing twice", "[study]") {
   const TempDir folder;
   SmallStudy study(folder);
-  StoppingProgress stops(4);
+  test::StopAfter stops(4);
   CHECK(test::error_of([&] { run_study(study.model, study.job, stops); }).kind() == ErrorKind::interrupted);
   const std::filesystem::path file = study.job.folder / "results.jsonl";
   CHECK(read_results(study.job.folder).size() == 4);
   test::write_text(file, test::read_text(file) + "{\"setup\":\"set");  // killed while writing
-  StoppingProgress rest(1000);
+  test::StopAfter rest(1000);
   run_study(study.model, study.job, rest);
   CHECK(rest.planned == 6);
   const std::vector<std::string> expected = {"0 dense", "0 other seed", "0 noise floor", "0 random", "0 skip",
                                              "1 dense", "1 other seed", "1 noise floor", "1 random", "1 skip"};
   CHECK(keys(read_results(study.job.folder)) == expected);
-  StoppingProgress nothing(1000);
+  test::StopAfter nothing(1000);
   run_study(study.model, study.job, nothing);
   CHECK(nothing.planned == 0);
 }

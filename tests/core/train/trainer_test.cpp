@@ -8,22 +8,11 @@
 
 #include "core/train/small_run.h"
 #include "core/weights/safetensors.h"
+#include "support/stop_after.h"
 
 namespace faststar {
 namespace {
 namespace fs = std::filesystem;
-
-/// Asks to stop after some steps.
-class StopAfter final : public Progress {
- public:
-  explicit StopAfter(int steps) : steps_(steps) {}
-  void plan(Stage, double) override {}
-  void advance(Stage, double, std::string_view) override { --steps_; }
-  bool stop_requested() const override { return steps_ <= 0; }
-
- private:
-  int steps_;
-};
 
 /// A run of all stages in one go, made once.
 const fs::path& whole_run() {
@@ -80,7 +69,7 @@ TEST_CASE("a run that is stopped and started again equals an uninterrupted one",
   const test::TempDir folder;
   const TrainJob job = test::small_run(folder.path());
   for (const int steps : {1, 3, 9}) {
-    StopAfter progress(steps);
+    test::StopAfter progress(steps);
     CHECK(run_training(job, progress).finished == (steps == 9));
   }
   for (const char* file : {"state/vae-0.safetensors", "state/star-0.safetensors", "model/vae.safetensors"}) {
@@ -91,12 +80,12 @@ TEST_CASE("a run that is stopped and started again equals an uninterrupted one",
 
 TEST_CASE("a run goes on from a pack alone", "[train]") {
   const test::TempDir first, second;
-  StopAfter one_step(1);
+  test::StopAfter one_step(1);
   CHECK_FALSE(run_training(test::small_run(first.path()), one_step).finished);
   TrainJob job = test::small_run(second.path());
   fs::remove(second / "vocabulary/spiece.model");
   fs::copy(first / "pack", second / "pack", fs::copy_options::recursive);
-  StopAfter last_step(1);
+  test::StopAfter last_step(1);
   CHECK(run_training(job, last_step).stage == "vae_frames");
   CHECK(read_log(second.path()).front()["step"] == 2);
   CHECK(test::read_text(second / "vocabulary/spiece.model") == test::read_text(first / "vocabulary/spiece.model"));
