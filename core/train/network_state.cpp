@@ -110,6 +110,9 @@ void save_network(const fs::path& folder, const std::string& name, const Paramet
   for (size_t i = 0; i < parts.size(); ++i) {
     write_safetensors(part_file(folder, name, static_cast<int>(i)), parts[i], metadata, Existing::replace);
   }
+  // A former state may have had more parts.
+  for (auto part = static_cast<int>(parts.size()); fs::remove(part_file(folder, name, part)); ++part) {
+  }
 }
 
 bool has_network(const fs::path& folder, const std::string& name) {

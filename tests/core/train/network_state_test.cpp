@@ -47,6 +47,17 @@ TEST_CASE("a full state is read back bit for bit", "[train]") {
   CHECK(same_tensors(layout, back.optimizer.second_moment, state.optimizer.second_moment));
 }
 
+TEST_CASE("a state with fewer parts leaves none of a former one behind", "[train]") {
+  const test::TempDir folder;
+  const ParameterLayout layout = vae_layout(test::kSmallVae);
+  save_network(folder.path(), "vae", layout, some_state(layout), StateForm::full);
+  test::write_text(folder / "vae-1.safetensors", "a part of a former state");
+  test::write_text(folder / "star-1.safetensors", "another network's");
+  save_network(folder.path(), "vae", layout, some_state(layout), StateForm::full);
+  CHECK_FALSE(std::filesystem::exists(folder / "vae-1.safetensors"));
+  CHECK(std::filesystem::exists(folder / "star-1.safetensors"));
+}
+
 TEST_CASE("a pack keeps weights and average to bfloat16 and starts the moments anew", "[train]") {
   const test::TempDir folder;
   const ParameterLayout layout = vae_layout(test::kSmallVae);
