@@ -22,6 +22,8 @@ int exit_code_of_child(int signal, const std::filesystem::path& unfinished, bool
   const pid_t child = fork();
   if (child == 0) {
     freopen("/dev/null", "w", stderr);
+    alarm(20);                  // a signal that is never seen ends the child
+    ::signal(signal, SIG_DFL);  // whoever started the tests may have it ignored: nohup, a shell's background job
     const TemporaryPath file(unfinished);
     test::write_text(unfinished, "half");
     handle_stop_signals();
@@ -46,6 +48,20 @@ TEST_CASE("the first signal asks, and its kind decides the exit code", "[cli]") 
   CHECK(exit_code_of_child(SIGINT, folder / "x.partial", false) == 130);
   CHECK(exit_code_of_child(SIGTERM, folder / "x.partial", false) == 143);
   CHECK(exit_code_of_child(SIGHUP, folder / "x.partial", false) == 143);
+}
+
+TEST_CASE("a signal that was ignored from the start stays so", "[cli]") {
+  const pid_t child = fork();
+  if (child == 0) {
+    ::signal(SIGHUP, SIG_IGN);
+    handle_stop_signals();
+    kill(getpid(), SIGHUP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    _exit(stop_requested() ? 1 : 0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
 }
 
 TEST_CASE("the second signal ends at once and removes unfinished files", "[cli]") {
