@@ -1,8 +1,8 @@
 #include "cli/batch_folder_settings.h"
 
 #include <filesystem>
-#include <random>
 
+#include "cli/plan_job.h"
 #include "core/batch/batch_settings.h"
 #include "core/batch/lock_file.h"
 
@@ -12,8 +12,7 @@ namespace {
 int64_t base_seed(const BatchFolder& folder) {
   const auto before = read_batch_settings(folder.config());
   if (before && before->sampling.seed) return *before->sampling.seed;
-  std::random_device random;
-  return std::uniform_int_distribution<int64_t>(0, 4294967295)(random);
+  return random_seed(1);
 }
 
 }  // namespace

@@ -135,11 +135,15 @@ EngineSetup plan_engine(const ResolvedSettings& resolved) {
           .vram = runtime.vram};
 }
 
+int64_t random_seed(int count) {
+  std::random_device random;
+  return std::uniform_int_distribution<int64_t>(0, kSeeds - count)(random);
+}
+
 std::vector<int64_t> choose_seeds(Settings& settings) {
   const int count = settings.config.generate.count;
   auto& seed = settings.config.sampling.seed;
-  std::random_device random;
-  if (!seed) seed = std::uniform_int_distribution<int64_t>(0, kSeeds - count)(random);
+  if (!seed) seed = random_seed(count);
   if (*seed + count > kSeeds) {
     fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would pass {}", settings.origin("seed").text,
                                        *seed, settings.origin("count").text, count, kSeeds - 1));

@@ -13,6 +13,8 @@ GenerateJob plan_job(Task task, ResolvedSettings& resolved);
 GenerateJob plan_shared(Task task, ResolvedSettings& resolved);
 /// Sets the prompt, a checked_prompt(), and what the model gets for it.
 void set_prompt(GenerateJob& job, const std::string& prompt, const Config& config);
+/// A random seed after which `count` - 1 more fit.
+int64_t random_seed(int count);
 /// From the given or a random first seed on, `generate.count` of them; fills in `sampling.seed`.
 std::vector<int64_t> choose_seeds(Settings& settings);
 /// Throws Error(usage) when the name of a file does not fit what `job` puts into it.

@@ -44,9 +44,7 @@ struct StudyCommand {
 constexpr int64_t kMostSeeds = 40'000;
 
 std::filesystem::path study_file(const std::string& name_or_file) {
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(name_or_file, ignored)) return name_or_file;
-  const auto file = preset_file(name_or_file);
+  const auto file = file_or_preset(name_or_file);
   if (file.empty()) fail(ErrorKind::usage, fmt::format("--study {}: no such file", name_or_file));
   return file;
 }

@@ -33,6 +33,11 @@ fs::path preset_file(const std::string& name) {
   return {};
 }
 
+fs::path file_or_preset(const std::string& name_or_file) {
+  std::error_code ignored;
+  return fs::is_regular_file(name_or_file, ignored) ? fs::path(name_or_file) : preset_file(name_or_file);
+}
+
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(configs_dir())) {

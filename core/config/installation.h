@@ -16,6 +16,9 @@ std::filesystem::path embedded_model_dir();
 /// when there is none.
 std::filesystem::path preset_file(const std::string& name);
 
+/// The file with that path, else preset_file() of that name.
+std::filesystem::path file_or_preset(const std::string& name_or_file);
+
 /// The presets of the installation that describe a model, by name, sorted.
 std::vector<std::string> preset_names();
 

@@ -29,19 +29,10 @@ Rates rates_of(const Workload& work) {
             .start = 0,
             .text_start = 0,
             .bandwidth = 1e10};
-  if (work.dtype == at::kFloat)
-    return {.linear = 4e13,
-            .attention = 1e13,
-            .convolution = 2e13,
-            .encoder = 2e13,
-            .step_overhead = 5e-3,
-            .new_shape = 0.03,
-            .start = 0.9,
-            .text_start = 0.3,
-            .bandwidth = 3e12};
-  return {.linear = 6.5e14,
-          .attention = 5.5e14,
-          .convolution = 2e14,
+  const bool wide = work.dtype == at::kFloat;
+  return {.linear = wide ? 4e13 : 6.5e14,
+          .attention = wide ? 1e13 : 5.5e14,
+          .convolution = wide ? 2e13 : 2e14,
           .encoder = 2e13,
           .step_overhead = 5e-3,
           .new_shape = 0.03,

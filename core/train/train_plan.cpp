@@ -12,8 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 ModelPreset preset_of(const RunSettings& run) {
-  std::error_code ignored;
-  const fs::path file = fs::is_regular_file(run.model, ignored) ? fs::path(run.model) : preset_file(run.model);
+  const fs::path file = file_or_preset(run.model);
   if (file.empty()) fail(ErrorKind::usage, fmt::format("run.model: {}: no such file and no such preset", run.model));
   ModelPreset preset = read_preset(file);
   if (!preset.architecture) {

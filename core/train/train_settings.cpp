@@ -46,9 +46,7 @@ double LearningRate::at(int64_t step, int64_t steps) const {
 }
 
 TrainSettings find_train_settings(const std::string& name_or_file) {
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(name_or_file, ignored)) return read_train_settings(name_or_file);
-  const auto file = preset_file(name_or_file);
+  const auto file = file_or_preset(name_or_file);
   if (file.empty()) fail(ErrorKind::usage, fmt::format("{}: no file with settings of a training", name_or_file));
   return read_train_settings(file);
 }
