@@ -18,7 +18,7 @@ Tensor reconstruction_loss(const Tensor& decoded, const Tensor& pixels, const Te
   const Tensor d = decoded.to(at::kFloat) - pixels;
   const Tensor w = coverage * weights.object + 1;
   const Tensor square = d.square();
-  const Tensor pixel = (w * ((square + 1e-6).sqrt() + square)).mean();
+  const Tensor pixel = (w * ((square + 1e-6).sqrt() + weights.squared * square)).mean();
   const Tensor edges = neighbour_loss(d, w, 4) + neighbour_loss(d, w, 3);
   const Tensor motion = neighbour_loss(d, w, 2);
   const Tensor areas = at::avg_pool3d(d, {1, 4, 4}).abs().mean();
