@@ -62,7 +62,8 @@ std::function<void()> record(const std::function<void()>& work, const std::share
       work();
     }
     c10::cuda::device_synchronize();
-    graph->capture_begin(pool->id);
+    // Threads of NCCL call CUDA at any time; that must not end the recording.
+    graph->capture_begin(pool->id, cudaStreamCaptureModeThreadLocal);
     work();
     graph->capture_end();
   }

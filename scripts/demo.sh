@@ -8,9 +8,9 @@ if [[ "${1:-}" == --help || "${1:-}" == -h ]]; then
   print_help
   exit
 fi
-prompt=${1-"A red balloon rises over a green field, the camera follows it."}
+prompt=${1-"a red ball bouncing on a blue striped background"}
 
 "$root/scripts/build.sh" --target faststar >&2
 mkdir -p "$state/demo"
-say "demo: a tiny model with random weights, so the video shows that everything works and not what the prompt says"
-"$state/build/cli/faststar" t2v --random-weights --config tiny --seed 1 --prompt "$prompt" --output "$state/demo/video.mp4" --overwrite
+say "demo: the embedded model knows simple shapes that move over plain backgrounds (prompts/shapes.txt) and nothing else"
+env -u FASTSTAR_MODEL "$state/build/cli/faststar" t2v --seed 1 --prompt "$prompt" --output "$state/demo/video.mp4" --overwrite

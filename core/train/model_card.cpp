@@ -42,6 +42,7 @@ Apache License 2.0, as all of faststar. Weights and vocabulary were made from sc
 struct StageRecord {
   std::string name;
   int64_t steps = 0;
+  int processes = 1;
   double milliseconds = 0;  ///< a step, mean of the stage
   double loss = 0;          ///< mean since the entry before
   double seconds = 0;       ///< of the network's training until then
@@ -56,6 +57,7 @@ std::vector<StageRecord> read_stages(const std::filesystem::path& log) {
     if (stages.empty() || stages.back().name != entry["stage"]) stages.push_back({.name = entry["stage"]});
     StageRecord& stage = stages.back();
     stage.steps = entry["step"];
+    stage.processes = entry.value("processes", 1);
     stage.milliseconds = entry["ms_per_step"];
     stage.loss = entry["loss"];
     stage.seconds = entry["seconds"];
@@ -87,11 +89,13 @@ std::string recipe(const CardFacts& facts) {
       "## Recipe\n\n`faststar train --config {} --out DIR`, seed {}, commit {}, {}; {:.0f} s of training. Stages in "
       "this "
       "order, each from the average of the weights of the one before:\n\n"
-      "| stage | clips a step and process | steps | ms a step | loss at the end |\n|---|---|---|---|---|\n",
+      "| stage | processes, a GPU each | clips a step | steps | ms a step | loss at the end "
+      "|\n|---|---|---|---|---|---|\n",
       facts.training_name, facts.training.run.seed, facts.commit, facts.date, total_seconds(stages));
   for (const StageRecord& stage : stages) {
-    text += fmt::format("| {} | {} | {} | {:.1f} | {:.4f} |\n", stage.name, batch_of(facts.training, stage.name),
-                        stage.steps, stage.milliseconds, stage.loss);
+    text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.4f} |\n", stage.name, stage.processes,
+                        stage.processes * batch_of(facts.training, stage.name), stage.steps, stage.milliseconds,
+                        stage.loss);
   }
   return text + "\n";
 }

@@ -18,6 +18,7 @@ void TrainLog::write(const LogEntry& entry) {
   nlohmann::ordered_json line = {{"stage", entry.stage},
                                  {"step", entry.step},
                                  {"steps", entry.steps},
+                                 {"processes", entry.processes},
                                  {"learning_rate", entry.learning_rate},
                                  {"ms_per_step", entry.ms_per_step},
                                  {"gradient_norm", entry.gradient_norm},

@@ -12,6 +12,7 @@ struct LogEntry {
   std::string stage;
   int64_t step = 0;  ///< steps done
   int64_t steps = 0;
+  int processes = 1;  ///< that train together, each with a batch of its own
   double learning_rate = 0;
   double ms_per_step = 0;
   double gradient_norm = 0;

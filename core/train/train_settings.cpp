@@ -21,7 +21,8 @@ std::vector<std::string> section_names(const TrainSettings& settings) {
 }
 
 void check_stages(const TrainSettings& settings, const std::string& file) {
-  for (const VaeStageSettings* stage : {&settings.vae_crops, &settings.vae_frames}) {
+  for (const VaeStageSettings* stage : {&settings.vae_crops, &settings.vae_frames, &settings.vae_decoder}) {
+    if (stage->steps == 0) continue;
     if (stage->height % 16 != 0 || stage->width % 16 != 0 || stage->frames % 4 != 1) {
       fail(ErrorKind::usage, fmt::format("{}: vae stages: expected height and width in multiples of 16 and 4n + 1 "
                                          "frames, got {}x{}, {} frames",

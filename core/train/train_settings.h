@@ -138,6 +138,7 @@ struct TrainSettings {
   VaeLossWeights vae_loss;
   VaeNoise vae_noise;
   VaeStageSettings vae_crops, vae_frames;
+  VaeStageSettings vae_decoder;  ///< of the decoder alone: codes, and so the transformer, stay valid
   OptimizerSettings star_optimizer;
   StarNoise star_noise;
   StarStageSettings star_short, star_long;
@@ -152,6 +153,7 @@ void visit_sections(Self& c, Visitor&& visit) {
   visit("vae_noise", c.vae_noise);
   visit("vae_crops", c.vae_crops);
   visit("vae_frames", c.vae_frames);
+  visit("vae_decoder", c.vae_decoder);
   visit("star_optimizer", c.star_optimizer);
   visit("star_noise", c.star_noise);
   visit("star_short", c.star_short);

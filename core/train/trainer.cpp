@@ -32,6 +32,7 @@ struct StageSteps {
 std::vector<StageSteps> stages_of(const TrainSettings& s) {
   return {{TrainStage::vae_crops, s.vae_crops.steps},
           {TrainStage::vae_frames, s.vae_frames.steps},
+          {TrainStage::vae_decoder, s.vae_decoder.steps},
           {TrainStage::star_short, s.star_short.steps},
           {TrainStage::star_long, s.star_long.steps}};
 }
@@ -164,7 +165,8 @@ class Training {
   bool run_stages() {
     const TrainSettings& s = job_.settings;
     return run_vae_stage(TrainStage::vae_crops, s.vae_crops, choice_name(TrainStage::vae_frames)) &&
-           run_vae_stage(TrainStage::vae_frames, s.vae_frames, kDone) &&
+           run_vae_stage(TrainStage::vae_frames, s.vae_frames, choice_name(TrainStage::vae_decoder)) &&
+           run_vae_stage(TrainStage::vae_decoder, s.vae_decoder, kDone) &&
            run_star_stage(TrainStage::star_short, s.star_short, choice_name(TrainStage::star_long)) &&
            run_star_stage(TrainStage::star_long, s.star_long, kDone);
   }
@@ -172,7 +174,9 @@ class Training {
   /// False when the call has to end in this stage.
   bool run_vae_stage(TrainStage stage, const VaeStageSettings& settings, std::string_view next) {
     if (!asked_for(stage) || vae_.stage != choice_name(stage)) return true;
-    VaeStage training(setting_, plan_.vae, settings, vae_layout_, vae_);
+    if (settings.steps == 0) return finish_stage(StageEnd::finished, vae_, kVaeName, vae_layout_, next);
+    const auto part = stage == TrainStage::vae_decoder ? TrainedPart::decoder : TrainedPart::everything;
+    VaeStage training(setting_, plan_.vae, settings, part, vae_layout_, vae_);
     const bool fresh = stage == TrainStage::vae_crops && vae_.steps_done == 0;
     if (fresh) training.scale_features();
     const StageEnd end =

@@ -11,10 +11,10 @@
 namespace faststar {
 
 /// The stages of a run, in order; each starts from what the one before left.
-enum class TrainStage { vocabulary, vae_crops, vae_frames, star_short, star_long, model };
+enum class TrainStage { vocabulary, vae_crops, vae_frames, vae_decoder, star_short, star_long, model };
 template <>
 struct Choices<TrainStage> {
-  static constexpr std::array<std::string_view, 6> names = {"vocabulary", "vae_crops", "vae_frames",
+  static constexpr std::array<std::string_view, 7> names = {"vocabulary", "vae_crops", "vae_frames", "vae_decoder",
                                                             "star_short", "star_long", "model"};
 };
 

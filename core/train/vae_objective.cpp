@@ -51,6 +51,12 @@ ClipBatch VaeObjective::render(const VaeBatch& batch) const {
                                                      settings_.near_object, batch.crop));
 }
 
+/// Differentiable where the encoder is trained.
+Tensor VaeObjective::encode(const VideoVae& network, const Tensor& pixels) const {
+  const c10::AutoGradMode differentiate(c10::GradMode::is_enabled() && settings_.trained == TrainedPart::everything);
+  return encode_whole(network, pixels);
+}
+
 Tensor VaeObjective::noisy_codes(const Tensor& frames, const VaeBatch& batch) const {
   const VaeNoise& noise = settings_.noise;
   const auto uniform = [&](int64_t column) { return batch.noise.select(1, column); };
@@ -68,7 +74,7 @@ Tensor VaeObjective::noisy_codes(const Tensor& frames, const VaeBatch& batch) co
 BatchLoss VaeObjective::operator()(const BoundParameters& parameters, const VaeBatch& batch, CodesInLoop codes) const {
   const VideoVae network = vae(parameters);
   const ClipBatch clips = render(batch);
-  const Tensor features = encode_whole(network, clips.pixels);  // [B, 64, T, h, w]
+  const Tensor features = encode(network, clips.pixels);  // [B, 64, T, h, w]
   const int64_t B = features.size(0), h = features.size(3), w = features.size(4);
   const Tensor frames = frames_from_clips(features.detach());
   const Tensor clean = quantizer_.quantize(frames);

@@ -35,6 +35,9 @@ struct VaeBatch {
 
 enum class CodesInLoop { clean, noisy };
 
+/// The decoder alone: what the encoder makes of clips stays as it is.
+enum class TrainedPart { everything, decoder };
+
 /// Render, encode, quantise, decode, compare.
 class VaeObjective {
  public:
@@ -45,6 +48,7 @@ class VaeObjective {
     double near_object = 0.7;  ///< share of crops around an object
     VaeLossWeights loss;
     VaeNoise noise;
+    TrainedPart trained = TrainedPart::everything;
     at::ScalarType dtype = at::kBFloat16;  ///< of convolutions
     uint64_t seed = 0;
   };
@@ -61,6 +65,7 @@ class VaeObjective {
  private:
   VideoVae vae(const BoundParameters& parameters) const;
   ClipBatch render(const VaeBatch& batch) const;
+  Tensor encode(const VideoVae& network, const Tensor& pixels) const;
   Tensor noisy_codes(const Tensor& frames, const VaeBatch& batch) const;
 
   const ClipRenderer& renderer_;

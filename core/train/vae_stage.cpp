@@ -29,7 +29,8 @@ int64_t record_width(const World& world) {
   return records_to_tensor(one).size(1);
 }
 
-VaeObjective make_objective(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage) {
+VaeObjective make_objective(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage,
+                            TrainedPart trained) {
   return VaeObjective(setting.renderer,
                       {.architecture = plan.architecture,
                        .pyramid = plan.pyramid,
@@ -37,6 +38,7 @@ VaeObjective make_objective(const TrainSetting& setting, const VaePlan& plan, co
                        .near_object = stage.near_object,
                        .loss = plan.loss,
                        .noise = plan.noise,
+                       .trained = trained,
                        .dtype = setting.dtype,
                        .seed = setting.seed + static_cast<uint64_t>(setting.workers.rank())},
                       setting.device);
@@ -50,14 +52,14 @@ ParameterLayout vae_layout(const VaeArchitecture& architecture) {
   return {shapes, {.is_decayed = nothing_decayed, .is_frozen = is_frozen}};
 }
 
-VaeStage::VaeStage(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage,
+VaeStage::VaeStage(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage, TrainedPart trained,
                    const ParameterLayout& layout, NetworkState& state)
     : setting_(setting),
       plan_(plan),
       stage_(stage),
       layout_(layout),
       state_(state),
-      objective_(make_objective(setting, plan, stage)),
+      objective_(make_objective(setting, plan, stage, trained)),
       batch_(empty_batch(stage.batch, record_width(setting.world), setting.device)),
       context_(make_step_context(layout, state.optimizer.weights, setting.dtype, setting.execution)),
       clean_(context_, [this](const BoundParameters& p) { return objective_(p, batch_, CodesInLoop::clean); }),

@@ -38,10 +38,10 @@ struct VaePlan {
 /// The order of the VAE's weights in its vector.
 ParameterLayout vae_layout(const VaeArchitecture& architecture);
 
-/// A stage of the VAE: crops or full frames, drawn anew for every step.
+/// A stage of the VAE, or of its decoder: crops or full frames, drawn anew for every step.
 class VaeStage {
  public:
-  VaeStage(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage,
+  VaeStage(const TrainSetting& setting, const VaePlan& plan, const VaeStageSettings& stage, TrainedPart trained,
            const ParameterLayout& layout, NetworkState& state);
   VaeStage(const VaeStage&) = delete;
   VaeStage& operator=(const VaeStage&) = delete;

@@ -101,6 +101,12 @@ bool can_encode(const char* name) {
   return false;
 }
 
+bool can_read(const char* format) {
+  if (av_find_input_format(format)) return true;
+  WARN("not run: this FFmpeg does not read " << format);
+  return false;
+}
+
 Tensor golden_image(const std::string& name) {
   const auto file = open_safetensors(golden_dir() / "images.safetensors");
   return file->read(name, file->tensors().at(name), at::kCPU).clone();

@@ -29,9 +29,8 @@ std::string little_endian(uint32_t value, int bytes) {
 
 void write_wav(const fs::path& path, const std::string& samples) {
   const auto size = static_cast<uint32_t>(samples.size());
-  const std::string format =
-      little_endian(1, 2) + little_endian(1, 2) + little_endian(kRate, 4) + little_endian(2 * kRate, 4) +
-      little_endian(2, 2) + little_endian(16, 2);
+  const std::string format = little_endian(1, 2) + little_endian(1, 2) + little_endian(kRate, 4) +
+                             little_endian(2 * kRate, 4) + little_endian(2, 2) + little_endian(16, 2);
   test::write_text(path, "RIFF" + little_endian(36 + size, 4) + "WAVEfmt " + little_endian(16, 4) + format + "data" +
                              little_endian(size, 4) + samples);
 }
@@ -68,6 +67,7 @@ std::string samples_of(const fs::path& path) {
 }  // namespace
 
 TEST_CASE("sound is copied bit for bit, from where the part begins to where it ends", "[media]") {
+  if (!test::can_read("wav")) return;
   const test::TempDir folder;
   const fs::path source = make_source(folder);
   CHECK(samples_of(source) == counting_samples(4));
@@ -89,6 +89,7 @@ TEST_CASE("a file without sound has none, without a word", "[media]") {
 }
 
 TEST_CASE("sound that the container cannot hold, or that lies elsewhere, is dropped with one line", "[media]") {
+  if (!test::can_read("wav")) return;
   const test::TempDir folder;
   const fs::path source = make_source(folder);
   const test::CollectWarnings warnings;

@@ -201,10 +201,7 @@ std::string silent_wav() {
 }
 
 TEST_CASE("sound without pictures is no video", "[media]") {
-  if (!av_find_input_format("wav")) {
-    WARN("not run: this FFmpeg reads no WAV");
-    return;
-  }
+  if (!test::can_read("wav")) return;
   const TempDir folder;
   test::write_text(folder / "s.wav", silent_wav());
   const Error error = error_of([&] { VideoReader video(folder / "s.wav"); });

@@ -98,7 +98,7 @@ TEST_CASE("reduction makes the passes cheaper and the next clip's context shorte
 
 TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
   Workload work = full_size();
-  set_size(work, "0.90M", 1 + 20 * 400);
+  work.star.layers *= 1000;
   const Error error = test::error_of([&] { choose_memory_plan(work, {.vram = 20}); });
   CHECK(error.kind() == ErrorKind::device);
   CHECK(std::string(error.what()).find("needs at least") != std::string::npos);

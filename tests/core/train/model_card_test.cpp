@@ -13,7 +13,7 @@ TEST_CASE("a model card tells the recipe as the log has it, and the figures", "[
   const test::TempDir folder;
   test::write_text(folder / "log.jsonl",
                    R"({"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0}
-{"stage":"vae_frames","step":100,"loss":0.25,"ms_per_step":30.0,"seconds":5.0}
+{"stage":"vae_frames","step":100,"processes":2,"loss":0.25,"ms_per_step":30.0,"seconds":5.0}
 half a line
 {"stage":"star_short","step":10,"loss":0.125,"ms_per_step":60.5,"seconds":7.0}
 )");
@@ -25,7 +25,7 @@ half a line
   facts.commit = "abc";
   facts.training.vae_frames.batch = 4;
   const std::string card = model_card(evaluation, facts);
-  CHECK(has(card, "| vae_frames | 4 | 100 | 30.0 | 0.2500 |\n"));
+  CHECK(has(card, "| vae_frames | 2 | 8 | 100 | 30.0 | 0.2500 |\n"));
   CHECK(has(card, "commit abc"));
   CHECK(has(card, "12 s of training"));
   CHECK(has(card, "| one object | 200 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.955 | 0.000 |"));

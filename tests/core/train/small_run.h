@@ -23,7 +23,7 @@ architecture:
   vae: { channels: [8, 8, 8, 8, 8] }
 )";
 
-/// A run in `folder` of one or two steps for each of three stages, with a vocabulary in place: training one takes
+/// A run in `folder` of one or two steps for each of four stages, with a vocabulary in place: training one takes
 /// seconds.
 inline TrainJob small_run(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder / "vocabulary");
@@ -36,6 +36,7 @@ inline TrainJob small_run(const std::filesystem::path& folder) {
   job.settings.vae_crops = {
       .steps = 2, .batch = 2, .height = 48, .width = 64, .frames = 5, .noisy_every = 2, .learning_rate = rate};
   job.settings.vae_frames = {.steps = 1, .batch = 1, .height = 48, .width = 64, .frames = 5, .learning_rate = rate};
+  job.settings.vae_decoder = job.settings.vae_frames;
   job.settings.star_short = {.steps = 2,
                              .batch = 8,
                              .video_clips = 1,

@@ -46,11 +46,12 @@ std::vector<nlohmann::json> read_log(const fs::path& run) {
 TEST_CASE("a run leaves a log, pictures, and a model that makes a video", "[train]") {
   const fs::path& run = whole_run();
   const auto log = read_log(run);
-  REQUIRE(log.size() == 5);  // every step
+  REQUIRE(log.size() == 6);  // every step
   CHECK(log.front()["stage"] == "vae_crops");
   CHECK(log.back()["stage"] == "star_short");
   CHECK(log.back()["step"] == 2);
-  for (const char* picture : {"vae_crops-000002.png", "vae_frames-000001.png", "star_short-000002.png"}) {
+  for (const char* picture :
+       {"vae_crops-000002.png", "vae_frames-000001.png", "vae_decoder-000001.png", "star_short-000002.png"}) {
     CHECK(fs::file_size(run / "samples" / picture) > 0);
   }
   CHECK(test::read_text(run / "loss.svg").find("star_short, 2 steps") != std::string::npos);

@@ -22,6 +22,9 @@ TEST_CASE("the reconstruction loss adds pixels, edges, motion and areas", "[trai
   const VaeLossWeights nothing{.object = 1, .spatial_gradient = 0, .temporal_difference = 0, .pooled = 0};
   const double pixel = (2 * (0.500001 + 0.25) + 31 * 1e-3) / 32;
   CHECK(loss(nothing) == Approx(pixel).epsilon(1e-4));
+  VaeLossWeights squares = nothing;
+  squares.squared = 3;
+  CHECK(loss(squares) == Approx(pixel + 2 * 2 * 0.25 / 32).epsilon(1e-4));
   VaeLossWeights edges = nothing;
   edges.spatial_gradient = 1;  // a way in with weight 2 and one out with weight 1, of 24 pairs, in rows and in columns
   CHECK(loss(edges) == Approx(pixel + 2 * (2 * 0.5 + 0.5) / 24).epsilon(1e-4));
@@ -34,7 +37,7 @@ TEST_CASE("the reconstruction loss adds pixels, edges, motion and areas", "[trai
 }
 
 struct Fixture {
-  explicit Fixture(at::Device device)
+  explicit Fixture(at::Device device, TrainedPart trained = TrainedPart::everything)
       : renderer(device),
         layout(vae_layout(test::kSmallVae)),
         weights(layout.join(initial_vae(test::kSmallVae, 1), "initial weights", device)),
@@ -42,6 +45,7 @@ struct Fixture {
                   {.architecture = test::kSmallVae,
                    .pyramid = test::small_pyramid(),
                    .size = {.clips = 2, .frames = 5, .height = 48, .width = 64},
+                   .trained = trained,
                    .dtype = at::kFloat},
                   device) {
     const World world({});
@@ -78,6 +82,27 @@ TEST_CASE("the VAE learns a batch, the quantiser in the loop", "[train]") {
   CHECK(moved.at("encoder.conv_in.conv.weight").abs().max().item<double>() > 0);
   CHECK(moved.at("decoder.conv_out.conv.weight").abs().max().item<double>() > 0);
   CHECK(moved.at("scale_learnable_parameters").abs().max().item<double>() == 0);
+}
+
+TEST_CASE("the decoder can be trained alone", "[train]") {
+  const Fixture f(GENERATE(from_range(test::test_devices())), TrainedPart::decoder);
+  OptimizerState state = initial_state(f.weights);
+  const auto context = make_step_context(f.layout, state.weights, at::kFloat, Execution::eager);
+  GradientStep step(context,
+                    [&](const BoundParameters& bound) { return f.objective(bound, f.batch, CodesInLoop::clean); });
+  const Optimizer optimizer(f.layout, {});
+  const double before = step()[1].item<double>();
+  optimizer.update(state, context.gradient, 2e-3, 0);
+  for (int i = 1; i < 8; ++i) {
+    step();
+    optimizer.update(state, context.gradient, 2e-3, i);
+  }
+  CHECK(step()[1].item<double>() < before);
+  for (const auto& [name, change] : f.layout.split(state.weights.detach() - f.weights)) {
+    CAPTURE(name);
+    const bool makes_codes = name.starts_with("encoder.") || name.starts_with("proj_down.");
+    if (makes_codes) CHECK(change.abs().max().item<double>() == 0);
+  }
 }
 
 TEST_CASE("features can be scaled to where the pyramid works", "[train]") {

@@ -55,6 +55,16 @@ TEST_CASE("bfloat16 stays within its bounds on a GPU", "[verify][slow]") {
   }
 }
 
+TEST_CASE("the embedded model's weights say what another implementation makes of them", "[verify][slow]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const VerifyReport report = verify_fixture_set(test::golden_dir() / "tiny", {.device = device});
+  CHECK(report.passed);
+  for (const char* component : {"t5", "tokenizer", "star_greedy"}) {
+    CAPTURE(component);
+    CHECK(verdict_of(report, component) == Verdict::pass);
+  }
+}
+
 TEST_CASE("one damaged value of a fixture fails its component alone", "[verify]") {
   const test::TempDir dir;
   link_golden(dir.path(), {"guidance.safetensors", "schedules.json"});
