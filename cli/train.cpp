@@ -28,6 +28,7 @@ struct TrainCommand {
   std::string devices;
   std::string precision;
   std::string stage;
+  std::optional<std::string> from;
   std::string progress = "auto";
   std::optional<double> stop_after;
   bool eager = false;
@@ -62,6 +63,7 @@ TrainJob plan_training(const TrainCommand& command) {
   job.execution = gpu && !command.eager ? Execution::graph : Execution::eager;
   if (!command.stage.empty()) job.last_stage = parse_choice<TrainStage>("--stage", command.stage);
   if (command.overfit) job.data = TrainData::few_clips;
+  job.from = command.from;
   return job;
 }
 
@@ -73,6 +75,7 @@ std::vector<std::string> worker_arguments(const TrainCommand& command) {
   if (!command.precision.empty()) words.push_back("--precision=" + command.precision);
   if (command.eager) words.emplace_back("--no-graph");
   if (command.overfit) words.emplace_back("--overfit");
+  if (command.from) words.push_back("--from=" + *command.from);
   return words;
 }
 
@@ -104,6 +107,7 @@ Command add_train(CLI::App& app) {
   };
   add("--config", options->config, "settings: train-tiny or a file", "NAME|FILE", kScreenGroup);
   add("--out", options->folder, "the run's folder; goes on from there", "DIR", kScreenGroup)->required();
+  add("--from", options->from, "start a new run with a model's weights", "DIR", kScreenGroup);
   add("--stop-after", options->stop_after, "save and end after so many seconds", "SECONDS", kScreenGroup);
   add("--stage", options->stage, "the last stage to run", "NAME", kScreenGroup);
   add("--device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup)->envname("FASTSTAR_DEVICE");

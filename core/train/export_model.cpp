@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
+#include "core/weights/checkpoint.h"
 #include "core/weights/safetensors_writer.h"
 
 namespace faststar {
@@ -58,6 +59,15 @@ void export_model(const fs::path& folder, const TrainedModel& model) {
   write_t5_config(folder / "t5" / "config.json", model.t5_architecture);
   copy_file(model.vocabulary, folder / "t5" / "spiece.model", Existing::replace);
   copy_file(model.preset, folder / "model.yaml", Existing::replace);
+}
+
+NamedTensors read_weights(const fs::path& checkpoint) {
+  const auto source = open_checkpoint(checkpoint);
+  NamedTensors tensors;
+  for (const auto& [name, info] : source->tensors()) {
+    tensors[name] = source->read(name, info, at::kCPU).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  }
+  return tensors;
 }
 
 NamedTensors without_prefix(const NamedTensors& tensors, const std::string& prefix) {

@@ -18,6 +18,9 @@ struct TrainedModel {
 /// Files of an earlier export are replaced. Throws Error(output).
 void export_model(const std::filesystem::path& folder, const TrainedModel& model);
 
+/// All tensors of a checkpoint, as float32 and in memory of their own. Throws Error(model).
+NamedTensors read_weights(const std::filesystem::path& checkpoint);
+
 /// The tensors whose name starts with `prefix`, under the rest of their name.
 NamedTensors without_prefix(const NamedTensors& tensors, const std::string& prefix);
 

@@ -45,10 +45,13 @@ void RunFolder::save(const std::string& name, const ParameterLayout& layout, con
   save_network(folder_ / kPack, name, layout, state, StateForm::portable);
 }
 
-void RunFolder::provide_vocabulary(const WorldSettings& world, int64_t pieces) const {
+void RunFolder::provide_vocabulary(const std::optional<fs::path>& given, const WorldSettings& world,
+                                   int64_t pieces) const {
   if (!is_file(vocabulary())) {
     if (is_file(packed_vocabulary())) {
       copy_file(packed_vocabulary(), vocabulary(), Existing::replace);
+    } else if (given) {
+      copy_file(*given, vocabulary(), Existing::replace);
     } else {
       write_file(vocabulary(), train_world_vocabulary(world, static_cast<int>(pieces)), Existing::replace);
     }

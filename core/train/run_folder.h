@@ -26,9 +26,10 @@ class RunFolder {
   /// Writes both forms. Throws Error(output).
   void save(const std::string& name, const ParameterLayout& layout, const NetworkState& state) const;
 
-  /// Puts the vocabulary in its place, unless it is there: the pack's, else a new one of so many pieces. The pack gets
-  /// a copy.
-  void provide_vocabulary(const WorldSettings& world, int64_t pieces) const;
+  /// Puts the vocabulary in its place, unless it is there: the pack's, else `given`, else a new one of so many pieces.
+  /// The pack gets a copy.
+  void provide_vocabulary(const std::optional<std::filesystem::path>& given, const WorldSettings& world,
+                          int64_t pieces) const;
 
  private:
   std::filesystem::path packed_vocabulary() const { return folder_ / "pack" / "spiece.model"; }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "core/config/model_folder.h"
 #include "core/device.h"
 #include "core/train/export_model.h"
 #include "core/train/initial_weights.h"
@@ -73,6 +74,11 @@ StopRule stop_rule(const TrainJob& job, const Progress& progress, Workers& worke
   return rule;
 }
 
+std::optional<ModelLayout> starting_model(const TrainJob& job) {
+  if (!job.from) return std::nullopt;
+  return resolve_model({.folder = job.from, .folder_origin = "--from", .preset = {}}).layout;
+}
+
 /// One call: the networks, where they are, and the stages.
 class Training {
  public:
@@ -96,6 +102,7 @@ class Training {
                  .samples = folder_.samples(),
                  .sample_clips = job.settings.run.sample_clips,
                  .only_scenes = job.data == TrainData::few_clips ? std::optional(kFewClips) : std::nullopt},
+        start_(starting_model(job)),
         vae_layout_(vae_layout(plan_.vae.architecture)),
         star_layout_(star_layout(plan_.star.star, plan_.star.t5)),
         vae_(load_or_start_vae()),
@@ -105,7 +112,7 @@ class Training {
 
   TrainReport run() {
     announce();
-    if (is_first()) folder_.provide_vocabulary(job_.settings.world, plan_.star.t5.vocabulary);
+    if (is_first()) provide_vocabulary();
     workers_->meet();  // all have read the folder: from now on the first one writes to it
     const bool finished = run_stages();
     if (is_first()) {
@@ -121,19 +128,27 @@ class Training {
 
   NetworkState load_or_start_vae() const {
     if (auto state = folder_.load(kVaeName, vae_layout_, device_)) return *state;
-    return start(vae_layout_, initial_vae(plan_.vae.architecture, setting_.seed), TrainStage::vae_crops);
+    return start(vae_layout_, start_ ? read_weights(start_->vae) : initial_vae(plan_.vae.architecture, setting_.seed),
+                 TrainStage::vae_crops);
   }
 
   NetworkState load_or_start_star() const {
     if (auto state = folder_.load(kStarName, star_layout_, device_)) return *state;
-    NamedTensors weights = with_prefix(initial_star(plan_.star.star, setting_.seed), kStarPrefix);
-    weights.merge(with_prefix(initial_t5(plan_.star.t5, setting_.seed), kT5Prefix));
+    NamedTensors weights = with_prefix(
+        start_ ? read_weights(start_->transformer) : initial_star(plan_.star.star, setting_.seed), kStarPrefix);
+    weights.merge(with_prefix(start_ ? read_weights(start_->t5) : initial_t5(plan_.star.t5, setting_.seed), kT5Prefix));
     return start(star_layout_, weights, TrainStage::star_short);
   }
 
   NetworkState start(const ParameterLayout& layout, const NamedTensors& initial, TrainStage first) const {
-    return {.optimizer = initial_state(layout.join(initial, "initial weights", device_)),
+    const std::string origin = start_ ? "--from " + *job_.from : "initial weights";
+    return {.optimizer = initial_state(layout.join(initial, origin, device_)),
             .stage = std::string(choice_name(first))};
+  }
+
+  void provide_vocabulary() const {
+    folder_.provide_vocabulary(start_ ? std::optional(start_->t5 / "spiece.model") : std::nullopt, job_.settings.world,
+                               plan_.star.t5.vocabulary);
   }
 
   const NetworkState& current() const { return vae_.stage == kDone ? star_ : vae_; }
@@ -177,7 +192,7 @@ class Training {
     if (settings.steps == 0) return finish_stage(StageEnd::finished, vae_, kVaeName, vae_layout_, next);
     const auto part = stage == TrainStage::vae_decoder ? TrainedPart::decoder : TrainedPart::everything;
     VaeStage training(setting_, plan_.vae, settings, part, vae_layout_, vae_);
-    const bool fresh = stage == TrainStage::vae_crops && vae_.steps_done == 0;
+    const bool fresh = stage == TrainStage::vae_crops && vae_.steps_done == 0 && !start_;
     if (fresh) training.scale_features();
     const StageEnd end =
         run_stage(training.task(vae_.stage), {vae_layout_, job_.settings.vae_optimizer}, training.gradient(), vae_,
@@ -246,6 +261,7 @@ class Training {
   ClipRenderer renderer_;
   std::unique_ptr<Workers> workers_;
   TrainSetting setting_;
+  std::optional<ModelLayout> start_;
   ParameterLayout vae_layout_, star_layout_;
   NetworkState vae_, star_;
   TrainLog log_;

@@ -30,6 +30,7 @@ struct TrainJob {
   at::ScalarType dtype = at::kFloat;  ///< of convolutions and matrix products; weights are float32
   Execution execution = Execution::eager;
   TrainData data = TrainData::world;
+  std::optional<std::string> from;           ///< a model folder whose weights a new run starts with; none: random ones
   std::optional<TrainStage> last_stage;      ///< none: all of them
   std::optional<double> stop_after_seconds;  ///< of this call
   WorkerPlace place;                         ///< among the processes that train together, each with such a job

@@ -106,6 +106,35 @@ TEST_CASE("the transformer is trained on the VAE of a pack", "[train]") {
   CHECK(same_tensors(folder / "pack/vae-0.safetensors", whole_run() / "pack/vae-0.safetensors"));
 }
 
+TEST_CASE("a new run can start with a model's weights", "[train]") {
+  const test::TempDir folder;
+  TrainJob job = test::small_run(folder.path());
+  fs::remove(folder / "vocabulary/spiece.model");
+  job.from = (whole_run() / "model").string();
+  for (VaeStageSettings* stage : {&job.settings.vae_crops, &job.settings.vae_frames, &job.settings.vae_decoder}) {
+    stage->steps = 0;
+  }
+  job.settings.star_short.steps = 0;
+  SilentProgress progress;
+  CHECK(run_training(job, progress).finished);
+  for (const char* file :
+       {"model/vae.safetensors", "model/t5/model.safetensors", "model/transformer/model-00001-of-00001.safetensors"}) {
+    CAPTURE(file);
+    CHECK(same_tensors(folder / file, whole_run() / file));
+  }
+  CHECK(test::read_text(folder / "model/t5/spiece.model") == test::read_text(whole_run() / "model/t5/spiece.model"));
+}
+
+TEST_CASE("a run cannot start with a model of other sizes", "[train]") {
+  const test::TempDir folder;
+  TrainJob job = test::small_run(folder.path());
+  job.from = preset_file("tiny").parent_path().string();
+  SilentProgress progress;
+  const Error error = test::error_of([&] { run_training(job, progress); });
+  CHECK(error.kind() == ErrorKind::model);
+  CHECK(std::string(error.what()).starts_with("--from "));
+}
+
 TEST_CASE("a loss that is not finite ends the run and keeps the state before", "[train]") {
   const test::TempDir folder;
   TrainJob job = test::small_run(folder.path());
