@@ -14,6 +14,7 @@
 #include "core/device.h"
 #include "core/engine/outputs.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/media/image.h"
 #include "core/pyramid/schedule.h"
 #include "core/reduce/gate.h"
@@ -126,6 +127,9 @@ EngineSetup plan_engine(const ResolvedSettings& resolved) {
          fmt::format("{} {}: it needs a GPU, and this runs on the CPU", settings.origin(name).text, value), hint);
   };
   if (runtime.attention == AttentionBackend::cudnn) refuse_on_cpu("attention", "cudnn", "--attention aten");
+  if (device.is_cpu() && runtime.precision == Precision::bf16 && !cpu_has_bfloat16()) {
+    log::warn("{} bf16: this CPU computes it by way of fp32, which alone is faster", settings.origin("precision").text);
+  }
   if (runtime.vram) refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram), "leave it out");
   return {.model = resolved.model,
           .device = device.str(),

@@ -96,6 +96,8 @@ int64_t usable_device_bytes(at::Device device) {
   return 0;
 }
 
+bool cpu_has_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
+
 void use_exact_float32() {
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);

@@ -55,6 +55,10 @@ std::string device_name(at::Device device);
 /// when it does not answer.
 int64_t usable_device_bytes(at::Device device);
 
+/// True when the processor has instructions for bfloat16 (AVX-512 BF16, which comes with AMX too); else float32 is
+/// faster.
+bool cpu_has_bfloat16();
+
 /// float32 means float32: switches TF32 off for matrix products and convolutions, process-wide.
 void use_exact_float32();
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a study of token reduction on a GPU machine that has PyTorch 2.11 but no build tools, from a bundle of
-# gpu-bundle.sh and this source tree: so many processes share the GPU and the prompts for so many seconds. Leaves
+# gpu-bundle.sh and this source tree: so many processes share the GPUs and the prompts for so many seconds. Leaves
 # results, study.json, study.html and the table (study.md) in the output folder; a folder with earlier results goes on.
 #
 #   ./scripts/gpu-study.sh BUNDLE.tar.xz OUTPUT_FOLDER PROCESSES SECONDS [EARLIER_RESULTS_FOLDER|-] [faststar study reduction options]...
@@ -25,12 +25,13 @@ unpack_bundle "$bundle"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 [[ $earlier == - ]] || cp "$earlier"/results*.jsonl "$out/"
 
-# One thread each: the processes share the CPU cores, and the GPU does the work.
+# One thread each: the processes share the CPU cores, and the GPUs do the work.
 export OMP_NUM_THREADS=1
+gpus=$(nvidia-smi --list-gpus | wc -l)
 running=()
 for ((part = 1; part <= processes; part++)); do
   timeout --signal=INT --kill-after=60 "$seconds" faststar study reduction --out "$out" --shard "$part/$processes" \
-    --progress plain "$@" 2>"$out/study-$part.log" &
+    --device "cuda:$((part % gpus))" --progress plain "$@" 2>"$out/study-$part.log" &
   running+=($!)
 done
 # 130 and 124: stopped in time, to go on another day.
