@@ -102,6 +102,13 @@ InputPtr open_input(const std::filesystem::path& path) {
   return InputPtr(context);
 }
 
+InputPtr open_streams(const std::filesystem::path& path) {
+  InputPtr input = open_input(path);
+  check(avformat_find_stream_info(input.get(), nullptr), ErrorKind::input,
+        fmt::format("{}: cannot read", path.string()));
+  return input;
+}
+
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path) {
   const AVCodecID id = stream.codecpar->codec_id;
   if (id == AV_CODEC_ID_NONE) fail(ErrorKind::input, fmt::format("{}: cannot read: damaged or cut off", path.string()));
