@@ -67,6 +67,13 @@ size_t FrameList::last_key_before(size_t position) const {
   return position;
 }
 
+int64_t FrameList::seek_time(size_t position) const {
+  const auto is_key = [](const ListedFrame& frame) { return frame.is_key; };
+  const auto next = std::find_if(frames_.begin() + static_cast<int64_t>(position) + 1, frames_.end(), is_key);
+  if (next != frames_.end()) return next->time - 1;
+  return frames_.back().time + (frames_.back().time - frames_.front().time);  // after all of them
+}
+
 size_t FrameList::count_until(int64_t time) const {
   const auto later = [time](const ListedFrame& frame) { return frame.time > time; };
   return static_cast<size_t>(std::find_if_not(frames_.rbegin(), frames_.rend(), later).base() - frames_.begin());

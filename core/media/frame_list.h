@@ -29,9 +29,11 @@ class FrameList {
   /// From the first frame's appearance until the last one has been shown for an average interval; in the stream's unit.
   double time_shown() const;
 
-  const ListedFrame& operator[](size_t position) const { return frames_[position]; }
   /// The last keyframe before `position`; 0 when there is none.
   size_t last_key_before(size_t position) const;
+  /// A time to seek back from that leads to the keyframe at `position`, whether the container seeks by the times of
+  /// decoding or by those of presentation.
+  int64_t seek_time(size_t position) const;
   /// How many come before the first one from which on all have later times than `time`.
   size_t count_until(int64_t time) const;
   /// Where the keyframe stands that `packet` holds; nothing when it holds none of the list.

@@ -146,7 +146,8 @@ bool VideoReader::Parts::skip_ahead(size_t count, EarlyEnough early_enough) {
 }
 
 std::optional<size_t> VideoReader::Parts::begin_at_key(size_t position) {
-  if (av_seek_frame(input.get(), stream->index, list[position].time, AVSEEK_FLAG_BACKWARD) < 0) return std::nullopt;
+  if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0)
+    return std::nullopt;
   avcodec_flush_buffers(codec.get());
   if (!read_packet()) return std::nullopt;
   const int64_t time = packet->pts;

@@ -226,8 +226,8 @@ TEST_CASE("what is skipped changes no frame, number or time of what follows", "[
 TEST_CASE("frames before the keyframe are skipped", "[media]") {
   if (!test::can_encode("libx264")) return;
   const TempDir folder;
-  const auto recipe =
-      GENERATE(as<test::VideoRecipe>{}, test::VideoRecipe{}, test::VideoRecipe{.container = "matroska"});
+  const auto recipe = GENERATE(as<test::VideoRecipe>{}, test::VideoRecipe{}, test::VideoRecipe{.b_frames = 3},
+                               test::VideoRecipe{.container = "matroska", .b_frames = 3});
   test::write_by_recipe(folder / "v", test::moving_frames(60), sample_times(false, 0), recipe);
   const auto [frame, expected] =
       GENERATE(std::pair(0, 0), std::pair(7, 0), std::pair(40, 40), std::pair(47, 40), std::pair(1000, 56));
