@@ -177,8 +177,11 @@ int run_interact(InteractOptions options) {
   warn_about_mechanics(job);
   Engine engine(job.setup, Residency::everything);
   Story story(engine, job);
-  story.check(line_of(job, *first, config));
-  if (!options.making.dry_run) run_story(story, job, config, *first, *lines);
+  if (options.making.dry_run) {
+    story.check(line_of(job, *first, config));
+  } else {
+    run_story(story, job, config, *first, *lines);
+  }
   return 0;
 }
 

@@ -55,7 +55,10 @@ void choose_continued_duration(ResolvedSettings& resolved) {
   Settings& settings = resolved.settings;
   const int clip = seconds_of(1 + resolved.model.preset.latents_per_clip);
   Seconds& duration = settings.config.generate.duration;
-  if (settings.origin("duration").source <= Source::preset) duration.count = 2 * clip;
+  if (settings.origin("duration").source <= Source::preset) {
+    duration.count = 2 * clip;
+    settings.origins["duration"] = {Source::preset, "the video and what follows, duration"};
+  }
   if (duration.count > clip) return;
   fail(ErrorKind::usage,
        fmt::format("{} {}: expected more than the {} s that the video brings", settings.origin("duration").text,

@@ -31,6 +31,8 @@ std::string reason(int code) {
   // A system error says it best; for the rest ("Invalid data found") the log knows more.
   const bool system_error = code > -4096;
   const std::string detail = std::exchange(last_message, {});
+  if (detail == "moov atom not found") return "cut off: its index is missing";
+  if (code == AVERROR_INVALIDDATA && detail.empty()) return "damaged, or of no format that FFmpeg knows";
   return system_error || detail.empty() ? text : detail;
 }
 

@@ -64,9 +64,8 @@ struct VideoReader::Parts {
   /// when that was no success: this reader is then of no more use.
   template <typename EarlyEnough>
   bool skip_ahead(size_t count, EarlyEnough early_enough);
-  /// Goes on from the keyframe at this place of the list, or an earlier one. Returns the place; nothing when the file
-  /// does not lead there.
-  std::optional<size_t> begin_at_key(size_t position);
+  /// Goes on from the keyframe at this place of the list, or one near it; false when the file does not lead there.
+  bool begin_near_key(size_t position);
   /// The next frame in order of presentation; null at the end.
   ffmpeg::FramePtr decode();
   /// Reads the next packet of the video; false at the end.
@@ -136,31 +135,30 @@ template <typename EarlyEnough>
 bool VideoReader::Parts::skip_ahead(size_t count, EarlyEnough early_enough) {
   size_t key = can_skip_ahead(*input->iformat, *stream->codecpar) ? list.last_key_before(count) : 0;
   if (key == 0) return true;  // it stands there already
-  do {
-    const auto found = begin_at_key(key);
-    if (!found) return false;
+  constexpr int kTries = 3;   // some containers lead to the keyframe after the one that is meant
+  for (int i = 0; i < kTries && key > 0; ++i) {
+    if (!begin_near_key(key)) return false;
     if (early_enough()) return true;
-    key = list.last_key_before(*found);
-  } while (key > 0);
+    key = list.last_key_before(key);
+  }
   return false;
 }
 
-std::optional<size_t> VideoReader::Parts::begin_at_key(size_t position) {
-  if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0)
-    return std::nullopt;
+bool VideoReader::Parts::begin_near_key(size_t position) {
+  if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0) return false;
   avcodec_flush_buffers(codec.get());
-  if (!read_packet()) return std::nullopt;
+  if (!read_packet()) return false;
   const int64_t time = packet->pts;
   const auto found = list.position_of_key(*packet);
-  if (!found || *found > position) return std::nullopt;
+  if (!found) return false;
   read_frames = static_cast<int64_t>(*found);
   send_packet(true);
   // Frames that are decoded after the keyframe and shown before it may refer to what was skipped.
   const auto earlier = begin(time);
-  if (!earlier || following->best_effort_timestamp != time) return std::nullopt;
+  if (!earlier || following->best_effort_timestamp != time) return false;
   following_time = seconds(*following);
   index = static_cast<int64_t>(*found) + *earlier - never_seen - 1;
-  return found;
+  return true;
 }
 
 ffmpeg::FramePtr VideoReader::Parts::decode() {
