@@ -72,6 +72,7 @@ GenerateJob EngineItemRunner::plan(const BatchItem& item, const ItemFiles& files
   const std::string prompt = checked_prompt(item.text, item.origin, ErrorKind::input);
   config.prompt.prompt = prompt;
   GenerateJob job = plan_shared(task_of(item), resolved);
+  warn_about_mechanics(job);
   set_prompt(job, prompt, config);
   job.existing = Existing::replace;
   job.outputs = {{.seed = item.seed,

@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/output_files.h"
 #include "cli/plan_job.h"
+#include "cli/plan_source.h"
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
@@ -173,13 +174,14 @@ int run_interact(InteractOptions options) {
   const GenerateJob job = plan_story(resolved, *first);
   save_config(options.making, resolved);
   for (const std::string& line : describe_job(job)) log::info("{}", line);
-  if (job.setup.model.embedded) {
-    log::info("the embedded model was not trained for this mode: it shows the mechanics");
-  }
+  warn_about_mechanics(job);
   Engine engine(job.setup, Residency::everything);
   Story story(engine, job);
-  story.check(line_of(job, *first, config));
-  if (!options.making.dry_run) run_story(story, job, config, *first, *lines);
+  if (options.making.dry_run) {
+    story.check(line_of(job, *first, config));
+  } else {
+    run_story(story, job, config, *first, *lines);
+  }
   return 0;
 }
 

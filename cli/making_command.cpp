@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/plan_job.h"
+#include "cli/plan_source.h"
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
@@ -34,12 +35,6 @@ std::string result_json(const GenerateJob& job, Run run) {
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-/// The embedded model goes on from its own clips only.
-void warn_about_foreign_source(const GenerateJob& job) {
-  if (!job.source || !job.setup.model.embedded) return;
-  log::info("the embedded model knows its own simple world only: other pictures and videos show the mechanics");
-}
-
 /// Resolves, checks, says what will run, and runs it. Returns the exit code.
 int run_making_command(Task task, MakingOptions options) {
   apply_option_environment(options);
@@ -49,7 +44,7 @@ int run_making_command(Task task, MakingOptions options) {
   const GenerateJob job = plan_job(task, resolved);
   save_config(options, resolved);
   for (const std::string& line : describe_job(job)) log::info("{}", line);
-  warn_about_foreign_source(job);
+  warn_about_mechanics(job);
   Engine engine(job.setup);
   if (options.dry_run) {
     check_generation(engine, job);

@@ -15,4 +15,9 @@ void choose_continued_duration(ResolvedSettings& resolved);
 /// The source's sound for its part of a video called `file`; nothing when that part is left out or silent.
 std::shared_ptr<const SoundTrack> plan_sound(const GenerateJob& job, const std::filesystem::path& file);
 
+/// One warning line when the model can do no more with what `job` goes on from than show the mechanics: stories with a
+/// model that was not trained for them, and the embedded model with pictures and videos that it did not make. Throws
+/// Error(input) when the source cannot be read.
+void warn_about_mechanics(const GenerateJob& job);
+
 }  // namespace faststar

@@ -71,16 +71,29 @@ std::string describe(const ModelLayout& layout) {
                      layout.preset.empty() ? "" : fmt::format(" ({})", layout.preset.filename().string()));
 }
 
-[[noreturn]] void fail_ambiguous(const ModelRequest& request, const std::vector<ModelLayout>& models) {
-  std::vector<std::string> names;
-  for (const ModelLayout& layout : models) names.push_back(describe(layout));
-  fail(ErrorKind::model,
-       fmt::format("{} {}: {} models and no choice: {}", request.folder_origin, *request.folder, models.size(),
-                   fmt::join(names, ", ")),
-       fmt::format("--model {}, or --config 480p or 720p", models.front().transformer.string()));
+/// What chooses this candidate among others: "--config 480p", or "--model DIR" where its name tells no preset.
+std::string choice_of(const ModelLayout& layout) {
+  if (layout.preset.empty()) return fmt::format("--model {}", layout.transformer.string());
+  const std::string name = layout.preset.stem().string();
+  return fmt::format("--config {}", preset_file(name) == layout.preset ? name : layout.preset.string());
 }
 
-ModelLayout choose_model(const ModelRequest& request, std::vector<ModelLayout> models) {
+[[noreturn]] void fail_ambiguous(const ModelRequest& request, const std::vector<ModelLayout>& models) {
+  std::vector<std::string> names;
+  std::vector<std::string> choices;
+  for (const ModelLayout& layout : models) {
+    names.push_back(describe(layout));
+    choices.push_back(choice_of(layout));
+  }
+  const std::string choice =
+      request.preset ? fmt::format("none is for {}", request.preset->filename().string()) : "no choice";
+  fail(ErrorKind::model,
+       fmt::format("{} {}: {} models and {}: {}", request.folder_origin, *request.folder, models.size(), choice,
+                   fmt::join(names, ", ")),
+       fmt::format("{}", fmt::join(choices, " or ")));
+}
+
+ModelLayout choose_model(const ModelRequest& request, const std::vector<ModelLayout>& models) {
   if (models.empty()) {
     fail(
         ErrorKind::model,
@@ -88,12 +101,14 @@ ModelLayout choose_model(const ModelRequest& request, std::vector<ModelLayout> m
                     "or the official release tree",
                     request.folder_origin, *request.folder));
   }
-  if (models.size() > 1 && request.preset) {
+  if (models.size() == 1) return models.front();
+  if (request.preset) {
     std::error_code ignored;
-    std::erase_if(models, [&](const ModelLayout& m) { return !fs::equivalent(m.preset, *request.preset, ignored); });
+    for (const ModelLayout& model : models) {
+      if (fs::equivalent(model.preset, *request.preset, ignored)) return model;
+    }
   }
-  if (models.size() != 1) fail_ambiguous(request, find_models(*request.folder));
-  return models.front();
+  fail_ambiguous(request, models);
 }
 
 void check_complete(const ModelRequest& request, const ModelLayout& layout) {

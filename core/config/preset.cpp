@@ -75,6 +75,8 @@ bool read_preset_key(const YamlDocument& document, const std::string& section, c
     read_value(entry.value, Field{}, origin, preset.name);
   } else if (section == "model" && entry.key == "latents_per_clip") {
     read_value(entry.value, Field{.name = "latents_per_clip", .range = {1, 1000}}, origin, preset.latents_per_clip);
+  } else if (section == "model" && entry.key == "interactive") {
+    read_value(entry.value, Field{}, origin, preset.interactive);
   } else if (section == "model" && entry.key == "sizes") {
     preset.sizes = read_sizes(document, entry.value);
   } else {

@@ -27,6 +27,7 @@ struct ModelPreset {
   std::filesystem::path file;
   std::string name;           ///< as shown: "InfinityStar 8B 720p"
   int latents_per_clip = 20;  ///< latent frames of a video clip (official frames_inner_clip)
+  bool interactive = false;   ///< trained to go on from its own clips, one prompt after another
   std::vector<SizeOffer> sizes;
   std::optional<ModelSizes> architecture;  ///< for --random-weights
   Settings settings;                       ///< the sections of the file over the defaults

@@ -31,6 +31,8 @@ std::string reason(int code) {
   // A system error says it best; for the rest ("Invalid data found") the log knows more.
   const bool system_error = code > -4096;
   const std::string detail = std::exchange(last_message, {});
+  if (detail == "moov atom not found") return "cut off: its index is missing";
+  if (code == AVERROR_INVALIDDATA && detail.empty()) return "damaged, or of no format that FFmpeg knows";
   return system_error || detail.empty() ? text : detail;
 }
 
@@ -100,6 +102,13 @@ InputPtr open_input(const std::filesystem::path& path) {
   if (code < 0) avio_closep(&file);
   check(code, ErrorKind::input, what);
   return InputPtr(context);
+}
+
+InputPtr open_streams(const std::filesystem::path& path) {
+  InputPtr input = open_input(path);
+  check(avformat_find_stream_info(input.get(), nullptr), ErrorKind::input,
+        fmt::format("{}: cannot read", path.string()));
+  return input;
 }
 
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path) {

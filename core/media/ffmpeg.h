@@ -71,6 +71,8 @@ FramePtr make_picture(AVPixelFormat format, int width, int height);
 /// Opens a file by what is in it, never by its name ("%03d" and "a:b" are plain characters); the container may
 /// not lead to other files. Throws Error(input).
 InputPtr open_input(const std::filesystem::path& path);
+/// The same, with what its streams hold found out. Throws Error(input).
+InputPtr open_streams(const std::filesystem::path& path);
 /// A decoder for `stream`, a thread a slice. Throws Error(input) naming `path` when FFmpeg has none.
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path);
 

@@ -26,6 +26,9 @@ int64_t time_of(const AVPacket& packet) { return packet.pts != AV_NOPTS_VALUE ? 
 /// The packets of `stream` between two times of its own clock, counted from the first one.
 std::vector<ffmpeg::PacketPtr> read_packets(AVFormatContext& input, const AVStream& stream, int64_t begin,
                                             int64_t end) {
+  for (unsigned i = 0; i < input.nb_streams; ++i) {  // the pictures of a long film need not be read for its sound
+    input.streams[i]->discard = input.streams[i] == &stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+  }
   std::vector<ffmpeg::PacketPtr> packets;
   ffmpeg::PacketPtr packet = ffmpeg::make_packet();
   while (av_read_frame(&input, packet.get()) >= 0) {
@@ -101,9 +104,7 @@ void SoundTrack::write(AVFormatContext& output, const AVStream& stream) const {
 }
 
 std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video) {
-  const ffmpeg::InputPtr input = ffmpeg::open_input(part.file);
-  ffmpeg::check(avformat_find_stream_info(input.get(), nullptr), ErrorKind::input,
-                fmt::format("{}: cannot read", part.file.string()));
+  const ffmpeg::InputPtr input = ffmpeg::open_streams(part.file);
   const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
   if (index < 0) return nullptr;
   const AVStream& stream = *input->streams[index];

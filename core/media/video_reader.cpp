@@ -4,25 +4,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "core/log.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/frame_list.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr double kTimeSlack = 1e-4;  // seconds; containers round times to 1/1000 or finer
-
-ffmpeg::InputPtr open_video(const fs::path& path) {
-  auto input = ffmpeg::open_input(path);
-  ffmpeg::check(avformat_find_stream_info(input.get(), nullptr), ErrorKind::input,
-                fmt::format("{}: cannot read", path.string()));
-  return input;
-}
 
 AVStream& video_stream(AVFormatContext& input, const fs::path& path) {
   const int index = av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
@@ -43,51 +41,15 @@ double frames_a_second(const AVStream& stream, const fs::path& path) {
   return av_q2d(rate);
 }
 
-/// When each frame comes, in the stream's unit, in order.
-using TimeStamps = std::vector<int64_t>;
-
-// From the index where the container has a full one (mp4), without what its edit list hides.
-TimeStamps time_stamps_in_index(AVStream& stream) {
-  TimeStamps times;
-  if (stream.nb_frames <= 0) return times;
-  for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
-    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
-    if (entry->size > 0 && (entry->flags & AVINDEX_DISCARD_FRAME) == 0) times.push_back(entry->timestamp);
-  }
-  return times;
-}
-
-// By reading the whole file once, without decoding.
-TimeStamps time_stamps_in_file(const fs::path& path) {
-  const auto input = open_video(path);
-  const int stream = video_stream(*input, path).index;
-  const auto packet = ffmpeg::make_packet();
-  TimeStamps times;
-  while (av_read_frame(input.get(), packet.get()) >= 0) {
-    if (packet->stream_index == stream && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
-      times.push_back(packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts);
-    }
-    av_packet_unref(packet.get());
-  }
-  return times;
-}
-
-// Rounding moves a frame by little; a frame that was dropped, or a phone that saves light, by half a frame and more.
-bool are_uneven(TimeStamps times) {
-  if (times.size() < 3) return false;
-  std::sort(times.begin(), times.end());
-  const auto intervals = static_cast<double>(times.size() - 1);
-  const double average = static_cast<double>(times.back() - times.front()) / intervals;
-  return std::adjacent_find(times.begin(), times.end(), [&](int64_t a, int64_t b) {
-           return static_cast<double>(b - a) > 1.5 * average;
-         }) != times.end();
-}
-
-/// From the first frame's appearance until the last one has been shown for an average interval.
-double seconds_shown(const TimeStamps& times, const AVStream& stream) {
-  const auto [first, last] = std::minmax_element(times.begin(), times.end());
-  const auto frames = static_cast<double>(times.size());
-  return static_cast<double>(*last - *first) * av_q2d(stream.time_base) * frames / (frames - 1);
+/// True when every packet is one frame that is shown (VP8 has hidden ones, interlaced video may have halves), in a
+/// container that leads to its keyframes.
+bool can_skip_ahead(const AVInputFormat& container, const AVCodecParameters& video) {
+  const std::string_view name = container.name;
+  if (name.find("mov") == name.npos && name.find("matroska") == name.npos) return false;
+  if (video.field_order != AV_FIELD_UNKNOWN && video.field_order != AV_FIELD_PROGRESSIVE) return false;
+  constexpr std::array kCodecs = {AV_CODEC_ID_H264,  AV_CODEC_ID_HEVC, AV_CODEC_ID_AV1,   AV_CODEC_ID_VP9,
+                                  AV_CODEC_ID_MPEG4, AV_CODEC_ID_FFV1, AV_CODEC_ID_MJPEG, AV_CODEC_ID_PRORES};
+  return std::ranges::find(kCodecs, video.codec_id) != kCodecs.end();
 }
 
 }  // namespace
@@ -95,11 +57,23 @@ double seconds_shown(const TimeStamps& times, const AVStream& stream) {
 struct VideoReader::Parts {
   explicit Parts(const fs::path& path);
   void read_info();
+  /// Decodes until `following` is the first frame from `time` on. Returns how many frames before it were sent to the
+  /// decoder, which it may have left out; nothing when there is no frame.
+  std::optional<int64_t> begin(int64_t time);
+  /// Tries to go on from the last keyframe among the first `count` frames of the list that is `early_enough`. False
+  /// when that was no success: this reader is then of no more use.
+  template <typename EarlyEnough>
+  bool skip_ahead(size_t count, EarlyEnough early_enough);
+  /// Goes on from the keyframe at this place of the list, or one near it; false when the file does not lead there.
+  bool begin_near_key(size_t position);
   /// The next frame in order of presentation; null at the end.
   ffmpeg::FramePtr decode();
-  void send_next_packet();
+  /// Reads the next packet of the video; false at the end.
+  bool read_packet();
+  /// Sends what read_packet() read.
+  void send_packet(bool any);
   void check_whole() const;
-  double seconds(const AVFrame& frame);
+  double seconds(const AVFrame& frame) const;
 
   fs::path path;
   std::string what;  // how messages begin
@@ -109,10 +83,12 @@ struct VideoReader::Parts {
   ffmpeg::PacketPtr packet = ffmpeg::make_packet();
   ToRgb to_rgb;
   VideoInfo info;
-  TimeStamps times_in_index;  // what the container promises; empty when it has no index
+  FrameList list;
   int64_t read_frames = 0;
+  std::vector<int64_t> sent_times;  // when the frames are shown that were sent since begin()
   bool warned = false;
-  double origin = NAN;  // the stream's time of frame 0
+  int64_t origin = 0;      // the stream's time of frame 0
+  int64_t never_seen = 0;  // frames of the list before frame 0, cut off from what they refer to
 
   int64_t index = -1;
   ffmpeg::FramePtr current, following;
@@ -122,13 +98,14 @@ struct VideoReader::Parts {
 VideoReader::Parts::Parts(const fs::path& file)
     : path(file),
       what(fmt::format("{}: cannot read the video", path.string())),
-      input(open_video(path)),
+      input(ffmpeg::open_streams(path)),
       stream(&video_stream(*input, path)),
       codec(ffmpeg::open_decoder(*stream, path)),
-      times_in_index(time_stamps_in_index(*stream)) {
-  following = decode();
-  if (!following) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
-  following_time = seconds(*following);
+      list(*stream, path) {
+  const auto earlier = begin(std::numeric_limits<int64_t>::min());
+  if (!earlier) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
+  never_seen = *earlier;
+  if (following->best_effort_timestamp != AV_NOPTS_VALUE) origin = following->best_effort_timestamp;
   read_info();
 }
 
@@ -137,11 +114,51 @@ void VideoReader::Parts::read_info() {
   info.height = following->height;
   if (swaps_sides(ffmpeg::display_matrix(*stream))) std::swap(info.width, info.height);
   info.fps = frames_a_second(*stream, path);
-  const TimeStamps times = times_in_index.empty() ? time_stamps_in_file(path) : times_in_index;
-  info.frames = static_cast<int64_t>(times.size());
-  info.variable_rate = are_uneven(times);
-  info.duration = info.variable_rate ? seconds_shown(times, *stream) : static_cast<double>(info.frames) / info.fps;
+  info.frames = static_cast<int64_t>(list.size());
+  info.variable_rate = list.is_uneven();
+  info.duration =
+      info.variable_rate ? list.time_shown() * av_q2d(stream->time_base) : static_cast<double>(info.frames) / info.fps;
   info.has_audio = has_audio(*input);
+}
+
+std::optional<int64_t> VideoReader::Parts::begin(int64_t time) {
+  sent_times.clear();
+  do {
+    following = decode();
+    if (!following) return std::nullopt;
+  } while (following->best_effort_timestamp < time);
+  const auto is_earlier = [&](int64_t sent) { return sent < following->best_effort_timestamp; };
+  return std::ranges::count_if(sent_times, is_earlier);
+}
+
+template <typename EarlyEnough>
+bool VideoReader::Parts::skip_ahead(size_t count, EarlyEnough early_enough) {
+  size_t key = can_skip_ahead(*input->iformat, *stream->codecpar) ? list.last_key_before(count) : 0;
+  if (key == 0) return true;  // it stands there already
+  constexpr int kTries = 3;   // some containers lead to the keyframe after the one that is meant
+  for (int i = 0; i < kTries && key > 0; ++i) {
+    if (!begin_near_key(key)) return false;
+    if (early_enough()) return true;
+    key = list.last_key_before(key);
+  }
+  return false;
+}
+
+bool VideoReader::Parts::begin_near_key(size_t position) {
+  if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0) return false;
+  avcodec_flush_buffers(codec.get());
+  if (!read_packet()) return false;
+  const int64_t time = packet->pts;
+  const auto found = list.position_of_key(*packet);
+  if (!found) return false;
+  read_frames = static_cast<int64_t>(*found);
+  send_packet(true);
+  // Frames that are decoded after the keyframe and shown before it may refer to what was skipped.
+  const auto earlier = begin(time);
+  if (!earlier || following->best_effort_timestamp != time) return false;
+  following_time = seconds(*following);
+  index = static_cast<int64_t>(*found) + *earlier - never_seen - 1;
+  return true;
 }
 
 ffmpeg::FramePtr VideoReader::Parts::decode() {
@@ -156,37 +173,43 @@ ffmpeg::FramePtr VideoReader::Parts::decode() {
       ffmpeg::check(code, ErrorKind::input, what);
       return frame;
     }
-    send_next_packet();
+    send_packet(read_packet());
   }
 }
 
-void VideoReader::Parts::send_next_packet() {
+bool VideoReader::Parts::read_packet() {
   int code = 0;
   do {
     av_packet_unref(packet.get());
     code = av_read_frame(input.get(), packet.get());
   } while (code >= 0 && packet->stream_index != stream->index);
-  if (code != AVERROR_EOF) ffmpeg::check(code, ErrorKind::input, what);
-  if (code >= 0 && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
+  if (code == AVERROR_EOF) return false;
+  ffmpeg::check(code, ErrorKind::input, what);
+  return true;
+}
+
+void VideoReader::Parts::send_packet(bool any) {
+  if (any && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
     fail(ErrorKind::input, fmt::format("{}: damaged or cut off after frame {}", what, read_frames));
   }
-  if (code >= 0 && packet->size > 0 && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) ++read_frames;
-  ffmpeg::check(avcodec_send_packet(codec.get(), code < 0 ? nullptr : packet.get()), ErrorKind::input, what);
+  if (any && packet->size > 0 && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
+    ++read_frames;
+    sent_times.push_back(packet->pts);
+  }
+  ffmpeg::check(avcodec_send_packet(codec.get(), any ? packet.get() : nullptr), ErrorKind::input, what);
 }
 
 void VideoReader::Parts::check_whole() const {
-  const auto promised = static_cast<int64_t>(times_in_index.size());
-  if (read_frames >= promised) return;
+  const auto promised = static_cast<int64_t>(list.size());
+  if (!list.promised() || read_frames >= promised) return;
   fail(ErrorKind::input, fmt::format("{}: cut off: {} frames expected, {} found", what, promised, read_frames));
 }
 
-double VideoReader::Parts::seconds(const AVFrame& frame) {
+double VideoReader::Parts::seconds(const AVFrame& frame) const {
   if (frame.best_effort_timestamp == AV_NOPTS_VALUE) {  // raw streams
     return current ? current_time + 1 / info.fps : 0;
   }
-  const double time = static_cast<double>(frame.best_effort_timestamp) * av_q2d(stream->time_base);
-  if (std::isnan(origin)) origin = time;
-  return time - origin;
+  return static_cast<double>(frame.best_effort_timestamp - origin) * av_q2d(stream->time_base);
 }
 
 VideoReader::VideoReader(const fs::path& path) : parts_(std::make_unique<Parts>(path)) {}
@@ -199,6 +222,21 @@ double VideoReader::time() const { return parts_->current_time; }
 
 double VideoReader::end_time() const {
   return parts_->following ? parts_->following_time : parts_->current_time + 1 / parts_->info.fps;
+}
+
+void VideoReader::skip_towards_frame(int64_t index) {
+  Parts& parts = *parts_;
+  const auto early_enough = [&] { return parts.index < index; };
+  if (parts.skip_ahead(static_cast<size_t>(index + 1 + parts.never_seen), early_enough)) return;
+  parts_ = std::make_unique<Parts>(fs::path(parts.path));
+}
+
+void VideoReader::skip_towards_time(double seconds) {
+  Parts& parts = *parts_;
+  const auto time = parts.origin + static_cast<int64_t>(seconds / av_q2d(parts.stream->time_base));
+  const auto early_enough = [&] { return parts.following_time <= seconds; };
+  if (parts.skip_ahead(parts.list.count_until(time), early_enough)) return;
+  parts_ = std::make_unique<Parts>(fs::path(parts.path));
 }
 
 bool VideoReader::advance() {
@@ -248,10 +286,12 @@ Tensor take_frames(VideoReader& video, const std::vector<T>& wanted, const Frame
 }  // namespace
 
 Tensor frames_at(VideoReader& video, const std::vector<int64_t>& indices, const FrameTransform& transform) {
+  if (!indices.empty()) video.skip_towards_frame(indices.front());
   return take_frames(video, indices, transform, [&] { return video.index() + 1; });
 }
 
 Tensor frames_shown_at(VideoReader& video, const std::vector<double>& times, const FrameTransform& transform) {
+  if (!times.empty()) video.skip_towards_time(times.front());
   return take_frames(video, times, transform, [&] { return video.end_time() - kTimeSlack; });
 }
 

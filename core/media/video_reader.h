@@ -32,6 +32,11 @@ class VideoReader {
   VideoReader& operator=(const VideoReader&) = delete;
 
   const VideoInfo& info() const;
+  /// Leaves out what lies before the last keyframe up to frame `index`, or up to the frame shown at `seconds`: the
+  /// next advance() goes there. All frames, numbers and times stay those of reading from the start; where a container
+  /// does not lead to its keyframes for certain, nothing is left out. The reader must be new.
+  void skip_towards_frame(int64_t index);
+  void skip_towards_time(double seconds);
   /// Goes to the next frame (at first to frame 0); false after the last. Throws Error(input) when the data is
   /// damaged or ends before the frames the file promised.
   bool advance();

@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/plan_source.h"
+#include "core/media/metadata.h"
+#include "core/media/sample_media.h"
 #include "support/process_state.h"
 #include "support/support.h"
 
@@ -188,6 +191,45 @@ TEST_CASE("what a command cannot do without is named", "[cli]") {
   CHECK(plan_error({}, Task::video_to_video).hint() == "--video FILE");
   CHECK(plan_error({{"vram", "8"}}).kind() == ErrorKind::usage);
   CHECK(plan_error({{"output", "v.mp4"}, {"preview", "v.mp4"}}).kind() == ErrorKind::usage);
+}
+
+namespace {
+
+/// What warn_about_mechanics() says of a job of `task`.
+std::vector<std::string> mechanics_warnings(Task task, FieldTexts flags, const std::string& config) {
+  ResolvedSettings resolved = resolve_settings({.flags = with_defaults(std::move(flags)), .config = config});
+  const test::CollectWarnings warnings;
+  warn_about_mechanics(plan_shared(task, resolved));
+  return warnings.lines();
+}
+
+}  // namespace
+
+TEST_CASE("interact says when the model is not made for it", "[cli]") {
+  const auto said = [](const std::string& config) { return mechanics_warnings(Task::continuation, {}, config); };
+  CHECK(said("480p-interact").empty());
+  for (const char* other : {"480p", ""}) {
+    REQUIRE(said(other).size() == 1);
+    CHECK_THAT(said(other).front(),
+               Catch::Matchers::Contains("was not trained for interact: it shows the mechanics only"));
+  }
+}
+
+TEST_CASE("the embedded model says when it goes on from what it did not make", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  test::write_video("other.mp4", test::numbered_frames(40));
+  const GenerateJob job = plan({});
+  const Config config = resolve_settings({.flags = with_defaults({}), .config = ""}).settings.config;
+  const std::string comment = to_comment({"1", "t2v", output_settings(job, config, 1), ""});
+  test::write_video("own.mp4", test::numbered_frames(40), {}, comment);
+  const auto said = [](const std::string& video, const std::string& preset) {
+    return mechanics_warnings(Task::video_to_video, {{"video", video}}, preset);
+  };
+  CHECK(said("own.mp4", "").empty());
+  CHECK(said("other.mp4", "480p").empty());
+  REQUIRE(said("other.mp4", "").size() == 1);
+  CHECK_THAT(said("other.mp4", "").front(), Catch::Matchers::Contains("shows the mechanics only"));
 }
 
 }  // namespace faststar

@@ -69,6 +69,22 @@ TEST_CASE("two models and no choice are listed, and can be chosen in two ways", 
   CHECK(fs::equivalent(named.layout.vae, folder / "infinitystar_videovae.pth"));
 }
 
+TEST_CASE("what chooses among several models names those that are there", "[config]") {
+  const TempDir folder;
+  make_official_tree(folder.path(), {"infinitystar_8b_720p_weights", "InfinityStarInteract_24K_iters"});
+  ModelRequest request = request_for(folder.path());
+  CHECK(error_of([&] { resolve_model(request); }).hint() == "--config 720p or --config 480p-interact");
+
+  request.preset = preset_file("480p");
+  const Error other = error_of([&] { resolve_model(request); });
+  CHECK(std::string(other.what()).find("2 models and none is for 480p.yaml: ") != std::string::npos);
+  CHECK(other.hint() == "--config 720p or --config 480p-interact");
+
+  fs::copy_file(preset_file("tiny"), folder / "model.yaml");
+  CHECK(error_of([&] { resolve_model(request); }).hint() ==
+        "--config " + (folder / "model.yaml").string() + " or --config 720p or --config 480p-interact");
+}
+
 TEST_CASE("an incomplete model says what is missing and what is there", "[config]") {
   const TempDir folder;
   make_own_model(folder.path());

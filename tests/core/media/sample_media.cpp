@@ -24,14 +24,39 @@ void write_packets(AVFormatContext& output, AVCodecContext& codec, const AVFrame
   }
 }
 
-ffmpeg::CodecPtr open_ffv1(int width, int height) {
-  auto codec = ffmpeg::make_encoder("ffv1", "");
-  codec->width = width;
-  codec->height = height;
-  codec->pix_fmt = AV_PIX_FMT_BGR0;
+ffmpeg::CodecPtr open_encoder(const char* name, AVPixelFormat format, const Tensor& frames, const VideoRecipe& recipe) {
+  auto codec = ffmpeg::make_encoder(name, "");
+  codec->width = static_cast<int>(frames.size(2));
+  codec->height = static_cast<int>(frames.size(1));
+  codec->pix_fmt = format;
   codec->time_base = {1, 1000};
-  must(avcodec_open2(codec.get(), codec->codec, nullptr));
+  codec->gop_size = codec->keyint_min = recipe.keyframe_interval;
+  codec->max_b_frames = recipe.b_frames;
+  codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  ffmpeg::Options options;
+  options.set("x264-params", std::string("scenecut=0:b-adapt=0:open-gop=") + (recipe.open_gop ? "1" : "0"));
+  must(avcodec_open2(codec.get(), codec->codec, options.get()));
   return codec;
+}
+
+void write_encoded_frames(const fs::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms,
+                          AVCodecContext& codec, const VideoRecipe& recipe) {
+  const auto output = ffmpeg::open_output(path, recipe.container);
+  AVStream* stream = avformat_new_stream(output.get(), nullptr);
+  must(avcodec_parameters_from_context(stream->codecpar, &codec));
+  stream->time_base = codec.time_base;
+  ffmpeg::Options options;
+  if (recipe.without_index != nullptr) options.set(recipe.without_index, "1");
+  must(avformat_write_header(output.get(), options.get()));
+  const AVColorRange range = codec.pix_fmt == AV_PIX_FMT_BGR0 ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  FromRgb from_rgb(codec.width, codec.height, {codec.pix_fmt, range});
+  for (size_t i = 0; i < times_ms.size(); ++i) {
+    const auto picture = from_rgb(frames[static_cast<int64_t>(i)].const_data_ptr<uint8_t>());
+    picture->pts = times_ms[i];
+    write_packets(*output, codec, picture.get());
+  }
+  write_packets(*output, codec, nullptr);
+  must(av_write_trailer(output.get()));
 }
 
 }  // namespace
@@ -43,6 +68,13 @@ Tensor numbered_frames(int64_t count, int64_t height, int64_t width) {
 
 int64_t number_of(const Tensor& pixels) {
   return static_cast<int64_t>(std::round((pixels.to(at::kDouble).mean().item<double>() - 16) / 8));
+}
+
+Tensor moving_frames(int64_t count, int64_t height, int64_t width) {
+  const Tensor texture = noise_frames(1, height, width)[0];
+  std::vector<Tensor> frames;
+  for (int64_t i = 0; i < count; ++i) frames.push_back(texture.roll(-i, 1));
+  return at::stack(frames);
 }
 
 Tensor plain(int red, int green, int blue, int64_t height, int64_t width) {
@@ -62,21 +94,13 @@ void write_video(const fs::path& path, const Tensor& frames, const VideoEncoding
 }
 
 void write_uneven_video(const fs::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms) {
-  const int height = static_cast<int>(frames.size(1)), width = static_cast<int>(frames.size(2));
-  const auto output = ffmpeg::open_output(path, "matroska");
-  const auto codec = open_ffv1(width, height);
-  AVStream* stream = avformat_new_stream(output.get(), nullptr);
-  must(avcodec_parameters_from_context(stream->codecpar, codec.get()));
-  stream->time_base = codec->time_base;
-  must(avformat_write_header(output.get(), nullptr));
-  FromRgb from_rgb(width, height, {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG});
-  for (size_t i = 0; i < times_ms.size(); ++i) {
-    const auto picture = from_rgb(frames[static_cast<int64_t>(i)].const_data_ptr<uint8_t>());
-    picture->pts = times_ms[i];
-    write_packets(*output, *codec, picture.get());
-  }
-  write_packets(*output, *codec, nullptr);
-  must(av_write_trailer(output.get()));
+  const VideoRecipe recipe{.container = "matroska"};
+  write_encoded_frames(path, frames, times_ms, *open_encoder("ffv1", AV_PIX_FMT_BGR0, frames, recipe), recipe);
+}
+
+void write_by_recipe(const fs::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms,
+                     const VideoRecipe& recipe) {
+  write_encoded_frames(path, frames, times_ms, *open_encoder("libx264", AV_PIX_FMT_YUV420P, frames, recipe), recipe);
 }
 
 void write_encoded(const fs::path& path, const char* name, const AVFrame& picture) {

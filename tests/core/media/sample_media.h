@@ -14,6 +14,9 @@ Tensor numbered_frames(int64_t count, int64_t height = 48, int64_t width = 64);
 /// The i of such a frame after any codec.
 int64_t number_of(const Tensor& pixels);
 
+/// A texture that moves a pixel a frame to the left: each frame is another, and can be predicted from its neighbours.
+Tensor moving_frames(int64_t count, int64_t height = 48, int64_t width = 64);
+
 /// One colour all over: uint8 [height, width, 3].
 Tensor plain(int red, int green, int blue, int64_t height = 48, int64_t width = 64);
 
@@ -25,6 +28,18 @@ void write_video(const std::filesystem::path& path, const Tensor& frames, const 
 
 /// A lossless .mkv whose frame i appears at times_ms[i].
 void write_uneven_video(const std::filesystem::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms);
+
+/// How an H.264 file is made.
+struct VideoRecipe {
+  const char* container = "mp4";
+  const char* without_index = nullptr;  ///< the container's option that leaves its index out, "1" its value
+  int keyframe_interval = 8;
+  int b_frames = 0;       ///< in a row
+  bool open_gop = false;  ///< frames before a keyframe may refer to it
+};
+/// Frame i appears at times_ms[i].
+void write_by_recipe(const std::filesystem::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms,
+                     const VideoRecipe& recipe);
 
 /// What the encoder `name` makes of one picture, written as a file.
 void write_encoded(const std::filesystem::path& path, const char* name, const AVFrame& picture);

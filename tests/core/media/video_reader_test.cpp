@@ -166,6 +166,103 @@ TEST_CASE("a video cut off between two frames says how many are there", "[media]
   CHECK_THAT(error.what(), Catch::Matchers::EndsWith("cut off: 20 frames expected, 12 found"));
 }
 
+/// Every frame of a file, decoded from its start.
+struct WholeVideo {
+  explicit WholeVideo(const std::filesystem::path& path) {
+    VideoReader video(path);
+    while (video.advance()) {
+      pixels.push_back(video.pixels());
+      times.push_back(video.time());
+    }
+  }
+  std::vector<Tensor> pixels;
+  std::vector<double> times;
+};
+
+/// The frames from `first` on, every second one, are those of reading from the start; so are their numbers and times.
+void check_skipping_to(const std::filesystem::path& path, const WholeVideo& whole, size_t first) {
+  CAPTURE(path.filename().string(), first);
+  std::vector<int64_t> numbers;
+  std::vector<double> times;
+  std::vector<Tensor> expected;
+  for (size_t i = first; i < whole.pixels.size(); i += 2) {
+    numbers.push_back(static_cast<int64_t>(i));
+    times.push_back(whole.times[i]);
+    expected.push_back(whole.pixels[i]);
+  }
+  VideoReader by_number(path);
+  CHECK(test::same(frames_at(by_number, numbers, unchanged), at::stack(expected)));
+  CHECK(by_number.index() == numbers.back());
+  CHECK(by_number.time() == times.back());
+  VideoReader by_time(path);
+  CHECK(test::same(frames_shown_at(by_time, times, unchanged), at::stack(expected)));
+  CHECK(by_time.index() == numbers.back());
+}
+
+/// 60 frames with a keyframe every 8: 16 a second, or at uneven times; from 0 or from 5 s on.
+std::vector<int64_t> sample_times(bool uneven, int64_t start) {
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < 60; ++i) times.push_back(start + (uneven ? i * 20 + i / 7 * 90 : i * 1000 / 16));
+  return times;
+}
+
+TEST_CASE("what is skipped changes no frame, number or time of what follows", "[media]") {
+  if (!test::can_encode("libx264")) return;
+  const TempDir folder;
+  const auto recipe =
+      GENERATE(as<test::VideoRecipe>{}, test::VideoRecipe{}, test::VideoRecipe{.b_frames = 3},
+               test::VideoRecipe{.b_frames = 3, .open_gop = true}, test::VideoRecipe{.container = "matroska"},
+               test::VideoRecipe{.container = "matroska", .b_frames = 3},
+               test::VideoRecipe{.container = "matroska", .b_frames = 2, .open_gop = true},
+               test::VideoRecipe{.container = "matroska", .without_index = "live", .b_frames = 2});
+  const bool uneven = GENERATE(false, true);
+  const int64_t start = GENERATE(0, 5000);
+  test::write_by_recipe(folder / "v", test::moving_frames(60), sample_times(uneven, start), recipe);
+  const WholeVideo whole(folder / "v");
+  REQUIRE(whole.pixels.size() == 60);
+  for (const size_t first : {0, 1, 7, 8, 9, 31, 32, 33, 55, 56, 59}) check_skipping_to(folder / "v", whole, first);
+}
+
+TEST_CASE("frames before the keyframe are skipped", "[media]") {
+  if (!test::can_encode("libx264")) return;
+  const TempDir folder;
+  const auto recipe = GENERATE(as<test::VideoRecipe>{}, test::VideoRecipe{}, test::VideoRecipe{.b_frames = 3},
+                               test::VideoRecipe{.container = "matroska", .b_frames = 3});
+  test::write_by_recipe(folder / "v", test::moving_frames(60), sample_times(false, 0), recipe);
+  const auto [frame, expected] =
+      GENERATE(std::pair(0, 0), std::pair(7, 0), std::pair(40, 40), std::pair(47, 40), std::pair(1000, 56));
+  VideoReader by_number(folder / "v");
+  by_number.skip_towards_frame(frame);
+  REQUIRE(by_number.advance());
+  CHECK(by_number.index() == expected);
+  VideoReader by_time(folder / "v");
+  by_time.skip_towards_time(frame / 16.0 + 0.01);
+  REQUIRE(by_time.advance());
+  CHECK(by_time.index() == expected);
+}
+
+TEST_CASE("where a container does not lead to its keyframes for certain, nothing is skipped", "[media]") {
+  if (!test::can_encode("libx264")) return;
+  const TempDir folder;
+  test::write_by_recipe(folder / "v", test::moving_frames(60), sample_times(false, 0), {.container = "mpegts"});
+  VideoReader video(folder / "v");
+  video.skip_towards_frame(40);
+  REQUIRE(video.advance());
+  CHECK(video.index() == 0);
+}
+
+TEST_CASE("a video cut off before its keyframe is refused as one that is read from the start", "[media]") {
+  const TempDir folder;
+  test::write_video(folder / "v.mp4", test::noise_frames(600, 48, 64));
+  const auto positions = packet_positions(folder / "v.mp4");
+  const std::string bytes = test::read_text(folder / "v.mp4");
+  test::write_text(folder / "cut.mp4", bytes.substr(0, static_cast<size_t>(positions[100])));
+  VideoReader video(folder / "cut.mp4");
+  const Error error = error_of([&] { frames_at(video, {500, 501}, unchanged); });
+  CHECK(error.kind() == ErrorKind::input);
+  CHECK_THAT(error.what(), Catch::Matchers::EndsWith("cut off: 600 frames expected, 100 found"));
+}
+
 TEST_CASE("a video whose structure is damaged is an input error", "[media]") {
   const TempDir folder;
   std::string bytes = sample_video_bytes(folder, "v.mp4", test::noise_frames(20, 48, 64));
