@@ -49,18 +49,22 @@ std::string table_element(const StudyTable& table) {
                      cells(table.head, "th"), rows);
 }
 
+std::string note(const std::string& text) { return fmt::format("<p class=\"note\">{}</p>\n", svg::escaped(text)); }
+
 }  // namespace
 
 std::string study_html(const StudySummary& study) {
   std::string page = kHead;
   page += fmt::format("<h1>Token reduction on {} prompts</h1>\n", study.prompts);
   page += table_element(arm_table(study));
-  page += fmt::format("<p class=\"note\">{}</p>\n", svg::escaped(table_notes(study)));
+  page += note(table_notes(study));
   for (const Chart& chart : {pareto_plot(study), scorer_plot(study), norm_plot(study), last_ratio_plot(study),
                              overlap_plot(study), frequency_plot(study)}) {
     page += draw(chart);
   }
   page += draw(latency_plot(study));
+  const StudyTable parts = part_table(study);
+  if (!parts.rows.empty()) page += table_element(parts) + note(part_notes());
   return page + "</body>\n</html>\n";
 }
 

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+
+#include "core/study/plots.h"
+#include "core/study/prompt_study.h"
 
 namespace faststar {
 namespace {
@@ -76,6 +80,32 @@ std::string table_notes(const StudySummary& study) {
       "Passes that an arm cannot differ in are the dense run's, with their times. right: shows all that the caption "
       "says. given: with the first frame of the true clip.",
       study.prompts, level(kNoiseFloorArm), level(kOtherSeedArm));
+}
+
+StudyTable part_table(const StudySummary& study) {
+  const BarChart chart = latency_plot(study);
+  StudyTable table{.head = {"scale", "variant"}, .rows = {}};
+  table.head.insert(table.head.end(), chart.part_names.begin(), chart.part_names.end());
+  table.head.emplace_back("all ms");
+  if (chart.part_names.size() == 1) return table;
+  for (const BarChart::Group& group : chart.groups) {
+    for (const BarChart::Bar& bar : group.bars) {
+      auto& row = table.rows.emplace_back(std::vector<std::string>{group.name, bar.name});
+      for (const double ms : bar.parts) row.push_back(fmt::format("{:.2f}", ms));
+      row.push_back(fmt::format("{:.2f}", std::accumulate(bar.parts.begin(), bar.parts.end(), 0.0)));
+    }
+  }
+  return table;
+}
+
+std::string part_notes() {
+  return fmt::format(
+      "Milliseconds of each scale of the video clips, all its repetitions; medians of the first {} prompts, in runs of "
+      "their own: marks between the parts slow a pass a little, and the speed-ups above are of runs without. linear: "
+      "matrix products. attention: with the joining of keys and values. reduction: score, selection, gathering, "
+      "partial "
+      "update. sampling: guidance, random numbers, bits. rest: norms, rotation, activations, resizing of code sums.",
+      kPromptsTimedByPart);
 }
 
 }  // namespace faststar

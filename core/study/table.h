@@ -18,4 +18,10 @@ StudyTable arm_table(const StudySummary& study);
 /// What the columns say, a sentence each.
 std::string table_notes(const StudySummary& study);
 
+/// The bars of latency_plot as rows, milliseconds; no rows where parts were not timed.
+StudyTable part_table(const StudySummary& study);
+
+/// What the parts are and how they were timed.
+std::string part_notes();
+
 }  // namespace faststar
