@@ -36,6 +36,8 @@ class ReductionTrace {
   ///   and
   ///                        columns; of d = 16 also along the channels), with pu_boundary zero
   ///
+  /// S and D are float32: sums run over the channels in order, a fused multiply-add each, and S is the sum of products
+  /// over the product of the two norms, every operation rounded once.
   /// What ties is ordered by word 0 of Philox4x32-10 (tie_break hash): key seed, counter {index in the grid, 0,
   /// scale << 16 | repetition << 8 | 2, clip}, the larger word first.
   void add_reduced(const ReducedStep& reduced);

@@ -138,7 +138,8 @@ Chart scorer_plot(const StudySummary& study) {
 
 BarChart latency_plot(const StudySummary& study) {
   BarChart chart{.title = "Time of each scale of the video clips by part: left dense, right faststar",
-                 .y_label = "ms",
+                 .x_label = "scale, rows x columns of a latent frame",
+                 .y_label = "ms, all repetitions",
                  .part_names = {"all parts"},
                  .groups = {}};
   const ArmSummary* const dense = study.find(kDenseArm);
@@ -159,12 +160,14 @@ BarChart latency_plot(const StudySummary& study) {
 
 Chart overlap_plot(const StudySummary& study) {
   Chart chart{.title = "Lock-in: pruned again",
-              .x_label = "",
+              .x_label = "reduced pass: scale, repetition",
               .y_label = "share of what the reduced pass before pruned",
               .joined = Joined::yes};
   std::map<std::pair<int, int>, double> across;
   for (const ArmSummary* arm : scorers(study)) {
-    for (const ReducedPassRecord& pass : arm->passes) across[{pass.scale, pass.repetition}] = 0;
+    for (const ReducedPassRecord& pass : arm->passes) {
+      if (pass.pruned_again) across[{pass.scale, pass.repetition}] = 0;  // the first pass has none before it
+    }
   }
   for (auto& [pass, x] : across) {
     x = static_cast<double>(chart.x_names.size());

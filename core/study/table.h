@@ -15,6 +15,9 @@ struct StudyTable {
 /// A row an arm; columns without any value are left out.
 StudyTable arm_table(const StudySummary& study);
 
+/// "1 prompt", "200 prompts".
+std::string prompts_text(const StudySummary& study);
+
 /// What the columns say, a sentence each.
 std::string table_notes(const StudySummary& study);
 
