@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/pass_parts.h"
+
 namespace faststar {
 
 Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
@@ -10,6 +12,8 @@ Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, in
   if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
 }
 
-Tensor Linear::operator()(const Tensor& x) const { return at::linear(x.to(weight.scalar_type()), weight, bias); }
+Tensor Linear::operator()(const Tensor& x, PartTimer* parts) const {
+  return timed(parts, PassPart::linear, [&] { return at::linear(x.to(weight.scalar_type()), weight, bias); });
+}
 
 }  // namespace faststar

@@ -5,6 +5,8 @@
 
 namespace faststar {
 
+class PartTimer;
+
 /// y = x W^T + b, as torch.nn.Linear: `<prefix>.weight` [out, in] and, when asked for, `<prefix>.bias` [out].
 struct Linear {
   enum class Bias { absent, present };
@@ -15,7 +17,8 @@ struct Linear {
   Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
          at::ScalarType dtype);
   /// x [..., in] -> [..., out] in the weight's dtype; a wider x (a float32 residual stream) is rounded to it.
-  Tensor operator()(const Tensor& x) const;
+  /// `parts`, where given, counts its time as linear.
+  Tensor operator()(const Tensor& x, PartTimer* parts = nullptr) const;
 
   Tensor weight;               // [out, in]
   std::optional<Tensor> bias;  // [out]

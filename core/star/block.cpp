@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/layers/rms_norm.h"
+#include "core/pass_parts.h"
 #include "core/star/norm_rope.h"
 #include "core/star/swiglu.h"
 
@@ -27,8 +28,10 @@ Tensor join(const Context& context, size_t layer, const Tensor& own, Tensor KeyV
 AttentionRule attend_to_context(const PassSetting& pass, KeyValues* own) {
   return [&pass, own](size_t layer, const Tensor& q, const Tensor& k, const Tensor& v) {
     if (own) (*own)[layer] = {k, v};
-    return attend(q, join(pass.context, layer, k, &KeyValue::k), join(pass.context, layer, v, &KeyValue::v),
-                  pass.attention);
+    return timed(pass.parts, PassPart::attention, [&] {
+      return attend(q, join(pass.context, layer, k, &KeyValue::k), join(pass.context, layer, v, &KeyValue::v),
+                    pass.attention);
+    });
   };
 }
 
@@ -41,14 +44,15 @@ SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, 
       k_norm(norm_weight(weights, prefix + ".k_norm.weight", arch.head_width)),
       arch(arch) {}
 
-Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule) const {
+Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule,
+                                 PartTimer* parts) const {
   const auto split_heads = [&](const Tensor& t, int64_t heads) {
     return t.unflatten(-1, {heads, arch.head_width});  // [B, L, heads, D]
   };
-  const Tensor q = norm_rope(split_heads(q_proj(x), arch.heads), q_norm, kNormEpsilon, rope);
-  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, rope);
-  const Tensor v = split_heads(v_proj(x), arch.kv_heads);
-  return o_proj(rule(layer, q, k, v).flatten(2));
+  const Tensor q = norm_rope(split_heads(q_proj(x, parts), arch.heads), q_norm, kNormEpsilon, rope);
+  const Tensor k = norm_rope(split_heads(k_proj(x, parts), arch.kv_heads), k_norm, kNormEpsilon, rope);
+  const Tensor v = split_heads(v_proj(x, parts), arch.kv_heads);
+  return o_proj(rule(layer, q, k, v).flatten(2), parts);
 }
 
 Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
@@ -56,8 +60,10 @@ Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitectu
       up_proj(weights, prefix + ".up_proj", arch.width, arch.ffn_width, Linear::Bias::absent),
       down_proj(weights, prefix + ".down_proj", arch.ffn_width, arch.width, Linear::Bias::absent) {}
 
-Tensor Mlp::operator()(const Tensor& x) const {
-  const auto feed_forward = [this](const Tensor& rows) { return down_proj(swiglu(gate_proj(rows), up_proj(rows))); };
+Tensor Mlp::operator()(const Tensor& x, PartTimer* parts) const {
+  const auto feed_forward = [&](const Tensor& rows) {
+    return down_proj(swiglu(gate_proj(rows, parts), up_proj(rows, parts)), parts);
+  };
   const Tensor rows = x.flatten(0, 1);  // [B L, C]
   if (rows.size(0) <= kMlpRows) return feed_forward(rows).view(x.sizes());
   std::vector<Tensor> pieces;
@@ -73,21 +79,28 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       attn(weights, layer_prefix(arch, layer) + ".attn", arch),
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
-Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const {
-  const Tensor attended = x + attn(narrow(rms_norm(x, input_layernorm, kNormEpsilon)), index, rope, rule);
-  return attended + mlp(narrow(rms_norm(attended, post_attention_layernorm, kNormEpsilon)));
+Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule, PartTimer* parts) const {
+  const Tensor attended = x + attn(narrow(rms_norm(x, input_layernorm, kNormEpsilon)), index, rope, rule, parts);
+  return attended + mlp(narrow(rms_norm(attended, post_attention_layernorm, kNormEpsilon)), parts);
 }
 
 Tensor Block::run_reduced(const Tensor& x, const PassSetting& pass, KeyValues* own) const {
   const AttentionRule rule = attend_to_context(pass, own);
   const auto attention = [&](const Tensor& tokens, const Tensor& positions) {
-    return attn(tokens, index, positions.defined() ? gather_rope(pass.rope, positions) : pass.rope, rule);
+    const Rope rope = positions.defined() ? gather_rope(pass.rope, positions) : pass.rope;
+    return timed(pass.parts, PassPart::rest, [&] { return attn(tokens, index, rope, rule, pass.parts); });
   };
-  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) { return mlp(tokens); };
-  const Tensor attended =
-      x + pass.reducer->run({index, LayerOp::attention}, x, rms_norm(x, input_layernorm, kNormEpsilon), attention);
-  const Tensor normed = rms_norm(attended, post_attention_layernorm, kNormEpsilon);
-  return attended + pass.reducer->run({index, LayerOp::mlp}, attended, normed, feed_forward);
+  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) {
+    return timed(pass.parts, PassPart::rest, [&] { return mlp(tokens, pass.parts); });
+  };
+  const auto reduced = [&](LayerOp op, const Tensor& residual, const Tensor& norm, const Branch& branch) {
+    const Tensor normed = rms_norm(residual, norm, kNormEpsilon);
+    return timed(pass.parts, PassPart::reduction, [&] {
+      return pass.reducer->run({index, op}, residual, normed, branch);
+    });
+  };
+  const Tensor attended = x + reduced(LayerOp::attention, x, input_layernorm, attention);
+  return attended + reduced(LayerOp::mlp, attended, post_attention_layernorm, feed_forward);
 }
 
 Tensor Block::narrow(const Tensor& normed) const { return normed.to(attn.q_proj.weight.scalar_type()); }

@@ -32,6 +32,7 @@ struct PassSetting {
   const Context& context;
   AttentionBackend attention = AttentionBackend::automatic;
   LayerReducer* reducer = nullptr;  ///< reduces the tokens of each branch; null: nobody
+  PartTimer* parts = nullptr;       ///< hears what the pass is at; null: nobody asks
 };
 
 /// Every token of a pass sees the pass itself and its context. Keys and values go to `own`, with an entry a layer,
@@ -42,7 +43,8 @@ AttentionRule attend_to_context(const PassSetting& pass, KeyValues* own);
 struct SelfAttention {
   SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch);
   /// x [B, L, C] -> [B, L, C].
-  Tensor operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule) const;
+  Tensor operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule,
+                    PartTimer* parts = nullptr) const;
 
   Linear q_proj, k_proj, v_proj, o_proj;
   Tensor q_norm, k_norm;  // [D] float32
@@ -53,7 +55,7 @@ struct SelfAttention {
 struct Mlp {
   Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch);
   /// x [B, L, C] -> [B, L, C]. Long passes go in pieces, so that [rows, F] never exists whole.
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, PartTimer* parts = nullptr) const;
 
   Linear gate_proj, up_proj, down_proj;
 };
@@ -62,7 +64,7 @@ struct Mlp {
 struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
   /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
-  Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const;
+  Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule, PartTimer* parts = nullptr) const;
   /// The same for a pass whose branches go through `pass.reducer`. Keys and values are those of the tokens it kept.
   Tensor run_reduced(const Tensor& x, const PassSetting& pass, KeyValues* own) const;
 

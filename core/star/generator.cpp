@@ -109,8 +109,9 @@ RopePositions Generator::positions_of(const Step& step) const {
 /// The hidden states of each group: [rows, L, C], L being all tokens or those that the plan keeps.
 std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input, const ReductionPlan& plan) {
   const Rope all = visual_rope(positions_of(step), model_.architecture().head_width, model_.device());
-  const Rope rope = plan.kept.defined() ? gather_rope(all, plan.kept) : all;
-  const Tensor tokens = tokens_of(input, plan);
+  const PassPart gathering = plan.kept.defined() ? PassPart::reduction : PassPart::rest;
+  const Rope rope = timed(parts_, gathering, [&] { return plan.kept.defined() ? gather_rope(all, plan.kept) : all; });
+  const Tensor tokens = timed(parts_, gathering, [&] { return tokens_of(input, plan); });
   std::vector<Tensor> hidden;
   for (size_t i = 0; i < groups_.size(); ++i) {
     RowGroup& group = groups_[i];
@@ -119,8 +120,8 @@ std::vector<Tensor> Generator::run_pass(const Step& step, const Tensor& input, c
     KeyValues own;
     const bool reducible = reduction_ && !is_given(step);
     const PassSetting pass{rope, context, settings_.attention,
-                           reducible ? reduction_->layers(step, static_cast<int>(i)) : nullptr};
-    hidden.push_back(model_.run_blocks(model_.embed_tokens(tokens, group.rows), pass,
+                           reducible ? reduction_->layers(step, static_cast<int>(i)) : nullptr, parts_};
+    hidden.push_back(model_.run_blocks(model_.embed_tokens(tokens, group.rows, parts_), pass,
                                        schedule_.is_referenced_later(step) ? &own : nullptr));
     // Later scales refer to this one alone: what it referred to is freed here.
     if (schedule_.is_referenced_later(step)) group.references.assign(1, std::move(own));
@@ -140,27 +141,31 @@ Tensor Generator::guided_logits(const Step& step, const Tensor& raw) {
   return guide(scaled[0], scaled[1], settings_.guidance);
 }
 
-/// The bits of a pass on the whole grid, zero where the plan draws none.
-Tensor Generator::generate_bits(const Step& step, const Tensor& input, const ReductionPlan& plan) {
+/// The bits of a pass on the whole grid, zero where the plan draws none. guided [L, 2 d].
+Tensor Generator::draw_bits(const Step& step, const Tensor& guided, const ReductionPlan& plan) const {
   const Scale& scale = schedule_.scales()[step.scale];
+  const RandomStep random{settings_.seed, step.clip, step.scale, step.repetition};
+  const Tensor& drawn = drawn_tokens(plan);
+  if (!drawn.defined()) return grid_from_tokens(sample_bits(guided, settings_.sampling, random), scale);
+  const Tensor some = sample_bits(guided, plan.draws.defined() ? plan.draws : drawn, settings_.sampling, random);
+  return grid_from_tokens(some.new_zeros({scale.tokens(), some.size(1)}).index_copy_(0, drawn, some), scale);
+}
+
+Tensor Generator::generate_bits(const Step& step, const Tensor& input, const ReductionPlan& plan) {
   const Head head = schedule_.index_in_clip(step.scale) < settings_.semantic_scales ? Head::semantic : Head::detail;
   std::vector<Tensor> logits;
   for (const Tensor& hidden : run_pass(step, input, plan)) {
-    logits.push_back(model_.logits(plan.source.defined() ? hidden.index_select(1, plan.source) : hidden, head));
+    const Tensor restored =
+        plan.source.defined() ? timed(parts_, PassPart::reduction, [&] { return hidden.index_select(1, plan.source); })
+                              : hidden;
+    logits.push_back(model_.logits(restored, head, parts_));
   }
   const Tensor raw = at::cat(logits);  // [rows, L, 2 d]
-  const Tensor guided = guided_logits(step, raw);
+  const Tensor guided = timed(parts_, PassPart::sampling, [&] { return guided_logits(step, raw); });
   if (reduction_) reduction_->see_logits(step, guided);
-  const RandomStep random{settings_.seed, step.clip, step.scale, step.repetition};
-  const Tensor& drawn = drawn_tokens(plan);
-  Tensor bits;
-  if (drawn.defined()) {
-    const Tensor some = sample_bits(guided, plan.draws.defined() ? plan.draws : drawn, settings_.sampling, random);
-    bits = grid_from_tokens(some.new_zeros({scale.tokens(), some.size(1)}).index_copy_(0, drawn, some), scale);
-  } else {
-    bits = grid_from_tokens(sample_bits(guided, settings_.sampling, random), scale);
-  }
-  return observer_ ? observer_({step, scale, raw, bits, drawn}) : bits;
+  const Tensor bits = timed(parts_, PassPart::sampling, [&] { return draw_bits(step, guided, plan); });
+  if (!observer_) return bits;
+  return observer_({step, schedule_.scales()[step.scale], raw, bits, drawn_tokens(plan)});
 }
 
 Tensor Generator::given_or_generated_bits(const Step& step, const Tensor& input) {
@@ -185,10 +190,14 @@ Tensor Generator::run_reduced_step(const Step& step, const Tensor& summed, const
     bits = generate_bits(step, input, {});
     outcome = summed + upsample_codes(codes_from_bits(bits), full);
   }
-  const ReductionPlan plan = reduction_->plan({step, scale, full, summed, input}, outcome);
+  const ReductionPlan plan = timed(parts_, PassPart::reduction, [&] {
+    return reduction_->plan({step, scale, full, summed, input}, outcome);
+  });
   if (!outcome.defined()) bits = generate_bits(step, input, plan);
-  const Tensor codes = at::where(plan.token_mask.gt(0), codes_from_bits(bits), 0.0f);
-  const Tensor output = reduction_->update(step, plan, summed, codes);
+  const auto [codes, output] = timed(parts_, PassPart::reduction, [&] {
+    const Tensor drawn = at::where(plan.token_mask.gt(0), codes_from_bits(bits), 0.0f);
+    return std::pair(drawn, reduction_->update(step, plan, summed, drawn));
+  });
   if (reduction_observer_) reduction_observer_({step, scale, plan, summed, codes, output});
   return output;
 }

@@ -2,6 +2,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/pass_parts.h"
 #include "core/pyramid/schedule.h"
 #include "core/reduce/reduction.h"
 #include "core/star/guidance.h"
@@ -93,6 +94,10 @@ class Generator {
   /// Called after every reduced step that computed anything.
   void set_reduction_observer(ReductionObserver observer) { reduction_observer_ = std::move(observer); }
 
+  /// Hears what the passes of the run are at, as PassPart tells parts apart; it must outlive the run. Null: nobody
+  /// asks.
+  void set_part_timer(PartTimer* parts) { parts_ = parts; }
+
   /// The code sums of all clips, joined on time: [1, 64, T, H, W] float32.
   Tensor run();
 
@@ -110,6 +115,7 @@ class Generator {
   Tensor full_update(const Step& step, const Tensor& summed, const Tensor& input);
   Tensor given_or_generated_bits(const Step& step, const Tensor& input);
   Tensor generate_bits(const Step& step, const Tensor& input, const ReductionPlan& plan);
+  Tensor draw_bits(const Step& step, const Tensor& guided, const ReductionPlan& plan) const;
   std::vector<Tensor> run_pass(const Step& step, const Tensor& input, const ReductionPlan& plan);
   bool is_given(const Step& step) const { return step.index < static_cast<int>(given_bits_.size()); }
   /// False for a pass whose bits are given and whose keys and values nobody reads.
@@ -125,6 +131,7 @@ class Generator {
   StepObserver observer_;
   StepListener listener_;
   ReductionObserver reduction_observer_;
+  PartTimer* parts_ = nullptr;
   std::optional<Reduction> reduction_;    ///< none: every pass is dense
   std::optional<ApgMeasures> last_full_;  ///< of the last full pass, for apg_stats last_full
 };

@@ -51,8 +51,8 @@ Tensor StarTransformer::embed_codes(const Tensor& summed, int64_t rows) const {
   return embed_tokens(tokens_from_map(summed), rows);
 }
 
-Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t rows) const {
-  const Tensor embedded = embed_tokens(tokens);
+Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t rows, PartTimer* parts) const {
+  const Tensor embedded = word_embed_(tokens, parts);
   return rows == 1 ? embedded : embedded.expand({rows, -1, -1}).contiguous();
 }
 
@@ -62,19 +62,19 @@ Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, KeyValues*
     for (const Block& block : blocks_) x = block.run_reduced(x, pass, own);
     return x;
   }
-  return run_blocks(std::move(x), pass.rope, attend_to_context(pass, own));
+  return run_blocks(std::move(x), pass.rope, attend_to_context(pass, own), pass.parts);
 }
 
-Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule) const {
-  for (const Block& block : blocks_) x = block(x, rope, rule);
+Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule, PartTimer* parts) const {
+  for (const Block& block : blocks_) x = block(x, rope, rule, parts);
   return x;
 }
 
-Tensor StarTransformer::logits(const Tensor& x, Head head) const {
+Tensor StarTransformer::logits(const Tensor& x, Head head, PartTimer* parts) const {
   const Linear& projection = head == Head::semantic ? semantic_head_ : head_;
   std::vector<Tensor> pieces;
   for (const Tensor& rows : x.flatten(0, 1).split(kHeadRows)) {
-    pieces.push_back(projection(rms_norm(rows, norm_hidden_states_, kNormEpsilon).to(at::kFloat)));
+    pieces.push_back(projection(rms_norm(rows, norm_hidden_states_, kNormEpsilon).to(at::kFloat), parts));
   }
   return at::cat(pieces).unflatten(0, {x.size(0), x.size(1)});
 }

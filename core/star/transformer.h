@@ -24,15 +24,15 @@ class StarTransformer {
   /// Code sums as tokens -> input tokens: [B, L, 64] float32 -> [B, L, C].
   Tensor embed_tokens(const Tensor& tokens) const;
   /// The same for tokens [1, L, 64] float32 -> [rows, L, C].
-  Tensor embed_tokens(const Tensor& tokens, int64_t rows) const;
+  Tensor embed_tokens(const Tensor& tokens, int64_t rows, PartTimer* parts = nullptr) const;
   /// Weight of the token embedding: [C, 64].
   const Tensor& embedding() const { return word_embed_.weight; }
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, KeyValues* own) const;
   /// The same with any rule of attention (training packs several passes in one sequence).
-  Tensor run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule) const;
+  Tensor run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule, PartTimer* parts = nullptr) const;
   /// Raw logits, before tau and guidance: x [B, L, C] -> [B, L, 2 d] float32; bit j has logits 2j (zero), 2j + 1 (one).
-  Tensor logits(const Tensor& x, Head head) const;
+  Tensor logits(const Tensor& x, Head head, PartTimer* parts = nullptr) const;
 
   const StarArchitecture& architecture() const { return arch_; }
   at::Device device() const { return norm_hidden_states_.device(); }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <chrono>
+#include <functional>
 
 #include "core/device.h"
 #include "core/reduce/token_grid.h"
@@ -115,9 +116,9 @@ class Arm {
   Tensor pruned_before_;
 };
 
-}  // namespace
-
-ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
+/// work(generator), with a generator that is ready to run the arm.
+template <typename Work>
+auto with_generator(const TestedModel& model, const Schedule& schedule, const ArmRequest& request, Work&& work) {
   GenerationSettings settings = model.generation;
   settings.seed = request.seed;
   settings.reduction = request.reduction;
@@ -125,7 +126,27 @@ ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequ
   Generator generator(model.transformer, schedule, settings);
   generator.set_text(request.text);
   generator.set_given_bits(request.given);
-  return Arm(model, schedule, request).run(generator, model.device());
+  return std::forward<Work>(work)(generator);
+}
+
+}  // namespace
+
+ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
+  return with_generator(model, schedule, request, [&](Generator& generator) {
+    return Arm(model, schedule, request).run(generator, model.device());
+  });
+}
+
+std::vector<PartTimes> time_parts(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
+  std::vector<PartTimes> by_step(schedule.steps(model.generation.repetitions).size());
+  return with_generator(model, schedule, request, [&](Generator& generator) {
+    PartTimer timer(model.device());
+    generator.set_part_timer(&timer);
+    generator.set_listener(
+        [&](const Step& step, const std::vector<Tensor>&) { by_step[static_cast<size_t>(step.index)] = timer.lap(); });
+    generator.run();
+    return by_step;
+  });
 }
 
 size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule, const Repetitions& repetitions) {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/evaluate/tested_model.h"
+#include "core/pass_parts.h"
 
 namespace faststar {
 
@@ -41,6 +42,10 @@ struct ArmRequest {
 
 /// Generates a clip, timing every pass.
 ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request);
+
+/// Generates the clip once more for the times of the parts of every pass, by step; 0 where nothing ran. The marks
+/// between parts take time too: whole passes are run_arm's to time.
+std::vector<PartTimes> time_parts(const TestedModel& model, const Schedule& schedule, const ArmRequest& request);
 
 /// How many steps at the beginning `reduction` cannot touch: those before the scale before the first reduced one (which
 /// some methods look at). Their bits can be taken from a dense run.

@@ -16,7 +16,7 @@ struct ChartSeries {
   std::vector<ChartPoint> points;
 };
 
-/// A value that a dashed line marks over the whole width.
+/// A value that a dashed line marks over the whole width; words say it where it lies outside of the points.
 struct ChartLevel {
   std::string name;
   double y = 0;
@@ -49,6 +49,7 @@ struct BarChart {
     std::vector<Bar> bars;
   };
   std::string title;
+  std::string x_label;
   std::string y_label;
   std::vector<std::string> part_names;
   std::vector<Group> groups;

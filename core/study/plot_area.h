@@ -15,7 +15,7 @@ class PlotArea {
   };
   PlotArea(Span x, Span y) : x_(x), y_(y) {}
 
-  static constexpr double kWidth = 760, kHeight = 420;
+  static constexpr double kWidth = 960, kHeight = 420;
   static constexpr double kLeft = 70, kRight = 190, kTop = 40, kBottom = 60;
 
   svg::Place place(double x, double y) const;

@@ -137,28 +137,37 @@ Chart scorer_plot(const StudySummary& study) {
 }
 
 BarChart latency_plot(const StudySummary& study) {
-  BarChart chart{.title = "Time of each scale of the video clips: left dense, right reduced (faststar)",
-                 .y_label = "ms",
-                 .part_names = {"pass"},
+  BarChart chart{.title = "Time of each scale of the video clips by part: left dense, right faststar",
+                 .x_label = "scale, rows x columns of a latent frame",
+                 .y_label = "ms, all repetitions",
+                 .part_names = {"all parts"},
                  .groups = {}};
   const ArmSummary* const dense = study.find(kDenseArm);
   const ArmSummary* const reduced = study.find(kFastStarArm);
   if (dense == nullptr || reduced == nullptr) return chart;
+  const bool by_part = !dense->part_ms.empty() && dense->part_ms.size() == reduced->part_ms.size();
+  if (by_part) chart.part_names.assign(kPassPartNames.begin(), kPassPartNames.end());
+  const auto bar = [&](const ArmSummary& arm, size_t scale) {
+    if (!by_part) return BarChart::Bar{arm.name, {arm.scale_ms[scale]}};
+    const auto& ms = arm.part_ms[scale].ms;
+    return BarChart::Bar{arm.name, {ms.begin(), ms.end()}};
+  };
   for (size_t scale = first_video_scale(study); scale < study.scales.size(); ++scale) {
-    chart.groups.push_back({size_text(study.scales[scale]),
-                            {{kDenseArm, {dense->scale_ms[scale]}}, {kFastStarArm, {reduced->scale_ms[scale]}}}});
+    chart.groups.push_back({size_text(study.scales[scale]), {bar(*dense, scale), bar(*reduced, scale)}});
   }
   return chart;
 }
 
 Chart overlap_plot(const StudySummary& study) {
   Chart chart{.title = "Lock-in: pruned again",
-              .x_label = "",
+              .x_label = "reduced pass: scale, repetition",
               .y_label = "share of what the reduced pass before pruned",
               .joined = Joined::yes};
   std::map<std::pair<int, int>, double> across;
   for (const ArmSummary* arm : scorers(study)) {
-    for (const ReducedPassRecord& pass : arm->passes) across[{pass.scale, pass.repetition}] = 0;
+    for (const ReducedPassRecord& pass : arm->passes) {
+      if (pass.pruned_again) across[{pass.scale, pass.repetition}] = 0;  // the first pass has none before it
+    }
   }
   for (auto& [pass, x] : across) {
     x = static_cast<double>(chart.x_names.size());

@@ -13,7 +13,7 @@ Chart norm_plot(const StudySummary& study);
 Chart last_ratio_plot(const StudySummary& study);
 /// PSNR of what is scored, at equal tokens.
 Chart scorer_plot(const StudySummary& study);
-/// Milliseconds of each scale of the video clips, dense and reduced.
+/// Milliseconds of each scale of the video clips, dense and reduced, stacked by part where parts were timed.
 BarChart latency_plot(const StudySummary& study);
 /// How a reduced pass prunes what the one before pruned.
 Chart overlap_plot(const StudySummary& study);

@@ -56,6 +56,14 @@ void PromptStudy::render_truth() {
   given_ = dense_clip(bits_of(model_.tested, model_.schedule, pixels.narrow(2, 0, 1)), Spectrum::leave);
 }
 
+ArmRequest PromptStudy::request_of(const ReductionSettings& reduction) const {
+  return {.text = text_,
+          .seed = prompt_.seed,
+          .given = {},
+          .reduction = reduction,
+          .attention = model_.tested.generation.attention};
+}
+
 PromptStudy::Clip PromptStudy::make(const ArmRequest& request) const {
   Clip clip;
   clip.run = run_arm(model_.tested, model_.schedule, request);
@@ -68,20 +76,14 @@ PromptStudy::Clip PromptStudy::make(const ArmRequest& request) const {
 }
 
 PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum spectrum) const {
-  return make({.text = text_,
-               .seed = prompt_.seed,
-               .given = std::move(given),
-               .reduction = {},
-               .attention = model_.tested.generation.attention,
-               .spectrum = spectrum});
+  ArmRequest request = request_of({});
+  request.given = std::move(given);
+  request.spectrum = spectrum;
+  return make(request);
 }
 
 PromptStudy::Clip PromptStudy::arm_clip(const StudyVariant& variant, const Clip& dense) const {
-  ArmRequest request{.text = text_,
-                     .seed = prompt_.seed,
-                     .given = {},
-                     .reduction = variant.reduction,
-                     .attention = model_.tested.generation.attention};
+  ArmRequest request = request_of(variant.reduction);
   if (variant.kind == ArmKind::other_seed) request.seed += kOtherSeed;
   if (variant.kind == ArmKind::noise_floor) {
     request.attention = AttentionBackend::aten;
@@ -113,6 +115,7 @@ StudyRecord PromptStudy::measure(const StudyVariant& variant) {
                      .text_ms = text_ms_,
                      .decode_ms = clip.decode_ms,
                      .scale_ms = by_scale(clip.run.step_ms),
+                     .part_ms = time_parts_of(variant),
                      .scales = {},
                      .high_frequency = clip.run.high_frequency,
                      .passes = clip.run.passes,
@@ -148,8 +151,15 @@ SeenAttributes PromptStudy::check(const Tensor& decoded) const {
           .all = score.all()};
 }
 
-std::vector<double> PromptStudy::by_scale(const std::vector<double>& step_ms) const {
-  std::vector<double> sums(model_.schedule.scales().size(), 0);
+std::vector<PartTimes> PromptStudy::time_parts_of(const StudyVariant& variant) const {
+  const bool compared = variant.kind == ArmKind::dense || variant.kind == ArmKind::reduced;
+  if (!compared || prompt_.index >= kPromptsTimedByPart) return {};
+  return by_scale(time_parts(model_.tested, model_.schedule, request_of(variant.reduction)));
+}
+
+template <typename Ms>
+std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms) const {
+  std::vector<Ms> sums(model_.schedule.scales().size(), Ms{});
   for (const Step& step : model_.schedule.steps(model_.tested.generation.repetitions)) {
     sums[static_cast<size_t>(step.scale)] += step_ms[static_cast<size_t>(step.index)];
   }

@@ -8,6 +8,9 @@
 
 namespace faststar {
 
+/// Prompts of a study, the first ones, of which the parts of passes are timed too: a run more for each arm.
+inline constexpr int64_t kPromptsTimedByPart = 3;
+
 /// What all arms of a study share.
 struct StudyModel {
   const TestedModel& tested;
@@ -36,13 +39,18 @@ class PromptStudy {
     Tensor decoded;  ///< [3, F, H, W] float32, about [-1, 1]
     double decode_ms = 0;
   };
+  ArmRequest request_of(const ReductionSettings& reduction) const;
   Clip make(const ArmRequest& request) const;
   Clip dense_clip(std::vector<Tensor> given, Spectrum spectrum) const;
   Clip arm_clip(const StudyVariant& variant, const Clip& dense) const;
   void render_truth();
   void measure_given(const StudyVariant& variant, StudyRecord& record) const;
   SeenAttributes check(const Tensor& decoded) const;
-  std::vector<double> by_scale(const std::vector<double>& step_ms) const;
+  /// Nothing where they are not wanted.
+  std::vector<PartTimes> time_parts_of(const StudyVariant& variant) const;
+  /// Sums of what steps took.
+  template <typename Ms>
+  std::vector<Ms> by_scale(const std::vector<Ms>& step_ms) const;
 
   const StudyModel& model_;
   const StudyPrompt& prompt_;

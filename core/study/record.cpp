@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/study/part_json.h"
 
 namespace faststar {
 namespace {
@@ -90,6 +91,7 @@ StudyRecord record_of(const Json& json) {
                      .text_ms = json.at("text_ms").get<double>(),
                      .decode_ms = json.at("decode_ms").get<double>(),
                      .scale_ms = json.at("scale_ms").get<std::vector<double>>(),
+                     .part_ms = json.contains("part_ms") ? parse_parts(json.at("part_ms")) : std::vector<PartTimes>(),
                      .scales = {},
                      .high_frequency = json.value("high_frequency", std::vector<double>()),
                      .passes = {},
@@ -124,6 +126,7 @@ std::string to_json_line(const StudyRecord& record) {
                {"text_ms", rounded(record.text_ms)},
                {"decode_ms", rounded(record.decode_ms)},
                {"scale_ms", rounded(record.scale_ms)}};
+  if (!record.part_ms.empty()) json["part_ms"] = parts_json(record.part_ms);
   for (const Scale& scale : record.scales) json["scales"].push_back({scale.t, scale.h, scale.w});
   if (!record.high_frequency.empty()) json["high_frequency"] = record.high_frequency;
   for (const ReducedPassRecord& pass : record.passes) json["passes"].push_back(pass_json(pass));

@@ -38,6 +38,7 @@ struct StudyRecord {
   double text_ms = 0;
   double decode_ms = 0;
   std::vector<double> scale_ms;        ///< by scale; those before the reduced ones are the dense run's
+  std::vector<PartTimes> part_ms;      ///< by scale, from a run of its own; empty: not measured
   std::vector<Scale> scales;           ///< dense arm only
   std::vector<double> high_frequency;  ///< dense arm only: share by scale
   std::vector<ReducedPassRecord> passes;

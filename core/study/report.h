@@ -9,10 +9,10 @@ namespace faststar {
 /// Every figure of a study, for other programs.
 std::string study_json(const StudySummary& study);
 
-/// The arms as a table in Markdown, and what its columns say.
+/// The arms and the times of the parts as tables in Markdown, and what their columns say.
 std::string study_markdown(const StudySummary& study);
 
-/// The study as one page that needs nothing else: table and plots.
+/// The study as one page that needs nothing else: tables and plots.
 std::string study_html(const StudySummary& study);
 
 /// Joins all results in `folder`, writes study.json and study.html beside them, and returns the Markdown. Throws

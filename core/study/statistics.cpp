@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <numeric>
 
@@ -58,13 +59,33 @@ std::optional<double> pooled_psnr(const RecordsByPrompt& records) {
   return psnr(mean);
 }
 
+/// The median of number_of(what a record says of the scale), of the records that say something.
+template <typename Value, typename NumberOf>
+double median_of_scale(const RecordsByPrompt& records, std::vector<Value> StudyRecord::*by_scale, size_t scale,
+                       NumberOf&& number_of) {
+  return median_of(values_of(records, [&](const StudyRecord& record) -> std::optional<double> {
+    if (scale >= (record.*by_scale).size()) return std::nullopt;
+    return number_of((record.*by_scale)[scale]);
+  }));
+}
+
 std::vector<double> median_by_scale(const RecordsByPrompt& records) {
   std::vector<double> medians(records.begin()->second->scale_ms.size());
   for (size_t scale = 0; scale < medians.size(); ++scale) {
-    medians[scale] = median_of(values_of(records, [&](const StudyRecord& record) -> std::optional<double> {
-      if (scale >= record.scale_ms.size()) return std::nullopt;
-      return record.scale_ms[scale];
-    }));
+    medians[scale] = median_of_scale(records, &StudyRecord::scale_ms, scale, std::identity());
+  }
+  return medians;
+}
+
+std::vector<PartTimes> median_parts(const RecordsByPrompt& records) {
+  size_t scales = 0;
+  for (const auto& [prompt, record] : records) scales = std::max(scales, record->part_ms.size());
+  std::vector<PartTimes> medians(scales);
+  for (size_t scale = 0; scale < scales; ++scale) {
+    for (size_t part = 0; part < kPassPartNames.size(); ++part) {
+      medians[scale].ms[part] = median_of_scale(records, &StudyRecord::part_ms, scale,
+                                                [&](const PartTimes& times) { return times.ms[part]; });
+    }
   }
   return medians;
 }
@@ -143,6 +164,7 @@ class Summarizer {
     arm.prompts = static_cast<int64_t>(records.size());
     arm.tokens = first.tokens;
     arm.scale_ms = median_by_scale(records);
+    arm.part_ms = median_parts(records);
     arm.passes = mean_passes(records);
     arm.kept = spread_of(values_of(records, [](const StudyRecord& r) -> std::optional<double> { return r.kept; })).mean;
     add_fidelity(records, arm);

@@ -38,6 +38,7 @@ struct ArmSummary {
   Spread backbone_speedup;  ///< dense over this, prompt by prompt
   Spread end_to_end_speedup;
   std::vector<double> scale_ms;           ///< median by scale
+  std::vector<PartTimes> part_ms;         ///< medians by scale, of the prompts that were timed by part; empty: none
   std::optional<double> right;            ///< share of clips that show all that their caption says
   Spread given_psnr;                      ///< first frame given: dB against the dense clip
   Spread truth_psnr;                      ///< first frame given: dB against the rendered clip

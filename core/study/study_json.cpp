@@ -1,5 +1,4 @@
-#include <nlohmann/json.hpp>
-
+#include "core/study/part_json.h"
 #include "core/study/report.h"
 
 namespace faststar {
@@ -52,6 +51,7 @@ Json arm_json(const ArmSummary& arm) {
           {"backbone_speedup", spread_json(arm.backbone_speedup)},
           {"end_to_end_speedup", spread_json(arm.end_to_end_speedup)},
           {"scale_ms", arm.scale_ms},
+          {"part_ms", arm.part_ms.empty() ? Json(nullptr) : parts_json(arm.part_ms)},
           {"attributes_right", value_or_null(arm.right)},
           {"given_psnr", spread_json(arm.given_psnr)},
           {"truth_psnr", spread_json(arm.truth_psnr)},

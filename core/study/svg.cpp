@@ -52,8 +52,8 @@ std::string polyline(const std::vector<Place>& places, const std::string& colour
 }
 
 std::string dot(Place place, const std::string& colour, const std::string& note) {
-  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\">{}</circle>\n", place.x, place.y, colour,
-                     note_element(note));
+  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\">{}</circle>\n", place.x, place.y,
+                     kDotRadius, colour, note_element(note));
 }
 
 std::string box(Place corner, double width, double height, const std::string& colour, const std::string& note) {

@@ -22,6 +22,8 @@ std::string upright_text(Place place, const std::string& words);
 /// `css_class` names a rule of the page's style.
 std::string line(Place from, Place to, const std::string& css_class);
 std::string polyline(const std::vector<Place>& places, const std::string& colour);
+/// Of dots, pixels.
+inline constexpr double kDotRadius = 4;
 /// `note` appears when the pointer rests on it.
 std::string dot(Place place, const std::string& colour, const std::string& note);
 std::string box(Place corner, double width, double height, const std::string& colour, const std::string& note = "");

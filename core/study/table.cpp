@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+
+#include "core/study/plots.h"
+#include "core/study/prompt_study.h"
 
 namespace faststar {
 namespace {
 
 std::string with_error(const Spread& spread) {
   if (spread.count == 0) return "";
+  if (spread.count == 1) return fmt::format("{:+.2f}", spread.mean);  // one value has no error
   return fmt::format("{:+.2f} ± {:.2f}", spread.mean, spread.standard_error());
 }
 
@@ -16,7 +21,8 @@ std::string mean_text(const Spread& spread) { return spread.count == 0 ? "" : fm
 
 std::string psnr_text(const ArmSummary& arm) {
   if (arm.psnr.count == 0) return arm.identical > 0 ? "identical" : "";
-  const std::string text = fmt::format("{:.2f} ± {:.1f}", arm.psnr.mean, arm.psnr.deviation);
+  const std::string text = arm.psnr.count == 1 ? fmt::format("{:.2f}", arm.psnr.mean)
+                                               : fmt::format("{:.2f} ± {:.1f}", arm.psnr.mean, arm.psnr.deviation);
   return arm.identical == 0 ? text : fmt::format("{} ({} identical)", text, arm.identical);
 }
 
@@ -62,6 +68,10 @@ StudyTable arm_table(const StudySummary& study) {
   return table;
 }
 
+std::string prompts_text(const StudySummary& study) {
+  return fmt::format("{} {}", study.prompts, study.prompts == 1 ? "prompt" : "prompts");
+}
+
 std::string table_notes(const StudySummary& study) {
   const auto level = [&](const char* name) -> std::string {
     const ArmSummary* const arm = study.find(name);
@@ -70,12 +80,39 @@ std::string table_notes(const StudySummary& study) {
     return fmt::format("{:.2f} dB", arm->psnr.mean);
   };
   return fmt::format(
-      "{} prompts. PSNR and SSIM against the dense clip of the same seed, frames 1 and later; per prompt of the MSE "
+      "{}. PSNR and SSIM against the dense clip of the same seed, frames 1 and later; per prompt of the MSE "
       "pooled over its frames, then mean, standard deviation and median over prompts. vs random: the difference prompt "
       "by prompt. Noise floor (the reference operations): {}; another seed: {}. tokens: computed, of all passes. "
       "Passes that an arm cannot differ in are the dense run's, with their times. right: shows all that the caption "
       "says. given: with the first frame of the true clip.",
-      study.prompts, level(kNoiseFloorArm), level(kOtherSeedArm));
+      prompts_text(study), level(kNoiseFloorArm), level(kOtherSeedArm));
+}
+
+StudyTable part_table(const StudySummary& study) {
+  const BarChart chart = latency_plot(study);
+  StudyTable table{.head = {"scale", "variant"}, .rows = {}};
+  table.head.insert(table.head.end(), chart.part_names.begin(), chart.part_names.end());
+  table.head.emplace_back("all ms");
+  if (chart.part_names.size() == 1) return table;
+  for (const BarChart::Group& group : chart.groups) {
+    for (const BarChart::Bar& bar : group.bars) {
+      auto& row = table.rows.emplace_back(std::vector<std::string>{group.name, bar.name});
+      for (const double ms : bar.parts) row.push_back(fmt::format("{:.2f}", ms));
+      row.push_back(fmt::format("{:.2f}", std::accumulate(bar.parts.begin(), bar.parts.end(), 0.0)));
+    }
+  }
+  return table;
+}
+
+std::string part_notes() {
+  return fmt::format(
+      "Milliseconds of each scale of the video clips, all its repetitions; medians of at most {} prompts, the first, "
+      "in runs of "
+      "their own: marks between the parts slow a pass a little, and the speed-ups above are of runs without. linear: "
+      "matrix products. attention: with the joining of keys and values. reduction: score, selection, gathering, "
+      "partial "
+      "update. sampling: guidance, random numbers, bits. rest: norms, rotation, activations, resizing of code sums.",
+      kPromptsTimedByPart);
 }
 
 }  // namespace faststar

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <chrono>
+
+#include "core/study/report.h"
 #include "core/study/results.h"
 #include "core/study/small_study.h"
 #include "support/stop_after.h"
@@ -68,6 +71,80 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   CHECK(*random.passes[3].pruned_again <= 1);
   CHECK(find(records, 0, kOtherSeedArm).from_dense->mse > 0);
   if (study.tested.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorArm).from_dense->mse == 0);
+}
+
+TEST_CASE("the parts of a pass add up to the time it took, and reduction is one of a reduced pass only", "[study]") {
+  const TempDir folder;
+  const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
+  const auto method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar,
+                               ReductionMethod::tome, ReductionMethod::stepvar);
+  const Tensor cond = study.tested.encode_text("a red ball");
+  const TextFeatures text = {cond, study.transformer.unconditional_text(cond.size(0))};
+  ArmRequest request{.text = text, .seed = 3};
+  request.reduction.method = method;
+  const auto start = std::chrono::steady_clock::now();
+  const auto by_step = time_parts(study.tested, study.schedule, request);
+  const std::chrono::duration<double, std::milli> whole = std::chrono::steady_clock::now() - start;
+  const ReductionGate gate(request.reduction, study.schedule, study.tested.generation.repetitions);
+  const auto steps = study.schedule.steps(study.tested.generation.repetitions);
+  REQUIRE(by_step.size() == steps.size());
+  PartTimes sum;
+  for (const Step& step : steps) {
+    const PartTimes& times = by_step[static_cast<size_t>(step.index)];
+    CHECK(times[PassPart::linear] > 0);
+    CHECK(times[PassPart::attention] > 0);
+    CHECK(times[PassPart::sampling] > 0);
+    CHECK(times[PassPart::rest] > 0);
+    if (gate.reduces(step)) CHECK(times[PassPart::reduction] > 0);
+    if (method == ReductionMethod::none) CHECK(times[PassPart::reduction] == 0);
+    sum += times;
+  }
+  CHECK(sum.total() <= whole.count());
+}
+
+TEST_CASE("timing the parts changes no result", "[study]") {
+  const TempDir folder;
+  const SmallStudy study(folder);
+  const Tensor cond = study.tested.encode_text("a red ball");
+  const TextFeatures text = {cond, study.transformer.unconditional_text(cond.size(0))};
+  GenerationSettings settings = study.tested.generation;
+  settings.reduction.method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar);
+  const auto codes = [&](PartTimer* timer) {
+    Generator generator(study.transformer, study.schedule, settings);
+    generator.set_text(text);
+    generator.set_part_timer(timer);
+    return generator.run();
+  };
+  PartTimer timer(study.tested.device());
+  CHECK(test::same(codes(&timer), codes(nullptr)));
+}
+
+TEST_CASE("the first prompts are timed by part, and results without these times are as good", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.job.prompts = listed_prompts({"a ball", "a star", "a ring", "a box"}, 0);
+  study.job.variants = {SmallStudy::variant(kFastStarArm, ReductionMethod::faststar)};
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  const auto timed = read_results(study.job.folder);
+  REQUIRE(find(timed, 2, kFastStarArm).part_ms.size() == 12);
+  CHECK(find(timed, 2, kFastStarArm).part_ms.back()[PassPart::reduction] > 0);
+  CHECK(find(timed, 2, kDenseArm).part_ms.back()[PassPart::reduction] == 0);
+  CHECK(find(timed, 2, kNoiseFloorArm).part_ms.empty());
+  CHECK(find(timed, 3, kDenseArm).part_ms.empty());
+  CHECK(write_study_report(study.job.folder).find("| 3x4 | faststar |") != std::string::npos);
+
+  std::string lines;
+  for (StudyRecord record : timed) {
+    record.part_ms.clear();
+    lines += to_json_line(record) + "\n";
+  }
+  CHECK(lines.find("part_ms") == std::string::npos);
+  test::write_text(study.job.folder / "results.jsonl", lines);
+  test::StopAfter nothing(1000);
+  run_study(study.model, study.job, nothing);
+  CHECK(nothing.planned == 0);
+  CHECK(write_study_report(study.job.folder).find("reduction |") == std::string::npos);
 }
 
 TEST_CASE("processes share a study, and their results join", "[study]") {

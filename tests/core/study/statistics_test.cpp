@@ -20,6 +20,9 @@ StudyRecord result(int64_t prompt, const std::string& variant, const ReductionTe
   record.kept = 75;
   record.decode_ms = 10;
   record.scale_ms = {30, variant == kDenseArm ? 60.0 : 15.0};
+  record.part_ms.resize(2);
+  record.part_ms[1][PassPart::linear] = variant == kDenseArm ? 40 : 10;
+  record.part_ms[1][PassPart::reduction] = variant == kDenseArm ? 0 : 1 + static_cast<double>(prompt);
   if (variant == kDenseArm) {
     record.scales = {{1, 2, 3}, {8, 2, 3}};
     record.high_frequency = {.1, .2};
@@ -89,6 +92,9 @@ TEST_CASE("the report has the table and every plot", "[study]") {
     CHECK(page.find(title) != std::string::npos);
   }
   CHECK(page.find("no results for this plot") == std::string::npos);
+  CHECK(page.find("faststar, reduction: 2") != std::string::npos);
+  CHECK(markdown.find("| 2x3 | dense | 40.00 | 0.00 | 0.00 | 0.00 | 0.00 | 40.00 |") != std::string::npos);
+  CHECK(markdown.find("| 2x3 | faststar | 10.00 | 0.00 | 2.00 | 0.00 | 0.00 | 12.00 |") != std::string::npos);
   CHECK(page.find("last &lt;0.5&gt;") != std::string::npos);
   CHECK(page.find("<script") == std::string::npos);
   CHECK(page.find("src=") == std::string::npos);
