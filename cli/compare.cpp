@@ -139,7 +139,8 @@ int run_compare(const CompareCommand& command) {
   const auto lpips = open_lpips(command, device);
   const ComparedFrames compared = measure(command, pair, lpips ? &*lpips : nullptr, device);
   if (!command.csv.empty()) write_file(command.csv, fidelity_csv(compared), command.existing());
-  print_result(command.json ? to_json(summarize_fidelity(compared.frames)) + "\n" : fidelity_table(compared));
+  print_result(command.json ? to_json(summarize_fidelity(compared.frames)) + "\n"
+                            : fidelity_table(compared) + time_row(command.a, command.b));
   const bool starts_alike = command.skip == 0 && compared.frames.size() > 1 && compared.frames.front().mse == 0;
   if (starts_alike) log::info("frame 0 is the same in both; --skip 1 measures the frames after it");
   return 0;

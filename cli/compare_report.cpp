@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/media/metadata.h"
 
 namespace faststar {
 namespace {
@@ -58,7 +62,24 @@ std::string head_line(const ComparedFrames& compared, const PsnrSummary& psnr) {
                      compared.size.height, identical);
 }
 
+/// What a file of ours says about the seconds of its transformer passes.
+std::optional<double> token_seconds(const std::filesystem::path& file) {
+  const auto provenance = parse_comment(read_comment(file));
+  if (!provenance || provenance->run_json.empty()) return std::nullopt;
+  const auto run = nlohmann::json::parse(provenance->run_json);
+  const nlohmann::json::json_pointer tokens("/seconds/tokens");
+  if (!run.contains(tokens) || !run[tokens].is_number()) return std::nullopt;
+  return run[tokens].get<double>();
+}
+
 }  // namespace
+
+std::string time_row(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const auto of_a = token_seconds(a), of_b = token_seconds(b);
+  if (!of_a || !of_b || *of_b <= 0) return "";
+  return row("transformer", fmt::format("{:.1f} s", *of_a),
+             fmt::format("{:.1f} s, {:.2f} times as fast", *of_b, *of_a / *of_b));
+}
 
 std::string fidelity_csv(const ComparedFrames& compared) {
   std::string csv = "frame,psnr,ssim,lpips\n";

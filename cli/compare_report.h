@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,5 +21,8 @@ std::string fidelity_csv(const ComparedFrames& compared);
 
 /// The table for people: each metric's mean and its worst frame, and the pooled PSNR.
 std::string fidelity_table(const ComparedFrames& compared);
+
+/// The seconds that the transformer took for two files of ours, a line of that table; empty when one does not tell.
+std::string time_row(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace faststar

@@ -103,7 +103,8 @@ std::string flag_of(const Field& field, const nlohmann::json& value, const T& st
 std::string describe_media(const fs::path& path) {
   const Provenance provenance = provenance_of(path);
   const auto settings = nlohmann::ordered_json::parse(provenance.settings_json);
-  return fmt::format("made by faststar {} {}\n{}\n", provenance.version, provenance.command, settings.dump(2));
+  const std::string run = provenance.run_json.empty() ? "" : fmt::format("run: {}\n", provenance.run_json);
+  return fmt::format("made by faststar {} {}\n{}{}\n", provenance.version, provenance.command, run, settings.dump(2));
 }
 
 std::string remake_command(const fs::path& path) {

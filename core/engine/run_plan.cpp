@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/engine/disk_space.h"
 #include "core/engine/source.h"
 #include "core/log.h"
 #include "core/plan/cost_model.h"
@@ -66,6 +67,7 @@ double RunPlan::decode_seconds() const {
 
 RunPlan plan_run(const Engine& engine, const GenerateJob& job) {
   check_depth(job.reduction, engine.model().star_architecture.layers);
+  check_disk_space(job);
   TextIds ids = tokenize_texts({job.model_prompt, job.negative, job.text_limit}, engine.model());
   std::optional<Tensor> source;
   if (job.source) source = read_source(*job.source, job.size);

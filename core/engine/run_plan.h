@@ -23,7 +23,8 @@ struct RunPlan {
 inline constexpr double kFileShare = 0.1;
 
 /// Reads and tokenizes what `job` names and chooses a memory plan, which it logs.
-/// Throws Error(input) for the source, Error(model) for the vocabulary, Error(device) when no plan fits.
+/// Throws Error(input) for the source, Error(model) for the vocabulary, Error(device) when no plan fits,
+/// Error(output) when the disk is full.
 RunPlan plan_run(const Engine& engine, const GenerateJob& job);
 
 /// How a run of `job` samples.

@@ -156,6 +156,8 @@ bool VideoReader::Parts::begin_near_key(size_t position) {
   // Frames that are decoded after the keyframe and shown before it may refer to what was skipped.
   const auto earlier = begin(time);
   if (!earlier || following->best_effort_timestamp != time) return false;
+  // Near the end of a file FFmpeg's H.264 decoder then loses frames that come later, too.
+  if (*earlier > 0 && codec->codec_id == AV_CODEC_ID_H264) return false;
   following_time = seconds(*following);
   index = static_cast<int64_t>(*found) + *earlier - never_seen - 1;
   return true;

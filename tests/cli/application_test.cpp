@@ -110,6 +110,7 @@ TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slo
   const test::TempDir folder;
   const std::string t2i = "t2i --random-weights --config tiny --seed 3 -p \"it's a ball\" -o a.png --progress none";
   REQUIRE(run(folder, t2i).exit_code == 0);
+  CHECK_THAT(run(folder, "info a.png").out, Catch::Matchers::Contains("\"seconds\":{\"load\":"));
   std::string command = run(folder, "info a.png --command").out;
   REQUIRE(command.starts_with("faststar t2i"));
   command = command.substr(std::string("faststar ").size(), command.size() - std::string("faststar \n").size());

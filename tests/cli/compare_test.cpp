@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/media/image.h"
+#include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "support/program.h"
@@ -53,6 +54,19 @@ TEST_CASE("compare writes both videos side by side, and never over a file", "[cl
   CHECK(VideoReader(folder / "both.mp4").info().width == 72);
   CHECK(run(folder, line).exit_code == 6);
   CHECK(run(folder, line + " --overwrite").exit_code == 0);
+}
+
+TEST_CASE("compare tells how long two files of ours took", "[cli]") {
+  const test::TempDir folder;
+  const auto write = [&](const std::string& name, const std::string& run) {
+    test::write_video(folder / name, test::noise_frames(2, 24, 32), kLossless, to_comment({"1", "t2v", "{}", run}));
+  };
+  write("a.mkv", R"({"seconds": {"tokens": 33.2}})");
+  write("b.mkv", R"({"seconds": {"tokens": 16.6}})");
+  write("c.mkv", "");
+  CHECK_THAT(run(folder, "compare a.mkv b.mkv --device cpu").out,
+             Catch::Matchers::Contains("transformer  33.2 s       16.6 s, 2.00 times as fast"));
+  CHECK(run(folder, "compare a.mkv c.mkv --device cpu").out.find("transformer") == std::string::npos);
 }
 
 TEST_CASE("compare takes pictures", "[cli]") {

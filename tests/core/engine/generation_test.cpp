@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/engine/disk_space.h"
 #include "core/engine/small_job.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
@@ -55,6 +56,16 @@ TEST_CASE("a picture is one frame", "[engine]") {
   const test::TempDir folder;
   test::make(test::small_job(folder, at::kCPU, {}, Task::text_to_image));
   CHECK(read_image(folder / "p.png").sizes() == at::IntArrayRef{192, 336, 3});
+}
+
+TEST_CASE("a disk too small for a run's files is refused by folder, before anything is made", "[engine]") {
+  const test::TempDir folder;
+  GenerateJob job = test::small_job(folder, at::kCPU);
+  check_disk_space(job);
+  job.size.height = job.size.width = int64_t{1} << 24;  // larger than any disk
+  const Error error = test::error_of([&] { check_disk_space(job); });
+  CHECK(error.kind() == ErrorKind::output);
+  CHECK_THAT(error.what(), Catch::Matchers::StartsWith(folder.path().string() + ": the disk is full: at least"));
 }
 
 TEST_CASE("codes, frames and a lossless file are written beside each other", "[engine]") {

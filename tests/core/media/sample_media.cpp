@@ -1,6 +1,7 @@
 #include "core/media/sample_media.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "core/media/colour.h"
 #include "core/weights/safetensors.h"
@@ -19,6 +20,8 @@ void write_packets(AVFormatContext& output, AVCodecContext& codec, const AVFrame
   must(avcodec_send_frame(&codec, frame));
   const auto packet = ffmpeg::make_packet();
   while (avcodec_receive_packet(&codec, packet.get()) >= 0) {
+    // mp4 would cut off a last frame that is shown for no time.
+    if (packet->duration == 0 && std::string_view(output.oformat->name) == "mp4") packet->duration = 20;
     av_packet_rescale_ts(packet.get(), codec.time_base, output.streams[0]->time_base);
     must(av_interleaved_write_frame(&output, packet.get()));
   }

@@ -217,6 +217,7 @@ TEST_CASE("what is skipped changes no frame, number or time of what follows", "[
                test::VideoRecipe{.container = "matroska", .without_index = "live", .b_frames = 2});
   const bool uneven = GENERATE(false, true);
   const int64_t start = GENERATE(0, 5000);
+  CAPTURE(recipe.container, recipe.b_frames, recipe.open_gop, uneven, start);
   test::write_by_recipe(folder / "v", test::moving_frames(60), sample_times(uneven, start), recipe);
   const WholeVideo whole(folder / "v");
   REQUIRE(whole.pixels.size() == 60);
