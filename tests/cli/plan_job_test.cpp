@@ -198,8 +198,10 @@ namespace {
 /// What warn_about_mechanics() says of a job of `task`.
 std::vector<std::string> mechanics_warnings(Task task, FieldTexts flags, const std::string& config) {
   ResolvedSettings resolved = resolve_settings({.flags = with_defaults(std::move(flags)), .config = config});
+  const test::CollectWarnings of_planning;
+  const GenerateJob job = plan_shared(task, resolved);
   const test::CollectWarnings warnings;
-  warn_about_mechanics(plan_shared(task, resolved));
+  warn_about_mechanics(job);
   return warnings.lines();
 }
 
