@@ -78,8 +78,7 @@ TEST_CASE("the parts of a pass add up to the time it took, and reduction is one 
   const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
   const auto method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar,
                                ReductionMethod::tome, ReductionMethod::stepvar);
-  const Tensor cond = study.tested.encode_text("a red ball");
-  const TextFeatures text = {cond, study.transformer.unconditional_text(cond.size(0))};
+  const TextFeatures text = study.text("a red ball");
   ArmRequest request{.text = text, .seed = 3};
   request.reduction.method = method;
   const auto start = std::chrono::steady_clock::now();
@@ -105,8 +104,7 @@ TEST_CASE("the parts of a pass add up to the time it took, and reduction is one 
 TEST_CASE("timing the parts changes no result", "[study]") {
   const TempDir folder;
   const SmallStudy study(folder);
-  const Tensor cond = study.tested.encode_text("a red ball");
-  const TextFeatures text = {cond, study.transformer.unconditional_text(cond.size(0))};
+  const TextFeatures text = study.text("a red ball");
   GenerationSettings settings = study.tested.generation;
   settings.reduction.method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar);
   const auto codes = [&](PartTimer* timer) {
@@ -213,8 +211,7 @@ TEST_CASE("passes taken from the dense run change nothing", "[study]") {
   const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
   const auto method = GENERATE(ReductionMethod::random, ReductionMethod::faststar, ReductionMethod::fastvar,
                                ReductionMethod::sparsevar, ReductionMethod::skip);
-  const Tensor cond = study.tested.encode_text("a red ball");
-  const TextFeatures text = {cond, study.transformer.unconditional_text(cond.size(0))};
+  const TextFeatures text = study.text("a red ball");
   const ArmRun dense = run_arm(study.tested, study.schedule, {.text = text, .seed = 3});
   ArmRequest request{.text = text, .seed = 3};
   request.reduction.method = method;

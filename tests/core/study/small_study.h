@@ -48,6 +48,11 @@ struct SmallStudy {
     return variant;
   }
 
+  TextFeatures text(const std::string& prompt) const {
+    const Tensor cond = tested.encode_text(prompt);
+    return {cond, transformer.unconditional_text(cond.size(0))};
+  }
+
   c10::InferenceMode inference;
   StarTransformer transformer;
   VideoVae vae;
