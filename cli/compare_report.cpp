@@ -64,7 +64,7 @@ std::string head_line(const ComparedFrames& compared, const PsnrSummary& psnr) {
 
 /// What a file of ours says about the seconds of its transformer passes.
 std::optional<double> token_seconds(const std::filesystem::path& file) {
-  const auto provenance = parse_comment(read_comment(file));
+  const auto provenance = read_provenance(file);
   if (!provenance || provenance->run_json.empty()) return std::nullopt;
   const auto run = nlohmann::json::parse(provenance->run_json);
   const nlohmann::json::json_pointer tokens("/seconds/tokens");

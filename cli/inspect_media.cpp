@@ -26,7 +26,7 @@ FlagScope command_scope(const std::string& command, const fs::path& path) {
 }
 
 Provenance provenance_of(const fs::path& path) {
-  const auto provenance = parse_comment(read_comment(path));
+  const auto provenance = read_provenance(path);
   if (!provenance) {
     fail(ErrorKind::input, fmt::format("{}: it holds no settings of faststar", path.string()),
          "it was made by another program, or with --no-metadata");

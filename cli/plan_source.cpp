@@ -19,7 +19,7 @@ std::filesystem::path named_file(const std::optional<std::string>& name, const c
 
 /// True when this model made the file.
 bool made_by(const ModelPreset& model, const std::filesystem::path& file) {
-  const auto provenance = parse_comment(read_comment(file));
+  const auto provenance = read_provenance(file);
   if (!provenance) return false;
   const auto settings = nlohmann::json::parse(provenance->settings_json);
   const nlohmann::json::json_pointer name("/model/name");

@@ -104,6 +104,8 @@ InputPtr open_input(const std::filesystem::path& path) {
   return InputPtr(context);
 }
 
+int64_t time_of(const AVPacket& packet) { return packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts; }
+
 InputPtr open_streams(const std::filesystem::path& path) {
   InputPtr input = open_input(path);
   check(avformat_find_stream_info(input.get(), nullptr), ErrorKind::input,

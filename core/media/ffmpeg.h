@@ -68,6 +68,9 @@ PacketPtr make_packet();
 /// A picture with memory of its own, its lines padded as swscale wants them.
 FramePtr make_picture(AVPixelFormat format, int width, int height);
 
+/// When what `packet` holds is shown, in its stream's unit; when it is decoded, where the container tells that alone.
+int64_t time_of(const AVPacket& packet);
+
 /// Opens a file by what is in it, never by its name ("%03d" and "a:b" are plain characters); the container may
 /// not lead to other files. Throws Error(input).
 InputPtr open_input(const std::filesystem::path& path);

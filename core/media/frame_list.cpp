@@ -17,15 +17,13 @@ std::vector<ListedFrame> frames_in_index(AVStream& stream) {
   return frames;
 }
 
-int64_t time_of(const AVPacket& packet) { return packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts; }
-
 std::vector<ListedFrame> frames_in_file(const std::filesystem::path& path, int stream) {
   const auto input = ffmpeg::open_streams(path);
   const auto packet = ffmpeg::make_packet();
   std::vector<ListedFrame> frames;
   while (av_read_frame(input.get(), packet.get()) >= 0) {
     if (packet->stream_index == stream && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
-      frames.push_back({time_of(*packet), (packet->flags & AV_PKT_FLAG_KEY) != 0});
+      frames.push_back({ffmpeg::time_of(*packet), (packet->flags & AV_PKT_FLAG_KEY) != 0});
     }
     av_packet_unref(packet.get());
   }
@@ -80,7 +78,7 @@ size_t FrameList::count_until(int64_t time) const {
 }
 
 std::optional<size_t> FrameList::position_of_key(const AVPacket& packet) const {
-  const int64_t time = from_index_ ? packet.dts : time_of(packet);
+  const int64_t time = from_index_ ? packet.dts : ffmpeg::time_of(packet);
   const auto found =
       std::ranges::find_if(frames_, [time](const ListedFrame& frame) { return frame.is_key && frame.time == time; });
   if (found == frames_.end()) return std::nullopt;

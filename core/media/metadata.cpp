@@ -68,4 +68,8 @@ std::string read_comment(const std::filesystem::path& path) {
   return ffmpeg::dictionary_value(ffmpeg::open_input(path)->metadata, "comment");
 }
 
+std::optional<Provenance> read_provenance(const std::filesystem::path& path) {
+  return parse_comment(read_comment(path));
+}
+
 }  // namespace faststar

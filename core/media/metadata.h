@@ -24,4 +24,7 @@ std::optional<Provenance> parse_comment(const std::string& comment);
 /// missing or is neither.
 std::string read_comment(const std::filesystem::path& path);
 
+/// What a video or picture says about how it was made; nothing when it is not ours. Throws as read_comment.
+std::optional<Provenance> read_provenance(const std::filesystem::path& path);
+
 }  // namespace faststar

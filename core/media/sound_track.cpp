@@ -21,8 +21,6 @@ double video_start(const AVFormatContext& input) {
   return input.start_time == AV_NOPTS_VALUE ? 0 : static_cast<double>(input.start_time) / AV_TIME_BASE;
 }
 
-int64_t time_of(const AVPacket& packet) { return packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts; }
-
 /// The packets of `stream` between two times of its own clock, counted from the first one.
 std::vector<ffmpeg::PacketPtr> read_packets(AVFormatContext& input, const AVStream& stream, int64_t begin,
                                             int64_t end) {
@@ -32,7 +30,7 @@ std::vector<ffmpeg::PacketPtr> read_packets(AVFormatContext& input, const AVStre
   std::vector<ffmpeg::PacketPtr> packets;
   ffmpeg::PacketPtr packet = ffmpeg::make_packet();
   while (av_read_frame(&input, packet.get()) >= 0) {
-    const int64_t time = time_of(*packet);
+    const int64_t time = ffmpeg::time_of(*packet);
     const bool own = packet->stream_index == stream.index && time != AV_NOPTS_VALUE;
     if (own && time >= end) break;
     if (own && time >= begin) {

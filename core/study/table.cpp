@@ -107,11 +107,11 @@ StudyTable part_table(const StudySummary& study) {
 std::string part_notes() {
   return fmt::format(
       "Milliseconds of each scale of the video clips, all its repetitions; medians of at most {} prompts, the first, "
-      "in runs of "
-      "their own: marks between the parts slow a pass a little, and the speed-ups above are of runs without. linear: "
-      "matrix products. attention: with the joining of keys and values. reduction: score, selection, gathering, "
-      "partial "
-      "update. sampling: guidance, random numbers, bits. rest: norms, rotation, activations, resizing of code sums.",
+      "in runs of their own: marks between the parts slow a pass a little, and the speed-ups above are of runs "
+      "without. "
+      "linear: matrix products. attention: with the joining of keys and values. reduction: score, selection, "
+      "gathering, partial update. sampling: guidance, random numbers, bits. rest: norms, rotation, activations, "
+      "resizing of code sums.",
       kPromptsTimedByPart);
 }
 

@@ -86,11 +86,10 @@ int batch_of(const TrainSettings& settings, const std::string& stage) {
 std::string recipe(const CardFacts& facts) {
   const auto stages = read_stages(facts.log);
   std::string text = fmt::format(
-      "## Recipe\n\n`faststar train --config {} --out DIR`, seed {}, commit {}, {}; {:.0f} s of training. Stages in "
-      "this "
-      "order, each from the average of the weights of the one before:\n\n"
-      "| stage | processes, a GPU each | clips a step | steps | ms a step | loss at the end "
-      "|\n|---|---|---|---|---|---|\n",
+      "## Recipe\n\n`faststar train --config {} --out DIR`, seed {}, commit {}, {}; {:.0f} s of training. Stages "
+      "in this order, each from the average of the weights of the one before:\n\n"
+      "| stage | processes, a GPU each | clips a step | steps | ms a step | loss at the end |\n"
+      "|---|---|---|---|---|---|\n",
       facts.training_name, facts.training.run.seed, facts.commit, facts.date, total_seconds(stages));
   for (const StageRecord& stage : stages) {
     text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.4f} |\n", stage.name, stage.processes,
