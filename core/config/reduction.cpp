@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 #include "core/config/settings.h"
 #include "core/error.h"
 
@@ -20,19 +23,29 @@ void settle_no_reduce(Settings& settings) {
   if (off.source >= method.source) reduction.method = ReductionMethod::none;
 }
 
-/// `preset` as options; what a preset does not name has the default.
-FastStarOptions faststar_options(ReductionPreset preset) {
+/// What a preset stands for.
+struct PresetBundle {
+  FastStarOptions faststar;
+  int keep_align = 1;
+  std::vector<double> ratios;  ///< of the last four scales; empty: as they are
+};
+
+/// What a preset does not name has the default.
+PresetBundle bundle_of(ReductionPreset preset) {
+  constexpr int kMatrixTile = 128;  // tokens of a tile of the matrix products
   switch (preset) {
-    case ReductionPreset::paper: return {.mask_down = MaskDown::nearest};
-    case ReductionPreset::exact: return {.mask_down = MaskDown::area_topk};
-    case ReductionPreset::fast: return {.mask_down = MaskDown::token_topk, .pu_mask = UpdateMask::token};
-    case ReductionPreset::beyond: return {.scorer = Scorer::temporal};
+    case ReductionPreset::paper: return {.faststar = {.mask_down = MaskDown::nearest}};
+    case ReductionPreset::exact: return {.faststar = {.mask_down = MaskDown::area_topk}};
+    case ReductionPreset::fast:
+      return {.faststar = {.mask_down = MaskDown::token_topk, .pu_mask = UpdateMask::token}, .keep_align = kMatrixTile};
+    case ReductionPreset::beyond:
+      // An early scale's error is read by all later ones: on the embedded model the same number of tokens costs least
+      // where the last two scales alone give them (tests/bench/NOTES.md).
+      return {.faststar = {.scorer = Scorer::temporal, .pu_boundary = UpdateBoundary::nn_fill},
+              .ratios = {0, 0, 0.7, 0.7}};
   }
   return {};
 }
-
-/// Tokens of a tile of the matrix products.
-constexpr int kFastAlignment = 128;
 
 void settle_preset(Settings& settings) {
   ReductionConfig& reduction = settings.config.reduction;
@@ -42,16 +55,17 @@ void settle_preset(Settings& settings) {
     const Source source = settings.origin(setting).source;
     return source != Source::standard && source >= chosen;
   };
-  const FastStarOptions bundle = faststar_options(*reduction.preset);
-  if (!gives_way("faststar_scorer")) reduction.faststar.scorer = bundle.scorer;
-  if (!gives_way("faststar_mask_down")) reduction.faststar.mask_down = bundle.mask_down;
-  if (!gives_way("faststar_pu_mask")) reduction.faststar.pu_mask = bundle.pu_mask;
-  if (!gives_way("faststar_pu_boundary")) reduction.faststar.pu_boundary = bundle.pu_boundary;
-  if (!gives_way("faststar_score_norm")) reduction.faststar.score_norm = bundle.score_norm;
-  if (!gives_way("faststar_spatial_memory")) reduction.faststar.spatial_memory = bundle.spatial_memory;
-  if (!gives_way("reduce_keep_align")) {
-    reduction.keep_align = reduction.preset == ReductionPreset::fast ? kFastAlignment : 1;
-  }
+  PresetBundle bundle = bundle_of(*reduction.preset);
+  const FastStarOptions& options = bundle.faststar;
+  if (!gives_way("faststar_scorer")) reduction.faststar.scorer = options.scorer;
+  if (!gives_way("faststar_mask_down")) reduction.faststar.mask_down = options.mask_down;
+  if (!gives_way("faststar_pu_mask")) reduction.faststar.pu_mask = options.pu_mask;
+  if (!gives_way("faststar_pu_boundary")) reduction.faststar.pu_boundary = options.pu_boundary;
+  if (!gives_way("faststar_score_norm")) reduction.faststar.score_norm = options.score_norm;
+  if (!gives_way("faststar_spatial_memory")) reduction.faststar.spatial_memory = options.spatial_memory;
+  if (!gives_way("reduce_keep_align")) reduction.keep_align = bundle.keep_align;
+  const bool fits = reduction.scales == ReducedScales{};
+  if (!bundle.ratios.empty() && fits && !gives_way("ratios")) reduction.ratios = std::move(bundle.ratios);
 }
 
 }  // namespace

@@ -98,6 +98,20 @@ TEST_CASE("a preset sets what nobody set as strongly", "[config]") {
         MaskDown::nearest);
 }
 
+TEST_CASE("preset beyond takes its tokens from the last two scales, unless ratios are asked for", "[config]") {
+  const auto reduction = with_flags({}, {{"reduce_preset", "beyond"}});
+  CHECK(reduction.faststar.scorer == Scorer::temporal);
+  CHECK(reduction.faststar.pu_boundary == UpdateBoundary::nn_fill);
+  CHECK(reduction.ratios == std::vector<double>{0, 0, 0.7, 0.7});
+  const std::vector<double> asked = {0.1, 0.2, 0.3, 0.4};
+  CHECK(with_flags({}, {{"reduce_preset", "beyond"}, {"ratios", "0.1,0.2,0.3,0.4"}}).ratios == asked);
+  const Settings file = read("reduction:\n  ratios: [0.1, 0.2, 0.3, 0.4]\n");
+  CHECK(with_flags(file, {{"reduce_preset", "fast"}}).ratios == asked);
+  CHECK(with_flags(file, {{"reduce_preset", "beyond"}}).ratios == reduction.ratios);
+  const Settings fewer = read("reduction:\n  scales: last2\n  ratios: [0.5, 0.6]\n");
+  CHECK(with_flags(fewer, {{"reduce_preset", "beyond"}}).ratios == std::vector<double>{0.5, 0.6});
+}
+
 TEST_CASE("--no-reduce wins over weaker sources and contradicts its own", "[config]") {
   const Settings file = read("reduction:\n  method: faststar\n");
   CHECK(with_flags(file, {{"no_reduce", "true"}}).method == ReductionMethod::none);
