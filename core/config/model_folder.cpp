@@ -19,8 +19,6 @@ constexpr const char* kOfficialWeights[] = {"infinitystar_8b_720p_weights", "inf
 constexpr const char* kOfficialVae = "infinitystar_videovae.pth";
 constexpr const char* kOfficialT5 = "text_encoder/flan-t5-xl-official";
 
-constexpr const char* kTokenizer = "spiece.model";
-
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
@@ -183,6 +181,8 @@ ModelFolder resolve_folder(const ModelRequest& request) {
 
 }  // namespace
 
+fs::path ModelLayout::vocabulary() const { return t5 / "spiece.model"; }
+
 std::vector<ModelLayout> find_models(const fs::path& folder) {
   std::vector<ModelLayout> models;
   if (is_there(folder / "model.yaml") || is_there(folder / "transformer")) models.push_back(own_layout(folder));
@@ -198,7 +198,7 @@ std::vector<ModelPart> model_parts(const ModelLayout& layout) {
   return {{"transformer", layout.transformer, holds_weights(layout.transformer)},
           {"vae", layout.vae, is_there(layout.vae)},
           {"text encoder", layout.t5, holds_weights(layout.t5)},
-          {"tokenizer", layout.t5 / kTokenizer, is_there(layout.t5 / kTokenizer)}};
+          {"tokenizer", layout.vocabulary(), is_there(layout.vocabulary())}};
 }
 
 ModelFolder resolve_model(const ModelRequest& request) {

@@ -14,6 +14,8 @@ struct ModelLayout {
   std::filesystem::path transformer;  ///< folder of shards with their index
   std::filesystem::path vae;          ///< .safetensors or .pth file
   std::filesystem::path t5;           ///< Hugging Face folder with spiece.model
+
+  std::filesystem::path vocabulary() const;  ///< the tokenizer's file in t5
 };
 
 /// The models in `folder`: our own form (model.yaml, transformer/, vae.*, t5/), those of an official release

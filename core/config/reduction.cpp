@@ -41,8 +41,7 @@ PresetBundle bundle_of(ReductionPreset preset) {
     case ReductionPreset::beyond:
       // An early scale's error is read by all later ones: on the embedded model the same number of tokens costs least
       // where the last two scales alone give them (tests/bench/NOTES.md).
-      return {.faststar = {.scorer = Scorer::temporal, .pu_boundary = UpdateBoundary::nn_fill},
-              .ratios = {0, 0, 0.7, 0.7}};
+      return {.faststar = {.scorer = Scorer::temporal}, .ratios = {0, 0, 0.7, 0.7}};
   }
   return {};
 }

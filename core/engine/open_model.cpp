@@ -26,7 +26,7 @@ OpenModel open_random_model(const ModelFolder& model) {
          fmt::format("{}: --random-weights needs an `architecture:` section", model.preset.file.string()));
   }
   const auto source = make_random_weights(kRandomWeightsSeed);
-  const auto own_vocabulary = model.layout.t5 / "spiece.model";
+  const auto own_vocabulary = model.layout.vocabulary();
   std::error_code ignored;
   const bool has_vocabulary = std::filesystem::is_regular_file(own_vocabulary, ignored);
   return {source,
@@ -35,7 +35,7 @@ OpenModel open_random_model(const ModelFolder& model) {
           star_architecture_of(*sizes),
           vae_architecture_of(sizes->vae),
           t5_architecture_of(sizes->text_encoder),
-          has_vocabulary ? own_vocabulary : embedded_model_dir() / "t5" / "spiece.model"};
+          has_vocabulary ? own_vocabulary : ModelLayout{.t5 = embedded_model_dir() / "t5"}.vocabulary()};
 }
 
 /// Another source's names and shapes without its data: layers built from it check a whole checkpoint in a moment.
@@ -86,7 +86,7 @@ OpenModel open_checkpoints(const ModelLayout& layout) {
   OpenModel open{.transformer = open_checkpoint(layout.transformer),
                  .vae = open_checkpoint(layout.vae),
                  .t5 = open_checkpoint(layout.t5),
-                 .vocabulary = layout.t5 / "spiece.model"};
+                 .vocabulary = layout.vocabulary()};
   open.star_architecture = check_transformer(open.transformer);
   open.vae_architecture = check_vae(open.vae);
   open.t5_architecture = check_text_encoder(open.t5, layout.t5);

@@ -34,6 +34,9 @@ Tensor pixels_of_frames(const Tensor& frames) {
 
 Tensor read_picture(const JobSource& source, const JobSize& size) {
   const Tensor image = read_image(source.file);
+  if (!is_picture(source.file)) {
+    log::warn("{}: a video, its first frame is taken; `faststar v2v` goes on from videos", source.file.string());
+  }
   return pixels_of_frames(fitting(source.file, {image.size(0), image.size(1)}, size, source.fit)(image).unsqueeze(0));
 }
 

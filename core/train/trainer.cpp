@@ -147,7 +147,7 @@ class Training {
   }
 
   void provide_vocabulary() const {
-    folder_.provide_vocabulary(start_ ? std::optional(start_->t5 / "spiece.model") : std::nullopt, job_.settings.world,
+    folder_.provide_vocabulary(start_ ? std::optional(start_->vocabulary()) : std::nullopt, job_.settings.world,
                                plan_.star.t5.vocabulary);
   }
 

@@ -85,7 +85,7 @@ TEST_CASE("a resolution that the preset does not list is refused by name", "[con
 }
 
 TEST_CASE("a model's file has to be complete", "[config]") {
-  const Error missing = error_of_changed_preset("tau_image: 0.6", "");
+  const Error missing = error_of_changed_preset("tau_image: ", "# ");
   CHECK(missing.kind() == ErrorKind::usage);
   CHECK(std::string(missing.what()).ends_with("a model's file has to set sampling.tau_image"));
   CHECK(std::string(error_of_changed_preset("name: faststar tiny", "").what()).find("model.name is missing") !=

@@ -101,7 +101,6 @@ TEST_CASE("a preset sets what nobody set as strongly", "[config]") {
 TEST_CASE("preset beyond takes its tokens from the last two scales, unless ratios are asked for", "[config]") {
   const auto reduction = with_flags({}, {{"reduce_preset", "beyond"}});
   CHECK(reduction.faststar.scorer == Scorer::temporal);
-  CHECK(reduction.faststar.pu_boundary == UpdateBoundary::nn_fill);
   CHECK(reduction.ratios == std::vector<double>{0, 0, 0.7, 0.7});
   const std::vector<double> asked = {0.1, 0.2, 0.3, 0.4};
   CHECK(with_flags({}, {{"reduce_preset", "beyond"}, {"ratios", "0.1,0.2,0.3,0.4"}}).ratios == asked);

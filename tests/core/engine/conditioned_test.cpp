@@ -47,6 +47,14 @@ Tensor frames_of_source(const GenerateJob& job) {
 
 }  // namespace
 
+TEST_CASE("a video given as the picture lends its first frame, and that is said", "[engine]") {
+  const test::TempDir folder;
+  const test::CollectWarnings warnings;
+  const Tensor pixels = read_source({.file = write_source_video(folder), .latents = 1}, {.height = 192, .width = 336});
+  CHECK(pixels.sizes() == at::IntArrayRef{1, 3, 1, 192, 336});
+  CHECK(warnings.has("a video, its first frame is taken"));
+}
+
 TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;

@@ -134,6 +134,12 @@ bool can_read(const char* format) {
   return false;
 }
 
+bool can_write(const char* format) {
+  if (av_guess_format(format, nullptr, nullptr)) return true;
+  WARN("not run: this FFmpeg does not write " << format);
+  return false;
+}
+
 Tensor golden_image(const std::string& name) {
   const auto file = open_safetensors(golden_dir() / "images.safetensors");
   return file->read(name, file->tensors().at(name), at::kCPU).clone();

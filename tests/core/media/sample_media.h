@@ -47,8 +47,9 @@ void write_encoded(const std::filesystem::path& path, const char* name, const AV
 /// False, with a line in the output, when this FFmpeg lacks the encoder that a test needs.
 bool can_encode(const char* name);
 
-/// False, with a line in the output, when this FFmpeg does not read the container that a test needs.
+/// False, with a line in the output, when this FFmpeg does not read, or write, the container that a test needs.
 bool can_read(const char* format);
+bool can_write(const char* format);
 
 /// A tensor of the official preprocessing's fixtures, tests/golden/images.safetensors.
 Tensor golden_image(const std::string& name);
