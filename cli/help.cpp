@@ -13,9 +13,14 @@ std::string usage(const CLI::App& app) {
   std::string positionals;
   for (const CLI::Option* option : app.get_options()) {
     if (option->nonpositional()) continue;
-    positionals += " " + option->get_name(true);
+    const std::string name = option->get_name(true);
+    positionals += option->get_required() ? " " + name : fmt::format(" [{}]", name);
   }
-  return fmt::format("faststar {}{} [options]", app.get_name(), positionals);
+  std::string command = app.get_name();
+  for (const CLI::App* outer = app.get_parent(); outer->get_parent() != nullptr; outer = outer->get_parent()) {
+    command = fmt::format("{} {}", outer->get_name(), command);
+  }
+  return fmt::format("faststar {}{} [options]", command, positionals);
 }
 
 std::string option_lines(const CLI::App& app, const std::string& group) {

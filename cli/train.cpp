@@ -105,7 +105,7 @@ Command add_train(CLI::App& app) {
                        const std::string& group) {
     return command->add_option(name, value, help)->type_name(argument)->group(group);
   };
-  add("--config", options->config, "settings: train-tiny or a file", "NAME|FILE", kScreenGroup);
+  add("--config", options->config, "settings: a name or a file", "NAME|FILE", kScreenGroup);
   add("--out", options->folder, "the run's folder; goes on from there", "DIR", kScreenGroup)->required();
   add("--from", options->from, "start a new run with a model's weights", "DIR", kScreenGroup);
   add("--stop-after", options->stop_after, "save and end after so many seconds", "SECONDS", kScreenGroup);

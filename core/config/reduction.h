@@ -53,8 +53,7 @@ struct Choices<SpatialPrevious> {
 };
 template <>
 struct Choices<FirstReference> {
-  static constexpr std::array<std::string_view, 4> names = {"image_last_scale", "image_same_scale", "intra_clip",
-                                                            "none"};
+  static constexpr std::array<std::string_view, 3> names = {"image_last_scale", "intra_clip", "none"};
 };
 template <>
 struct Choices<TemporalReference> {
@@ -85,11 +84,6 @@ struct Choices<UpdateMask> {
 template <>
 struct Choices<UpdateBoundary> {
   static constexpr std::array<std::string_view, 3> names = {"zero", "normalized", "nn_fill"};
-};
-template <>
-struct Choices<PrunedTokens> {
-  static constexpr std::array<std::string_view, 6> names = {"keep",     "nearest",         "area",
-                                                            "temporal", "previous_update", "previous_map"};
 };
 template <>
 struct Choices<FastVarCache> {
@@ -195,8 +189,6 @@ void visit_fields(Self& c, Visitor&& visit) {
               .help = "codes beside pruned tokens",
               .argument = "HOW"},
         c.pu_boundary);
-  visit(Field{.name = "restore", .flag = "faststar_restore", .help = "what pruned tokens get", .argument = "WHAT"},
-        c.restore);
   visit(Field{.name = "eps", .flag = "faststar_eps", .help = "norms below are zero", .range = {0, 1}}, c.eps);
 }
 

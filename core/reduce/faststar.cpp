@@ -30,7 +30,6 @@ class FastStar final : public TokenReducer {
     ReductionPlan plan = choose_positions(context_, pass, similarity.score);
     remember(plan.feature_mask);
     plan.evidence = {maps, similarity};
-    if (options_.restore == PrunedTokens::nearest) restore_from_nearest(plan, pass);
     return plan;
   }
 
@@ -51,10 +50,6 @@ class FastStar final : public TokenReducer {
         case FirstReference::none: return {};
         case FirstReference::intra_clip: return frames_before(pass);
         case FirstReference::image_last_scale: break;
-        case FirstReference::image_same_scale: {
-          const Tensor entry = context_.history.previous_frame(pass.step).entry;
-          if (entry.defined()) return entry;
-        }
       }
       return context_.history.finished(0);
     }

@@ -8,14 +8,10 @@
 
 namespace faststar {
 
-/// Whether the last frame of every pass is kept for the clip after.
-enum class LastFrames { forget, keep };
-
 /// Earlier states of the code sums F [1, 64, T, H, W] that scores compare with. One for each run.
 class FeatureHistory {
  public:
-  explicit FeatureHistory(const Schedule& schedule, LastFrames last_frames = LastFrames::forget)
-      : schedule_(schedule), last_frames_(last_frames) {}
+  explicit FeatureHistory(const Schedule& schedule) : schedule_(schedule) {}
 
   /// Hears of every pass after its update. `changed` is false when the pass was left out, `full` when it was reduced.
   struct Update {
@@ -40,23 +36,12 @@ class FeatureHistory {
   /// F at the entry of the same pass of the clip before; undefined when that one was not reduced.
   Tensor entry_in_previous_clip(const Step& step) const;
 
-  /// The last frame of the clip before: [1, 64, 1, H, W] each.
-  struct PreviousFrame {
-    Tensor entry;     ///< F at the entry of the same pass
-    Tensor update;    ///< what that pass added
-    Tensor finished;  ///< F at the end of the clip
-  };
-  /// Undefined tensors where that clip had no such pass, and without LastFrames::keep.
-  PreviousFrame previous_frame(const Step& step) const;
-
  private:
-  void keep_last_frame(const Update& update);
   void start_clip(const Step& step, const Tensor& map);
 
   using PassKey = std::pair<int, int>;  ///< absolute scale, repetition
 
   const Schedule& schedule_;
-  LastFrames last_frames_;
   int clip_ = -1;
   int updated_scale_ = -1;
   Tensor before_scale_;
@@ -64,7 +49,6 @@ class FeatureHistory {
   Tensor before_full_;
   std::vector<Tensor> finished_;
   std::map<PassKey, Tensor> entries_;
-  std::map<PassKey, PreviousFrame> passes_;  ///< `finished` undefined
 };
 
 }  // namespace faststar

@@ -26,7 +26,7 @@ class Reduction {
   LayerReducer* layers(const Step& step, int group) { return method_->layers(step, group); }
   void see_logits(const Step& step, const Tensor& logits) { method_->see_logits(step, logits); }
   /// The code sum after a reduced pass. codes [1, d, t, h, w], zero where nothing was drawn.
-  Tensor update(const Step& step, const ReductionPlan& plan, const Tensor& summed, const Tensor& codes) const;
+  Tensor update(const ReductionPlan& plan, const Tensor& summed, const Tensor& codes) const;
   /// Hears of every pass, reduced or not.
   void finish(const FeatureHistory::Update& update) { history_.record(update); }
 

@@ -33,7 +33,7 @@ enum class NormDegree { one, two, infinity };
 /// Which earlier map the spatial similarity compares with.
 enum class SpatialPrevious { prev_scale, prev_iter, last_full };
 /// Temporal reference of the first video clip.
-enum class FirstReference { image_last_scale, image_same_scale, intra_clip, none };
+enum class FirstReference { image_last_scale, intra_clip, none };
 /// Temporal reference of later clips.
 enum class TemporalReference { prev_clip_same_scale, prev_clip_last_scale, prev_clip_last_frame, intra_clip };
 /// Frames of a reference that has another number of them.
@@ -45,10 +45,6 @@ enum class MaskDown { area_topk, nearest, nearest_exact, area_half, token_topk }
 enum class UpdateMask { feature, token };
 /// Codes of pruned tokens before the upsampling of the partial update.
 enum class UpdateBoundary { zero, normalized, nn_fill };
-/// What pruned tokens get: nothing, the output of the nearest kept token, the mean code of the kept tokens around, the
-/// code of the nearest frame that kept the place, or, from the last frame of the clip before, what it got in the same
-/// pass or the place's finished features.
-enum class PrunedTokens { keep, nearest, area, temporal, previous_update, previous_map };
 
 /// FastSTAR: spatio-temporal token pruning (STTP) and partial update (PU), arXiv:2603.07192.
 struct FastStarOptions {
@@ -63,7 +59,6 @@ struct FastStarOptions {
   MaskDown mask_down = MaskDown::area_topk;
   UpdateMask pu_mask = UpdateMask::feature;
   UpdateBoundary pu_boundary = UpdateBoundary::zero;
-  PrunedTokens restore = PrunedTokens::keep;
   double eps = 1e-8;  ///< norms below it count as zero
 };
 

@@ -196,7 +196,7 @@ Tensor Generator::run_reduced_step(const Step& step, const Tensor& summed, const
   if (!outcome.defined()) bits = generate_bits(step, input, plan);
   const auto [codes, output] = timed(parts_, PassPart::reduction, [&] {
     const Tensor drawn = at::where(plan.token_mask.gt(0), codes_from_bits(bits), 0.0f);
-    return std::pair(drawn, reduction_->update(step, plan, summed, drawn));
+    return std::pair(drawn, reduction_->update(plan, summed, drawn));
   });
   if (reduction_observer_) reduction_observer_({step, scale, plan, summed, codes, output});
   return output;

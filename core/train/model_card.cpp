@@ -43,7 +43,7 @@ struct StageRecord {
   std::string name;
   int64_t steps = 0;
   int processes = 1;
-  double milliseconds = 0;  ///< a step, mean of the stage
+  double milliseconds = 0;  ///< a step, mean since the entry before
   double loss = 0;          ///< mean since the entry before
   double seconds = 0;       ///< of the network's training until then
 };
@@ -88,7 +88,7 @@ std::string recipe(const CardFacts& facts) {
   std::string text = fmt::format(
       "## Recipe\n\n`faststar train --config {} --out DIR`, seed {}, commit {}, {}; {:.0f} s of training. Stages "
       "in this order, each from the average of the weights of the one before:\n\n"
-      "| stage | processes, a GPU each | clips a step | steps | ms a step | loss at the end |\n"
+      "| stage | processes, a GPU each | clips a step | steps | ms a step, at the end | loss at the end |\n"
       "|---|---|---|---|---|---|\n",
       facts.training_name, facts.training.run.seed, facts.commit, facts.date, total_seconds(stages));
   for (const StageRecord& stage : stages) {

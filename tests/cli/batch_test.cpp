@@ -92,6 +92,18 @@ TEST_CASE("a bad entry fails alone, two processes and two shards share the rest"
   CHECK(files_below(folder / "runs/list/videos") == 2);
 }
 
+TEST_CASE("two shards make every video of a list, and none twice", "[cli][slow]") {
+  const TempDir folder;
+  write_text(folder / "list.txt", "a\nb\nc\n");
+  const std::string batch =
+      "batch list.txt --random-weights --config tiny --duration 1 --seed 1 --device cpu --progress none --shard ";
+  const auto first = run(folder, batch + "1/2");
+  const auto second = run(folder, batch + "2/2");
+  CHECK(first.out == "runs/list/videos/0001-a-0.mp4\nruns/list/videos/0003-c-0.mp4\n");
+  CHECK(second.out == "runs/list/videos/0002-b-0.mp4\n");
+  CHECK(files_below(folder / "runs/list/videos") == 3);
+}
+
 TEST_CASE("a batch says what is wrong before it loads a model", "[cli]") {
   const TempDir folder;
   write_text(folder / "list.txt", "a\n");

@@ -58,13 +58,14 @@ TEST_CASE("480p reduces its own last four scales", "[reduce]") {
 }
 
 TEST_CASE("counts are N less the floor of the removed share for every scale", "[reduce]") {
-  const Schedule schedule = make_schedule(0.562, "0.90M", 21, 20);
+  const auto [size, repetitions] = GENERATE(std::pair("0.90M", kRepetitions720), std::pair("0.40M", kRepetitions480));
+  const Schedule schedule = make_schedule(0.562, size, 21, 20);
   const double ratio = GENERATE(0.1, 0.35, 0.7, 0.9999);
   ReductionSettings settings{.method = ReductionMethod::random};
-  settings.scales.last = 15;
+  settings.scales.last = schedule.scales_per_clip();
   settings.ratios = {ratio};
   const auto points = static_cast<int64_t>(ratio * 10000 + 0.5);
-  for (const Counted& pass : reduced_passes(settings, schedule, kRepetitions720)) {
+  for (const Counted& pass : reduced_passes(settings, schedule, repetitions)) {
     const int64_t tokens = schedule.scales()[pass.scale].tokens();
     CHECK(pass.kept == std::max<int64_t>(1, tokens - tokens * points / 10000));
   }
