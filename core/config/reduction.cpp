@@ -39,8 +39,8 @@ PresetBundle bundle_of(ReductionPreset preset) {
     case ReductionPreset::fast:
       return {.faststar = {.mask_down = MaskDown::token_topk, .pu_mask = UpdateMask::token}, .keep_align = kMatrixTile};
     case ReductionPreset::beyond:
-      // An early scale's error is read by all later ones: on the embedded model the same number of tokens costs least
-      // where the last two scales alone give them (tests/bench/NOTES.md).
+      // An early scale's error is read by all later ones: on the embedded model as many tokens cost least where the last
+      // two scales alone give them (tests/bench/NOTES.md).
       return {.faststar = {.scorer = Scorer::temporal}, .ratios = {0, 0, 0.7, 0.7}};
   }
   return {};
