@@ -35,7 +35,7 @@ bool changes_size(Motion motion) { return motion == Motion::grow || motion == Mo
 
 /// What small models get wrong first: corners that turn, corners that are small, rings that hop.
 bool is_hard(const SceneObject& object) {
-  if (object.motion == Motion::spin) return object.shape == Shape::square || object.shape == Shape::triangle;
+  if (object.motion == Motion::spin) return true;  // only what has corners spins
   if (object.motion == Motion::bounce) return object.shape == Shape::ring;
   return object.shape == Shape::star && object.size == ObjectSize::small;
 }
