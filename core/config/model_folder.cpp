@@ -45,11 +45,6 @@ fs::path vae_of(const fs::path& folder) {
   return is_there(pickle) ? pickle : safetensors;
 }
 
-ModelLayout own_layout(const fs::path& folder) {
-  const fs::path preset = folder / "model.yaml";
-  return {is_there(preset) ? preset : fs::path(), folder / "transformer", vae_of(folder), folder / "t5"};
-}
-
 fs::path preset_named_in(const std::string& folder_name) {
   constexpr std::pair<const char*, const char*> kPresets[] = {
       {"720p", "720p"}, {"480p", "480p"}, {"Interact", "480p-interact"}};
@@ -180,6 +175,11 @@ ModelFolder resolve_folder(const ModelRequest& request) {
 }
 
 }  // namespace
+
+ModelLayout own_layout(const fs::path& folder) {
+  const fs::path preset = folder / "model.yaml";
+  return {is_there(preset) ? preset : fs::path(), folder / "transformer", vae_of(folder), folder / "t5"};
+}
 
 fs::path ModelLayout::vocabulary() const { return t5 / "spiece.model"; }
 

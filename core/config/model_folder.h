@@ -18,6 +18,10 @@ struct ModelLayout {
   std::filesystem::path vocabulary() const;  ///< the tokenizer's file in t5
 };
 
+/// Our own form in `folder`, whatever of it is there: model.yaml, transformer/, vae.*, t5/. Throws Error(model) when
+/// there are two VAE files.
+ModelLayout own_layout(const std::filesystem::path& folder);
+
 /// The models in `folder`: our own form (model.yaml, transformer/, vae.*, t5/), those of an official release
 /// tree, or the one whose weights folder inside such a tree is named. Empty when there is none.
 /// Throws Error(model) when one model has two VAE files.

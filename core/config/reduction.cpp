@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
 #include <vector>
 
 #include "core/config/settings.h"
@@ -39,8 +38,8 @@ PresetBundle bundle_of(ReductionPreset preset) {
     case ReductionPreset::fast:
       return {.faststar = {.mask_down = MaskDown::token_topk, .pu_mask = UpdateMask::token}, .keep_align = kMatrixTile};
     case ReductionPreset::beyond:
-      // An early scale's error is read by all later ones: on the embedded model as many tokens cost least where the last
-      // two scales alone give them (tests/bench/NOTES.md).
+      // An early scale's error is read by all later ones: on the embedded model as many tokens cost least where the
+      // last two scales alone give them (tests/bench/NOTES.md).
       return {.faststar = {.scorer = Scorer::temporal}, .ratios = {0, 0, 0.7, 0.7}};
   }
   return {};
@@ -50,21 +49,21 @@ void settle_preset(Settings& settings) {
   ReductionConfig& reduction = settings.config.reduction;
   if (!reduction.preset) return;
   const Source chosen = settings.origin("reduce_preset").source;
-  const auto gives_way = [&](std::string_view setting) {
+  // Gives way to what was set as strongly.
+  const auto set = [&](std::string_view setting, auto& value, const auto& preset) {
     const Source source = settings.origin(setting).source;
-    return source != Source::standard && source >= chosen;
+    if (source == Source::standard || source < chosen) value = preset;
   };
-  PresetBundle bundle = bundle_of(*reduction.preset);
-  const FastStarOptions& options = bundle.faststar;
-  if (!gives_way("faststar_scorer")) reduction.faststar.scorer = options.scorer;
-  if (!gives_way("faststar_mask_down")) reduction.faststar.mask_down = options.mask_down;
-  if (!gives_way("faststar_pu_mask")) reduction.faststar.pu_mask = options.pu_mask;
-  if (!gives_way("faststar_pu_boundary")) reduction.faststar.pu_boundary = options.pu_boundary;
-  if (!gives_way("faststar_score_norm")) reduction.faststar.score_norm = options.score_norm;
-  if (!gives_way("faststar_spatial_memory")) reduction.faststar.spatial_memory = options.spatial_memory;
-  if (!gives_way("reduce_keep_align")) reduction.keep_align = bundle.keep_align;
-  const bool fits = reduction.scales == ReducedScales{};
-  if (!bundle.ratios.empty() && fits && !gives_way("ratios")) reduction.ratios = std::move(bundle.ratios);
+  const PresetBundle bundle = bundle_of(*reduction.preset);
+  set("faststar_scorer", reduction.faststar.scorer, bundle.faststar.scorer);
+  set("faststar_mask_down", reduction.faststar.mask_down, bundle.faststar.mask_down);
+  set("faststar_pu_mask", reduction.faststar.pu_mask, bundle.faststar.pu_mask);
+  set("faststar_pu_boundary", reduction.faststar.pu_boundary, bundle.faststar.pu_boundary);
+  set("faststar_score_norm", reduction.faststar.score_norm, bundle.faststar.score_norm);
+  set("faststar_spatial_memory", reduction.faststar.spatial_memory, bundle.faststar.spatial_memory);
+  set("reduce_keep_align", reduction.keep_align, bundle.keep_align);
+  const bool four_scales = reduction.scales == ReducedScales{};
+  if (four_scales && !bundle.ratios.empty()) set("ratios", reduction.ratios, bundle.ratios);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ OpenModel open_random_model(const ModelFolder& model) {
           star_architecture_of(*sizes),
           vae_architecture_of(sizes->vae),
           t5_architecture_of(sizes->text_encoder),
-          has_vocabulary ? own_vocabulary : ModelLayout{.t5 = embedded_model_dir() / "t5"}.vocabulary()};
+          has_vocabulary ? own_vocabulary : own_layout(embedded_model_dir()).vocabulary()};
 }
 
 /// Another source's names and shapes without its data: layers built from it check a whole checkpoint in a moment.

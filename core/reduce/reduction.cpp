@@ -4,11 +4,10 @@
 #include "core/reduce/partial_update.h"
 
 namespace faststar {
+
 Reduction::Reduction(const ReductionSettings& settings, const Schedule& schedule, const Repetitions& repetitions,
                      uint64_t seed, const Backbone& backbone)
-    : settings_(settings),
-      gate_(settings, schedule, repetitions),
-      history_(schedule) {
+    : settings_(settings), gate_(settings, schedule, repetitions), history_(schedule) {
   check_depth(settings, backbone.layers);
   method_ = make_token_reducer({.settings = settings_,
                                 .gate = gate_,

@@ -2,12 +2,25 @@
 
 #include "core/pyramid/codes.h"
 #include "core/reduce/token_choice.h"
+#include "core/reduce/token_grid.h"
 
 namespace faststar {
 namespace {
 
 /// Norms below it are those of a scale without structure.
 constexpr double kNoStructure = 1e-12;
+
+/// Makes every token of the plan's pass be updated: pruned ones take the output of the nearest kept one.
+void restore_from_nearest(ReductionPlan& plan, const ReducedPass& pass) {
+  const int64_t tokens = pass.scale.tokens();
+  const auto options = plan.kept.options();
+  const Tensor row_of_token =
+      at::zeros({tokens}, options).index_copy_(0, plan.kept, at::arange(plan.kept.size(0), options));
+  plan.updated = at::arange(tokens, options);
+  plan.source = row_of_token.index_select(0, nearest_marked(plan.token_mask));
+  plan.token_mask = at::ones_like(plan.token_mask);
+  plan.feature_mask = at::ones_like(plan.feature_mask);
+}
 
 /// StepVAR (arXiv:2603.01757): keeps tokens of strong structure and texture, fills the others from the nearest one.
 /// Scores are those of the embedded tokens X = W x + b, computed on the 64 channels of x: the bias cancels, and

@@ -111,15 +111,4 @@ ReductionPlan choose_positions(const ReductionContext& context, const ReducedPas
   return plan;
 }
 
-void restore_from_nearest(ReductionPlan& plan, const ReducedPass& pass) {
-  const int64_t tokens = pass.scale.tokens();
-  const auto options = plan.kept.options();
-  const Tensor row_of_token =
-      at::zeros({tokens}, options).index_copy_(0, plan.kept, at::arange(plan.kept.size(0), options));
-  plan.updated = at::arange(tokens, options);
-  plan.source = row_of_token.index_select(0, nearest_marked(plan.token_mask));
-  plan.token_mask = at::ones_like(plan.token_mask);
-  plan.feature_mask = at::ones_like(plan.feature_mask);
-}
-
 }  // namespace faststar

@@ -21,7 +21,4 @@ ReductionPlan choose_positions(const ReductionContext& context, const ReducedPas
 /// The plan that keeps what a token mask [t, h, w] marks. Waits for the device.
 ReductionPlan keep_marked(const ReducedPass& pass, const Tensor& token_mask);
 
-/// Makes every token of the plan's pass be updated: pruned ones take the output of the nearest kept one.
-void restore_from_nearest(ReductionPlan& plan, const ReducedPass& pass);
-
 }  // namespace faststar

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
+#include "core/config/model_folder.h"
 #include "core/weights/checkpoint.h"
 #include "core/weights/safetensors_writer.h"
 
@@ -51,13 +52,14 @@ void write_t5_config(const fs::path& file, const T5Architecture& arch) {
 }  // namespace
 
 void export_model(const fs::path& folder, const TrainedModel& model) {
-  for (const char* part : {"transformer", "t5"}) fs::create_directories(folder / part);
+  const ModelLayout layout = own_layout(folder);
+  for (const fs::path& part : {layout.transformer, layout.t5}) fs::create_directories(part);
   write_weights(folder / "vae.safetensors", model.vae);
-  write_weights(folder / "transformer" / kShard, model.transformer);
-  write_index(folder / "transformer" / "model.safetensors.index.json", model.transformer);
-  write_weights(folder / "t5" / "model.safetensors", model.t5);
-  write_t5_config(folder / "t5" / "config.json", model.t5_architecture);
-  copy_file(model.vocabulary, folder / "t5" / "spiece.model", Existing::replace);
+  write_weights(layout.transformer / kShard, model.transformer);
+  write_index(layout.transformer / "model.safetensors.index.json", model.transformer);
+  write_weights(layout.t5 / "model.safetensors", model.t5);
+  write_t5_config(layout.t5 / "config.json", model.t5_architecture);
+  copy_file(model.vocabulary, layout.vocabulary(), Existing::replace);
   copy_file(model.preset, folder / "model.yaml", Existing::replace);
 }
 

@@ -202,6 +202,7 @@ class Training {
 
   bool run_star_stage(TrainStage stage, const StarStageSettings& settings, std::string_view next) {
     if (!asked_for(stage) || star_.stage != choice_name(stage)) return true;
+    if (settings.steps == 0) return finish_stage(StageEnd::finished, star_, kStarName, star_layout_, next);
     const Tokenizer tokenizer(folder_.vocabulary());
     const CaptionPool pool(world_, tokenizer,
                            {.seed = setting_.seed,

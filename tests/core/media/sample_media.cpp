@@ -62,6 +62,12 @@ void write_encoded_frames(const fs::path& path, const Tensor& frames, const std:
   must(av_write_trailer(output.get()));
 }
 
+/// `there`; a line in the output when it is false.
+bool or_say(bool there, const std::string& lack) {
+  if (!there) WARN("not run: this FFmpeg " << lack);
+  return there;
+}
+
 }  // namespace
 
 Tensor numbered_frames(int64_t count, int64_t height, int64_t width) {
@@ -122,22 +128,14 @@ void write_encoded(const fs::path& path, const char* name, const AVFrame& pictur
   write_text(path, {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)});
 }
 
-bool can_encode(const char* name) {
-  if (ffmpeg::has_encoder(name)) return true;
-  WARN("not run: this FFmpeg has no " << name << " encoder");
-  return false;
-}
+bool can_encode(const char* name) { return or_say(ffmpeg::has_encoder(name), fmt::format("has no {} encoder", name)); }
 
 bool can_read(const char* format) {
-  if (av_find_input_format(format)) return true;
-  WARN("not run: this FFmpeg does not read " << format);
-  return false;
+  return or_say(av_find_input_format(format) != nullptr, fmt::format("does not read {}", format));
 }
 
 bool can_write(const char* format) {
-  if (av_guess_format(format, nullptr, nullptr)) return true;
-  WARN("not run: this FFmpeg does not write " << format);
-  return false;
+  return or_say(av_guess_format(format, nullptr, nullptr) != nullptr, fmt::format("does not write {}", format));
 }
 
 Tensor golden_image(const std::string& name) {

@@ -78,9 +78,7 @@ TEST_CASE("the parts of a pass add up to the time it took, and reduction is one 
   const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
   const auto method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar,
                                ReductionMethod::tome, ReductionMethod::stepvar);
-  const TextFeatures text = study.text("a red ball");
-  ArmRequest request{.text = text, .seed = 3};
-  request.reduction.method = method;
+  const ArmRequest request = study.request(method);
   const auto start = std::chrono::steady_clock::now();
   const auto by_step = time_parts(study.tested, study.schedule, request);
   const std::chrono::duration<double, std::milli> whole = std::chrono::steady_clock::now() - start;
@@ -104,12 +102,11 @@ TEST_CASE("the parts of a pass add up to the time it took, and reduction is one 
 TEST_CASE("timing the parts changes no result", "[study]") {
   const TempDir folder;
   const SmallStudy study(folder);
-  const TextFeatures text = study.text("a red ball");
   GenerationSettings settings = study.tested.generation;
   settings.reduction.method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar);
   const auto codes = [&](PartTimer* timer) {
     Generator generator(study.transformer, study.schedule, settings);
-    generator.set_text(text);
+    generator.set_text(study.text);
     generator.set_part_timer(timer);
     return generator.run();
   };
@@ -211,10 +208,8 @@ TEST_CASE("passes taken from the dense run change nothing", "[study]") {
   const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
   const auto method = GENERATE(ReductionMethod::random, ReductionMethod::faststar, ReductionMethod::fastvar,
                                ReductionMethod::sparsevar, ReductionMethod::skip);
-  const TextFeatures text = study.text("a red ball");
-  const ArmRun dense = run_arm(study.tested, study.schedule, {.text = text, .seed = 3});
-  ArmRequest request{.text = text, .seed = 3};
-  request.reduction.method = method;
+  const ArmRun dense = run_arm(study.tested, study.schedule, study.request(ReductionMethod::none));
+  ArmRequest request = study.request(method);
   const Tensor whole = run_arm(study.tested, study.schedule, request).codes;
   const size_t shared = shared_steps(request.reduction, study.schedule, study.tested.generation.repetitions);
   CHECK(shared >= 6 + 1);

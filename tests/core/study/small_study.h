@@ -24,6 +24,7 @@ struct SmallStudy {
                               .semantic_scales = 4,
                               .guidance = {.method = GuidanceMethod::cfg, .scale = 2}},
                .latents_per_clip = 2},
+        text{tested.encode_text("a red ball"), transformer.unconditional_text(6)},
         schedule(make_scales()),
         model{.tested = tested, .schedule = schedule, .setup = "setup"},
         job{.folder = folder / "study",
@@ -48,15 +49,18 @@ struct SmallStudy {
     return variant;
   }
 
-  TextFeatures text(const std::string& prompt) const {
-    const Tensor cond = tested.encode_text(prompt);
-    return {cond, transformer.unconditional_text(cond.size(0))};
+  /// Of a clip of `text`.
+  ArmRequest request(ReductionMethod method) const {
+    ArmRequest request{.text = text, .seed = 3};
+    request.reduction.method = method;
+    return request;
   }
 
   c10::InferenceMode inference;
   StarTransformer transformer;
   VideoVae vae;
   TestedModel tested;
+  TextFeatures text;
   Schedule schedule;
   StudyModel model;
   StudyJob job;
