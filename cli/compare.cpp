@@ -134,7 +134,7 @@ int run_compare(const CompareCommand& command) {
   check_outputs(command);
   Pair pair(command);
   check_pair(command, pair);
-  use_exact_float32();
+  set_up_backends();
   const at::Device device = pick_device(command.device);
   const auto lpips = open_lpips(command, device);
   const ComparedFrames compared = measure(command, pair, lpips ? &*lpips : nullptr, device);

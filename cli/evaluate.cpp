@@ -46,6 +46,7 @@ constexpr EvaluationSettings kQuick = {.vae_clips = 4,
                                        .one_object = 20,
                                        .two_objects = 10,
                                        .foreign_words = 10,
+                                       .camera_pans = 10,
                                        .four_seconds = 10,
                                        .continuations = 10,
                                        .checker_clips = 20};
@@ -53,6 +54,7 @@ constexpr EvaluationSettings kQuick = {.vae_clips = 4,
 EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSettings& training) {
   EvaluationSettings counts = command.quick ? kQuick : EvaluationSettings{};
   counts.video_clips = training.star_long.steps > 0 ? 2 : 1;
+  if (training.world.camera_pan == 0) counts.camera_pans = 0;
   visit_fields(counts, [&](const Field& field, int& count) {
     const auto typed = command.counts.find(field.name);
     if (typed == command.counts.end() || parse_value(typed->second, field, count)) return;
@@ -65,7 +67,8 @@ int total_of(const EvaluationSettings& s) {
   const int long_clips =
       s.video_clips > 1 ? s.long_vae_clips + s.four_seconds + s.continuations + kContinuationsShown : 0;
   const auto shown = static_cast<int>(sheet_prompts().size());
-  return s.vae_clips + s.bit_clips + s.one_object + s.two_objects + s.foreign_words + long_clips + shown;
+  return s.vae_clips + s.bit_clips + s.one_object + s.two_objects + s.foreign_words + s.camera_pans + long_clips +
+         shown;
 }
 
 /// Where the results go: made, empty of results of another evaluation unless they may be replaced.

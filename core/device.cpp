@@ -98,9 +98,10 @@ int64_t usable_device_bytes(at::Device device) {
 
 bool cpu_has_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 
-void use_exact_float32() {
+void set_up_backends() {
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setSDPUseCuDNN(false);
 }
 
 int64_t peak_device_bytes(at::Device device) {

@@ -59,8 +59,9 @@ int64_t usable_device_bytes(at::Device device);
 /// faster.
 bool cpu_has_bfloat16();
 
-/// float32 means float32: switches TF32 off for matrix products and convolutions, process-wide.
-void use_exact_float32();
+/// Process-wide: float32 means float32 (no TF32 in matrix products and convolutions), and attention goes to cuDNN only
+/// where it is called by name: left to LibTorch, every new shape pays for a plan, 30-50 ms.
+void set_up_backends();
 
 /// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
 int64_t peak_device_bytes(at::Device device);

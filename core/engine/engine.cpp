@@ -14,7 +14,7 @@ Engine::Engine(EngineSetup setup, Residency most)
       guard_(device_),
       model_(open_model(setup_.model)) {
   set_kernels(setup_.kernels);
-  use_exact_float32();
+  set_up_backends();
 }
 
 at::ScalarType Engine::dtype() const { return setup_.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat; }

@@ -12,9 +12,12 @@ std::string_view name_or_unknown(const std::optional<Enum>& value) {
   return value ? choice_name(*value) : "?";
 }
 
-std::string join_scene(const std::vector<std::string>& objects, BackgroundColour background, Pattern pattern) {
-  return fmt::format("{} on {} {}", objects.empty() ? "nothing" : fmt::format("{}", fmt::join(objects, ", ")),
-                     choice_name(background), choice_name(pattern));
+/// Of a ClipRecord or a SeenScene.
+template <typename Scene>
+std::string join_scene(const std::vector<std::string>& objects, const Scene& scene) {
+  return fmt::format("{} on {} {}{}", objects.empty() ? "nothing" : fmt::format("{}", fmt::join(objects, ", ")),
+                     choice_name(scene.background), choice_name(scene.pattern),
+                     scene.camera == Camera::still ? "" : fmt::format(", {}", choice_name(scene.camera)));
 }
 
 }  // namespace
@@ -25,7 +28,7 @@ std::string describe(const ClipRecord& record) {
     objects.push_back(
         fmt::format("{} {} {}", choice_name(object.colour), choice_name(object.shape), choice_name(object.motion)));
   }
-  return join_scene(objects, record.background, record.pattern);
+  return join_scene(objects, record);
 }
 
 std::string describe(const SeenScene& scene) {
@@ -35,13 +38,14 @@ std::string describe(const SeenScene& scene) {
                                   name_or_unknown(object.motion)));
   }
   if (scene.count > 2) objects.push_back(fmt::format("{} objects in all", scene.count));
-  return join_scene(objects, scene.background, scene.pattern);
+  return join_scene(objects, scene);
 }
 
 void AttributeTally::add(const SeenScene& seen, const ClipRecord& asked, const std::string& prompt) {
   const AttributeScore score = score_attributes(seen, asked);
   ++sums_.clips;
   sums_.background += score.background;
+  sums_.camera += score.camera;
   sums_.count += score.count;
   sums_.colour += score.colour;
   sums_.shape += score.shape;
@@ -53,8 +57,8 @@ void AttributeTally::add(const SeenScene& seen, const ClipRecord& asked, const s
 
 AttributeRates AttributeTally::rates() const {
   AttributeRates rates = sums_;
-  for (double* sum :
-       {&rates.background, &rates.count, &rates.colour, &rates.shape, &rates.motion, &rates.all, &rates.steady}) {
+  for (double* sum : {&rates.background, &rates.camera, &rates.count, &rates.colour, &rates.shape, &rates.motion,
+                      &rates.all, &rates.steady}) {
     *sum /= static_cast<double>(std::max<int64_t>(rates.clips, 1));
   }
   return rates;

@@ -18,6 +18,7 @@ struct AttributeMiss {
 struct AttributeRates {
   int64_t clips = 0;
   double background = 0;
+  double camera = 0;
   double count = 0;
   double colour = 0;
   double shape = 0;

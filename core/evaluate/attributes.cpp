@@ -7,14 +7,18 @@
 
 #include "core/world/clip_renderer.h"
 #include "core/world/palette.h"
+#include "core/world/patterns.h"
+#include "core/world/trajectory.h"
 
 namespace faststar {
 namespace {
 
 constexpr int64_t kFramesSeen = 9;
+constexpr int64_t kFramesBetween = 4;
+constexpr int64_t kScale = 2;   ///< pixels of the world that are one here, along an edge
 constexpr int kLeastBlob = 40;  ///< pixels at half size
 
-/// Every empty background at half size: [patterns, colours, 3, H/2, W/2].
+/// One period of every empty background at half size: [patterns, colours, 3, H/2, period/2].
 Tensor empty_backgrounds() {
   std::vector<ClipRecord> records;
   constexpr auto patterns = Choices<Pattern>::names.size(), colours = Choices<BackgroundColour>::names.size();
@@ -23,17 +27,81 @@ Tensor empty_backgrounds() {
         {.pattern = static_cast<Pattern>(i / colours), .background = static_cast<BackgroundColour>(i % colours)});
   }
   const auto count = static_cast<int64_t>(records.size());
-  const ClipBatch clips = ClipRenderer(at::kCPU)(records_to_tensor(records), full_window(count, 1, at::kCPU));
-  const Tensor half = at::avg_pool2d(clips.pixels.squeeze(2), {2, 2}) * .5 + .5;
+  FrameWindow window = full_window(count, 1, at::kCPU);
+  window.width = kPatternPeriod;
+  const ClipBatch clips = ClipRenderer(at::kCPU)(records_to_tensor(records), window);
+  const Tensor half = at::avg_pool2d(clips.pixels.squeeze(2), {kScale, kScale}) * .5 + .5;
   return half.unflatten(0, {static_cast<int64_t>(patterns), static_cast<int64_t>(colours)});
 }
 
-/// The place of the empty background nearest to `still` [3, h, w]. A pixel's difference counts up to a limit:
-/// objects may stand on it.
-int64_t nearest_background(const Tensor& still, const Tensor& backgrounds) {
+/// By how many of its columns the picture has moved to the right at each of the frames seen, under `camera`.
+std::vector<int64_t> shifts_of(Camera camera, ClipHalf half) {
+  std::vector<int64_t> shifts;
+  for (int64_t i = 0; i < kFramesSeen; ++i) {
+    const int64_t frame = kFramesBetween * (i + (half == ClipHalf::second ? kFramesSeen - 1 : 0));
+    shifts.push_back(pan_pixels(camera) * frame / kScale);
+  }
+  return shifts;
+}
+
+/// What a background may be, and how far from it the picture is.
+struct BackgroundMatch {
+  Camera camera = Camera::still;
+  int64_t place = 0;  ///< in backgrounds, patterns and colours as one
+  double difference = 0;
+};
+
+/// How far pictures [..., 3, h, w] are from each other: [...]. A pixel's difference counts up to a limit: objects may
+/// stand on a background.
+Tensor picture_difference(const Tensor& a, const Tensor& b) {
   constexpr double kMost = .3;
-  const Tensor difference = (backgrounds.flatten(0, 1) - still).abs().sum(1).clamp_max(kMost);
-  return difference.mean({1, 2}).argmin().item<int64_t>();
+  return (a - b).abs().sum(-3).clamp_max(kMost).mean({-2, -1});
+}
+
+/// `width` columns of `backgrounds` [..., period] from `first` on.
+Tensor background_columns(const Tensor& backgrounds, int64_t first, int64_t width) {
+  return backgrounds.index_select(-1, (at::arange(width, at::kLong) + first).remainder(backgrounds.size(-1)));
+}
+
+/// The empty background nearest to frames [9, 3, h, w] if the camera moved so: nearest to the median of what they all
+/// show of the scene. Its difference is the mean over frames.
+BackgroundMatch match_background(const Tensor& frames, Camera camera, ClipHalf half, const Tensor& backgrounds) {
+  const std::vector<int64_t> shifts = shifts_of(camera, half);
+  const auto [least, most] = std::ranges::minmax(shifts);
+  const int64_t width = frames.size(3), width_of_all = width - (most - least);
+  std::vector<Tensor> aligned;
+  for (int64_t i = 0; i < kFramesSeen; ++i) {
+    aligned.push_back(frames[i].narrow(2, shifts[static_cast<size_t>(i)] - least, width_of_all));
+  }
+  const Tensor scene = std::get<0>(at::stack(aligned).median(0));
+  const Tensor all = backgrounds.flatten(0, 1);
+  BackgroundMatch match{.camera = camera};
+  match.place = picture_difference(background_columns(all, -least, width_of_all), scene).argmin().item<int64_t>();
+  std::vector<Tensor> empty;
+  for (const int64_t shift : shifts) empty.push_back(background_columns(all[match.place], -shift, width));
+  match.difference = picture_difference(at::stack(empty), frames).mean().item<double>();
+  return match;
+}
+
+/// The best match; without a pan if nothing speaks for one.
+BackgroundMatch nearest_background(const Tensor& frames, ClipHalf half, const Tensor& backgrounds) {
+  constexpr double kClear = .8;  // of the difference without
+  BackgroundMatch best = match_background(frames, Camera::still, half, backgrounds);
+  for (const Camera camera : {Camera::pan_left, Camera::pan_right}) {
+    const BackgroundMatch panned = match_background(frames, camera, half, backgrounds);
+    if (panned.difference < best.difference * (best.camera == Camera::still ? kClear : 1)) best = panned;
+  }
+  return best;
+}
+
+/// `track` with the camera's motion taken out.
+Track in_scene(Track track, const std::vector<int64_t>& shifts) {
+  for (size_t i = 0; i < track.size(); ++i) {
+    if (!track[i]) continue;
+    track[i]->x -= static_cast<double>(shifts[i]);
+    for (Blob::Pixel& pixel : track[i]->pixels) pixel.x -= static_cast<int>(shifts[i]);
+  }
+  return track;
 }
 
 Tensor colour_tensor(const Rgb& colour) { return at::tensor(at::ArrayRef<float>(colour)).view({3, 1, 1}); }
@@ -123,13 +191,14 @@ AttributeChecker::AttributeChecker() : backgrounds_(empty_backgrounds()) {}
 Tensor AttributeChecker::look(const Tensor& clip) {
   const Tensor index = at::linspace(0, static_cast<double>(clip.size(1) - 1), kFramesSeen, clip.device());
   const Tensor frames = clip.index_select(1, index.round().to(at::kLong)).to(at::kFloat).transpose(0, 1);
-  return (at::avg_pool2d(frames.clamp(-1, 1), {2, 2}) * .5 + .5).cpu();
+  return (at::avg_pool2d(frames.clamp(-1, 1), {kScale, kScale}) * .5 + .5).cpu();
 }
 
 SeenScene AttributeChecker::read(const Tensor& frames, ClipHalf half) const {
-  const int64_t nearest = nearest_background(std::get<0>(frames.median(0)), backgrounds_);
-  SeenScene seen{.pattern = static_cast<Pattern>(nearest / backgrounds_.size(1)),
-                 .background = static_cast<BackgroundColour>(nearest % backgrounds_.size(1))};
+  const BackgroundMatch nearest = nearest_background(frames, half, backgrounds_);
+  SeenScene seen{.pattern = static_cast<Pattern>(nearest.place / backgrounds_.size(1)),
+                 .background = static_cast<BackgroundColour>(nearest.place % backgrounds_.size(1)),
+                 .camera = nearest.camera};
   const Tensor masks = object_masks(frames, seen.background);
   std::vector<std::vector<Blob>> blobs;
   for (int64_t i = 0; i < kFramesSeen; ++i) blobs.push_back(find_blobs(masks[i], kLeastBlob));
@@ -139,13 +208,15 @@ SeenScene AttributeChecker::read(const Tensor& frames, ClipHalf half) const {
   for (const Track& track : tracks_of(blobs, static_cast<size_t>(std::min(seen.count, 2)))) {
     seen.objects.push_back({.colour = read_colour(frames, track),
                             .shape = outlines_(found_blobs(track)),
-                            .motion = read_motion(track, static_cast<double>(frames.size(2)), half)});
+                            .motion = read_motion(in_scene(track, shifts_of(seen.camera, half)),
+                                                  static_cast<double>(frames.size(2)), half)});
   }
   return seen;
 }
 
 AttributeScore score_attributes(const SeenScene& seen, const ClipRecord& asked) {
   return {.background = seen.pattern == asked.pattern && seen.background == asked.background,
+          .camera = seen.camera == asked.camera,
           .count = seen.count == static_cast<int>(asked.objects.size()),
           .colour = objects_agree(seen, asked, [](const auto& a, const auto& b) { return a.colour == b.colour; }),
           .shape = objects_agree(seen, asked, [](const auto& a, const auto& b) { return a.shape == b.shape; }),

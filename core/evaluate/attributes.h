@@ -21,6 +21,7 @@ struct SeenObject {
 struct SeenScene {
   Pattern pattern = Pattern::plain;
   BackgroundColour background = BackgroundColour::blue;
+  Camera camera = Camera::still;
   int count = 0;                    ///< objects, in most frames
   bool steady = false;              ///< that count in every frame
   std::vector<SeenObject> objects;  ///< the largest two, the left one first
@@ -41,18 +42,19 @@ class AttributeChecker {
 
  private:
   OutlineReader outlines_;
-  Tensor backgrounds_;  // [patterns, colours, 3, H/2, W/2]
+  Tensor backgrounds_;  // [patterns, colours, 3, H/2, period/2]
 };
 
 /// Which attributes of a clip are right.
 struct AttributeScore {
   bool background = false;  ///< colour and pattern
+  bool camera = false;
   bool count = false;
   bool colour = false;  ///< of every object; so are shape and motion
   bool shape = false;
   bool motion = false;
   bool steady = false;  ///< the count never changes; no part of all()
-  bool all() const { return background && count && colour && shape && motion; }
+  bool all() const { return background && camera && count && colour && shape && motion; }
 };
 
 /// Compares what is seen with what was asked for. With one object asked for and several seen, an attribute is right

@@ -25,10 +25,11 @@ class EvaluationRun {
                                           listener("bits"));
     }
     test("one object", HeldOutSet::one_object, {.two_objects = 0}, settings_.one_object);
-    test("two objects", HeldOutSet::two_objects, {.two_objects = 1}, settings_.two_objects);
+    test("two objects", HeldOutSet::two_objects, {.two_objects = 1, .camera_pan = 0}, settings_.two_objects);
     if (world_.wording == Wording::rich) {
       test("words from outside", HeldOutSet::foreign_words, {.foreign_words = 1}, settings_.foreign_words);
     }
+    if (world_.camera_pan > 0) test("camera pans", HeldOutSet::camera_pans, {.camera_pan = 1}, settings_.camera_pans);
     if (makes_long_clips()) test_long_clips();
     validate();
     return std::move(result_);
@@ -39,6 +40,7 @@ class EvaluationRun {
   struct Difference {
     std::optional<double> two_objects;
     std::optional<double> foreign_words;
+    std::optional<double> camera_pan;
   };
 
   bool makes_long_clips() const { return settings_.video_clips > 1; }
@@ -47,6 +49,7 @@ class EvaluationRun {
     WorldSettings world = world_;
     world.two_objects = difference.two_objects.value_or(world.two_objects);
     world.foreign_words = difference.foreign_words.value_or(world.foreign_words);
+    world.camera_pan = difference.camera_pan.value_or(world.camera_pan);
     return {model_.device(), world, set};
   }
   HeldOutClips clips(HeldOutSet set) const { return clips(set, {}); }
@@ -118,7 +121,7 @@ const std::vector<std::string>& sheet_prompts() {
       "an orange ring bouncing on a blue wavy background",
       "a black star growing on a green dotted background",
       "a purple ball shrinking on a yellow gradient background",
-      "a big blue ball moving right on a green striped background",
+      "a cyan heart bouncing on a green checkered background while the camera pans right",
       "a small orange square moving down on a purple dotted background",
       "a red ball bouncing and a blue star spinning on a yellow background",
       "a green square rising and an orange ball growing on a pink background",

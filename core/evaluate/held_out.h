@@ -16,6 +16,7 @@ enum class HeldOutSet : uint32_t {
   continuation,
   checker,
   study,
+  camera_pans,
 };
 
 /// Clips that no training saw, drawn from all that the world and its language have: nothing is left out, nothing

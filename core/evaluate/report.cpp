@@ -15,9 +15,9 @@ Json fidelity_json(const Fidelity& fidelity) {
 
 Json rates_json(const NamedRates& row) {
   Json json = {{"name", row.name},           {"clips", row.rates.clips},   {"background", row.rates.background},
-               {"count", row.rates.count},   {"colour", row.rates.colour}, {"shape", row.rates.shape},
-               {"motion", row.rates.motion}, {"all", row.rates.all},       {"steady", row.rates.steady},
-               {"misses", Json::array()}};
+               {"camera", row.rates.camera}, {"count", row.rates.count},   {"colour", row.rates.colour},
+               {"shape", row.rates.shape},   {"motion", row.rates.motion}, {"all", row.rates.all},
+               {"steady", row.rates.steady}, {"misses", Json::array()}};
   for (const AttributeMiss& miss : row.rates.misses) {
     json["misses"].push_back({{"prompt", miss.prompt}, {"asked", miss.asked}, {"seen", miss.seen}});
   }
@@ -80,13 +80,14 @@ std::string bits_table(const std::vector<ScaleScore>& scores) {
 
 std::string rates_table(const char* title, const std::vector<NamedRates>& rows) {
   std::string text = fmt::format(
-      "| {} | clips | background | count | colour | shape | motion | all right | count steady |\n"
-      "|---|---|---|---|---|---|---|---|---|\n",
+      "| {} | clips | background | camera | count | colour | shape | motion | all right | count steady |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n",
       title);
   for (const NamedRates& row : rows) {
     const AttributeRates& r = row.rates;
-    text += fmt::format("| {} | {} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} |\n", row.name,
-                        r.clips, r.background, r.count, r.colour, r.shape, r.motion, r.all, r.steady);
+    text +=
+        fmt::format("| {} | {} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | {:.3f} |\n", row.name,
+                    r.clips, r.background, r.camera, r.count, r.colour, r.shape, r.motion, r.all, r.steady);
   }
   return text;
 }

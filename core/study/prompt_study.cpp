@@ -147,7 +147,7 @@ SeenAttributes PromptStudy::check(const Tensor& decoded) const {
   const AttributeScore score = score_attributes((*model_.checker)(decoded), *prompt_.record);
   return {.background = score.background,
           .objects = score.count && score.colour && score.shape,
-          .motion = score.motion,
+          .motion = score.motion && score.camera,
           .all = score.all()};
 }
 

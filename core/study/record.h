@@ -21,7 +21,7 @@ struct ClipDistance {
 struct SeenAttributes {
   bool background = false;
   bool objects = false;  ///< count, colours, shapes
-  bool motion = false;
+  bool motion = false;   ///< of objects and camera
   bool all = false;
 };
 

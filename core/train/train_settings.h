@@ -22,6 +22,7 @@ void visit_fields(Self& c, Visitor&& visit) {
 template <FieldsOf<VaeLossWeights> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "object", .range = {0, 1000}}, c.object);
+  visit(Field{.name = "near_object", .range = {0, 1000}}, c.near_object);
   visit(Field{.name = "squared", .range = {0, 1000}}, c.squared);
   visit(Field{.name = "spatial_gradient", .range = {0, 1000}}, c.spatial_gradient);
   visit(Field{.name = "temporal_difference", .range = {0, 1000}}, c.temporal_difference);

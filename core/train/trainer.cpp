@@ -38,30 +38,24 @@ std::vector<StageSteps> stages_of(const TrainSettings& s) {
           {TrainStage::star_long, s.star_long.steps}};
 }
 
-/// How LibTorch computes while a network is in training; as before afterwards.
+/// How LibTorch computes while a network is in training; afterwards as every command has it.
 class TrainingBackends {
  public:
   TrainingBackends() {
+    set_up_backends();
     context_.setBenchmarkCuDNN(true);  // shapes never change
     context_.setAllowTF32CuDNN(true);
     context_.setAllowTF32CuBLAS(true);
-    context_.setSDPUseCuDNN(false);  // builds a plan for every new shape: seconds a step with as many shapes as here
   }
   ~TrainingBackends() {
-    context_.setBenchmarkCuDNN(benchmark_);
-    context_.setAllowTF32CuDNN(cudnn_tf32_);
-    context_.setAllowTF32CuBLAS(cublas_tf32_);
-    context_.setSDPUseCuDNN(cudnn_attention_);
+    context_.setBenchmarkCuDNN(false);
+    set_up_backends();
   }
   TrainingBackends(const TrainingBackends&) = delete;
   TrainingBackends& operator=(const TrainingBackends&) = delete;
 
  private:
   at::Context& context_ = at::globalContext();
-  const bool benchmark_ = context_.benchmarkCuDNN();
-  const bool cudnn_tf32_ = context_.allowTF32CuDNN();
-  const bool cublas_tf32_ = context_.allowTF32CuBLAS();
-  const bool cudnn_attention_ = context_.userEnabledCuDNNSDP();
 };
 
 StopRule stop_rule(const TrainJob& job, const Progress& progress, Workers& workers) {

@@ -11,12 +11,24 @@ Tensor neighbour_loss(const Tensor& d, const Tensor& weight, int64_t dim) {
   return (weight.narrow(dim, 1, n) * (d.narrow(dim, 1, n) - d.narrow(dim, 0, n)).abs()).mean();
 }
 
+/// The largest coverage within 4 frames and 4 pixels.
+Tensor coverage_nearby(const Tensor& coverage) {
+  constexpr int64_t kReach = 4, kWindow = 2 * kReach + 1;
+  const Tensor in_time = at::max_pool3d(coverage, {kWindow, 1, 1}, {1, 1, 1}, {kReach, 0, 0});
+  return at::max_pool3d(in_time, {1, kWindow, kWindow}, {1, 1, 1}, {0, kReach, kReach});
+}
+
+Tensor weight_of(const Tensor& coverage, const VaeLossWeights& weights) {
+  const Tensor weight = coverage * weights.object + 1;
+  return weights.near_object > 0 ? weight + coverage_nearby(coverage) * weights.near_object : weight;
+}
+
 }  // namespace
 
 Tensor reconstruction_loss(const Tensor& decoded, const Tensor& pixels, const Tensor& coverage,
                            const VaeLossWeights& weights) {
   const Tensor d = decoded.to(at::kFloat) - pixels;
-  const Tensor w = coverage * weights.object + 1;
+  const Tensor w = weight_of(coverage, weights);
   const Tensor square = d.square();
   const Tensor pixel = (w * ((square + 1e-6).sqrt() + weights.squared * square)).mean();
   const Tensor edges = neighbour_loss(d, w, 4) + neighbour_loss(d, w, 3);

@@ -128,7 +128,7 @@ VerifyReport verify_fixture_set(const std::filesystem::path& folder, const Verif
                                 const std::function<void(const ComponentResult&)>& on_result) {
   const c10::InferenceMode inference;
   const c10::DeviceGuard guard(options.device);
-  use_exact_float32();
+  set_up_backends();
   const FixtureSet set(folder, options.device, options.dtype);
   VerifyReport report{.passed = true};
   bool any = false;

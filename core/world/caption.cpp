@@ -66,6 +66,14 @@ class RichCaption {
         background_colour_(random.pick(colour_words(choice_name(record.background)))) {}
 
   std::string text() {
+    const std::string text = scene_text();
+    return record_.camera == Camera::still ? text : with_camera(text);
+  }
+
+ private:
+  enum class Verb { participle, finite, progressive };
+
+  std::string scene_text() {
     static constexpr std::array weights = {.36, .14, .10, .08, .12, .12, .08};
     switch (random_.weighted(weights)) {
       case 0: return one_sentence(opening() + scene(Verb::participle) + closing());
@@ -78,8 +86,16 @@ class RichCaption {
     }
   }
 
- private:
-  enum class Verb { participle, finite, progressive };
+  /// "..., the camera panning left"; one more sentence where there is one already.
+  std::string with_camera(const std::string& text) {
+    const MotionPhrase& phrase = random_.pick(camera_phrases(record_.camera));
+    if (text.ends_with('.')) return fmt::format("{} The camera {}.", text, phrase.finite);
+    switch (random_.below(3)) {
+      case 0: return fmt::format("{}, the camera {}", text, phrase.participle);
+      case 1: return fmt::format("{} as the camera {}", text, phrase.finite);
+      default: return fmt::format("{} while the camera {}", text, phrase.finite);
+    }
+  }
 
   std::string one_sentence(const std::string& text) { return random_.chance(.4) ? capitalised(text) + "." : text; }
 

@@ -19,18 +19,18 @@ constexpr double kEdgeSharpness = .7;  ///< share of a pixel's coverage that a p
 
 /// Columns of a record's row: the background, then both objects. A missing object has shape -1.
 namespace column {
-constexpr int64_t pattern = 0, tone = 1, paler = 4, objects = 7;
+constexpr int64_t pattern = 0, tone = 1, paler = 4, pan = 7, objects = 8;
 // of an object
 constexpr int64_t shape = 0, colour = 1, x = 4, y = 5, velocity_x = 6, velocity_y = 7, circle = 8, hop = 9, radius = 10,
-                  growth = 11, spin = 12, object_width = 13;
+                  growth = 11, spin = 12, drift = 13, object_width = 14;
 }  // namespace column
 constexpr int kMostObjects = 2;
 constexpr int64_t kRecordWidth = column::objects + kMostObjects * column::object_width;
 
 void write_colour(float* out, const Rgb& colour) { std::copy(colour.begin(), colour.end(), out); }
 
-void write_object(float* out, const SceneObject& object, MotionStage stage) {
-  const Trajectory path = trajectory_of(object, stage);
+void write_object(float* out, const SceneObject& object, MotionStage stage, Camera camera) {
+  const Trajectory path = trajectory_of(object, stage, camera);
   out[column::shape] = static_cast<float>(object.shape);
   write_colour(out + column::colour, object_colour(object.colour));
   out[column::x] = static_cast<float>(object.x);
@@ -42,6 +42,7 @@ void write_object(float* out, const SceneObject& object, MotionStage stage) {
   out[column::radius] = static_cast<float>(path.radius);
   out[column::growth] = static_cast<float>(path.growth);
   out[column::spin] = static_cast<float>(path.spin);
+  out[column::drift] = static_cast<float>(path.drift);
 }
 
 void write_record(float* out, const ClipRecord& record) {
@@ -49,10 +50,11 @@ void write_record(float* out, const ClipRecord& record) {
   out[column::pattern] = static_cast<float>(record.pattern);
   write_colour(out + column::tone, tones.tone);
   write_colour(out + column::paler, tones.paler);
+  out[column::pan] = static_cast<float>(pan_pixels(record.camera));
   for (size_t i = 0; i < kMostObjects; ++i) {
     float* object = out + column::objects + static_cast<int64_t>(i) * column::object_width;
     object[column::shape] = -1;
-    if (i < record.objects.size()) write_object(object, record.objects[i], stage_of(record, i));
+    if (i < record.objects.size()) write_object(object, record.objects[i], stage_of(record, i), record.camera);
   }
 }
 
@@ -83,7 +85,8 @@ Pose pose_at(const Tensor& object, const Tensor& time) {
   const auto of = [&](int64_t field) { return column_of(object, field); };
   const Tensor way = eased(time);
   const Tensor turn = time * (2 * pi * kTurnsPerSecond);
-  return {.x = of(column::x) + of(column::velocity_x) * way + of(column::circle) * (turn.cos() - 1),
+  return {.x = of(column::x) + of(column::velocity_x) * way + of(column::circle) * (turn.cos() - 1) +
+               of(column::drift) * time,
           .y = of(column::y) + of(column::velocity_y) * way + of(column::circle) * turn.sin() -
                of(column::hop) * (time * (pi * kHopsPerSecond)).sin().abs(),
           .radius = (of(column::radius) + of(column::growth) * way).clamp_min(1e-3),
@@ -150,18 +153,18 @@ void draw_object(const Tensor& object, const Pose& pose, const FrameWindow& wind
   at::maximum_out(coverage, coverage, covered);
 }
 
-/// The background of every frame: [B, 3, F, H, W] in 0..1.
-Tensor draw_background(const Tensor& records, const FrameWindow& window, const Tensor& patterns) {
+/// The background of frames [B, F] int64: [B, 3, F, H, W] in 0..1.
+Tensor draw_background(const Tensor& records, const Tensor& frames, const FrameWindow& window, const Tensor& patterns) {
   const auto pixels = [&](const Tensor& start, int64_t length) {
     return start.unsqueeze(1) + at::arange(length, start.options());
   };
-  const Tensor pattern = records.select(1, column::pattern).to(at::kLong).view({-1, 1, 1});
-  const Tensor rows = pixels(window.top, window.height).unsqueeze(2);
-  const Tensor columns = pixels(window.left, window.width).unsqueeze(1);
-  const Tensor mix = patterns.index({pattern, rows, columns});  // [B, H, W]
+  const Tensor pattern = records.select(1, column::pattern).to(at::kLong).view({-1, 1, 1, 1});
+  const Tensor panned = column_of(records, column::pan).to(at::kLong) * frames;  // [B, F] pixels
+  const Tensor rows = pixels(window.top, window.height).unsqueeze(1).unsqueeze(3);
+  const Tensor columns = (pixels(window.left, window.width).unsqueeze(1) - panned.unsqueeze(2)).unsqueeze(2);
+  const Tensor mix = patterns.index({pattern, rows, columns.remainder(kPatternPeriod)});  // [B, F, H, W]
   const Tensor tone = colours_of(records, column::tone);
-  const Tensor picture = tone + (colours_of(records, column::paler) - tone) * mix.unsqueeze(1).unsqueeze(1);
-  return picture.repeat({1, 1, window.frames, 1, 1});
+  return tone + (colours_of(records, column::paler) - tone) * mix.unsqueeze(1);
 }
 
 }  // namespace
@@ -207,7 +210,7 @@ ClipRenderer::ClipRenderer(at::Device device)
 ClipBatch ClipRenderer::operator()(const Tensor& records, const FrameWindow& window) const {
   const Tensor frame = window.first_frame.unsqueeze(1) + at::arange(window.frames, window.first_frame.options());
   const Tensor time = frame / kWorldFps;  // [B, F] seconds
-  Tensor pixels = draw_background(records, window, patterns_);
+  Tensor pixels = draw_background(records, frame, window, patterns_);
   Tensor coverage = at::zeros({records.size(0), window.frames, window.height, window.width}, records.options());
   for (int i = kMostObjects - 1; i >= 0; --i) {
     const Tensor object = object_columns(records, i);

@@ -49,7 +49,7 @@ class ClipRenderer {
 
  private:
   Tensor shapes_;    // [shapes, 1, S, S] float32, signed distances
-  Tensor patterns_;  // [patterns, H, W] float32, 0..1
+  Tensor patterns_;  // [patterns, H, period] float32, 0..1
 };
 
 }  // namespace faststar

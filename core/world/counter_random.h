@@ -9,7 +9,7 @@ namespace faststar {
 /// A stream of random numbers that depends on nothing but its key: Philox with counter {block, purpose, index}.
 class CounterRandom {
  public:
-  enum class Purpose : uint32_t { scene, caption };
+  enum class Purpose : uint32_t { scene, caption, camera };
 
   CounterRandom(uint64_t seed, int64_t index, Purpose purpose)
       : seed_(seed), index_(static_cast<uint64_t>(index)), purpose_(purpose) {}

@@ -9,7 +9,7 @@ Phrases foreign_words() {
       "about",   "above",     "again",      "air",      "all",       "also",      "always",    "among",   "ancient",
       "angry",   "animal",    "apple",      "artist",   "at",        "autumn",    "away",      "baby",    "bank",
       "beach",   "bear",      "beautiful",  "bed",      "behind",    "bird",      "boat",      "book",    "bottle",
-      "boy",     "bridge",    "bus",        "but",      "butterfly", "by",        "cake",      "camera",  "candle",
+      "boy",     "bridge",    "bus",        "but",      "butterfly", "by",        "cake",      "camel",   "candle",
       "car",     "castle",    "cat",        "chair",    "church",    "cinematic", "city",      "clock",   "cloud",
       "coffee",  "cold",      "computer",   "cook",     "country",   "cow",       "crowd",     "cup",     "dance",
       "dark",    "day",       "deep",       "desert",   "dog",       "door",      "dragon",    "dream",   "dress",

@@ -35,8 +35,8 @@ Tensor grid(const Tensor& x, const Tensor& y) {
 
 Tensor background_patterns() {
   const double height = kWorldHeight;
-  const Tensor y = ((at::arange(kWorldHeight, at::kFloat) + .5) / height).unsqueeze(1).expand({-1, kWorldWidth});
-  const Tensor x = ((at::arange(kWorldWidth, at::kFloat) + .5) / height).expand({kWorldHeight, -1});
+  const Tensor y = ((at::arange(kWorldHeight, at::kFloat) + .5) / height).unsqueeze(1).expand({-1, kPatternPeriod});
+  const Tensor x = ((at::arange(kPatternPeriod, at::kFloat) + .5) / height).expand({kWorldHeight, -1});
   std::vector<Tensor> patterns(Choices<Pattern>::names.size());
   patterns[static_cast<size_t>(Pattern::plain)] = at::zeros_like(x);
   patterns[static_cast<size_t>(Pattern::gradient)] = y;

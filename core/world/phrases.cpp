@@ -96,6 +96,19 @@ std::span<const MotionPhrase> motion_phrases(Motion motion) {
   return list_of(phrases, motion);
 }
 
+std::span<const MotionPhrase> camera_phrases(Camera camera) {
+  static const Lists<Camera, MotionPhrase> phrases = {{{},
+                                                       {{"panning left", "pans left"},
+                                                        {"panning to the left", "pans to the left"},
+                                                        {"moving left", "moves left"},
+                                                        {"turning left", "turns left"}},
+                                                       {{"panning right", "pans right"},
+                                                        {"panning to the right", "pans to the right"},
+                                                        {"moving right", "moves right"},
+                                                        {"turning right", "turns right"}}}};
+  return list_of(phrases, camera);
+}
+
 Phrases size_words(ObjectSize size) {
   static const Lists<ObjectSize, std::string_view> words = {
       {{"small", "small", "little", "tiny"}, {}, {"big", "big", "large", "huge"}}};

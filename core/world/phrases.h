@@ -17,6 +17,8 @@ struct MotionPhrase {
 
 Phrases shape_nouns(Shape shape);
 std::span<const MotionPhrase> motion_phrases(Motion motion);
+/// "the camera {panning left}", "the camera {pans left}"; none when it rests.
+std::span<const MotionPhrase> camera_phrases(Camera camera);
 /// "big", "large"; none for the normal size.
 Phrases size_words(ObjectSize size);
 /// "a {} striped background", "{} stripes": what objects are on. Without articles where there is none.

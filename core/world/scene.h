@@ -35,6 +35,8 @@ enum class Motion {
   spin,
   still,
 };
+/// Where the camera turns; all that is in the picture goes the other way.
+enum class Camera { still, pan_left, pan_right };
 
 template <>
 struct Choices<Shape> {
@@ -65,6 +67,10 @@ struct Choices<Motion> {
                                                              "up right", "down left", "down right", "circle", "bounce",
                                                              "grow",     "shrink",    "spin",       "still"};
 };
+template <>
+struct Choices<Camera> {
+  static constexpr std::array<std::string_view, 3> names = {"still", "pan left", "pan right"};
+};
 
 /// One moving object. Its path follows from this and from whether it shares the frame (core/world/trajectory.h).
 struct SceneObject {
@@ -80,6 +86,7 @@ struct SceneObject {
 struct ClipRecord {
   Pattern pattern = Pattern::plain;
   BackgroundColour background = BackgroundColour::blue;
+  Camera camera = Camera::still;
   std::vector<SceneObject> objects;  ///< one; or two, the left one first
 };
 

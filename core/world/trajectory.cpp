@@ -8,6 +8,7 @@ namespace {
 
 constexpr double kAspect = double{kWorldWidth} / double{kWorldHeight};
 constexpr double kMargin = 0.02;  ///< that stays free at the edges
+constexpr double kLongClipSeconds = 4;
 
 struct Bounds {
   double left, right;
@@ -87,10 +88,17 @@ void set_growth(Trajectory& path, Motion motion, Bounds radii) {
 
 }  // namespace
 
-Trajectory trajectory_of(const SceneObject& object, MotionStage stage) {
+int64_t pan_pixels(Camera camera) {
+  constexpr int64_t kPan = 2;  // a latent position in eight frames
+  if (camera == Camera::still) return 0;
+  return camera == Camera::pan_left ? kPan : -kPan;
+}
+
+Trajectory trajectory_of(const SceneObject& object, MotionStage stage, Camera camera) {
   constexpr double kHop = .36, kWideCircle = .2, kNarrowCircle = .11, kSpin = 1.8;
   const double free_height = 1 - 2 * clearance(object, stage);
-  Trajectory path{.radius = radius_of(object.size, stage)};
+  Trajectory path{.drift = static_cast<double>(pan_pixels(camera)) * kWorldFps / double{kWorldHeight},
+                  .radius = radius_of(object.size, stage)};
   set_velocity(path, direction_of(object.motion), free_height);
   if (changes_size(object.motion)) set_growth(path, object.motion, growth_bounds(stage));
   if (object.motion == Motion::bounce) path.hop = std::min(kHop, free_height);
@@ -101,11 +109,11 @@ Trajectory trajectory_of(const SceneObject& object, MotionStage stage) {
   return path;
 }
 
-StartRange start_range(const SceneObject& object, MotionStage stage) {
-  const Trajectory path = trajectory_of(object, stage);
+StartRange start_range(const SceneObject& object, MotionStage stage, Camera camera) {
+  const Trajectory path = trajectory_of(object, stage, camera);
   const Bounds bounds = bounds_of(stage);
   const double free = clearance(object, stage);
-  const double way_x = path.velocity_x * kLastEasedTime;
+  const double way_x = path.velocity_x * kLastEasedTime + path.drift * kLongClipSeconds;
   const double way_y = path.velocity_y * kLastEasedTime;
   StartRange range{.left = bounds.left + free + std::max(0.0, -way_x) + 2 * path.circle,
                    .right = bounds.right - free - std::max(0.0, way_x),

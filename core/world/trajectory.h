@@ -14,6 +14,9 @@ inline constexpr double kLastEasedTime = 3;
 inline constexpr double kTurnsPerSecond = 0.5;
 inline constexpr double kHopsPerSecond = 1;
 
+/// What a pan moves the picture by: pixels a frame, to the right (+) or to the left.
+int64_t pan_pixels(Camera camera);
+
 /// The part of the frame that an object stays in: all of it, or its half when there are two.
 enum class MotionStage { whole, left_half, right_half };
 
@@ -21,6 +24,7 @@ enum class MotionStage { whole, left_half, right_half };
 struct Trajectory {
   double velocity_x = 0;  ///< of eased time
   double velocity_y = 0;
+  double drift = 0;   ///< of the picture under the camera, along x: at constant speed
   double circle = 0;  ///< radius of the path; clockwise, from its rightmost point
   double hop = 0;     ///< height of a bounce; the start is on the ground
   double radius = 0;  ///< of the object, in the first frame
@@ -28,8 +32,8 @@ struct Trajectory {
   double spin = 0;    ///< radians a second, clockwise
 };
 
-/// The path of `object` on `stage`: the start position does not matter.
-Trajectory trajectory_of(const SceneObject& object, MotionStage stage);
+/// The path of `object` on `stage` in the picture of `camera`: the start position does not matter.
+Trajectory trajectory_of(const SceneObject& object, MotionStage stage, Camera camera = Camera::still);
 
 /// Where the centre may be in the first frame so that the object stays on its stage for 4 seconds. An empty
 /// range has equal ends, in the middle of what there is.
@@ -39,7 +43,7 @@ struct StartRange {
   double top = 0;
   double bottom = 0;
 };
-StartRange start_range(const SceneObject& object, MotionStage stage);
+StartRange start_range(const SceneObject& object, MotionStage stage, Camera camera = Camera::still);
 
 /// The stage of object `index` of `record`.
 MotionStage stage_of(const ClipRecord& record, size_t index);

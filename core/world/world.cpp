@@ -24,9 +24,9 @@ Kinds kinds_of(SceneRange range) {
 /// In the order of Motion: how often one object moves so.
 constexpr std::array<double, Choices<Motion>::names.size()> kMotionWeights = {.13, .13, .10, .10, .03, .03, .03,
                                                                               .03, .10, .10, .08, .07, .07, .05};
-/// Motions that stay in half a frame.
-constexpr std::array kHalfFrameMotions = {Motion::up,   Motion::down,   Motion::circle, Motion::bounce,
-                                          Motion::grow, Motion::shrink, Motion::spin,   Motion::still};
+/// Motions that need no room to the left and right: for half a frame, and for one that pans.
+constexpr std::array kNarrowMotions = {Motion::up,   Motion::down,   Motion::circle, Motion::bounce,
+                                       Motion::grow, Motion::shrink, Motion::spin,   Motion::still};
 constexpr std::array kSizeWeights = {.15, .70, .15};  // small, normal, big
 
 bool is_round(Shape shape) { return shape == Shape::ball || shape == Shape::ring; }
@@ -40,6 +40,9 @@ bool is_hard(const SceneObject& object) {
   return object.shape == Shape::star && object.size == ObjectSize::small;
 }
 
+/// False where a background looks the same when it moves to the side.
+bool shows_pan(Pattern pattern) { return pattern != Pattern::plain && pattern != Pattern::gradient; }
+
 bool same_word(ObjectColour object, BackgroundColour background) {
   return choice_name(object) == choice_name(background);
 }
@@ -47,11 +50,18 @@ bool same_word(ObjectColour object, BackgroundColour background) {
 class SceneDraw {
  public:
   SceneDraw(const WorldSettings& settings, uint64_t seed, int64_t index)
-      : settings_(settings), kinds_(kinds_of(settings.scenes)), random_(seed, index, CounterRandom::Purpose::scene) {}
+      : settings_(settings), kinds_(kinds_of(settings.scenes)), random_(seed, index, CounterRandom::Purpose::scene) {
+    CounterRandom camera(seed, index, CounterRandom::Purpose::camera);
+    if (camera.chance(settings.camera_pan)) {
+      record_.camera = camera.chance(.5) ? Camera::pan_left : Camera::pan_right;
+    }
+  }
 
   ClipRecord draw() {
-    const bool pair = random_.chance(settings_.two_objects);
-    record_.pattern = static_cast<Pattern>(random_.below(kinds_.patterns));
+    const bool pair = random_.chance(settings_.two_objects) && record_.camera == Camera::still;
+    do {
+      record_.pattern = static_cast<Pattern>(random_.below(kinds_.patterns));
+    } while (record_.camera != Camera::still && !shows_pan(record_.pattern));
     record_.background = static_cast<BackgroundColour>(random_.below(Choices<BackgroundColour>::names.size()));
     for (const MotionStage stage :
          pair ? std::vector{MotionStage::left_half, MotionStage::right_half} : std::vector{MotionStage::whole}) {
@@ -65,7 +75,7 @@ class SceneDraw {
     SceneObject object = draw_kind(stage);
     while (!is_hard(object) && !random_.chance(1 / settings_.emphasis)) object = draw_kind(stage);
     object.colour = draw_colour();
-    const StartRange range = start_range(object, stage);
+    const StartRange range = start_range(object, stage, record_.camera);
     object.x = random_.uniform(range.left, range.right);
     object.y = random_.uniform(range.top, range.bottom);
     return object;
@@ -85,12 +95,12 @@ class SceneDraw {
   }
 
   Motion draw_motion(MotionStage stage) {
-    if (stage == MotionStage::whole) {
+    if (stage == MotionStage::whole && record_.camera == Camera::still) {
       return static_cast<Motion>(
           random_.weighted(std::span(kMotionWeights).first(static_cast<size_t>(kinds_.motions))));
     }
     const bool can_rest = kinds_.motions > static_cast<int>(Motion::still);
-    return random_.pick(std::span(kHalfFrameMotions).first(kHalfFrameMotions.size() - (can_rest ? 0 : 1)));
+    return random_.pick(std::span(kNarrowMotions).first(kNarrowMotions.size() - (can_rest ? 0 : 1)));
   }
 
   /// A colour whose word the caption does not use yet.

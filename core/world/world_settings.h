@@ -26,6 +26,7 @@ struct WorldSettings {
   SceneRange scenes = SceneRange::full;
   Wording wording = Wording::rich;
   double two_objects = 0.3;     ///< share of clips with a second object
+  double camera_pan = 0;        ///< share of clips in which the camera pans, over one object on a pattern
   double emphasis = 2;          ///< how much more often hard cases come: spinning corners, small stars, bouncing rings
   double foreign_words = 0.15;  ///< share of captions with words that mean nothing in this world
 };
@@ -35,6 +36,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "scenes", .help = "what there is to see"}, c.scenes);
   visit(Field{.name = "wording", .help = "how captions speak"}, c.wording);
   visit(Field{.name = "two_objects", .help = "share of clips with a second object", .range = {0, 1}}, c.two_objects);
+  visit(Field{.name = "camera_pan", .help = "share of clips in which the camera pans", .range = {0, 1}}, c.camera_pan);
   visit(Field{.name = "emphasis", .help = "weight of the hard cases; 1 is none", .range = {1, 100}}, c.emphasis);
   visit(Field{.name = "foreign_words", .help = "share of captions with words from outside", .range = {0, 1}},
         c.foreign_words);

@@ -49,7 +49,7 @@ bool CollectWarnings::has(const std::string& text) const {
 int main(int argc, char** argv) {
   using namespace faststar;
   log::set_sink(test::keep_warning);
-  use_exact_float32();  // as every command does
+  set_up_backends();  // as every command does
   const int failed = Catch::Session().run(argc, argv);
   for (const auto& line : test::unexpected) std::fprintf(stderr, "unexpected warning: %s\n", line.c_str());
   if (test::test_devices().size() == 1)

@@ -14,9 +14,9 @@ const AttributeChecker& checker() {
 }
 
 TEST_CASE("the checker reads rendered clips and is not fooled by other captions", "[evaluate]") {
-  const double two_objects = GENERATE(0, 1);
+  const auto [two_objects, camera_pan] = GENERATE(table<double, double>({{0, 0}, {1, 0}, {0, 1}}));
   const auto half = GENERATE(ClipHalf::first, ClipHalf::second);
-  const HeldOutClips clips(at::kCPU, {.two_objects = two_objects}, HeldOutSet::checker);
+  const HeldOutClips clips(at::kCPU, {.two_objects = two_objects, .camera_pan = camera_pan}, HeldOutSet::checker);
   const CheckerValidation rates = validate_checker(checker(), clips, 25, half);
   for (const AttributeMiss& miss : rates.truth.misses) UNSCOPED_INFO(miss.asked << " / " << miss.seen);
   CHECK(rates.truth.all >= .98);
@@ -27,7 +27,7 @@ TEST_CASE("the checker reads rendered clips and is not fooled by other captions"
 }
 
 TEST_CASE("the checker reads clips through blur and noise", "[evaluate]") {
-  const HeldOutClips clips(at::kCPU, {.two_objects = 0}, HeldOutSet::checker);
+  const HeldOutClips clips(at::kCPU, {.two_objects = 0, .camera_pan = .5}, HeldOutSet::checker);
   AttributeTally tally;
   for (int64_t i = 0; i < 12; ++i) {
     const Tensor frames = clips.stills(clips.record(i), at::arange(9, at::kLong) * 4).transpose(0, 1);
@@ -65,6 +65,9 @@ TEST_CASE("scores tell each attribute by itself", "[evaluate]") {
   CHECK_FALSE(score_attributes(seen, asked).all());
   seen.pattern = Pattern::plain;
   CHECK_FALSE(score_attributes(seen, asked).background);
+  CHECK(score_attributes(seen, asked).camera);
+  seen.camera = Camera::pan_left;
+  CHECK_FALSE(score_attributes(seen, asked).camera);
 }
 
 TEST_CASE("of two objects both must be right, at their places", "[evaluate]") {

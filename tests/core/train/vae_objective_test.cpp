@@ -25,6 +25,9 @@ TEST_CASE("the reconstruction loss adds pixels, edges, motion and areas", "[trai
   VaeLossWeights squares = nothing;
   squares.squared = 3;
   CHECK(loss(squares) == Approx(pixel + 2 * 2 * 0.25 / 32).epsilon(1e-4));
+  VaeLossWeights near = nothing;
+  near.near_object = 2;  // all 32 pixels are near
+  CHECK(loss(near) == Approx(pixel + 2 * (0.500001 + 0.25 + 31 * 1e-3) / 32).epsilon(1e-4));
   VaeLossWeights edges = nothing;
   edges.spatial_gradient = 1;  // a way in with weight 2 and one out with weight 1, of 24 pairs, in rows and in columns
   CHECK(loss(edges) == Approx(pixel + 2 * (2 * 0.5 + 0.5) / 24).epsilon(1e-4));

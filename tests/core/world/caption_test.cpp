@@ -68,6 +68,21 @@ TEST_CASE("a caption names background and objects, the left one first", "[world]
   }
 }
 
+TEST_CASE("a caption says where the camera pans, and nothing of one that rests", "[world]") {
+  const World world({.camera_pan = .5, .foreign_words = 0});
+  for (int i = 0; i < 300; ++i) {
+    const ClipRecord record = world.draw(training_seed(1), i);
+    const std::string caption = world.caption(record, training_seed(1), i);
+    INFO(caption);
+    const size_t camera = caption.find("camera");
+    REQUIRE((camera == std::string::npos) == (record.camera == Camera::still));
+    if (record.camera == Camera::still) continue;
+    const std::string of_camera = caption.substr(camera);
+    CHECK((of_camera.find("left") != std::string::npos) == (record.camera == Camera::pan_left));
+    CHECK((of_camera.find("right") != std::string::npos) == (record.camera == Camera::pan_right));
+  }
+}
+
 TEST_CASE("foreign words leave the rest of a caption as it was", "[world]") {
   const World plain({.foreign_words = 0}), foreign({.foreign_words = 1});
   for (int i = 0; i < 300; ++i) {
@@ -80,7 +95,7 @@ TEST_CASE("foreign words leave the rest of a caption as it was", "[world]") {
 }
 
 TEST_CASE("no foreign word means something in this world", "[world]") {
-  const World world({.two_objects = .5, .foreign_words = 0});
+  const World world({.two_objects = .5, .camera_pan = .3, .foreign_words = 0});
   std::set<std::string> own;
   for (int i = 0; i < 3000; ++i)
     own.merge(words_of(world.caption(world.draw(training_seed(3), i), training_seed(3), i)));

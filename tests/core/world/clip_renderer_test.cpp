@@ -69,6 +69,24 @@ TEST_CASE("objects move as their motion says, in both halves of four seconds", "
   }
 }
 
+TEST_CASE("a pan moves all that rests the other way, evenly and for any time", "[world]") {
+  const auto [camera, right] = GENERATE(table<Camera, int64_t>({{Camera::pan_left, 2}, {Camera::pan_right, -2}}));
+  for (size_t i = static_cast<size_t>(Pattern::stripes); i < Choices<Pattern>::names.size(); ++i) {
+    ClipRecord record = red_ball(Motion::still);
+    record.pattern = static_cast<Pattern>(i);
+    record.camera = camera;
+    const ClipBatch clip = rendered(record, 65, at::kCPU);
+    const auto columns = [&](int64_t frame, int64_t first) {
+      return clip.pixels.select(2, frame).narrow(3, first, 100);
+    };
+    INFO(choice_name(record.pattern));
+    for (const int64_t frame : {1, 32, 64}) {
+      CHECK(at::allclose(columns(frame, 130 + right * (frame - 32)), columns(32, 130), 0, 1e-3));
+    }
+    CHECK_FALSE(at::allclose(columns(1, 130), columns(32, 130), 0, 1e-1));
+  }
+}
+
 TEST_CASE("a window shows its part of the clip", "[world]") {
   const std::vector<ClipRecord> records = {red_ball(Motion::circle), red_ball(Motion::right)};
   const Tensor rows = records_to_tensor(records);

@@ -66,9 +66,33 @@ TEST_CASE("emphasis makes hard cases that much more frequent", "[world]") {
   CHECK(stressed / plain == Approx(4).margin(1.2));
 }
 
+TEST_CASE("the camera pans in the share of clips that is asked for, over one object and where it shows", "[world]") {
+  const auto panned = [](const ClipRecord& record) { return record.camera != Camera::still; };
+  const auto records = draw_scenes({.two_objects = .5, .camera_pan = .2}, 2000);
+  CHECK(share_of(records, panned) == Approx(.2).margin(.03));
+  for (const ClipRecord& record : records) {
+    if (!panned(record)) continue;
+    CHECK(record.objects.size() == 1);
+    CHECK(record.pattern != Pattern::plain);
+    CHECK(record.pattern != Pattern::gradient);
+  }
+}
+
+TEST_CASE("a world with pans has the other clips of the world without", "[world]") {
+  const World still({}), panning({.camera_pan = .5});
+  int same = 0;
+  for (int i = 0; i < 40; ++i) {
+    const ClipRecord record = panning.draw(held_out_seed(7), i), other = still.draw(held_out_seed(7), i);
+    if (record.camera != Camera::still) continue;
+    ++same;
+    CHECK(test::same(records_to_tensor({&record, 1}), records_to_tensor({&other, 1})));
+  }
+  CHECK(same > 5);
+}
+
 TEST_CASE("no object touches the edge of the frame in four seconds", "[world]") {
-  const double two_objects = GENERATE(0, 1);
-  const auto records = draw_scenes({.two_objects = two_objects}, 30);
+  const auto [two_objects, camera_pan] = GENERATE(table<double, double>({{0, 0}, {1, 0}, {0, 1}}));
+  const auto records = draw_scenes({.two_objects = two_objects, .camera_pan = camera_pan}, 30);
   const auto count = static_cast<int64_t>(records.size());
   const ClipRenderer render(at::kCPU);
   FrameWindow edge = full_window(count, 65, at::kCPU);
