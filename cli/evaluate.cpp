@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   FieldTexts model;  ///< settings of the run, as typed
   FieldTexts counts;
-  std::string training = "train-tiny";
+  std::string training = "train-tiny-pan";
   std::string output = "evaluation";
   std::string log;  ///< of its training; empty: no model card
   std::string commit = "unknown";
@@ -47,6 +47,7 @@ constexpr EvaluationSettings kQuick = {.vae_clips = 4,
                                        .two_objects = 10,
                                        .foreign_words = 10,
                                        .camera_pans = 10,
+                                       .one_second = 10,
                                        .four_seconds = 10,
                                        .continuations = 10,
                                        .checker_clips = 20};
@@ -67,8 +68,8 @@ int total_of(const EvaluationSettings& s) {
   const int long_clips =
       s.video_clips > 1 ? s.long_vae_clips + s.four_seconds + s.continuations + kContinuationsShown : 0;
   const auto shown = static_cast<int>(sheet_prompts().size());
-  return s.vae_clips + s.bit_clips + s.one_object + s.two_objects + s.foreign_words + s.camera_pans + long_clips +
-         shown;
+  return s.vae_clips + s.bit_clips + s.one_object + s.two_objects + s.foreign_words + s.camera_pans + s.one_second +
+         long_clips + shown;
 }
 
 /// Where the results go: made, empty of results of another evaluation unless they may be replaced.
@@ -158,8 +159,7 @@ Command add_evaluate(CLI::App& app) {
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
   add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training,
-                     {"NAME|FILE", "settings it was trained with (train-tiny)"});
+  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-pan)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});

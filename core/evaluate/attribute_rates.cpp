@@ -65,12 +65,13 @@ AttributeRates AttributeTally::rates() const {
 }
 
 CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOutClips& clips, int64_t count,
-                                   ClipHalf half) {
-  const Tensor numbers = at::arange(9, at::kLong) * 4 + (half == ClipHalf::first ? 0 : 32);  // that the checker sees
+                                   ClipPart part) {
+  const SeenFrames seen_frames = frames_of(part);
+  const Tensor numbers = at::arange(kFramesSeen, at::kLong) * seen_frames.step + seen_frames.first;
   AttributeTally truth, shuffled;
   for (int64_t i = 0; i < count; ++i) {
     const ClipRecord record = clips.record(i);
-    const SeenScene seen = checker(clips.stills(record, numbers), half);
+    const SeenScene seen = checker(clips.stills(record, numbers), part);
     truth.add(seen, record, clips.prompt(i));
     shuffled.add(seen, clips.record(i + 1), clips.prompt(i + 1));
   }

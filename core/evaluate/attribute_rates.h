@@ -49,6 +49,6 @@ struct CheckerValidation {
   AttributeRates shuffled;
 };
 CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOutClips& clips, int64_t count,
-                                   ClipHalf half);
+                                   ClipPart part);
 
 }  // namespace faststar

@@ -13,8 +13,6 @@
 namespace faststar {
 namespace {
 
-constexpr int64_t kFramesSeen = 9;
-constexpr int64_t kFramesBetween = 4;
 constexpr int64_t kScale = 2;   ///< pixels of the world that are one here, along an edge
 constexpr int kLeastBlob = 40;  ///< pixels at half size
 
@@ -35,11 +33,11 @@ Tensor empty_backgrounds() {
 }
 
 /// By how many of its columns the picture has moved to the right at each of the frames seen, under `camera`.
-std::vector<int64_t> shifts_of(Camera camera, ClipHalf half) {
+std::vector<int64_t> shifts_of(Camera camera, ClipPart part) {
   std::vector<int64_t> shifts;
+  const SeenFrames seen = frames_of(part);
   for (int64_t i = 0; i < kFramesSeen; ++i) {
-    const int64_t frame = kFramesBetween * (i + (half == ClipHalf::second ? kFramesSeen - 1 : 0));
-    shifts.push_back(pan_pixels(camera) * frame / kScale);
+    shifts.push_back(pan_pixels(camera) * (seen.first + i * seen.step) / kScale);
   }
   return shifts;
 }
@@ -65,8 +63,8 @@ Tensor background_columns(const Tensor& backgrounds, int64_t first, int64_t widt
 
 /// The empty background nearest to frames [9, 3, h, w] if the camera moved so: nearest to the median of what they all
 /// show of the scene. Its difference is the mean over frames.
-BackgroundMatch match_background(const Tensor& frames, Camera camera, ClipHalf half, const Tensor& backgrounds) {
-  const std::vector<int64_t> shifts = shifts_of(camera, half);
+BackgroundMatch match_background(const Tensor& frames, Camera camera, ClipPart part, const Tensor& backgrounds) {
+  const std::vector<int64_t> shifts = shifts_of(camera, part);
   const auto [least, most] = std::ranges::minmax(shifts);
   const int64_t width = frames.size(3), width_of_all = width - (most - least);
   std::vector<Tensor> aligned;
@@ -84,11 +82,11 @@ BackgroundMatch match_background(const Tensor& frames, Camera camera, ClipHalf h
 }
 
 /// The best match; without a pan if nothing speaks for one.
-BackgroundMatch nearest_background(const Tensor& frames, ClipHalf half, const Tensor& backgrounds) {
+BackgroundMatch nearest_background(const Tensor& frames, ClipPart part, const Tensor& backgrounds) {
   constexpr double kClear = .8;  // of the difference without
-  BackgroundMatch best = match_background(frames, Camera::still, half, backgrounds);
+  BackgroundMatch best = match_background(frames, Camera::still, part, backgrounds);
   for (const Camera camera : {Camera::pan_left, Camera::pan_right}) {
-    const BackgroundMatch panned = match_background(frames, camera, half, backgrounds);
+    const BackgroundMatch panned = match_background(frames, camera, part, backgrounds);
     if (panned.difference < best.difference * (best.camera == Camera::still ? kClear : 1)) best = panned;
   }
   return best;
@@ -194,8 +192,8 @@ Tensor AttributeChecker::look(const Tensor& clip) {
   return (at::avg_pool2d(frames.clamp(-1, 1), {kScale, kScale}) * .5 + .5).cpu();
 }
 
-SeenScene AttributeChecker::read(const Tensor& frames, ClipHalf half) const {
-  const BackgroundMatch nearest = nearest_background(frames, half, backgrounds_);
+SeenScene AttributeChecker::read(const Tensor& frames, ClipPart part) const {
+  const BackgroundMatch nearest = nearest_background(frames, part, backgrounds_);
   SeenScene seen{.pattern = static_cast<Pattern>(nearest.place / backgrounds_.size(1)),
                  .background = static_cast<BackgroundColour>(nearest.place % backgrounds_.size(1)),
                  .camera = nearest.camera};
@@ -208,8 +206,8 @@ SeenScene AttributeChecker::read(const Tensor& frames, ClipHalf half) const {
   for (const Track& track : tracks_of(blobs, static_cast<size_t>(std::min(seen.count, 2)))) {
     seen.objects.push_back({.colour = read_colour(frames, track),
                             .shape = outlines_(found_blobs(track)),
-                            .motion = read_motion(in_scene(track, shifts_of(seen.camera, half)),
-                                                  static_cast<double>(frames.size(2)), half)});
+                            .motion = read_motion(in_scene(track, shifts_of(seen.camera, part)),
+                                                  static_cast<double>(frames.size(2)), part)});
   }
   return seen;
 }

@@ -32,13 +32,15 @@ class AttributeChecker {
  public:
   AttributeChecker();
 
-  /// clip [3, F, H, W] floating-point in about [-1, 1] on any device: two seconds of a full frame of the world.
-  SeenScene operator()(const Tensor& clip, ClipHalf half = ClipHalf::first) const { return read(look(clip), half); }
+  /// clip [3, F, H, W] floating-point in about [-1, 1] on any device: that part of a clip, in full frames of the world.
+  SeenScene operator()(const Tensor& clip, ClipPart part = ClipPart::first_half) const {
+    return read(look(clip), part);
+  }
 
-  /// The two halves of that: what it looks at of a clip, nine frames at half size in 0..1, [9, 3, H/2, W/2] float32 on
+  /// The two steps of that: what it looks at of a clip, nine frames at half size in 0..1, [9, 3, H/2, W/2] float32 on
   /// the CPU; and what it sees there, which any thread may ask.
   static Tensor look(const Tensor& clip);
-  SeenScene read(const Tensor& frames, ClipHalf half) const;
+  SeenScene read(const Tensor& frames, ClipPart part) const;
 
  private:
   OutlineReader outlines_;

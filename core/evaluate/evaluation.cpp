@@ -2,11 +2,21 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
 
 #include "core/evaluate/contact_sheet.h"
 
 namespace faststar {
 namespace {
+
+const char* name_of(ClipPart part) {
+  switch (part) {
+    case ClipPart::first_second: return "1 s";
+    case ClipPart::first_half: return "2 s";
+    case ClipPart::second_half: break;
+  }
+  return "second half of 4 s";
+}
 
 /// Runs the parts that the settings ask for, one after the other.
 class EvaluationRun {
@@ -30,6 +40,10 @@ class EvaluationRun {
       test("words from outside", HeldOutSet::foreign_words, {.foreign_words = 1}, settings_.foreign_words);
     }
     if (world_.camera_pan > 0) test("camera pans", HeldOutSet::camera_pans, {.camera_pan = 1}, settings_.camera_pans);
+    if (settings_.one_second > 0) {
+      result_.attributes.push_back({"1 s", test_one_second(model_, checker_, clips(HeldOutSet::one_second),
+                                                           settings_.one_second, listener("1 s"))});
+    }
     if (makes_long_clips()) test_long_clips();
     validate();
     return std::move(result_);
@@ -86,10 +100,10 @@ class EvaluationRun {
 
   void validate() {
     if (settings_.checker_clips == 0) return;
-    for (const ClipHalf half : {ClipHalf::first, ClipHalf::second}) {
-      if (half == ClipHalf::second && !makes_long_clips()) continue;
-      CheckerValidation rates = validate_checker(checker_, clips(HeldOutSet::checker), settings_.checker_clips, half);
-      const std::string name = half == ClipHalf::first ? "rendered, 2 s" : "rendered, second half of 4 s";
+    for (const ClipPart part : {ClipPart::first_second, ClipPart::first_half, ClipPart::second_half}) {
+      if (part == ClipPart::second_half && !makes_long_clips()) continue;
+      CheckerValidation rates = validate_checker(checker_, clips(HeldOutSet::checker), settings_.checker_clips, part);
+      const std::string name = fmt::format("rendered, {}", name_of(part));
       result_.checker.push_back({name, std::move(rates.truth)});
       result_.checker.push_back({name + ", captions shuffled", std::move(rates.shuffled)});
     }

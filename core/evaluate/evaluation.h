@@ -21,6 +21,7 @@ struct EvaluationSettings {
   int two_objects = 100;
   int foreign_words = 100;  ///< prompts, each with words from outside the world
   int camera_pans = 100;    ///< prompts with a pan; none in a world without
+  int one_second = 100;     ///< prompts
   int four_seconds = 100;   ///< prompts
   int continuations = 100;
   int checker_clips = 200;  ///< rendered clips that the checker is checked with
@@ -37,6 +38,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "two_objects", .help = "prompts with two objects", .range = count}, c.two_objects);
   visit(Field{.name = "foreign_words", .help = "prompts with words from outside", .range = count}, c.foreign_words);
   visit(Field{.name = "camera_pans", .help = "prompts with a camera that pans", .range = count}, c.camera_pans);
+  visit(Field{.name = "one_second", .help = "prompts for 1 s", .range = count}, c.one_second);
   visit(Field{.name = "four_seconds", .help = "prompts for 4 s", .range = count}, c.four_seconds);
   visit(Field{.name = "continuations", .help = "clips that are gone on from", .range = count}, c.continuations);
   visit(Field{.name = "checker_clips", .help = "clips that the checker is checked with", .range = count},

@@ -17,6 +17,7 @@ enum class HeldOutSet : uint32_t {
   checker,
   study,
   camera_pans,
+  one_second,
 };
 
 /// Clips that no training saw, drawn from all that the world and its language have: nothing is left out, nothing

@@ -11,11 +11,16 @@ struct Thresholds {
   double growth;    ///< ratio of the areas at the end and at the start
   double sideways;  ///< way between start and end
   double upright;
+  double circle;  ///< a circle's path from its top to its bottom, or what is seen of it
 };
 
-Thresholds thresholds_of(ClipHalf half) {
-  if (half == ClipHalf::first) return {.growth = 1.8, .sideways = .12, .upright = .08};
-  return {.growth = 1.25, .sideways = .10, .upright = .05};
+Thresholds thresholds_of(ClipPart part) {
+  switch (part) {
+    case ClipPart::first_second: return {.growth = 1.3, .sideways = .10, .upright = .04, .circle = .07};
+    case ClipPart::first_half: return {.growth = 1.8, .sideways = .12, .upright = .08, .circle = .14};
+    case ClipPart::second_half: break;
+  }
+  return {.growth = 1.25, .sideways = .10, .upright = .05, .circle = .14};
 }
 
 /// A number over time.
@@ -46,11 +51,13 @@ std::optional<Motion> straight_motion(double dx, double dy, const Thresholds& le
   return std::nullopt;
 }
 
-/// True when the outline turns: frames do not cover each other, even with their centres aligned.
-bool spins(const std::vector<const Blob*>& blobs) {
+/// True when the outline turns: frames a quarter and half a second on do not cover it, even with their centres aligned.
+bool spins(const std::vector<const Blob*>& blobs, ClipPart part) {
   constexpr double kSame = .88;
-  for (size_t i = 0; i + 2 < blobs.size(); ++i) {
-    if (centred_overlap(*blobs[i], *blobs[i + 1]) < kSame && centred_overlap(*blobs[i], *blobs[i + 2]) < kSame)
+  const auto quarter = static_cast<size_t>(4 / frames_of(part).step);
+  for (size_t i = 0; i + 2 * quarter < blobs.size(); ++i) {
+    if (centred_overlap(*blobs[i], *blobs[i + quarter]) < kSame &&
+        centred_overlap(*blobs[i], *blobs[i + 2 * quarter]) < kSame)
       return true;
   }
   return false;
@@ -58,7 +65,12 @@ bool spins(const std::vector<const Blob*>& blobs) {
 
 }  // namespace
 
-std::optional<Motion> read_motion(const Track& track, double frame_height, ClipHalf half) {
+SeenFrames frames_of(ClipPart part) {
+  constexpr int64_t kHalf = 32;
+  return {.first = part == ClipPart::second_half ? kHalf : 0, .step = part == ClipPart::first_second ? 2 : 4};
+}
+
+std::optional<Motion> read_motion(const Track& track, double frame_height, ClipPart part) {
   std::vector<const Blob*> blobs;
   std::vector<double> xs, ys, areas;
   for (const auto& blob : track) {
@@ -70,14 +82,15 @@ std::optional<Motion> read_motion(const Track& track, double frame_height, ClipH
   }
   if (3 * blobs.size() < 2 * track.size()) return std::nullopt;
   const Curve x(xs), y(ys), area(areas);
-  const Thresholds least = thresholds_of(half);
-  constexpr double kCircle = .14, kHop = .18;  // smallest ranges
+  const Thresholds least = thresholds_of(part);
+  constexpr double kHop = .18, kAcross = .14;                                // smallest ranges
+  const bool comes_round = part == ClipPart::first_second || x.returns(.5);  // a second is half a turn
   if (area.end() / area.start() > least.growth) return Motion::grow;
   if (area.start() / area.end() > least.growth) return Motion::shrink;
-  if (x.range() > kCircle && y.range() > kCircle && x.returns(.5) && y.returns(.5)) return Motion::circle;
+  if (x.range() > kAcross && y.range() > least.circle && comes_round && y.returns(.5)) return Motion::circle;
   if (y.range() > kHop && y.returns(.45) && std::abs(x.change()) < .12) return Motion::bounce;
   if (const auto straight = straight_motion(x.change(), y.change(), least)) return straight;
-  return spins(blobs) ? Motion::spin : Motion::still;
+  return spins(blobs, part) ? Motion::spin : Motion::still;
 }
 
 }  // namespace faststar

@@ -24,10 +24,10 @@ class BackgroundChecks {
       : checker_(checker), prompts_(prompts) {}
 
   /// `clip` was made of prompt `index`.
-  void add(const Tensor& clip, int64_t index, ClipHalf half = ClipHalf::first) {
-    pending_.push_back({index, std::async(std::launch::async, [this, half, frames = AttributeChecker::look(clip)] {
+  void add(const Tensor& clip, int64_t index, ClipPart part = ClipPart::first_half) {
+    pending_.push_back({index, std::async(std::launch::async, [this, part, frames = AttributeChecker::look(clip)] {
                           const c10::InferenceMode inference;
-                          return checker_.read(frames, half);
+                          return checker_.read(frames, part);
                         })});
     if (pending_.size() > std::thread::hardware_concurrency()) finish_one();
   }
@@ -68,14 +68,28 @@ void for_each_prompt(int64_t count, const EvaluationListener& listener, Test&& t
   }
 }
 
+/// Clips of one video clip, all of which is `part`.
+AttributeRates test_short_prompts(const TestedModel& model, const AttributeChecker& checker,
+                                  const HeldOutClips& prompts, const Schedule& schedule, ClipPart part, int64_t count,
+                                  const EvaluationListener& listener) {
+  BackgroundChecks checks(checker, prompts);
+  for_each_prompt(count, listener,
+                  [&](int64_t i) { checks.add(make_clip(model, schedule, prompts.prompt(i), i), i, part); });
+  return checks.rates();
+}
+
 }  // namespace
 
 AttributeRates test_prompts(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
                             int64_t count, const EvaluationListener& listener) {
-  const Schedule schedule = schedule_of(model, kShortClips);
-  BackgroundChecks checks(checker, prompts);
-  for_each_prompt(count, listener, [&](int64_t i) { checks.add(make_clip(model, schedule, prompts.prompt(i), i), i); });
-  return checks.rates();
+  return test_short_prompts(model, checker, prompts, schedule_of(model, kShortClips), ClipPart::first_half, count,
+                            listener);
+}
+
+AttributeRates test_one_second(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
+                               int64_t count, const EvaluationListener& listener) {
+  return test_short_prompts(model, checker, prompts, half_clip_schedule(model), ClipPart::first_second, count,
+                            listener);
 }
 
 HalfRates test_long_prompts(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
@@ -84,8 +98,8 @@ HalfRates test_long_prompts(const TestedModel& model, const AttributeChecker& ch
   BackgroundChecks first(checker, prompts), second(checker, prompts);
   for_each_prompt(count, listener, [&](int64_t i) {
     const Tensor clip = make_clip(model, schedule, prompts.prompt(i), i);
-    first.add(first_half(clip), i, ClipHalf::first);
-    second.add(second_half(clip), i, ClipHalf::second);
+    first.add(first_half(clip), i, ClipPart::first_half);
+    second.add(second_half(clip), i, ClipPart::second_half);
   });
   return {first.rates(), second.rates()};
 }
@@ -104,8 +118,9 @@ Tensor continue_clip(const TestedModel& model, const HeldOutClips& clips, int64_
 AttributeRates test_continuations(const TestedModel& model, const AttributeChecker& checker,
                                   const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener) {
   BackgroundChecks checks(checker, prompts);
-  for_each_prompt(count, listener,
-                  [&](int64_t i) { checks.add(second_half(continue_clip(model, prompts, i)), i, ClipHalf::second); });
+  for_each_prompt(count, listener, [&](int64_t i) {
+    checks.add(second_half(continue_clip(model, prompts, i)), i, ClipPart::second_half);
+  });
   return checks.rates();
 }
 

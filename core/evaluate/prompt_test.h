@@ -8,6 +8,10 @@ namespace faststar {
 AttributeRates test_prompts(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
                             int64_t count, const EvaluationListener& listener = {});
 
+/// The same with clips of 1 s: half of the length of the model's video clips.
+AttributeRates test_one_second(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
+                               int64_t count, const EvaluationListener& listener = {});
+
 /// The halves of 4 s clips. Rates of both say how many first and second halves are right.
 struct HalfRates {
   AttributeRates first;

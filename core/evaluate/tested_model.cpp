@@ -8,16 +8,24 @@
 #include "core/world/scene.h"
 
 namespace faststar {
+namespace {
 
-Schedule schedule_of(const TestedModel& model, int video_clips) {
-  Schedule schedule =
-      make_schedule(model.aspect_key, model.pn, 1 + video_clips * model.latents_per_clip, model.latents_per_clip);
+Schedule schedule_of_latents(const TestedModel& model, int video_latents) {
+  Schedule schedule = make_schedule(model.aspect_key, model.pn, 1 + video_latents, model.latents_per_clip);
   const Scale& full = schedule.full_scale(0);
   const int64_t height = full.h * kPixelsPerFeature, width = full.w * kPixelsPerFeature;
   if (height == kWorldHeight && width == kWorldWidth) return schedule;
   fail(ErrorKind::usage, fmt::format("evaluation: expected a model of {}x{} pixels, got {}x{}", kWorldWidth,
                                      kWorldHeight, width, height));
 }
+
+}  // namespace
+
+Schedule schedule_of(const TestedModel& model, int video_clips) {
+  return schedule_of_latents(model, video_clips * model.latents_per_clip);
+}
+
+Schedule half_clip_schedule(const TestedModel& model) { return schedule_of_latents(model, model.latents_per_clip / 2); }
 
 std::vector<Tensor> bits_of(const TestedModel& model, const Schedule& schedule, const Tensor& pixels) {
   const Tensor features = model.vae.encode(pixels.to(model.device()));

@@ -31,6 +31,9 @@ using EvaluationListener = std::function<void(int64_t done, int64_t total)>;
 /// size of the procedural world.
 Schedule schedule_of(const TestedModel& model, int video_clips);
 
+/// The schedule of an image clip and a video clip of half the length. Throws like schedule_of.
+Schedule half_clip_schedule(const TestedModel& model);
+
 /// Bits of all steps of the clips that pixels [1, 3, F, H, W] hold.
 std::vector<Tensor> bits_of(const TestedModel& model, const Schedule& schedule, const Tensor& pixels);
 

@@ -15,9 +15,9 @@ const AttributeChecker& checker() {
 
 TEST_CASE("the checker reads rendered clips and is not fooled by other captions", "[evaluate]") {
   const auto [two_objects, camera_pan] = GENERATE(table<double, double>({{0, 0}, {1, 0}, {0, 1}}));
-  const auto half = GENERATE(ClipHalf::first, ClipHalf::second);
+  const auto part = GENERATE(ClipPart::first_second, ClipPart::first_half, ClipPart::second_half);
   const HeldOutClips clips(at::kCPU, {.two_objects = two_objects, .camera_pan = camera_pan}, HeldOutSet::checker);
-  const CheckerValidation rates = validate_checker(checker(), clips, 25, half);
+  const CheckerValidation rates = validate_checker(checker(), clips, 25, part);
   for (const AttributeMiss& miss : rates.truth.misses) UNSCOPED_INFO(miss.asked << " / " << miss.seen);
   CHECK(rates.truth.all >= .98);
   CHECK(rates.truth.steady == 1);

@@ -52,6 +52,8 @@ constexpr EvaluationSettings kNothing = {.vae_clips = 0,
                                          .one_object = 0,
                                          .two_objects = 0,
                                          .foreign_words = 0,
+                                         .camera_pans = 0,
+                                         .one_second = 0,
                                          .four_seconds = 0,
                                          .continuations = 0,
                                          .checker_clips = 0};
@@ -100,10 +102,10 @@ TEST_CASE("every set of prompts is tested, and its figures are in JSON and table
   const RandomModel model(device);
   EvaluationSettings settings = kNothing;
   settings.one_object = settings.two_objects = settings.foreign_words = 1;
-  settings.four_seconds = settings.continuations = 1;
-  const Evaluation result = evaluate_model(model.tested(), {}, settings);
-  const std::vector<std::string> names = {"one object",      "two objects",      "words from outside",
-                                          "4 s, first half", "4 s, second half", "continuation"};
+  settings.camera_pans = settings.one_second = settings.four_seconds = settings.continuations = 1;
+  const Evaluation result = evaluate_model(model.tested(), {.camera_pan = .1}, settings);
+  const std::vector<std::string> names = {"one object", "two objects",     "words from outside", "camera pans",
+                                          "1 s",        "4 s, first half", "4 s, second half",   "continuation"};
   CHECK(names_of(result.attributes) == names);
   const auto json = nlohmann::json::parse(evaluation_json(result));
   const std::string table = evaluation_markdown(result);

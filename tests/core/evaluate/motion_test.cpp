@@ -37,7 +37,7 @@ Track moving(double dx, double dy) {
   return track_of([=](double time) { return rectangle(80 + dx * time, 50 + dy * time, 20, 20); });
 }
 
-std::optional<Motion> first_half(const Track& track) { return read_motion(track, kHeight, ClipHalf::first); }
+std::optional<Motion> first_half(const Track& track) { return read_motion(track, kHeight, ClipPart::first_half); }
 
 TEST_CASE("straight ways are told by their direction", "[evaluate]") {
   CHECK(first_half(moving(-60, 0)) == Motion::left);
@@ -80,7 +80,7 @@ TEST_CASE("what stays but turns spins", "[evaluate]") {
 }
 
 TEST_CASE("the second half of a long clip counts slower motion", "[evaluate]") {
-  CHECK(read_motion(moving(0, 7), kHeight, ClipHalf::second) == Motion::down);
+  CHECK(read_motion(moving(0, 7), kHeight, ClipPart::second_half) == Motion::down);
   CHECK(first_half(moving(0, 7)) == Motion::still);
 }
 

@@ -28,7 +28,7 @@ half a line
   CHECK(has(card, "| vae_frames | 2 | 8 | 100 | 30.0 | 0.2500 |\n"));
   CHECK(has(card, "commit abc"));
   CHECK(has(card, "12 s of training"));
-  CHECK(has(card, "| one object | 200 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.955 | 0.000 |"));
+  CHECK(has(card, "| one object | 200 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.955 | 0.000 |"));
   CHECK_FALSE(has(card, "continuations.png"));
   test::write_text(folder / "log.jsonl", "");
   CHECK(test::error_of([&] { model_card(evaluation, facts); }).kind() == ErrorKind::input);
