@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <numeric>
+
 #include "core/star/attention.h"
 
 namespace faststar {
@@ -10,11 +12,9 @@ namespace {
 int64_t tokens_of(const Scale& scale, int64_t latents) { return latents * scale.h * scale.w; }
 
 /// Absolute latent frames of a clip.
-std::vector<int> frames_of(const PackedClips& packed, int64_t clip) {
-  int first = 0;
-  for (int64_t earlier = 0; earlier < clip; ++earlier) first += static_cast<int>(packed.clip_latents(earlier));
-  std::vector<int> frames;
-  for (int i = 0; i < packed.clip_latents(clip); ++i) frames.push_back(first + i);
+std::vector<int> frames_of(const PackedClip& clip) {
+  std::vector<int> frames(static_cast<size_t>(clip.latents));
+  std::iota(frames.begin(), frames.end(), clip.first_latent);
   return frames;
 }
 
@@ -24,12 +24,26 @@ Tensor attend_to(const Tensor& q, const std::vector<Tensor>& k, const std::vecto
 
 }  // namespace
 
-PackedClips::PackedClips(PyramidShape pyramid, std::vector<int> clip_latents, int64_t text_length)
-    : pyramid_(std::move(pyramid)), clip_latents_(std::move(clip_latents)), text_length_(text_length) {
-  lengths_.push_back(text_length);
-  for (const int latents : clip_latents_) {
-    for (const Scale& scale : pyramid_.scales) lengths_.push_back(tokens_of(scale, latents));
+std::vector<PackedClip> packed_video(int video_clips, int latents_per_clip, bool half_clip) {
+  std::vector<PackedClip> clips = {PackedClip{}};
+  for (int i = 0; i < video_clips; ++i) {
+    clips.push_back({.place = i + 1, .first_latent = 1 + i * latents_per_clip, .latents = latents_per_clip});
   }
+  if (half_clip) clips.push_back({.place = 1, .first_latent = 1, .latents = latents_per_clip / 2});
+  return clips;
+}
+
+PackedClips::PackedClips(PyramidShape pyramid, std::vector<PackedClip> clips, int64_t text_length)
+    : pyramid_(std::move(pyramid)), clips_(std::move(clips)), text_length_(text_length) {
+  lengths_.push_back(text_length);
+  for (const PackedClip& clip : clips_) {
+    for (const Scale& scale : pyramid_.scales) lengths_.push_back(tokens_of(scale, clip.latents));
+  }
+}
+
+std::span<const int64_t> PackedClips::scale_lengths(size_t clip) const {
+  const size_t scales = pyramid_.scales.size();
+  return std::span(lengths_).subspan(1 + clip * scales, scales);
 }
 
 AttentionRule PackedClips::attention() const {
@@ -44,27 +58,27 @@ std::vector<Tensor> PackedClips::attend_scales(const std::vector<Tensor>& q, con
                                                const std::vector<Tensor>& v) const {
   const size_t scales = pyramid_.scales.size();
   std::vector<Tensor> attended = {attend_to(q[0], {k[0]}, {v[0]})};
-  Tensor context_k = k[0], context_v = v[0];
-  for (size_t i = 1; i < q.size(); ++i) {
-    const bool new_clip = i > 1 && (i - 1) % scales == 0;
-    if (new_clip) {
-      context_k = at::cat({k[0], k[i - 1]}, 1);
-      context_v = at::cat({v[0], v[i - 1]}, 1);
+  for (size_t clip = 0; clip < clips_.size(); ++clip) {
+    Tensor context_k = k[0], context_v = v[0];
+    if (const auto place = static_cast<size_t>(clips_[clip].place); place > 0) {
+      const size_t last_before = place * scales;  // behind the text, the last scale of the clip before
+      context_k = at::cat({k[0], k[last_before]}, 1);
+      context_v = at::cat({v[0], v[last_before]}, 1);
     }
-    attended.push_back(attend_to(q[i], {context_k, k[i]}, {context_v, v[i]}));
+    for (size_t i = 1 + clip * scales; i < 1 + (clip + 1) * scales; ++i) {
+      attended.push_back(attend_to(q[i], {context_k, k[i]}, {context_v, v[i]}));
+    }
   }
   return attended;
 }
 
 Tensor PackedClips::pack(const std::vector<Tensor>& maps, int64_t batch) const {
   std::vector<Tensor> tokens;
-  int64_t first = 0;
-  for (const int latents : clip_latents_) {
+  for (const PackedClip& clip : clips_) {
     for (const Tensor& map : maps) {
-      const Tensor own = map.unflatten(0, {batch, -1}).narrow(1, first, latents);  // [B, t, C, h w]
+      const Tensor own = map.unflatten(0, {batch, -1}).narrow(1, clip.first_latent, clip.latents);  // [B, t, C, h w]
       tokens.push_back(own.transpose(2, 3).flatten(1, 2));
     }
-    first += latents;
   }
   return at::cat(tokens, 1);
 }
@@ -72,16 +86,16 @@ Tensor PackedClips::pack(const std::vector<Tensor>& maps, int64_t batch) const {
 PackedRope::PackedRope(const PackedClips& packed, int64_t head_width, at::Device device)
     : text_(text_rope(packed.text_length(), head_width, device)) {
   const PyramidShape& pyramid = packed.pyramid();
-  int index = 0;  // of the repetition over all clips
-  for (int64_t clip = 0; clip < packed.clips(); ++clip) {
-    const std::vector<int> frames = frames_of(packed, clip);
-    const auto latents = static_cast<int>(frames.size());
+  const int repetitions_of_clip = std::reduce(pyramid.repetitions.begin(), pyramid.repetitions.end());
+  for (const PackedClip& clip : packed.clips()) {
+    const std::vector<int> frames = frames_of(clip);
+    int index = clip.place * repetitions_of_clip;  // of the repetition over all clips of the video
     for (size_t k = 0; k < pyramid.scales.size(); ++k) {
       const Scale& full = pyramid.scales.back();
-      const Scale grid = {latents, pyramid.scales[k].h, pyramid.scales[k].w};
+      const Scale grid = {clip.latents, pyramid.scales[k].h, pyramid.scales[k].w};
       std::vector<Tensor> cos, sin;
       for (int r = 0; r < pyramid.repetitions[k]; ++r, ++index) {
-        const RopePositions positions{kVisualScaleStart + index, frames, grid, {latents, full.h, full.w}};
+        const RopePositions positions{kVisualScaleStart + index, frames, grid, {clip.latents, full.h, full.w}};
         const Rope rope = visual_rope(positions, head_width, device);
         cos.push_back(rope.cos);
         sin.push_back(rope.sin);

@@ -1,4 +1,5 @@
 #pragma once
+#include <span>
 #include <vector>
 
 #include "core/star/block.h"
@@ -6,18 +7,30 @@
 
 namespace faststar {
 
+/// One clip of a packed sequence.
+struct PackedClip {
+  int place = 0;         ///< among the clips of its video: 0, the image clip, and on
+  int first_latent = 0;  ///< latent frames, counted from the video's first
+  int latents = 1;
+};
+
+/// The clips of a video: the image clip and `video_clips` of so many latents. With `half_clip`, and behind them, the
+/// first half of the first video clip once more: a video that ends there.
+std::vector<PackedClip> packed_video(int video_clips, int latents_per_clip, bool half_clip = false);
+
 /// The sequence that one training step runs: a text and then every scale of every clip, once each, in the order of
 /// generation. Linear layers run over the whole sequence; attention, scale by scale, is what generation does: a scale
 /// sees the text, itself, and the last scale of the clip before.
 class PackedClips {
  public:
-  /// `clip_latents`: latent frames of each clip, the first one 1 (the image clip). The pyramid is that of all clips.
-  PackedClips(PyramidShape pyramid, std::vector<int> clip_latents, int64_t text_length);
+  /// `clips`: see packed_video. The pyramid is that of all clips.
+  PackedClips(PyramidShape pyramid, std::vector<PackedClip> clips, int64_t text_length);
 
   /// Lengths of text, scales of clip 0, scales of clip 1, ...
   const std::vector<int64_t>& lengths() const { return lengths_; }
-  int64_t clips() const { return static_cast<int64_t>(clip_latents_.size()); }
-  int64_t clip_latents(int64_t clip) const { return clip_latents_[static_cast<size_t>(clip)]; }
+  const std::vector<PackedClip>& clips() const { return clips_; }
+  /// The lengths of clip `clip` alone, scale by scale.
+  std::span<const int64_t> scale_lengths(size_t clip) const;
   int64_t text_length() const { return text_length_; }
   const PyramidShape& pyramid() const { return pyramid_; }
 
@@ -33,7 +46,7 @@ class PackedClips {
                                     const std::vector<Tensor>& v) const;
 
   PyramidShape pyramid_;
-  std::vector<int> clip_latents_;
+  std::vector<PackedClip> clips_;
   int64_t text_length_;
   std::vector<int64_t> lengths_;
 };

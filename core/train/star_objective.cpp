@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numeric>
 
 namespace faststar {
 namespace {
@@ -17,10 +18,12 @@ Tensor weights_of_scales(const PackedClips& packed, const StarObjective::Setting
     of_scale.push_back(std::pow(static_cast<double>(scale.h) * scale.w, settings.scale_exponent));
     sum += of_scale.back();
   }
-  const auto videos = static_cast<double>(packed.clips() - 1);
+  double video_latents = 0;
+  for (const PackedClip& clip : packed.clips()) video_latents += clip.place == 0 ? 0 : clip.latents;
   std::vector<float> weights;
-  for (int64_t clip = 0; clip < packed.clips(); ++clip) {
-    const double of_clip = clip == 0 ? settings.image_weight : (1 - settings.image_weight) / videos;
+  for (const PackedClip& clip : packed.clips()) {
+    const double of_clip =
+        clip.place == 0 ? settings.image_weight : (1 - settings.image_weight) * clip.latents / video_latents;
     for (const double weight : of_scale) weights.push_back(static_cast<float>(of_clip * weight / sum));
   }
   return at::tensor(weights).to(device);
@@ -44,24 +47,25 @@ void StarObjective::find_segments() {
   const auto scales = packed_.pyramid().scales.size();
   const auto semantic = static_cast<size_t>(packed_.pyramid().semantic_scales);
   int64_t start = packed_.text_length();
-  for (int64_t clip = 0; clip < packed_.clips(); ++clip) {
+  for (size_t clip = 0; clip < packed_.clips().size(); ++clip) {
+    const auto lengths = packed_.scale_lengths(clip);
     for (const Head head : {Head::semantic, Head::detail}) {
       const size_t first = head == Head::semantic ? 0 : semantic;
       const size_t end = head == Head::semantic ? semantic : scales;
-      int64_t length = 0;
-      for (size_t k = first; k < end; ++k) length += packed_.lengths()[1 + static_cast<size_t>(clip) * scales + k];
+      const int64_t length = std::reduce(lengths.begin() + static_cast<ptrdiff_t>(first),
+                                         lengths.begin() + static_cast<ptrdiff_t>(end), int64_t{0});
       segments_.push_back({clip, first, end, start, length, head});
       start += length;
     }
   }
 }
 
-std::vector<std::string> StarObjective::statistics(const PyramidShape& pyramid, int64_t clips) {
+std::vector<std::string> StarObjective::statistics(const PyramidShape& pyramid, const std::vector<PackedClip>& clips) {
   std::vector<std::string> names = {"loss"};
-  for (int64_t clip = 0; clip < clips; ++clip) {
-    for (const Scale& scale : pyramid.scales) {
-      names.push_back(fmt::format("{} {}x{}", clip == 0 ? "image" : fmt::format("video {}", clip), scale.h, scale.w));
-    }
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const auto place = static_cast<size_t>(clips[i].place);
+    const std::string clip = place == 0 ? "image" : fmt::format("{} {}", place == i ? "video" : "half", place);
+    for (const Scale& scale : pyramid.scales) names.push_back(fmt::format("{} {}x{}", clip, scale.h, scale.w));
   }
   return names;
 }
@@ -77,10 +81,13 @@ Tensor StarObjective::texts(const BoundParameters& parameters, const StarTransfo
 
 CodeNoise StarObjective::code_noise(const StarBatch& batch) const {
   std::vector<Tensor> flips;
-  for (int64_t clip = 0; clip < packed_.clips(); ++clip) {
-    const double share = clip == 0 ? settings_.noise.image_clips : settings_.noise.video_clips;
-    const Tensor flip = batch.noise.select(1, 2 * clip).lt(share) * batch.noise.select(1, 2 * clip + 1);
-    flips.push_back((flip * settings_.noise.most_flips).unsqueeze(1).expand({-1, packed_.clip_latents(clip)}));
+  int next_latent = 0;
+  for (const PackedClip& clip : packed_.clips()) {
+    if (clip.first_latent < next_latent) continue;  // a part of another clip, and as spoiled
+    const double share = clip.place == 0 ? settings_.noise.image_clips : settings_.noise.video_clips;
+    const Tensor flip = batch.noise.select(1, 2 * clip.place).lt(share) * batch.noise.select(1, 2 * clip.place + 1);
+    flips.push_back((flip * settings_.noise.most_flips).unsqueeze(1).expand({-1, clip.latents}));
+    next_latent += clip.latents;
   }
   return {.flip = at::cat(flips, 1).flatten(), .counter = batch.counter, .seed = settings_.seed};
 }
@@ -107,22 +114,19 @@ std::vector<Tensor> StarObjective::bit_logits(const BoundParameters& parameters,
 
 ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace,
                                   int64_t batch) const {
-  const size_t scales = packed_.pyramid().scales.size();
   std::vector<Tensor> losses, accuracies;
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
-    std::vector<int64_t> lengths;
-    for (size_t k = segment.first_scale; k < segment.end_scale; ++k) {
-      lengths.push_back(packed_.lengths()[1 + static_cast<size_t>(segment.clip) * scales + k]);
-    }
-    int64_t first = 0;
-    for (int64_t clip = 0; clip < segment.clip; ++clip) first += packed_.clip_latents(clip);
-    const std::vector<Tensor> logits = bit_logits[i].split_with_sizes(lengths, 1);
+    const PackedClip& clip = packed_.clips()[segment.clip];
+    const auto lengths =
+        packed_.scale_lengths(segment.clip).subspan(segment.first_scale, segment.end_scale - segment.first_scale);
+    const std::vector<Tensor> logits =
+        bit_logits[i].split_with_sizes(at::IntArrayRef(lengths.data(), lengths.size()), 1);
     for (size_t k = segment.first_scale; k < segment.end_scale; ++k) {
       const Tensor& logit = logits[k - segment.first_scale];
       const Tensor bits = trace.targets[k]
                               .unflatten(0, {batch, -1})
-                              .narrow(1, first, packed_.clip_latents(segment.clip))
+                              .narrow(1, clip.first_latent, clip.latents)
                               .transpose(2, 3)
                               .flatten(1, 2);  // [B, t h w, d]
       losses.push_back(at::binary_cross_entropy_with_logits(logit, bits.to(at::kFloat)));

@@ -25,7 +25,8 @@ struct StarNoise {
 struct StarBatch {
   Tensor features;    ///< [B, 64, T, H, W] of the VAE
   Tensor ids;         ///< [B, text length] int64
-  Tensor noise;       ///< [B, 2 clips + 1] uniform: who is flipped and how much, a pair a clip; whose text is dropped
+  Tensor noise;       ///< [B, 2 clips + 1] uniform, of the video's clips: who is flipped and how much, a pair a clip;
+                      ///< whose text is dropped
   Tensor repetition;  ///< [scales] int64: which repetition of each scale is trained
   Tensor counter;     ///< [1] int64: CodeNoise
 };
@@ -65,13 +66,13 @@ class StarObjective {
   QuantizerTrace trace(const StarBatch& batch, const CodeNoise* noise) const;
 
   const PackedClips& packed() const { return packed_; }
-  /// "loss", "image 1x1" ... for a sequence of `clips` clips.
-  static std::vector<std::string> statistics(const PyramidShape& pyramid, int64_t clips);
+  /// "loss", "image 1x1" ... of a sequence of `clips`.
+  static std::vector<std::string> statistics(const PyramidShape& pyramid, const std::vector<PackedClip>& clips);
 
  private:
   /// A run of scales of one clip that one head predicts.
   struct Segment {
-    int64_t clip;
+    size_t clip;
     size_t first_scale, end_scale;
     int64_t start, length;  // tokens in the packed sequence
     Head head;

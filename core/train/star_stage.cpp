@@ -62,7 +62,7 @@ StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const St
       context_(make_step_context(layout, state.optimizer.weights, setting.dtype, setting.execution)) {
   const Scale& full = plan.pyramid.scales.back();
   const auto numbers = at::TensorOptions(setting.device).dtype(at::kFloat);
-  const auto clips = static_cast<int64_t>(clip_latents().size());
+  const int64_t clips = 1 + stage.video_clips;
   const int64_t latents = 1 + stage.video_clips * plan.latents_per_clip;
   shared_ = {
       .features = at::zeros({stage.batch, kFeatureChannels, latents, full.h, full.w}, numbers.dtype(at::kBFloat16)),
@@ -72,10 +72,8 @@ StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const St
       .counter = at::zeros({1}, numbers.dtype(at::kLong))};
 }
 
-std::vector<int> StarStage::clip_latents() const {
-  std::vector<int> latents(static_cast<size_t>(1 + stage_.video_clips), plan_.latents_per_clip);
-  latents[0] = 1;
-  return latents;
+std::vector<PackedClip> StarStage::clips() const {
+  return packed_video(stage_.video_clips, plan_.latents_per_clip, stage_.half_clip);
 }
 
 uint64_t StarStage::worker_seed() const {
@@ -84,7 +82,7 @@ uint64_t StarStage::worker_seed() const {
 
 StarStage::LengthStep::LengthStep(const StarStage& stage, int64_t text_length)
     : batch(stage.shared_),
-      objective(stage.quantizer_, PackedClips(stage.plan_.pyramid, stage.clip_latents(), text_length),
+      objective(stage.quantizer_, PackedClips(stage.plan_.pyramid, stage.clips(), text_length),
                 {.star = stage.plan_.star,
                  .t5 = stage.plan_.t5,
                  .noise = stage.plan_.noise,
@@ -130,7 +128,7 @@ StageTask StarStage::task(const std::string& name) {
   return {.name = name,
           .steps = stage_.steps,
           .learning_rate = stage_.learning_rate,
-          .statistics = StarObjective::statistics(plan_.pyramid, 1 + stage_.video_clips),
+          .statistics = StarObjective::statistics(plan_.pyramid, clips()),
           .gradient = [this](int64_t step) -> const Tensor& { return compute(step); },
           .sample = [this, name](int64_t step) { write_sample(name, step); }};
 }

@@ -42,7 +42,7 @@ class StarStage {
   LengthStep& step_for(int64_t text_length);
   void write_sample(const std::string& name, int64_t step) const;
   uint64_t worker_seed() const;
-  std::vector<int> clip_latents() const;
+  std::vector<PackedClip> clips() const;
 
   const TrainSetting& setting_;
   StarPlan plan_;

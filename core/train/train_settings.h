@@ -88,6 +88,7 @@ struct StarStageSettings {
   int steps = 0;
   int batch = 0;                 ///< clips a step, on each GPU; a multiple of 8
   int video_clips = 1;           ///< clips after the image, each as long as the model's
+  bool half_clip = false;        ///< and a video that ends in the middle of the first
   int pool = 60000;              ///< scenes to draw from
   int capacity = 8192;           ///< clips whose features are held at a time
   int first_clips = 768;         ///< of them, before the first step
@@ -101,6 +102,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "steps", .range = {0, 1e8}}, c.steps);
   visit(Field{.name = "batch", .range = {8, 1024}}, c.batch);
   visit(Field{.name = "video_clips", .range = {1, 8}}, c.video_clips);
+  visit(Field{.name = "half_clip"}, c.half_clip);
   visit(Field{.name = "pool", .range = {8, 1e7}}, c.pool);
   visit(Field{.name = "capacity", .range = {8, 1e6}}, c.capacity);
   visit(Field{.name = "first_clips", .range = {8, 1e6}}, c.first_clips);
