@@ -5,92 +5,12 @@
 #include <algorithm>
 #include <array>
 
-#include "core/world/clip_renderer.h"
 #include "core/world/palette.h"
-#include "core/world/patterns.h"
-#include "core/world/trajectory.h"
 
 namespace faststar {
 namespace {
 
-constexpr int64_t kScale = 2;   ///< pixels of the world that are one here, along an edge
 constexpr int kLeastBlob = 40;  ///< pixels at half size
-
-/// One period of every empty background at half size: [patterns, colours, 3, H/2, period/2].
-Tensor empty_backgrounds() {
-  std::vector<ClipRecord> records;
-  constexpr auto patterns = Choices<Pattern>::names.size(), colours = Choices<BackgroundColour>::names.size();
-  for (size_t i = 0; i < patterns * colours; ++i) {
-    records.push_back(
-        {.pattern = static_cast<Pattern>(i / colours), .background = static_cast<BackgroundColour>(i % colours)});
-  }
-  const auto count = static_cast<int64_t>(records.size());
-  FrameWindow window = full_window(count, 1, at::kCPU);
-  window.width = kPatternPeriod;
-  const ClipBatch clips = ClipRenderer(at::kCPU)(records_to_tensor(records), window);
-  const Tensor half = at::avg_pool2d(clips.pixels.squeeze(2), {kScale, kScale}) * .5 + .5;
-  return half.unflatten(0, {static_cast<int64_t>(patterns), static_cast<int64_t>(colours)});
-}
-
-/// By how many of its columns the picture has moved to the right at each of the frames seen, under `camera`.
-std::vector<int64_t> shifts_of(Camera camera, ClipPart part) {
-  std::vector<int64_t> shifts;
-  const SeenFrames seen = frames_of(part);
-  for (int64_t i = 0; i < kFramesSeen; ++i) {
-    shifts.push_back(pan_pixels(camera) * (seen.first + i * seen.step) / kScale);
-  }
-  return shifts;
-}
-
-/// What a background may be, and how far from it the picture is.
-struct BackgroundMatch {
-  Camera camera = Camera::still;
-  int64_t place = 0;  ///< in backgrounds, patterns and colours as one
-  double difference = 0;
-};
-
-/// How far pictures [..., 3, h, w] are from each other: [...]. A pixel's difference counts up to a limit: objects may
-/// stand on a background.
-Tensor picture_difference(const Tensor& a, const Tensor& b) {
-  constexpr double kMost = .3;
-  return (a - b).abs().sum(-3).clamp_max(kMost).mean({-2, -1});
-}
-
-/// `width` columns of `backgrounds` [..., period] from `first` on.
-Tensor background_columns(const Tensor& backgrounds, int64_t first, int64_t width) {
-  return backgrounds.index_select(-1, (at::arange(width, at::kLong) + first).remainder(backgrounds.size(-1)));
-}
-
-/// The empty background nearest to frames [9, 3, h, w] if the camera moved so: nearest to the median of what they all
-/// show of the scene. Its difference is the mean over frames.
-BackgroundMatch match_background(const Tensor& frames, Camera camera, ClipPart part, const Tensor& backgrounds) {
-  const std::vector<int64_t> shifts = shifts_of(camera, part);
-  const auto [least, most] = std::ranges::minmax(shifts);
-  const int64_t width = frames.size(3), width_of_all = width - (most - least);
-  std::vector<Tensor> aligned;
-  for (int64_t i = 0; i < kFramesSeen; ++i) {
-    aligned.push_back(frames[i].narrow(2, shifts[static_cast<size_t>(i)] - least, width_of_all));
-  }
-  const Tensor scene = std::get<0>(at::stack(aligned).median(0));
-  const Tensor all = backgrounds.flatten(0, 1);
-  BackgroundMatch match{.camera = camera};
-  match.place = picture_difference(background_columns(all, -least, width_of_all), scene).argmin().item<int64_t>();
-  std::vector<Tensor> empty;
-  for (const int64_t shift : shifts) empty.push_back(background_columns(all[match.place], -shift, width));
-  match.difference = picture_difference(at::stack(empty), frames).mean().item<double>();
-  return match;
-}
-
-/// The best match; without a pan if nothing speaks for one.
-BackgroundMatch nearest_background(const Tensor& frames, ClipPart part, const Tensor& backgrounds) {
-  constexpr double kClear = .8;  // of the difference without
-  BackgroundMatch best = match_background(frames, Camera::still, part, backgrounds);
-  for (const Camera camera : {Camera::pan_left, Camera::pan_right}) {
-    const BackgroundMatch panned = match_background(frames, camera, part, backgrounds);
-    if (panned.difference < best.difference * (best.camera == Camera::still ? kClear : 1)) best = panned;
-  }
-  return best;
-}
 
 /// `track` with the camera's motion taken out.
 Track in_scene(Track track, const std::vector<int64_t>& shifts) {
@@ -184,19 +104,15 @@ bool objects_agree(const SeenScene& seen, const ClipRecord& asked, Same&& same) 
 
 }  // namespace
 
-AttributeChecker::AttributeChecker() : backgrounds_(empty_backgrounds()) {}
-
 Tensor AttributeChecker::look(const Tensor& clip) {
   const Tensor index = at::linspace(0, static_cast<double>(clip.size(1) - 1), kFramesSeen, clip.device());
   const Tensor frames = clip.index_select(1, index.round().to(at::kLong)).to(at::kFloat).transpose(0, 1);
-  return (at::avg_pool2d(frames.clamp(-1, 1), {kScale, kScale}) * .5 + .5).cpu();
+  return (at::avg_pool2d(frames.clamp(-1, 1), {kSeenScale, kSeenScale}) * .5 + .5).cpu();
 }
 
 SeenScene AttributeChecker::read(const Tensor& frames, ClipPart part) const {
-  const BackgroundMatch nearest = nearest_background(frames, part, backgrounds_);
-  SeenScene seen{.pattern = static_cast<Pattern>(nearest.place / backgrounds_.size(1)),
-                 .background = static_cast<BackgroundColour>(nearest.place % backgrounds_.size(1)),
-                 .camera = nearest.camera};
+  const SeenBackground under = backgrounds_(frames, part);
+  SeenScene seen{.pattern = under.pattern, .background = under.colour, .camera = under.camera};
   const Tensor masks = object_masks(frames, seen.background);
   std::vector<std::vector<Blob>> blobs;
   for (int64_t i = 0; i < kFramesSeen; ++i) blobs.push_back(find_blobs(masks[i], kLeastBlob));
@@ -204,10 +120,10 @@ SeenScene AttributeChecker::read(const Tensor& frames, ClipPart part) const {
   seen.steady =
       std::ranges::all_of(blobs, [&](const auto& frame) { return static_cast<int>(frame.size()) == seen.count; });
   for (const Track& track : tracks_of(blobs, static_cast<size_t>(std::min(seen.count, 2)))) {
-    seen.objects.push_back({.colour = read_colour(frames, track),
-                            .shape = outlines_(found_blobs(track)),
-                            .motion = read_motion(in_scene(track, shifts_of(seen.camera, part)),
-                                                  static_cast<double>(frames.size(2)), part)});
+    seen.objects.push_back(
+        {.colour = read_colour(frames, track),
+         .shape = outlines_(found_blobs(track)),
+         .motion = read_motion(in_scene(track, under.shifts), static_cast<double>(frames.size(2)), part)});
   }
   return seen;
 }

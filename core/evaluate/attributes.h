@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/evaluate/background_reader.h"
 #include "core/evaluate/motion.h"
 #include "core/evaluate/outline.h"
 #include "core/tensor.h"
@@ -30,8 +31,6 @@ struct SeenScene {
 /// Looks at nine frames, at half size.
 class AttributeChecker {
  public:
-  AttributeChecker();
-
   /// clip [3, F, H, W] floating-point in about [-1, 1] on any device: that part of a clip, in full frames of the world.
   SeenScene operator()(const Tensor& clip, ClipPart part = ClipPart::first_half) const {
     return read(look(clip), part);
@@ -44,7 +43,7 @@ class AttributeChecker {
 
  private:
   OutlineReader outlines_;
-  Tensor backgrounds_;  // [patterns, colours, 3, H/2, period/2]
+  BackgroundReader backgrounds_;
 };
 
 /// Which attributes of a clip are right.
