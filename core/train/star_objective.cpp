@@ -85,7 +85,8 @@ CodeNoise StarObjective::code_noise(const StarBatch& batch) const {
   for (const PackedClip& clip : packed_.clips()) {
     if (clip.first_latent < next_latent) continue;  // a part of another clip, and as spoiled
     const double share = clip.place == 0 ? settings_.noise.image_clips : settings_.noise.video_clips;
-    const Tensor flip = batch.noise.select(1, 2 * clip.place).lt(share) * batch.noise.select(1, 2 * clip.place + 1);
+    const int64_t pair = 2 * int64_t{clip.place};
+    const Tensor flip = batch.noise.select(1, pair).lt(share) * batch.noise.select(1, pair + 1);
     flips.push_back((flip * settings_.noise.most_flips).unsqueeze(1).expand({-1, clip.latents}));
     next_latent += clip.latents;
   }

@@ -54,18 +54,16 @@ StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const St
       vae_(trained_vae(setting, vae.plan, vae.weights)),
       features_(pool, {stage.capacity, stage.first_clips, stage.refresh_every},
                 [this](const std::vector<ClipRecord>& records) {
-                  const auto latents = int64_t{1} + stage_.video_clips * plan_.latents_per_clip;
                   const auto window =
-                      full_window(static_cast<int64_t>(records.size()), frames_of_latents(latents), setting_.device);
+                      full_window(static_cast<int64_t>(records.size()), frames_of_latents(latents()), setting_.device);
                   return vae_.encode(setting_.renderer(records_to_tensor(records).to(setting_.device), window).pixels);
                 }),
       context_(make_step_context(layout, state.optimizer.weights, setting.dtype, setting.execution)) {
   const Scale& full = plan.pyramid.scales.back();
   const auto numbers = at::TensorOptions(setting.device).dtype(at::kFloat);
   const int64_t clips = 1 + stage.video_clips;
-  const int64_t latents = 1 + stage.video_clips * plan.latents_per_clip;
   shared_ = {
-      .features = at::zeros({stage.batch, kFeatureChannels, latents, full.h, full.w}, numbers.dtype(at::kBFloat16)),
+      .features = at::zeros({stage.batch, kFeatureChannels, latents(), full.h, full.w}, numbers.dtype(at::kBFloat16)),
       .ids = Tensor(),
       .noise = at::zeros({stage.batch, 2 * clips + 1}, numbers),
       .repetition = at::zeros({static_cast<int64_t>(plan.pyramid.scales.size())}, numbers.dtype(at::kLong)),

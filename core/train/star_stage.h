@@ -43,6 +43,7 @@ class StarStage {
   void write_sample(const std::string& name, int64_t step) const;
   uint64_t worker_seed() const;
   std::vector<PackedClip> clips() const;
+  int64_t latents() const { return 1 + int64_t{stage_.video_clips} * plan_.latents_per_clip; }
 
   const TrainSetting& setting_;
   StarPlan plan_;
