@@ -39,7 +39,7 @@ class EvaluationRun {
     if (world_.wording == Wording::rich) {
       test("words from outside", HeldOutSet::foreign_words, {.foreign_words = 1}, settings_.foreign_words);
     }
-    if (world_.camera_pan > 0) test("camera pans", HeldOutSet::camera_pans, {.camera_pan = 1}, settings_.camera_pans);
+    test("camera pans", HeldOutSet::camera_pans, {.camera_pan = 1}, settings_.camera_pans);
     if (settings_.one_second > 0) {
       result_.attributes.push_back({"1 s", test_one_second(model_, checker_, clips(HeldOutSet::one_second),
                                                            settings_.one_second, listener("1 s"))});

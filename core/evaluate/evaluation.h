@@ -20,7 +20,7 @@ struct EvaluationSettings {
   int one_object = 200;     ///< prompts
   int two_objects = 100;
   int foreign_words = 100;  ///< prompts, each with words from outside the world
-  int camera_pans = 100;    ///< prompts with a pan; none in a world without
+  int camera_pans = 100;    ///< prompts with a pan
   int one_second = 100;     ///< prompts
   int four_seconds = 100;   ///< prompts
   int continuations = 100;

@@ -52,8 +52,8 @@ void StarObjective::find_segments() {
     for (const Head head : {Head::semantic, Head::detail}) {
       const size_t first = head == Head::semantic ? 0 : semantic;
       const size_t end = head == Head::semantic ? semantic : scales;
-      const int64_t length = std::reduce(lengths.begin() + static_cast<ptrdiff_t>(first),
-                                         lengths.begin() + static_cast<ptrdiff_t>(end), int64_t{0});
+      const auto own = lengths.subspan(first, end - first);
+      const int64_t length = std::reduce(own.begin(), own.end(), int64_t{0});
       segments_.push_back({clip, first, end, start, length, head});
       start += length;
     }

@@ -33,7 +33,7 @@ struct Trajectory {
 };
 
 /// The path of `object` on `stage` in the picture of `camera`: the start position does not matter.
-Trajectory trajectory_of(const SceneObject& object, MotionStage stage, Camera camera = Camera::still);
+Trajectory trajectory_of(const SceneObject& object, MotionStage stage, Camera camera);
 
 /// Where the centre may be in the first frame so that the object stays on its stage for 4 seconds. An empty
 /// range has equal ends, in the middle of what there is.
@@ -43,7 +43,7 @@ struct StartRange {
   double top = 0;
   double bottom = 0;
 };
-StartRange start_range(const SceneObject& object, MotionStage stage, Camera camera = Camera::still);
+StartRange start_range(const SceneObject& object, MotionStage stage, Camera camera);
 
 /// The stage of object `index` of `record`.
 MotionStage stage_of(const ClipRecord& record, size_t index);
