@@ -13,13 +13,14 @@ namespace faststar {
 
 void FeatureStore::put(int64_t index) {
   const auto slot = static_cast<size_t>(index % slots());
-  if (slot == features_.size()) {
-    features_.emplace_back();
+  if (slot == encoded_.size()) {
+    encoded_.emplace_back();
     blocks_.push_back(nullptr);
   }
   if (blocks_[slot]) std::erase(by_length_[blocks_[slot]->text_length], static_cast<int64_t>(slot));
   const CaptionBlock& block = pool_.block(index);
-  features_[slot] = encode_(pool_.records(block)).to(at::kBFloat16);
+  encoded_[slot] = encode_(pool_.records(block));
+  encoded_[slot].features = encoded_[slot].features.to(at::kBFloat16);
   blocks_[slot] = &block;
   auto& list = by_length_[block.text_length];
   list.insert(std::lower_bound(list.begin(), list.end(), static_cast<int64_t>(slot)), static_cast<int64_t>(slot));
@@ -31,8 +32,8 @@ void FeatureStore::advance_to(int64_t step) {
   // Groups that would be overwritten again are not encoded; slots are filled in order all the same.
   const int64_t oldest = wanted - slots();
   if (next_ < oldest) next_ = oldest;
-  if (features_.empty() && next_ > 0) {
-    features_.resize(static_cast<size_t>(slots()));
+  if (encoded_.empty() && next_ > 0) {
+    encoded_.resize(static_cast<size_t>(slots()));
     blocks_.resize(static_cast<size_t>(slots()), nullptr);
   }
   for (; next_ < wanted; ++next_) put(next_);
@@ -64,10 +65,13 @@ FeatureStore::Choice FeatureStore::choose(int64_t groups, uint64_t seed, int64_t
   fail(ErrorKind::internal, "FeatureStore: no choice");
 }
 
-Tensor FeatureStore::features(const Choice& choice) const {
-  std::vector<Tensor> groups;
-  for (const int64_t slot : choice.slots) groups.push_back(features_[static_cast<size_t>(slot)]);
-  return at::cat(groups);
+FeatureStore::Encoded FeatureStore::clips(const Choice& choice) const {
+  std::vector<Tensor> features, objects;
+  for (const int64_t slot : choice.slots) {
+    features.push_back(encoded_[static_cast<size_t>(slot)].features);
+    objects.push_back(encoded_[static_cast<size_t>(slot)].objects);
+  }
+  return {at::cat(features), at::cat(objects)};
 }
 
 Tensor FeatureStore::ids(const Choice& choice) const {

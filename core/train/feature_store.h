@@ -16,8 +16,13 @@ class FeatureStore {
     int64_t first_clips = 768;  ///< before the first step
     int64_t refresh_every = 6;  ///< steps between groups of 8 new ones
   };
-  /// `encode`: records of a group -> features [8, 64, T, H, W] float32.
-  using Encode = std::function<Tensor(const std::vector<ClipRecord>&)>;
+  /// What the transformer is trained on of some clips.
+  struct Encoded {
+    Tensor features;  ///< [B, 64, T, H, W] of the VAE; bfloat16 here
+    Tensor objects;   ///< [B, T, H, W]: objects_in_features
+  };
+  /// `encode`: records of a group of 8.
+  using Encode = std::function<Encoded(const std::vector<ClipRecord>&)>;
 
   FeatureStore(const CaptionPool& pool, const Settings& settings, Encode encode)
       : pool_(pool), settings_(settings), encode_(std::move(encode)) {}
@@ -33,8 +38,8 @@ class FeatureStore {
   /// Draws `groups` different groups of one length. `seed` and `step` decide.
   Choice choose(int64_t groups, uint64_t seed, int64_t step) const;
 
-  /// Features [8 groups, 64, T, H, W] bfloat16 and captions [8 groups, text length] of a choice.
-  Tensor features(const Choice& choice) const;
+  /// The clips of a choice, and their captions [8 groups, text length].
+  Encoded clips(const Choice& choice) const;
   Tensor ids(const Choice& choice) const;
 
  private:
@@ -45,7 +50,7 @@ class FeatureStore {
   Settings settings_;
   Encode encode_;
   int64_t next_ = 0;                                   // group of the pool's order
-  std::vector<Tensor> features_;                       // of every slot, [8, 64, T, H, W] bfloat16
+  std::vector<Encoded> encoded_;                       // of every slot
   std::vector<const CaptionBlock*> blocks_;            // of every slot
   std::map<int64_t, std::vector<int64_t>> by_length_;  // slots
 };

@@ -15,7 +15,7 @@ Tensor weights_of_scales(const PackedClips& packed, const StarObjective::Setting
   std::vector<double> of_scale;
   double sum = 0;
   for (const Scale& scale : packed.pyramid().scales) {
-    of_scale.push_back(std::pow(static_cast<double>(scale.h) * scale.w, settings.scale_exponent));
+    of_scale.push_back(std::pow(static_cast<double>(scale.h) * scale.w, settings.loss.scale_exponent));
     sum += of_scale.back();
   }
   double video_latents = 0;
@@ -23,7 +23,7 @@ Tensor weights_of_scales(const PackedClips& packed, const StarObjective::Setting
   std::vector<float> weights;
   for (const PackedClip& clip : packed.clips()) {
     const double of_clip =
-        clip.place == 0 ? settings.image_weight : (1 - settings.image_weight) * clip.latents / video_latents;
+        clip.place == 0 ? settings.loss.image : (1 - settings.loss.image) * clip.latents / video_latents;
     for (const double weight : of_scale) weights.push_back(static_cast<float>(of_clip * weight / sum));
   }
   return at::tensor(weights).to(device);
@@ -114,11 +114,12 @@ std::vector<Tensor> StarObjective::bit_logits(const BoundParameters& parameters,
 }
 
 ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace,
-                                  int64_t batch) const {
+                                  const Tensor& objects, double object_weight) const {
   std::vector<Tensor> losses, accuracies;
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
     const PackedClip& clip = packed_.clips()[segment.clip];
+    const Tensor own_objects = objects.narrow(1, clip.first_latent, clip.latents);
     const auto lengths =
         packed_.scale_lengths(segment.clip).subspan(segment.first_scale, segment.end_scale - segment.first_scale);
     const std::vector<Tensor> logits =
@@ -126,11 +127,11 @@ ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const Q
     for (size_t k = segment.first_scale; k < segment.end_scale; ++k) {
       const Tensor& logit = logits[k - segment.first_scale];
       const Tensor bits = trace.targets[k]
-                              .unflatten(0, {batch, -1})
+                              .unflatten(0, {objects.size(0), -1})
                               .narrow(1, clip.first_latent, clip.latents)
                               .transpose(2, 3)
                               .flatten(1, 2);  // [B, t h w, d]
-      losses.push_back(at::binary_cross_entropy_with_logits(logit, bits.to(at::kFloat)));
+      losses.push_back(scale_loss(logit, bits, packed_.pyramid().scales[k], own_objects, object_weight));
       accuracies.push_back(logit.detach().gt(0).eq(bits).to(at::kFloat).mean());
     }
   }
@@ -141,7 +142,8 @@ BatchLoss StarObjective::operator()(const BoundParameters& parameters, const Sta
   const CodeNoise noise = code_noise(batch);
   const QuantizerTrace traced = trace(batch, &noise);
   const int64_t B = batch.ids.size(0);
-  const Tensor losses = scores(bit_logits(parameters, batch, packed_.pack(traced.inputs, B)), traced, B).loss;
+  const auto logits = bit_logits(parameters, batch, packed_.pack(traced.inputs, B));
+  const Tensor losses = scores(logits, traced, batch.objects, settings_.loss.object).loss;
   const Tensor loss = losses.dot(scale_weights_);
   return {loss, at::cat({loss.detach().view({1}), losses.detach()})};
 }
@@ -152,7 +154,7 @@ ScaleScores StarObjective::score(const BoundParameters& parameters, const StarBa
   whole.noise = at::ones_like(batch.noise);
   const QuantizerTrace traced = trace(whole, nullptr);
   const int64_t B = batch.ids.size(0);
-  return scores(bit_logits(parameters, whole, packed_.pack(traced.inputs, B)), traced, B);
+  return scores(bit_logits(parameters, whole, packed_.pack(traced.inputs, B)), traced, batch.objects, 0);
 }
 
 }  // namespace faststar

@@ -6,6 +6,7 @@
 #include "core/text/t5.h"
 #include "core/train/objective.h"
 #include "core/train/packed_clips.h"
+#include "core/train/star_loss.h"
 
 namespace faststar {
 
@@ -24,6 +25,7 @@ struct StarNoise {
 /// What one step reads. Tensors on the training device, filled in place before every step.
 struct StarBatch {
   Tensor features;    ///< [B, 64, T, H, W] of the VAE
+  Tensor objects;     ///< [B, T, H, W]: objects_in_features
   Tensor ids;         ///< [B, text length] int64
   Tensor noise;       ///< [B, 2 clips + 1] uniform, of the video's clips: who is flipped and how much, a pair a clip;
                       ///< whose text is dropped
@@ -43,9 +45,8 @@ class StarObjective {
   struct Settings {
     StarArchitecture star;
     T5Architecture t5;
+    StarLossWeights loss;
     StarNoise noise;
-    double scale_exponent = 0.45;          ///< a scale of h x w tokens has weight (h w) ^ this, scaled to a sum of 1
-    double image_weight = 0.4;             ///< of the image clip's loss; the video clips share the rest
     at::ScalarType dtype = at::kBFloat16;  ///< of matrix products; the residual stream is float32
     uint64_t seed = 0;
   };
@@ -55,7 +56,7 @@ class StarObjective {
   /// Statistics: loss, then the scales' losses.
   BatchLoss operator()(const BoundParameters& parameters, const StarBatch& batch) const;
 
-  /// The scores without noise and with every text in place. Not differentiable.
+  /// The scores without noise and with every text in place, every token as much. Not differentiable.
   ScaleScores score(const BoundParameters& parameters, const StarBatch& batch) const;
 
   /// Differences of the two logits of every bit: a tensor [B, tokens, d] for the semantic and one for the detail
@@ -79,7 +80,8 @@ class StarObjective {
   };
   Tensor texts(const BoundParameters& parameters, const StarTransformer& star, const StarBatch& batch) const;
   CodeNoise code_noise(const StarBatch& batch) const;
-  ScaleScores scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace, int64_t batch) const;
+  ScaleScores scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace, const Tensor& objects,
+                     double object_weight) const;
   void find_segments();
 
   const ResidualQuantizer& quantizer_;

@@ -12,6 +12,7 @@ struct StarPlan {
   T5Architecture t5;
   PyramidShape pyramid;
   int latents_per_clip = 8;
+  StarLossWeights loss;
   StarNoise noise;
   GenerationSettings generation;  ///< of samples
 };

@@ -56,7 +56,9 @@ StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const St
                 [this](const std::vector<ClipRecord>& records) {
                   const auto window =
                       full_window(static_cast<int64_t>(records.size()), frames_of_latents(latents()), setting_.device);
-                  return vae_.encode(setting_.renderer(records_to_tensor(records).to(setting_.device), window).pixels);
+                  const auto drawn = setting_.renderer(records_to_tensor(records).to(setting_.device), window);
+                  return FeatureStore::Encoded{.features = vae_.encode(drawn.pixels),
+                                               .objects = objects_in_features(drawn.coverage)};
                 }),
       context_(make_step_context(layout, state.optimizer.weights, setting.dtype, setting.execution)) {
   const Scale& full = plan.pyramid.scales.back();
@@ -64,6 +66,7 @@ StarStage::StarStage(const TrainSetting& setting, const StarPlan& plan, const St
   const int64_t clips = 1 + stage.video_clips;
   shared_ = {
       .features = at::zeros({stage.batch, kFeatureChannels, latents(), full.h, full.w}, numbers.dtype(at::kBFloat16)),
+      .objects = at::zeros({stage.batch, latents(), full.h, full.w}, numbers),
       .ids = Tensor(),
       .noise = at::zeros({stage.batch, 2 * clips + 1}, numbers),
       .repetition = at::zeros({static_cast<int64_t>(plan.pyramid.scales.size())}, numbers.dtype(at::kLong)),
@@ -83,6 +86,7 @@ StarStage::LengthStep::LengthStep(const StarStage& stage, int64_t text_length)
       objective(stage.quantizer_, PackedClips(stage.plan_.pyramid, stage.clips(), text_length),
                 {.star = stage.plan_.star,
                  .t5 = stage.plan_.t5,
+                 .loss = stage.plan_.loss,
                  .noise = stage.plan_.noise,
                  .dtype = stage.setting_.dtype,
                  .seed = stage.worker_seed()},
@@ -92,7 +96,9 @@ StarStage::LengthStep::LengthStep(const StarStage& stage, int64_t text_length)
 }
 
 void StarStage::fill_batch(int64_t step, const FeatureStore::Choice& choice, StarBatch& batch) {
-  batch.features.copy_(features_.features(choice));
+  const FeatureStore::Encoded clips = features_.clips(choice);
+  batch.features.copy_(clips.features);
+  batch.objects.copy_(clips.objects);
   batch.ids.copy_(features_.ids(choice));
   batch.noise.copy_(TrainingRandom(worker_seed(), Draw::corruption, step).uniform_tensor(batch.noise.sizes()));
   TrainingRandom random(worker_seed(), Draw::repetitions, step);

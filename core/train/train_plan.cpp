@@ -52,6 +52,7 @@ TrainPlan make_train_plan(const TrainSettings& settings) {
                           .t5 = t5_architecture_of(sizes.text_encoder),
                           .pyramid = pyramid,
                           .latents_per_clip = preset.latents_per_clip,
+                          .loss = settings.star_loss,
                           .noise = settings.star_noise,
                           .generation = generation_of(config)},
                  .longest_text = config.prompt.text_limit};

@@ -39,6 +39,13 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "fewest_kept", .range = {0, 10000}}, c.fewest_kept);
 }
 
+template <FieldsOf<StarLossWeights> Self, typename Visitor>
+void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "image", .range = {0, 1}}, c.image);
+  visit(Field{.name = "scale_exponent", .range = {0, 4}}, c.scale_exponent);
+  visit(Field{.name = "object", .range = {0, 1000}}, c.object);
+}
+
 template <FieldsOf<StarNoise> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "image_clips", .range = {0, 1}}, c.image_clips);
@@ -143,6 +150,7 @@ struct TrainSettings {
   VaeStageSettings vae_crops, vae_frames;
   VaeStageSettings vae_decoder;  ///< of the decoder alone: codes, and so the transformer, stay valid
   OptimizerSettings star_optimizer;
+  StarLossWeights star_loss;
   StarNoise star_noise;
   StarStageSettings star_short, star_long;
 };
@@ -158,6 +166,7 @@ void visit_sections(Self& c, Visitor&& visit) {
   visit("vae_frames", c.vae_frames);
   visit("vae_decoder", c.vae_decoder);
   visit("star_optimizer", c.star_optimizer);
+  visit("star_loss", c.star_loss);
   visit("star_noise", c.star_noise);
   visit("star_short", c.star_short);
   visit("star_long", c.star_long);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace faststar {
 namespace {
@@ -95,14 +96,14 @@ int64_t pan_pixels(Camera camera) {
 }
 
 Trajectory trajectory_of(const SceneObject& object, MotionStage stage, Camera camera) {
-  constexpr double kHop = .36, kWideCircle = .2, kNarrowCircle = .11, kSpin = 1.8;
+  constexpr double kHop = .36, kWideCircle = .2, kNarrowCircle = .11;
   const double free_height = 1 - 2 * clearance(object, stage);
   Trajectory path{.drift = static_cast<double>(pan_pixels(camera)) * kWorldFps / double{kWorldHeight},
                   .radius = radius_of(object.size, stage)};
   set_velocity(path, direction_of(object.motion), free_height);
   if (changes_size(object.motion)) set_growth(path, object.motion, growth_bounds(stage));
   if (object.motion == Motion::bounce) path.hop = std::min(kHop, free_height);
-  if (object.motion == Motion::spin) path.spin = kSpin;
+  if (object.motion == Motion::spin) path.spin = 2 * std::numbers::pi * kSpinsPerSecond;
   if (object.motion == Motion::circle) {
     path.circle = std::min(stage == MotionStage::whole ? kWideCircle : kNarrowCircle, free_height / 2);
   }

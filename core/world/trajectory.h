@@ -10,8 +10,11 @@ inline constexpr double kShortClipSeconds = 2;
 /// Eased time at 4 seconds and later: half the way of the first two is added.
 inline constexpr double kLastEasedTime = 3;
 
-/// Turns that circling objects make in a second, and hops of bouncing ones.
+/// Turns that circling objects make in a second, those of spinning ones, and hops of bouncing ones. A latent, four
+/// frames, turns a spinning object by 36 degrees: stars come back after two, squares and crosses after five, the rest
+/// after ten.
 inline constexpr double kTurnsPerSecond = 0.5;
+inline constexpr double kSpinsPerSecond = 0.4;
 inline constexpr double kHopsPerSecond = 1;
 
 /// What a pan moves the picture by: pixels a frame, to the right (+) or to the left.

@@ -33,10 +33,9 @@ bool is_round(Shape shape) { return shape == Shape::ball || shape == Shape::ring
 
 bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
 
-/// What small models get wrong first: corners that turn, corners that are small, rings that hop.
+/// What small models get wrong first: what turns, what hops, corners that are small.
 bool is_hard(const SceneObject& object) {
-  if (object.motion == Motion::spin) return true;  // only what has corners spins
-  if (object.motion == Motion::bounce) return object.shape == Shape::ring;
+  if (object.motion == Motion::spin || object.motion == Motion::bounce) return true;
   return object.shape == Shape::star && object.size == ObjectSize::small;
 }
 

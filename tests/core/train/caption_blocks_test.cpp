@@ -56,8 +56,9 @@ TEST_CASE("too few captions of one length are refused", "[train]") {
 }
 
 /// Features that tell which scenes they were made of.
-Tensor colours_of(const std::vector<ClipRecord>& records) {
-  return records_to_tensor(records).sum(1).view({-1, 1, 1, 1, 1});
+FeatureStore::Encoded colours_of(const std::vector<ClipRecord>& records) {
+  const Tensor colours = records_to_tensor(records).sum(1);
+  return {colours.view({-1, 1, 1, 1, 1}), -colours.view({-1, 1, 1, 1})};
 }
 
 TEST_CASE("what the feature store holds and draws depends on the step alone", "[train]") {
@@ -72,7 +73,9 @@ TEST_CASE("what the feature store holds and draws depends on the step alone", "[
     resumed.advance_to(step);
     const auto a = stepping.choose(1, 5, step), b = resumed.choose(1, 5, step);
     CHECK(a.text_length == b.text_length);
-    CHECK(test::same(stepping.features(a), resumed.features(b)));
+    const auto clips = stepping.clips(a);
+    CHECK(test::same(clips.features, resumed.clips(b).features));
+    CHECK(test::same(clips.objects.flatten().to(at::kBFloat16), -clips.features.flatten()));
     CHECK(test::same(stepping.ids(a), resumed.ids(b)));
     CHECK(stepping.ids(a).size(1) == a.text_length);
   }

@@ -29,6 +29,7 @@ struct Fixture {
                   {.star = test::kSmallStar, .t5 = test::kSmallT5, .dtype = at::kFloat}, device) {
     const auto numbers = at::TensorOptions(device).dtype(at::kFloat);
     batch = {.features = test::seeded_randn({2, 64, 1 + 2 * kClipLatents, 12, 21}, 4, device),
+             .objects = at::zeros({2, 1 + 2 * kClipLatents, 12, 21}, numbers),
              .ids = (test::seeded_randn({2, kTextLength}, 5, device).abs() * 10).to(at::kLong).clamp_max(39),
              .noise = at::ones({2, 7}, numbers),
              .repetition = at::tensor({1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0}, at::kLong).to(device),
