@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   FieldTexts model;  ///< settings of the run, as typed
   FieldTexts counts;
-  std::string training = "train-tiny-pan";
+  std::string training = "train-tiny-spin";
   std::string output = "evaluation";
   std::string log;  ///< of its training; empty: no model card
   std::string commit = "unknown";
@@ -159,7 +159,7 @@ Command add_evaluate(CLI::App& app) {
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
   add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-pan)"});
+  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-spin)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});
