@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   FieldTexts model;  ///< settings of the run, as typed
   FieldTexts counts;
-  std::string training = "train-tiny-spin";
+  std::string training;  ///< empty: what the log names, else kLastTraining
   std::string output = "evaluation";
   std::string log;  ///< of its training; empty: no model card
   std::string commit = "unknown";
@@ -38,6 +38,9 @@ struct EvaluateCommand {
 
   Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
 };
+
+/// Of the embedded model.
+constexpr const char* kLastTraining = "train-tiny-spin";
 
 /// A tenth of everything: minutes on a CPU, seconds on a GPU.
 constexpr EvaluationSettings kQuick = {.vae_clips = 4,
@@ -54,7 +57,8 @@ constexpr EvaluationSettings kQuick = {.vae_clips = 4,
 
 EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSettings& training) {
   EvaluationSettings counts = command.quick ? kQuick : EvaluationSettings{};
-  counts.video_clips = training.star_long.steps > 0 ? 2 : 1;
+  counts.video_clips = std::min(last_star_stage(training).video_clips, kMostVideoClips);
+  if (training.world.wording == Wording::study) counts.foreign_words = 0;
   if (training.world.camera_pan == 0) counts.camera_pans = 0;
   visit_fields(counts, [&](const Field& field, int& count) {
     const auto typed = command.counts.find(field.name);
@@ -72,14 +76,28 @@ int total_of(const EvaluationSettings& s) {
          long_clips + shown;
 }
 
-/// Where the results go: made, empty of results of another evaluation unless they may be replaced.
-fs::path prepare_folder(const EvaluateCommand& command) {
+/// The files of an evaluation.
+struct ResultFiles {
+  fs::path folder, json, markdown, prompts, continuations, card;
+};
+
+/// Where the results go: made, without results of another evaluation unless they may be replaced.
+ResultFiles prepare_folder(const EvaluateCommand& command, bool with_card) {
   const fs::path folder = command.output;
+  const ResultFiles files{.folder = folder,
+                          .json = folder / "evaluation.json",
+                          .markdown = folder / "evaluation.md",
+                          .prompts = folder / "prompts.png",
+                          .continuations = folder / "continuations.png",
+                          .card = folder / "MODEL.md"};
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail(ErrorKind::output, fmt::format("--output {}: {}", command.output, error.message()));
-  check_writable(folder / "evaluation.json", command.existing());
-  return folder;
+  for (const fs::path& file : {files.json, files.markdown, files.prompts, files.continuations}) {
+    check_writable(file, command.existing());
+  }
+  if (with_card) check_writable(files.card, command.existing());
+  return files;
 }
 
 /// The day a file was last written: 2026-11-22.
@@ -93,53 +111,82 @@ std::string day_of(const fs::path& file) {
                      static_cast<unsigned>(date.day()));
 }
 
-std::optional<CardFacts> card_facts(const EvaluateCommand& command, const TrainSettings& training) {
-  if (command.log.empty()) return std::nullopt;
-  return CardFacts{.training = training,
-                   .training_name = command.training,
-                   .log = command.log,
-                   .commit = command.commit,
-                   .date = day_of(command.log)};
-}
+/// What is judged, by whose settings.
+struct Subject {
+  std::optional<TrainRecord> record;  ///< of --log
+  std::string training_name;
+  TrainSettings training;
 
-Evaluation judge(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
-                 const fs::path& folder, Progress& progress) {
+  explicit Subject(const EvaluateCommand& command) {
+    if (!command.log.empty()) record = read_train_log(command.log);
+    training_name = !command.training.empty()                ? command.training
+                    : record && !record->call.config.empty() ? record->call.config
+                                                             : kLastTraining;
+    training = find_train_settings(training_name);
+  }
+};
+
+/// Pictures and figures, made before any file is written.
+struct Judgement {
+  Tensor prompts;
+  std::optional<Tensor> continuations;
+  Evaluation evaluation;
+};
+
+Judgement judge(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
+                Progress& progress) {
   progress.plan(Stage::evaluate, total_of(counts));
   const auto listener = [&](std::string_view part, int64_t done, int64_t total) {
     progress.advance(Stage::evaluate, 1, fmt::format("{} {}/{}", part, done, total));
-    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; the folder has no figures");
+    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; nothing is written");
   };
-  write_image(folder / "prompts.png", prompt_sheet(model, listener), "", Existing::replace);
-  if (counts.video_clips > 1) {
-    write_image(folder / "continuations.png", continuation_sheet(model, training.world, listener), "",
-                Existing::replace);
-  }
-  return evaluate_model(model, training.world, counts, listener);
+  Judgement judgement{.prompts = prompt_sheet(model, listener), .continuations = {}, .evaluation = {}};
+  if (counts.video_clips > 1) judgement.continuations = continuation_sheet(model, training.world, listener);
+  judgement.evaluation = evaluate_model(model, training.world, counts, listener);
+  return judgement;
+}
+
+void write_results(const ResultFiles& files, const Judgement& judgement) {
+  write_image(files.prompts, judgement.prompts, "", Existing::replace);
+  if (judgement.continuations) write_image(files.continuations, *judgement.continuations, "", Existing::replace);
+  write_file(files.json, evaluation_json(judgement.evaluation), Existing::replace);
+  write_file(files.markdown, evaluation_markdown(judgement.evaluation), Existing::replace);
+}
+
+/// Two seconds: what the checker takes for a clip.
+void check_clip_length(const TestedModel& model) {
+  constexpr int kLatents = 8;
+  if (model.latents_per_clip == kLatents) return;
+  fail(ErrorKind::usage, fmt::format("evaluate: expected a model with clips of {} latent frames, got {}", kLatents,
+                                     model.latents_per_clip));
 }
 
 int run_evaluate(const EvaluateCommand& command) {
-  const TrainSettings training = find_train_settings(command.training);
-  const EvaluationSettings counts = chosen_counts(command, training);
-  std::optional<CardFacts> facts = card_facts(command, training);
+  const Subject subject(command);
+  const EvaluationSettings counts = chosen_counts(command, subject.training);
   const ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
-  const fs::path folder = prepare_folder(command);
+  const ResultFiles files = prepare_folder(command, subject.record.has_value());
   Engine engine(plan_engine(resolved), Residency::everything);
   log::info("model: {}", describe_model(engine.setup().model));
   const TestedModel model = tested_model(engine, resolved.settings.config);
+  check_clip_length(model);
   stop_in_two_stages();
   ProgressDisplay progress(resolved.settings.config.runtime.progress);
-  const Evaluation evaluation = judge(model, training, counts, folder, progress);
-  const std::string json = evaluation_json(evaluation);
-  write_file(folder / "evaluation.json", json, Existing::replace);
-  write_file(folder / "evaluation.md", evaluation_markdown(evaluation), Existing::replace);
-  if (facts) {
-    facts->device = device_name(engine.device());
-    write_file(folder / "MODEL.md", model_card(evaluation, *facts), Existing::replace);
+  const Judgement judgement = judge(model, subject.training, counts, progress);
+  write_results(files, judgement);
+  if (subject.record) {
+    const CardFacts facts{.training = subject.training,
+                          .training_name = subject.training_name,
+                          .record = *subject.record,
+                          .commit = command.commit,
+                          .date = day_of(command.log),
+                          .device = device_name(engine.device())};
+    write_file(files.card, model_card(judgement.evaluation, facts), Existing::replace);
   }
   if (command.json) {
-    print_result(json);
+    print_result(evaluation_json(judgement.evaluation));
   } else {
-    print_path(folder);
+    print_path(files.folder);
   }
   return 0;
 }
@@ -159,7 +206,8 @@ Command add_evaluate(CLI::App& app) {
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
   add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-spin)"});
+  add_command_option(*command, "training", options->training,
+                     {"NAME|FILE", "its training (train-tiny-spin)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});

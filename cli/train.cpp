@@ -52,6 +52,7 @@ WorkerPlace place_of(const TrainCommand& command) {
 
 TrainJob plan_training(const TrainCommand& command) {
   TrainJob job{.settings = find_train_settings(command.config),
+               .settings_name = command.config,
                .folder = command.folder,
                .device = pick_device(device_of(command)).str(),
                .stop_after_seconds = command.stop_after,
@@ -79,7 +80,16 @@ std::vector<std::string> worker_arguments(const TrainCommand& command) {
   return words;
 }
 
+void check_seconds(const std::optional<double>& seconds) {
+  constexpr double kMost = 1e8;
+  if (seconds && !(*seconds > 0 && *seconds <= kMost)) {
+    fail(ErrorKind::usage,
+         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMost, *seconds));
+  }
+}
+
 int run_train(const TrainCommand& command) {
+  check_seconds(command.stop_after);
   const auto style = parse_choice<ProgressStyle>("--progress", command.progress);
   const std::vector<std::string> devices = parse_devices(command.devices);
   if (devices.size() > 1) return run_train_workers(worker_arguments(command), devices, style);

@@ -1,10 +1,12 @@
 #include "cli/train_workers.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "cli/report_error.h"
@@ -61,7 +63,9 @@ class TrainingProcesses {
   /// The first failure is the cause; the other processes wait for that one for ever.
   void bury(Worker& worker) {
     const int code = worker.process->exit_code();
-    if (code == 0 || failure_ || stop_requested()) return;
+    constexpr int kSignalled = 128;
+    const bool stopped = stop_requested() && code > kSignalled;
+    if (code == 0 || failure_ || stopped) return;
     const Complaint& complaint = complaints_[number_of(worker)];
     const std::string what = complaint.error.empty() ? fmt::format("ended with exit code {}", code) : complaint.error;
     const std::string next = complaint.hint.empty() ? "the same command goes on from what was saved" : complaint.hint;
@@ -87,10 +91,21 @@ class TrainingProcesses {
   std::optional<Error> failure_;
 };
 
+/// GPUs add up among themselves, CPUs through a store.
+void check_devices(const std::vector<std::string>& devices) {
+  const std::set<std::string> different(devices.begin(), devices.end());
+  const bool only_cpu = different == std::set<std::string>{"cpu"};
+  if (only_cpu || (!different.contains("cpu") && different.size() == devices.size())) return;
+  fail(ErrorKind::usage,
+       fmt::format("--devices: expected different GPUs, or cpu alone, got {}", fmt::join(devices, ",")),
+       "--devices 0,1");
+}
+
 }  // namespace
 
 int run_train_workers(const std::vector<std::string>& arguments, const std::vector<std::string>& devices,
                       ProgressStyle style) {
+  check_devices(devices);
   stop_in_two_stages();
   unsetenv("FASTSTAR_PROGRESS");
   setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);  // its warnings come with a backtrace

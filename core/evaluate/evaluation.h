@@ -12,11 +12,14 @@
 
 namespace faststar {
 
+/// Video clips of the longest videos that are judged: 4 s.
+inline constexpr int kMostVideoClips = 2;
+
 /// How much of what is measured; 0 leaves a part out.
 struct EvaluationSettings {
   int vae_clips = 32;       ///< of 2 s
   int long_vae_clips = 16;  ///< of 4 s
-  int bit_clips = 32;       ///< of `clips` video clips
+  int bit_clips = 32;       ///< of `video_clips` video clips
   int one_object = 200;     ///< prompts
   int two_objects = 100;
   int foreign_words = 100;  ///< prompts, each with words from outside the world
@@ -43,7 +46,8 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "continuations", .help = "clips that are gone on from", .range = count}, c.continuations);
   visit(Field{.name = "checker_clips", .help = "clips that the checker is checked with", .range = count},
         c.checker_clips);
-  visit(Field{.name = "video_clips", .help = "clips that the model was trained for", .range = {1, 2}}, c.video_clips);
+  visit(Field{.name = "video_clips", .help = "clips that the model was trained for", .range = {1, kMostVideoClips}},
+        c.video_clips);
 }
 
 /// A row of attribute rates.
@@ -73,7 +77,7 @@ const std::vector<std::string>& sheet_prompts();
 /// What the model makes of sheet_prompts(), and how it goes on from six held-out clips: uint8 [h, w, 3] RGB, as
 /// contact_sheet. The listener hears of every clip.
 Tensor prompt_sheet(const TestedModel& model, const PartListener& listener = {});
-Tensor continuation_sheet(const TestedModel& model, const WorldSettings& world, const PartListener& listener = {});
+Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const PartListener& listener = {});
 
 /// Clips that continuation_sheet() shows.
 inline constexpr int kContinuationsShown = 6;

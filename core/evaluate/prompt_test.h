@@ -26,7 +26,7 @@ HalfRates test_long_prompts(const TestedModel& model, const AttributeChecker& ch
 AttributeRates test_continuations(const TestedModel& model, const AttributeChecker& checker,
                                   const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener = {});
 
-/// One clip that goes on from the first 2 s of `record`, decoded: [3, F, H, W].
+/// One clip that goes on from the first 2 s of clip `index`, decoded: [3, F, H, W].
 Tensor continue_clip(const TestedModel& model, const HeldOutClips& clips, int64_t index);
 
 }  // namespace faststar

@@ -64,8 +64,7 @@ int64_t CaptionPool::choose_length(int64_t index) const {
   };
   double sum = 0;
   for (const auto& [length, blocks] : by_length_) sum += weight(blocks);
-  const auto worker_seed = settings_.seed + static_cast<uint64_t>(settings_.worker) * 0x9E3779B97F4A7C15u;
-  double left = sum * TrainingRandom(worker_seed, Draw::lengths, index).uniform();
+  double left = sum * TrainingRandom(worker_seed(settings_.seed, settings_.worker), Draw::lengths, index).uniform();
   for (const auto& [length, blocks] : by_length_) {
     left -= weight(blocks);
     if (left < 0) return length;

@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <vector>
 
-#include "core/error.h"
 #include "core/evaluate/report.h"
 
 namespace faststar {
@@ -15,9 +12,9 @@ namespace {
 constexpr const char* kIntroduction = R"(# faststar tiny
 
 A small model with the architecture of InfinityStar: VAE with multi-scale binary quantiser, T5 text encoder, transformer
-that predicts bits scale by scale. It draws simple shapes that move over plain backgrounds, 192 x 336 pixels, 16 frames a
-second, 2 s long or 4 s in two clips. It is there so that a machine without a GPU makes a real video, and so that token
-reduction can be measured against videos that mean something.
+that predicts bits scale by scale. It draws simple shapes that move over patterns, 192 x 336 pixels, 16 frames a second,
+{}. It is there so that a machine without a GPU makes a real video, and so that token reduction can be
+measured against videos that mean something.
 
 )";
 
@@ -35,36 +32,8 @@ and clips longer than 4 s were not trained. It says nothing about people, and no
 
 ## Licence
 
-Apache License 2.0, as all of faststar. Weights and vocabulary were made from scratch by the command above.
+Apache License 2.0, as all of faststar. {}
 )";
-
-/// The end of one stage, as the log has it.
-struct StageRecord {
-  std::string name;
-  int64_t steps = 0;
-  int processes = 1;
-  double milliseconds = 0;  ///< a step, mean since the entry before
-  double loss = 0;          ///< mean since the entry before
-  double seconds = 0;       ///< of the network's training until then
-};
-
-std::vector<StageRecord> read_stages(const std::filesystem::path& log) {
-  std::vector<StageRecord> stages;
-  std::ifstream stream(log);
-  for (std::string line; std::getline(stream, line);) {
-    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!entry.is_object() || !entry.contains("stage") || !entry.contains("loss")) continue;
-    if (stages.empty() || stages.back().name != entry["stage"]) stages.push_back({.name = entry["stage"]});
-    StageRecord& stage = stages.back();
-    stage.steps = entry["step"];
-    stage.processes = entry.value("processes", 1);
-    stage.milliseconds = entry["ms_per_step"];
-    stage.loss = entry["loss"];
-    stage.seconds = entry["seconds"];
-  }
-  if (stages.empty()) fail(ErrorKind::input, fmt::format("{}: no entry of a training", log.string()));
-  return stages;
-}
 
 /// Seconds of both networks: each counts its own.
 double total_seconds(const std::vector<StageRecord>& stages) {
@@ -83,14 +52,28 @@ int batch_of(const TrainSettings& settings, const std::string& stage) {
   return batch;
 }
 
+/// "2 s long, or 4 s in two clips"
+std::string lengths_text(const TrainSettings& training) {
+  const StarStageSettings& last = last_star_stage(training);
+  return fmt::format("{} long{}", last.half_clip ? "1 or 2 s" : "2 s",
+                     last.video_clips > 1 ? ", or 4 s in two clips" : "");
+}
+
+std::string command_text(const CardFacts& facts) {
+  const TrainCall& call = facts.record.call;
+  std::string text = "faststar train --config " + facts.training_name;
+  if (call.from) text += " --from " + *call.from;
+  return text + " --out DIR";
+}
+
 std::string recipe(const CardFacts& facts) {
-  const auto stages = read_stages(facts.log);
+  const auto& stages = facts.record.stages;
   std::string text = fmt::format(
-      "## Recipe\n\n`faststar train --config {} --out DIR`, seed {}, commit {}, {}; {:.0f} s of training. Stages "
+      "## Recipe\n\n`{}`, seed {}, commit {}, {}; {:.0f} s of training. Stages "
       "in this order, each from the average of the weights of the one before:\n\n"
       "| stage | processes, a GPU each | clips a step | steps | ms a step, at the end | loss at the end |\n"
       "|---|---|---|---|---|---|\n",
-      facts.training_name, facts.training.run.seed, facts.commit, facts.date, total_seconds(stages));
+      command_text(facts), facts.training.run.seed, facts.commit, facts.date, total_seconds(stages));
   for (const StageRecord& stage : stages) {
     text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.4f} |\n", stage.name, stage.processes,
                         stage.processes * batch_of(facts.training, stage.name), stage.steps, stage.milliseconds,
@@ -116,7 +99,10 @@ std::string figures(const Evaluation& evaluation, const CardFacts& facts) {
 }  // namespace
 
 std::string model_card(const Evaluation& evaluation, const CardFacts& facts) {
-  return kIntroduction + (kData + recipe(facts)) + figures(evaluation, facts) + kLimits;
+  const char* origin = facts.record.call.from ? "The weights go on from those of the model that --from names."
+                                              : "Weights and vocabulary were made from scratch by the command above.";
+  return fmt::format(kIntroduction, lengths_text(facts.training)) + kData + recipe(facts) + figures(evaluation, facts) +
+         fmt::format(kLimits, origin);
 }
 
 }  // namespace faststar

@@ -1,8 +1,8 @@
 #pragma once
-#include <filesystem>
 #include <string>
 
 #include "core/evaluate/evaluation.h"
+#include "core/train/train_log.h"
 #include "core/train/train_settings.h"
 
 namespace faststar {
@@ -11,14 +11,14 @@ namespace faststar {
 struct CardFacts {
   TrainSettings training;
   std::string training_name;  ///< of these settings: what --config named
-  std::filesystem::path log;  ///< of the run: log.jsonl
+  TrainRecord record;         ///< of the run
   std::string commit;         ///< of faststar that trained it
   std::string date;           ///< of the training, 2026-11-22
   std::string device;         ///< that it was judged on
 };
 
 /// The card of a trained model, in Markdown: data, recipe, command, commit, date, seconds, figures, limits, licence.
-/// The contact sheets are expected beside it. Throws Error(input) when the log has no entry.
+/// The contact sheets are expected beside it.
 std::string model_card(const Evaluation& evaluation, const CardFacts& facts);
 
 }  // namespace faststar

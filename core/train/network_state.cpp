@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/train/initial_weights.h"
 #include "core/weights/safetensors.h"
 #include "core/weights/safetensors_writer.h"
 
@@ -16,8 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kLargestPortableFile = 15 << 20;
-
-using NamedTensors = std::map<std::string, Tensor>;
 
 /// The vectors of a state by the name that their tensors have in front in a file.
 std::map<std::string, Tensor> vectors_of(const OptimizerState& state, StateForm form) {
@@ -78,9 +77,17 @@ struct StateFiles {
   std::vector<std::shared_ptr<const Safetensors>> parts;
 
   StateFiles(const fs::path& folder, const std::string& name) {
-    parts.push_back(open_safetensors(part_file(folder, name, 0)));
-    const auto count = read_number<int>(parts[0]->metadata(), "parts", part_file(folder, name, 0));
-    for (int part = 1; part < count; ++part) parts.push_back(open_safetensors(part_file(folder, name, part)));
+    const fs::path first = part_file(folder, name, 0);
+    parts.push_back(open_safetensors(first));
+    const auto count = read_number<int>(parts[0]->metadata(), "parts", first);
+    for (int part = 1; part < count; ++part) {
+      const fs::path file = part_file(folder, name, part);
+      parts.push_back(open_safetensors(file));
+      if (parts.back()->metadata() == parts[0]->metadata()) continue;
+      fail(ErrorKind::input,
+           fmt::format("{}: of another step than {}: the save was cut off", file.string(), first.string()),
+           "an older copy of the files");
+    }
   }
 
   NamedTensors read(const std::string& prefix) const {

@@ -27,7 +27,8 @@ void save_network(const std::filesystem::path& folder, const std::string& name, 
 /// True when `folder` holds a state of that name.
 bool has_network(const std::filesystem::path& folder, const std::string& name);
 
-/// What save_network wrote, on `device`. Throws Error(input) when files are missing or damaged.
+/// What save_network wrote, on `device`. Throws Error(input) when its files are no state or of
+/// different steps, Error(model) when one is missing or damaged.
 NetworkState load_network(const std::filesystem::path& folder, const std::string& name, const ParameterLayout& layout,
                           at::Device device);
 

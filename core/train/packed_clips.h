@@ -26,8 +26,6 @@ class PackedClips {
   /// `clips`: see packed_video. The pyramid is that of all clips.
   PackedClips(PyramidShape pyramid, std::vector<PackedClip> clips, int64_t text_length);
 
-  /// Lengths of text, scales of clip 0, scales of clip 1, ...
-  const std::vector<int64_t>& lengths() const { return lengths_; }
   const std::vector<PackedClip>& clips() const { return clips_; }
   /// The lengths of clip `clip` alone, scale by scale.
   std::span<const int64_t> scale_lengths(size_t clip) const;
@@ -48,7 +46,7 @@ class PackedClips {
   PyramidShape pyramid_;
   std::vector<PackedClip> clips_;
   int64_t text_length_;
-  std::vector<int64_t> lengths_;
+  std::vector<int64_t> lengths_;  // of the text, the scales of clip 0, those of clip 1, ...
 };
 
 /// Rotations of a packed sequence for any choice of repetitions. Holds a table a scale; the choice is a tensor, so

@@ -1,7 +1,6 @@
 #include "core/train/star_objective.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -113,9 +112,9 @@ std::vector<Tensor> StarObjective::bit_logits(const BoundParameters& parameters,
   return differences;
 }
 
-ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace,
-                                  const Tensor& objects, double object_weight) const {
-  std::vector<Tensor> losses, accuracies;
+Tensor StarObjective::scale_losses(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace,
+                                   const Tensor& objects) const {
+  std::vector<Tensor> losses;
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
     const PackedClip& clip = packed_.clips()[segment.clip];
@@ -125,36 +124,25 @@ ScaleScores StarObjective::scores(const std::vector<Tensor>& bit_logits, const Q
     const std::vector<Tensor> logits =
         bit_logits[i].split_with_sizes(at::IntArrayRef(lengths.data(), lengths.size()), 1);
     for (size_t k = segment.first_scale; k < segment.end_scale; ++k) {
-      const Tensor& logit = logits[k - segment.first_scale];
       const Tensor bits = trace.targets[k]
                               .unflatten(0, {objects.size(0), -1})
                               .narrow(1, clip.first_latent, clip.latents)
                               .transpose(2, 3)
                               .flatten(1, 2);  // [B, t h w, d]
-      losses.push_back(scale_loss(logit, bits, packed_.pyramid().scales[k], own_objects, object_weight));
-      accuracies.push_back(logit.detach().gt(0).eq(bits).to(at::kFloat).mean());
+      losses.push_back(scale_loss(logits[k - segment.first_scale], bits, packed_.pyramid().scales[k], own_objects,
+                                  settings_.loss.object));
     }
   }
-  return {at::stack(losses), at::stack(accuracies)};
+  return at::stack(losses);
 }
 
 BatchLoss StarObjective::operator()(const BoundParameters& parameters, const StarBatch& batch) const {
   const CodeNoise noise = code_noise(batch);
   const QuantizerTrace traced = trace(batch, &noise);
-  const int64_t B = batch.ids.size(0);
-  const auto logits = bit_logits(parameters, batch, packed_.pack(traced.inputs, B));
-  const Tensor losses = scores(logits, traced, batch.objects, settings_.loss.object).loss;
+  const auto logits = bit_logits(parameters, batch, packed_.pack(traced.inputs, batch.ids.size(0)));
+  const Tensor losses = scale_losses(logits, traced, batch.objects);
   const Tensor loss = losses.dot(scale_weights_);
   return {loss, at::cat({loss.detach().view({1}), losses.detach()})};
-}
-
-ScaleScores StarObjective::score(const BoundParameters& parameters, const StarBatch& batch) const {
-  const c10::NoGradGuard no_grad;
-  StarBatch whole = batch;
-  whole.noise = at::ones_like(batch.noise);
-  const QuantizerTrace traced = trace(whole, nullptr);
-  const int64_t B = batch.ids.size(0);
-  return scores(bit_logits(parameters, whole, packed_.pack(traced.inputs, B)), traced, batch.objects, 0);
 }
 
 }  // namespace faststar

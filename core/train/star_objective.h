@@ -33,12 +33,6 @@ struct StarBatch {
   Tensor counter;     ///< [1] int64: CodeNoise
 };
 
-/// Loss and accuracy a scale, all clips one after the other: [clips * scales] each.
-struct ScaleScores {
-  Tensor loss;
-  Tensor accuracy;
-};
-
 /// Features to the bits of every scale: per-bit cross-entropy of the packed sequence.
 class StarObjective {
  public:
@@ -55,9 +49,6 @@ class StarObjective {
 
   /// Statistics: loss, then the scales' losses.
   BatchLoss operator()(const BoundParameters& parameters, const StarBatch& batch) const;
-
-  /// The scores without noise and with every text in place, every token as much. Not differentiable.
-  ScaleScores score(const BoundParameters& parameters, const StarBatch& batch) const;
 
   /// Differences of the two logits of every bit: a tensor [B, tokens, d] for the semantic and one for the detail
   /// scales of each clip.
@@ -80,8 +71,8 @@ class StarObjective {
   };
   Tensor texts(const BoundParameters& parameters, const StarTransformer& star, const StarBatch& batch) const;
   CodeNoise code_noise(const StarBatch& batch) const;
-  ScaleScores scores(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace, const Tensor& objects,
-                     double object_weight) const;
+  /// Of every scale of every clip: [clips * scales].
+  Tensor scale_losses(const std::vector<Tensor>& bit_logits, const QuantizerTrace& trace, const Tensor& objects) const;
   void find_segments();
 
   const ResidualQuantizer& quantizer_;

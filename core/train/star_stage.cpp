@@ -7,7 +7,6 @@
 #include "core/media/image.h"
 #include "core/pyramid/codes.h"
 #include "core/train/initial_weights.h"
-#include "core/train/training_random.h"
 
 namespace faststar {
 namespace {
@@ -77,10 +76,6 @@ std::vector<PackedClip> StarStage::clips() const {
   return packed_video(stage_.video_clips, plan_.latents_per_clip, stage_.half_clip);
 }
 
-uint64_t StarStage::worker_seed() const {
-  return setting_.seed + static_cast<uint64_t>(setting_.workers.rank()) * 0x9E3779B97F4A7C15u;
-}
-
 StarStage::LengthStep::LengthStep(const StarStage& stage, int64_t text_length)
     : batch(stage.shared_),
       objective(stage.quantizer_, PackedClips(stage.plan_.pyramid, stage.clips(), text_length),
@@ -89,7 +84,7 @@ StarStage::LengthStep::LengthStep(const StarStage& stage, int64_t text_length)
                  .loss = stage.plan_.loss,
                  .noise = stage.plan_.noise,
                  .dtype = stage.setting_.dtype,
-                 .seed = stage.worker_seed()},
+                 .seed = stage.setting_.own_seed()},
                 stage.setting_.device),
       step(stage.context_, [this](const BoundParameters& parameters) { return objective(parameters, batch); }) {
   batch.ids = at::zeros({stage.stage_.batch, text_length}, batch.repetition.options());
@@ -100,8 +95,8 @@ void StarStage::fill_batch(int64_t step, const FeatureStore::Choice& choice, Sta
   batch.features.copy_(clips.features);
   batch.objects.copy_(clips.objects);
   batch.ids.copy_(features_.ids(choice));
-  batch.noise.copy_(TrainingRandom(worker_seed(), Draw::corruption, step).uniform_tensor(batch.noise.sizes()));
-  TrainingRandom random(worker_seed(), Draw::repetitions, step);
+  batch.noise.copy_(TrainingRandom(setting_.own_seed(), Draw::corruption, step).uniform_tensor(batch.noise.sizes()));
+  TrainingRandom random(setting_.own_seed(), Draw::repetitions, step);
   std::vector<int64_t> repetition;
   for (const int count : plan_.pyramid.repetitions) repetition.push_back(random.below(count));
   batch.repetition.copy_(at::tensor(repetition, at::kLong));
@@ -117,7 +112,7 @@ StarStage::LengthStep& StarStage::step_for(int64_t text_length) {
 const Tensor& StarStage::compute(int64_t step) {
   const c10::NoGradGuard no_grad;
   features_.advance_to(step);
-  const FeatureStore::Choice choice = features_.choose(stage_.batch / kBlockClips, worker_seed(), step);
+  const FeatureStore::Choice choice = features_.choose(stage_.batch / kBlockClips, setting_.own_seed(), step);
   const c10::AutoGradMode differentiate(true);
   // The longest texts need the most memory: recorded first, they leave room for all others.
   if (setting_.execution == Execution::graph && steps_.empty()) step_for(longest_text_).step();

@@ -41,7 +41,6 @@ class StarStage {
   const Tensor& compute(int64_t step);
   LengthStep& step_for(int64_t text_length);
   void write_sample(const std::string& name, int64_t step) const;
-  uint64_t worker_seed() const;
   std::vector<PackedClip> clips() const;
   int64_t latents() const { return 1 + int64_t{stage_.video_clips} * plan_.latents_per_clip; }
 

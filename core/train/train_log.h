@@ -1,11 +1,19 @@
 #pragma once
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace faststar {
+
+/// What a call of a training was given, for its record.
+struct TrainCall {
+  std::string config;               ///< name or file of its settings
+  std::optional<std::string> from;  ///< the model that a new run started with
+  int processes = 1;
+};
 
 /// What the log says about a stretch of steps: means since the entry before.
 struct LogEntry {
@@ -28,13 +36,38 @@ class TrainLog {
   /// Throws Error(output) when the file cannot be opened.
   explicit TrainLog(const std::filesystem::path& file);
 
+  /// Writes what a call starts with: a line with the key "call". Throws as write.
+  void begin(const TrainCall& call);
+
   /// Writes an entry, and a line for people on stderr. Throws Error(output) when the disk is full.
   void write(const LogEntry& entry);
 
  private:
+  void append(const std::string& line);
+
   std::filesystem::path file_;
   std::ofstream stream_;
 };
+
+/// The end of one stage, as the log has it.
+struct StageRecord {
+  std::string name;
+  int64_t steps = 0;
+  int processes = 1;
+  double milliseconds = 0;  ///< a step, mean since the entry before
+  double loss = 0;          ///< mean since the entry before
+  double seconds = 0;       ///< of the network's training until then
+};
+
+/// A log, summed up.
+struct TrainRecord {
+  TrainCall call;  ///< the first; without a config when the log does not tell
+  std::vector<StageRecord> stages;
+};
+
+/// Reads a log; lines that are no entries, or have figures that are not finite, are skipped. Throws Error(input) when
+/// the file cannot be read or has no entry.
+TrainRecord read_train_log(const std::filesystem::path& log);
 
 /// Draws the losses of a log file over the steps, a curve a stage, as SVG. Lines that are no entries are skipped.
 void plot_losses(const std::filesystem::path& log, const std::filesystem::path& svg);

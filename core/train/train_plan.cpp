@@ -6,6 +6,7 @@
 #include "core/engine/open_model.h"
 #include "core/error.h"
 #include "core/evaluate/engine_model.h"
+#include "core/world/scene.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -31,9 +32,35 @@ PyramidShape pyramid_of(const ModelPreset& preset) {
                                        "are quantised together",
                                        preset.file.string()));
   }
-  return {.scales = image_scales(key, pn_of(config.generate.resolution)),
-          .repetitions = schedule.image_repetitions,
-          .semantic_scales = schedule.semantic_scales};
+  const std::string pn = pn_of(config.generate.resolution);
+  make_schedule(key, pn, 2, 1).steps({schedule.image_repetitions, schedule.video_repetitions});  // refuses bad lists
+  PyramidShape pyramid{.scales = image_scales(key, pn),
+                       .repetitions = schedule.image_repetitions,
+                       .semantic_scales = schedule.semantic_scales};
+  const Scale& full = pyramid.scales.back();
+  if (full.h * kPixelsPerFeature != kWorldHeight || full.w * kPixelsPerFeature != kWorldWidth) {
+    fail(ErrorKind::usage,
+         fmt::format("{}: training needs {}x{} pixels, the size of its clips, got {}x{}", preset.file.string(),
+                     kWorldWidth, kWorldHeight, full.w * kPixelsPerFeature, full.h * kPixelsPerFeature));
+  }
+  if (pyramid.semantic_scales > static_cast<int>(pyramid.scales.size())) {
+    fail(ErrorKind::usage, fmt::format("{}: semantic_scales: expected at most {}, got {}", preset.file.string(),
+                                       pyramid.scales.size(), pyramid.semantic_scales));
+  }
+  return pyramid;
+}
+
+/// Settings that the preset does not allow.
+void check_against_preset(const TrainSettings& settings, const PyramidShape& pyramid, const ModelPreset& preset) {
+  if (settings.vae_noise.fewest_kept > pyramid.iterations()) {
+    fail(ErrorKind::usage, fmt::format("vae_noise.fewest_kept: expected at most {}, the iterations of {}, got {}",
+                                       pyramid.iterations(), preset.file.string(), settings.vae_noise.fewest_kept));
+  }
+  for (const StarStageSettings* stage : {&settings.star_short, &settings.star_long}) {
+    if (stage->steps == 0 || !stage->half_clip || preset.latents_per_clip % 2 == 0) continue;
+    fail(ErrorKind::usage, fmt::format("half_clip: expected clips of an even number of latent frames, {} has {}",
+                                       preset.file.string(), preset.latents_per_clip));
+  }
 }
 
 }  // namespace
@@ -42,6 +69,7 @@ TrainPlan make_train_plan(const TrainSettings& settings) {
   ModelPreset preset = preset_of(settings.run);
   const ModelSizes& sizes = *preset.architecture;
   const PyramidShape pyramid = pyramid_of(preset);
+  check_against_preset(settings, pyramid, preset);
   const Config& config = preset.settings.config;
   TrainPlan plan{.vae = {.architecture = vae_architecture_of(sizes.vae),
                          .pyramid = pyramid,

@@ -10,6 +10,8 @@
 #include "core/config/yaml_document.h"
 #include "core/config/yaml_fields.h"
 #include "core/error.h"
+#include "core/train/caption_blocks.h"
+#include "core/world/scene.h"
 
 namespace faststar {
 namespace {
@@ -20,23 +22,71 @@ std::vector<std::string> section_names(const TrainSettings& settings) {
   return names;
 }
 
-void check_stages(const TrainSettings& settings, const std::string& file) {
-  for (const VaeStageSettings* stage : {&settings.vae_crops, &settings.vae_frames, &settings.vae_decoder}) {
-    if (stage->steps == 0) continue;
-    if (stage->height % 16 != 0 || stage->width % 16 != 0 || stage->frames % 4 != 1) {
-      fail(ErrorKind::usage, fmt::format("{}: vae stages: expected height and width in multiples of 16 and 4n + 1 "
-                                         "frames, got {}x{}, {} frames",
-                                         file, stage->height, stage->width, stage->frames));
-    }
+/// What no single value tells: settings that do not go together, and those that a stage cannot do without.
+class SettingsCheck {
+ public:
+  explicit SettingsCheck(std::string file) : file_(std::move(file)) {}
+
+  void operator()(const TrainSettings& settings) const {
+    visit_sections(settings, [&](std::string_view name, const auto& section) { check(std::string(name), section); });
+    int64_t steps = 0;
+    visit_sections(settings, [&]<typename Section>(std::string_view, const Section& section) {
+      if constexpr (requires { section.steps; }) steps += section.steps;
+    });
+    if (steps == 0) fail(ErrorKind::usage, fmt::format("{}: nothing to train: no stage has steps", file_));
   }
-  for (const StarStageSettings* stage : {&settings.star_short, &settings.star_long}) {
-    if (stage->batch % 8 != 0 || stage->first_clips < stage->batch) {
-      fail(ErrorKind::usage, fmt::format("{}: star stages: expected a batch in multiples of 8, at most first_clips, "
-                                         "got {} with {} first clips",
-                                         file, stage->batch, stage->first_clips));
-    }
+
+ private:
+  void check(const std::string& name, const WorldSettings& world) const {
+    if (world.wording == Wording::rich) return;
+    expect(world.scenes == SceneRange::study, name, "scenes", "study, as the study's wording has no words for more",
+           choice_name(world.scenes));
+    expect(world.camera_pan == 0, name, "camera_pan", "0, as the study's wording has no words for it",
+           world.camera_pan);
   }
-}
+
+  void check(const std::string& name, const OptimizerSettings& optimizer) const {
+    expect(optimizer.beta1 < 1, name, "beta1", "less than 1", optimizer.beta1);
+    expect(optimizer.beta2 < 1, name, "beta2", "less than 1", optimizer.beta2);
+  }
+
+  void check(const std::string& name, const VaeStageSettings& stage) const {
+    if (stage.steps == 0) return;
+    expect(stage.batch > 0, name, "batch", "clips a step", stage.batch);
+    expect_edge(name, "height", stage.height, kWorldHeight);
+    expect_edge(name, "width", stage.width, kWorldWidth);
+    expect(stage.frames > 4 && stage.frames % 4 == 1, name, "frames", "4 n + 1", stage.frames);
+    expect(stage.learning_rate.start > 0, name, "learning_rate", "more than 0", stage.learning_rate.start);
+  }
+
+  void check(const std::string& name, const StarStageSettings& stage) const {
+    if (stage.steps == 0) return;
+    expect(stage.batch > 0 && stage.batch % kBlockClips == 0, name, "batch",
+           fmt::format("a multiple of {}", kBlockClips), stage.batch);
+    expect(stage.first_clips >= stage.batch, name, "first_clips", fmt::format("at least the batch, {}", stage.batch),
+           stage.first_clips);
+    expect(stage.capacity >= stage.batch, name, "capacity", fmt::format("at least the batch, {}", stage.batch),
+           stage.capacity);
+    expect(stage.learning_rate.start > 0, name, "learning_rate", "more than 0", stage.learning_rate.start);
+  }
+
+  template <typename Section>
+  void check(const std::string&, const Section&) const {}
+
+  void expect_edge(const std::string& name, const char* key, int pixels, int64_t most) const {
+    expect(pixels > 0 && pixels % kPixelsPerFeature == 0 && pixels <= most, name, key,
+           fmt::format("a multiple of {} up to {}", kPixelsPerFeature, most), pixels);
+  }
+
+  template <typename Value>
+  void expect(bool holds, const std::string& section, const char* key, std::string_view expected,
+              const Value& got) const {
+    if (holds) return;
+    fail(ErrorKind::usage, fmt::format("{}: {}.{}: expected {}, got {}", file_, section, key, expected, got));
+  }
+
+  std::string file_;
+};
 
 }  // namespace
 
@@ -44,6 +94,10 @@ double LearningRate::at(int64_t step, int64_t steps) const {
   const double done = static_cast<double>(step) / static_cast<double>(std::max<int64_t>(steps, 1));
   const double cosine = 0.5 + 0.5 * std::cos(std::numbers::pi * done);
   return (end + (start - end) * cosine) * std::min(1.0, static_cast<double>(step + 1) / warmup);
+}
+
+const StarStageSettings& last_star_stage(const TrainSettings& settings) {
+  return settings.star_long.steps > 0 ? settings.star_long : settings.star_short;
 }
 
 TrainSettings find_train_settings(const std::string& name_or_file) {
@@ -66,7 +120,7 @@ TrainSettings read_train_settings(const std::filesystem::path& file) {
     });
     if (!known) document.fail_unknown(entry, "", section_names(settings));
   }
-  check_stages(settings, file.string());
+  SettingsCheck{file.string()}(settings);
   return settings;
 }
 

@@ -172,6 +172,9 @@ void visit_sections(Self& c, Visitor&& visit) {
   visit("star_long", c.star_long);
 }
 
+/// The stage that a transformer comes out of: star_long, or star_short where that has no steps.
+const StarStageSettings& last_star_stage(const TrainSettings& settings);
+
 /// Reads a file of train settings. Throws Error(usage) naming file, line and key when something is unknown or wrong.
 TrainSettings read_train_settings(const std::filesystem::path& file);
 

@@ -3,10 +3,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/DeviceGuard.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/config/model_folder.h"
 #include "core/device.h"
+#include "core/log.h"
 #include "core/train/export_model.h"
 #include "core/train/initial_weights.h"
 #include "core/train/run_folder.h"
@@ -21,8 +23,8 @@ constexpr const char* kVaeName = "vae";
 constexpr const char* kStarName = "star";
 /// Where a network is when its last stage is over.
 constexpr const char* kDone = "done";
-/// Scenes of TrainData::few_clips.
-constexpr int64_t kFewClips = 64;
+/// Scenes of TrainData::few_clips, of each process: enough for 8 captions of one length.
+constexpr int64_t kFewClips = 128;
 
 struct StageSteps {
   TrainStage stage;
@@ -36,6 +38,13 @@ std::vector<StageSteps> stages_of(const TrainSettings& s) {
           {TrainStage::vae_decoder, s.vae_decoder.steps},
           {TrainStage::star_short, s.star_short.steps},
           {TrainStage::star_long, s.star_long.steps}};
+}
+
+/// The one that takes the run's first step.
+TrainStage first_stage_with_steps(const TrainSettings& settings) {
+  const auto stages = stages_of(settings);
+  const auto first = std::ranges::find_if(stages, [](const StageSteps& s) { return s.steps > 0; });
+  return first == stages.end() ? TrainStage::model : first->stage;
 }
 
 /// How LibTorch computes while a network is in training; afterwards as every command has it.
@@ -95,7 +104,8 @@ class Training {
                  .workers = *workers_,
                  .samples = folder_.samples(),
                  .sample_clips = job.settings.run.sample_clips,
-                 .only_scenes = job.data == TrainData::few_clips ? std::optional(kFewClips) : std::nullopt},
+                 .only_scenes =
+                     job.data == TrainData::few_clips ? std::optional(kFewClips * job.place.count) : std::nullopt},
         start_(starting_model(job)),
         vae_layout_(vae_layout(plan_.vae.architecture)),
         star_layout_(star_layout(plan_.star.star, plan_.star.t5)),
@@ -106,7 +116,11 @@ class Training {
 
   TrainReport run() {
     announce();
-    if (is_first()) provide_vocabulary();
+    if (is_first()) {
+      tell_what_is_left();
+      log_.begin({.config = job_.settings_name, .from = job_.from, .processes = workers_->count()});
+      provide_vocabulary();
+    }
     workers_->meet();  // all have read the folder: from now on the first one writes to it
     const bool finished = run_stages();
     if (is_first()) {
@@ -159,6 +173,13 @@ class Training {
     progress_.plan(Stage::train, current().stage == kDone ? 0 : steps);
   }
 
+  /// What a folder that was trained in before makes of this call.
+  void tell_what_is_left() const {
+    const bool goes_on = vae_.seconds + star_.seconds > 0;
+    if (goes_on && job_.from) log::info("--from {}: not read, {} goes on", *job_.from, job_.folder.string());
+    if (current().stage == kDone) log::warn("{}: trained to its end before; no stage is left", job_.folder.string());
+  }
+
   LoopSettings loop_settings(const char* name, const ParameterLayout& layout) const {
     const RunSettings& run = job_.settings.run;
     return {.log_every = run.log_every,
@@ -186,8 +207,7 @@ class Training {
     if (settings.steps == 0) return finish_stage(StageEnd::finished, vae_, kVaeName, vae_layout_, next);
     const auto part = stage == TrainStage::vae_decoder ? TrainedPart::decoder : TrainedPart::everything;
     VaeStage training(setting_, plan_.vae, settings, part, vae_layout_, vae_);
-    const bool fresh = stage == TrainStage::vae_crops && vae_.steps_done == 0 && !start_;
-    if (fresh) training.scale_features();
+    if (!start_ && vae_.steps_done == 0 && stage == first_stage_with_steps(job_.settings)) training.scale_features();
     const StageEnd end =
         run_stage(training.task(vae_.stage), {vae_layout_, job_.settings.vae_optimizer}, training.gradient(), vae_,
                   loop_settings(kVaeName, vae_layout_), stop_, log_, progress_);

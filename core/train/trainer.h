@@ -25,6 +25,7 @@ enum class TrainData { world, few_clips };
 /// A call of `faststar train`.
 struct TrainJob {
   TrainSettings settings;
+  std::string settings_name;          ///< of `settings`, for the log: a name or a file
   std::filesystem::path folder;       ///< of the run: state, log, samples, pack, model
   std::string device;                 ///< for pick_device
   at::ScalarType dtype = at::kFloat;  ///< of convolutions and matrix products; weights are float32

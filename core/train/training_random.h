@@ -6,6 +6,11 @@
 
 namespace faststar {
 
+/// The seed of one of the processes that train together; the first one's is that of the run.
+constexpr uint64_t worker_seed(uint64_t seed, int rank) {
+  return seed + static_cast<uint64_t>(rank) * 0x9E3779B97F4A7C15u;
+}
+
 /// What a training run draws numbers for; streams of different purpose never overlap.
 enum class Draw : uint32_t { clips, crops, corruption, repetitions, lengths };
 

@@ -32,6 +32,10 @@ PyramidShape pyramid_of(const VaeObjective::Settings& settings) {
 VaeObjective::VaeObjective(const ClipRenderer& renderer, Settings settings, at::Device device)
     : renderer_(renderer), settings_(std::move(settings)), quantizer_(pyramid_of(settings_), device) {}
 
+int64_t VaeObjective::draws() const {
+  return quantizer_.draws(settings_.size.clips * latents_of_frames(settings_.size.frames));
+}
+
 const std::vector<std::string>& VaeObjective::statistics() {
   static const std::vector<std::string> names = {"loss", "squared_error", "commitment", "feature_power"};
   return names;

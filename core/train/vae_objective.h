@@ -60,6 +60,9 @@ class VaeObjective {
   /// The factor for proj_down (and its inverse for proj_up) that gives features a mean square of 0.5: a scalar.
   Tensor feature_scale(const BoundParameters& parameters, const VaeBatch& batch) const;
 
+  /// Random numbers that a step takes from its stream of code noise.
+  int64_t draws() const;
+
   static const std::vector<std::string>& statistics();
 
  private:

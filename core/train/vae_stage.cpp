@@ -7,7 +7,6 @@
 #include "core/evaluate/contact_sheet.h"
 #include "core/media/image.h"
 #include "core/train/initial_weights.h"
-#include "core/train/training_random.h"
 
 namespace faststar {
 namespace {
@@ -40,7 +39,7 @@ VaeObjective make_objective(const TrainSetting& setting, const VaePlan& plan, co
                        .noise = plan.noise,
                        .trained = trained,
                        .dtype = setting.dtype,
-                       .seed = setting.seed + static_cast<uint64_t>(setting.workers.rank())},
+                       .seed = setting.own_seed()},
                       setting.device);
 }
 
@@ -75,13 +74,12 @@ void VaeStage::fill_batch(int64_t step) {
     records.push_back(setting_.world.draw(training_seed(static_cast<uint32_t>(setting_.seed)), index));
   }
   batch_.records.copy_(records_to_tensor(records));
-  const uint64_t seed = setting_.seed + static_cast<uint64_t>(workers.rank()) * 0x9E3779B97F4A7C15u;
+  const uint64_t seed = setting_.own_seed();
   batch_.crop.copy_(TrainingRandom(seed, Draw::crops, step).uniform_tensor({B, 4}));
   const Tensor noise = TrainingRandom(seed, Draw::corruption, step).uniform_tensor({B, 5});
   batch_.noise.copy_(noise.narrow(1, 0, 4));
   batch_.kept.copy_(noise.select(1, 4));
-  const int64_t latents = latents_of_frames(stage_.frames);
-  batch_.counter.fill_(step * B * latents * (stage_.height / kPixelsPerFeature) * (stage_.width / kPixelsPerFeature));
+  batch_.counter.fill_(step * objective_.draws());
 }
 
 const Tensor& VaeStage::compute(int64_t step) {

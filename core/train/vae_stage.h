@@ -6,6 +6,7 @@
 #include "core/train/gradient_step.h"
 #include "core/train/network_state.h"
 #include "core/train/stage_loop.h"
+#include "core/train/training_random.h"
 #include "core/train/vae_objective.h"
 #include "core/train/workers.h"
 #include "core/world/clip_source.h"
@@ -24,6 +25,9 @@ struct TrainSetting {
   std::filesystem::path samples;         ///< folder for pictures
   int64_t sample_clips = 4;              ///< clips that a picture shows; 0: no pictures
   std::optional<int64_t> only_scenes{};  ///< draw no others than the first ones; none: new ones for ever
+
+  /// Of what this process alone draws.
+  uint64_t own_seed() const { return worker_seed(seed, workers.rank()); }
 };
 
 /// What is fixed about the VAE's training.

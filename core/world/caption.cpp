@@ -73,17 +73,37 @@ class RichCaption {
  private:
   enum class Verb { participle, finite, progressive };
 
+  // Phrases are drawn into names, one after the other: the order in which operands are evaluated is open in C++, and
+  // captions are to be the same with every compiler.
+
   std::string scene_text() {
     static constexpr std::array weights = {.36, .14, .10, .08, .12, .12, .08};
     switch (random_.weighted(weights)) {
-      case 0: return one_sentence(opening() + scene(Verb::participle) + closing());
-      case 1: return one_sentence(scene(Verb::finite) + closing());
-      case 2: return one_sentence(scene(Verb::progressive) + closing());
+      case 0: {
+        const std::string text = closed_scene(Verb::participle);
+        return one_sentence(opening() + text);
+      }
+      case 1: return one_sentence(closed_scene(Verb::finite));
+      case 2: return one_sentence(closed_scene(Verb::progressive));
       case 3: return one_sentence("there is " + scene(Verb::participle));
-      case 4: return one_sentence(setting() + ", " + objects(Verb::finite));
-      case 5: return two_sentences(objects(Verb::finite), background_sentence());
-      default: return two_sentences(background_sentence(), objects(Verb::progressive));
+      case 4: {
+        const std::string things = objects(Verb::finite);
+        return one_sentence(setting() + ", " + things);
+      }
+      case 5: {
+        const std::string background = background_sentence();
+        return two_sentences(objects(Verb::finite), background);
+      }
+      default: {
+        const std::string things = objects(Verb::progressive);
+        return two_sentences(background_sentence(), things);
+      }
     }
+  }
+
+  std::string closed_scene(Verb verb) {
+    const std::string end = closing();
+    return scene(verb) + end;
   }
 
   /// "..., the camera panning left"; one more sentence where there is one already.
@@ -108,7 +128,10 @@ class RichCaption {
   std::string closing() { return random_.chance(.15) ? fmt::format(", {}", random_.pick(closings())) : ""; }
 
   /// "a red ball moving left on a blue background"
-  std::string scene(Verb verb) { return objects(verb) + " " + setting(); }
+  std::string scene(Verb verb) {
+    const std::string where = setting();
+    return objects(verb) + " " + where;
+  }
 
   /// "on a blue background"
   std::string setting() {
@@ -130,7 +153,8 @@ class RichCaption {
     std::string text;
     for (size_t i = 0; i < record_.objects.size(); ++i) {
       if (i > 0) text += random_.pick(joints);
-      text += subject(record_.objects[i], i == 0 ? "on the left" : "on the right") + predicate(i, verb);
+      const std::string moves = predicate(i, verb);
+      text += subject(record_.objects[i], i == 0 ? "on the left" : "on the right") + moves;
     }
     return text;
   }

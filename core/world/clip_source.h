@@ -25,8 +25,6 @@ class World {
   /// A caption that says what `record` shows. (seed, index) choose the wording.
   std::string caption(const ClipRecord& record, uint64_t seed, int64_t index) const;
 
-  const WorldSettings& settings() const { return settings_; }
-
  private:
   WorldSettings settings_;
 };

@@ -35,6 +35,7 @@ enum class Motion {
   spin,
   still,
 };
+constexpr bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
 /// Where the camera turns; all that is in the picture goes the other way.
 enum class Camera { still, pan_left, pan_right };
 

@@ -43,8 +43,6 @@ double radius_of(ObjectSize size, MotionStage stage) {
 /// Smallest and largest radius of what grows or shrinks.
 Bounds growth_bounds(MotionStage stage) { return stage == MotionStage::whole ? Bounds{.10, .30} : Bounds{.09, .20}; }
 
-bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
-
 double largest_radius(const SceneObject& object, MotionStage stage) {
   return changes_size(object.motion) ? growth_bounds(stage).right : radius_of(object.size, stage);
 }

@@ -31,8 +31,6 @@ constexpr std::array kSizeWeights = {.15, .70, .15};  // small, normal, big
 
 bool is_round(Shape shape) { return shape == Shape::ball || shape == Shape::ring; }
 
-bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
-
 /// What small models get wrong first: what turns, what hops, corners that are small.
 bool is_hard(const SceneObject& object) {
   if (object.motion == Motion::spin || object.motion == Motion::bounce) return true;

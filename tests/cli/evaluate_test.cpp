@@ -17,10 +17,19 @@ TEST_CASE("evaluate refuses what it cannot do before it loads a model", "[cli][e
   CHECK(settings.exit_code == 2);
   CHECK(settings.error.starts_with("error: nothing: no file with settings of a training\n"));
   std::filesystem::create_directories(folder / "evaluation");
-  test::write_text(folder / "evaluation/evaluation.json", "{}");
-  const auto existing = run(folder, "evaluate --quick");
-  CHECK(existing.exit_code == 6);
-  CHECK(existing.error.find("evaluation.json") != std::string::npos);
+  test::write_text(folder / "log.jsonl",
+                   R"({"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0})");
+  for (const char* file : {"evaluation.json", "prompts.png", "MODEL.md"}) {
+    test::write_text(folder / "evaluation" / file, "somebody's");
+    const auto existing = run(folder, "evaluate --quick --log log.jsonl");
+    CAPTURE(existing.error);
+    CHECK(existing.exit_code == 6);
+    CHECK(existing.error.find(file) != std::string::npos);
+    CHECK(test::read_text(folder / "evaluation" / file) == "somebody's");
+    std::filesystem::remove(folder / "evaluation" / file);
+  }
+  test::write_text(folder / "log.jsonl", "no log");
+  CHECK(run(folder, "evaluate --quick --log log.jsonl").exit_code == 3);
 }
 
 }  // namespace

@@ -40,8 +40,69 @@ TEST_CASE("two processes train one model", "[cli][train][slow]") {
   CHECK(outcome.out == "run\n");
   CHECK(fs::exists(folder / "run/model/vae.safetensors"));
   const std::string log = test::read_text(folder / "run/log.jsonl");
-  CHECK(std::count(log.begin(), log.end(), '\n') == 5);  // every step once
+  CHECK(log.starts_with(R"({"call":{"config":"settings.yaml","processes":2}})"));
+  CHECK(std::count(log.begin(), log.end(), '\n') == 1 + 5);  // every step once
   CHECK(log.find("\"stage\":\"star_short\",\"step\":2") != std::string::npos);
+}
+
+TEST_CASE("train names the setting that is wrong before anything is made", "[cli][train]") {
+  struct Case {
+    const char* line;   ///< in place of the good one
+    const char* error;  ///< what is said of it
+  };
+  const Case cases[] = {
+      {"vae_crops: { steps: 1, height: 48, width: 64, frames: 5, learning_rate: 0.001 }",
+       "vae_crops.batch: expected clips a step, got 0"},
+      {"vae_crops: { steps: 1, batch: 2, height: 208, width: 64, frames: 5, learning_rate: 0.001 }",
+       "vae_crops.height: expected a multiple of 16 up to 192, got 208"},
+      {"vae_crops: { steps: 1, batch: 2, height: 48, width: 64, frames: 6, learning_rate: 0.001 }",
+       "vae_crops.frames: expected 4 n + 1, got 6"},
+      {"vae_crops: { steps: 1, batch: 2, height: 48, width: 64, frames: 5 }",
+       "vae_crops.learning_rate: expected more than 0, got 0"},
+      {"star_short: { steps: 1, batch: 12, learning_rate: 0.001 }",
+       "star_short.batch: expected a multiple of 8, got 12"},
+      {"star_short: { steps: 1, batch: 16, capacity: 8, learning_rate: 0.001 }",
+       "star_short.capacity: expected at least the batch, 16, got 8"},
+      {"star_short: { steps: 1, batch: 8, half_clip: true, learning_rate: 0.001 }",
+       "half_clip: expected clips of an even number of latent frames"},
+      {"star_short: { steps: 0 }", "nothing to train: no stage has steps"},
+      {"world: { wording: study }", "world.scenes: expected study"},
+      {"star_optimizer: { beta2: 1 }", "star_optimizer.beta2: expected less than 1, got 1"},
+      {"vae_noise: { fewest_kept: 12 }", "vae_noise.fewest_kept: expected at most 11"},
+      {"star_loss: { objects: 3 }", "star_loss.object"},
+  };
+  const TempDir folder;
+  prepare(folder, 1);
+  for (const auto& [line, error] : cases) {
+    std::string text = fmt::format("run: {{ model: small.yaml }}\n{}\n", line);
+    const bool is_stage = std::string_view(line).find("steps:") != std::string_view::npos;
+    if (!is_stage) text += "star_short: { steps: 1, batch: 8, learning_rate: 0.001 }\n";
+    test::write_text(folder / "bad.yaml", text);
+    const auto outcome = run(folder, "train --config bad.yaml --out new --device cpu --progress none");
+    CAPTURE(line, outcome.error);
+    CHECK(outcome.exit_code == 2);
+    CHECK(outcome.error.starts_with("error: "));
+    CHECK(outcome.error.find(error) != std::string::npos);
+  }
+  for (const char* flags : {"--stop-after 0", "--stop-after nan", "--devices cpu,0", "--devices 0,0"}) {
+    CAPTURE(flags);
+    CHECK(run(folder, std::string("train --config settings.yaml --out new ") + flags).exit_code == 2);
+  }
+  CHECK_FALSE(fs::exists(folder / "new" / "log.jsonl"));
+}
+
+TEST_CASE("the settings that ship are read", "[cli][train]") {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(preset_file("train-tiny").parent_path())) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("train-")) continue;
+    CAPTURE(name);
+    const TrainSettings settings = read_train_settings(entry.path());
+    CHECK(settings.star_long.steps > 0);
+    CHECK(settings.run.model == "tiny");
+    ++count;
+  }
+  CHECK(count > 0);
 }
 
 TEST_CASE("a training process that dies ends the others, with one line that names it", "[cli][train][slow]") {

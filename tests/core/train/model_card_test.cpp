@@ -12,8 +12,10 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 TEST_CASE("a model card tells the recipe as the log has it, and the figures", "[train]") {
   const test::TempDir folder;
   test::write_text(folder / "log.jsonl",
-                   R"({"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0}
+                   R"({"call":{"config":"train-tiny","processes":2,"from":"base"}}
+{"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0}
 {"stage":"vae_frames","step":100,"processes":2,"loss":0.25,"ms_per_step":30.0,"seconds":5.0}
+{"stage":"vae_frames","step":150,"processes":2,"loss":null,"ms_per_step":30.0,"seconds":6.0}
 half a line
 {"stage":"star_short","step":10,"loss":0.125,"ms_per_step":60.5,"seconds":7.0}
 )");
@@ -21,7 +23,7 @@ half a line
   evaluation.attributes.push_back({"one object", {.clips = 200, .all = 0.955}});
   CardFacts facts;
   facts.training_name = "train-tiny";
-  facts.log = folder / "log.jsonl";
+  facts.record = read_train_log(folder / "log.jsonl");
   facts.commit = "abc";
   facts.training.vae_frames.batch = 4;
   const std::string card = model_card(evaluation, facts);
@@ -30,8 +32,23 @@ half a line
   CHECK(has(card, "12 s of training"));
   CHECK(has(card, "| one object | 200 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.955 | 0.000 |"));
   CHECK_FALSE(has(card, "continuations.png"));
-  test::write_text(folder / "log.jsonl", "");
-  CHECK(test::error_of([&] { model_card(evaluation, facts); }).kind() == ErrorKind::input);
+  CHECK(has(card, "`faststar train --config train-tiny --from base --out DIR`"));
+  CHECK(has(card, "The weights go on from those of the model that --from names."));
+  CHECK(has(card, "2 s long. It"));
+  facts.training.star_long = {.steps = 1, .video_clips = 2, .half_clip = true};
+  CHECK(has(model_card(evaluation, facts), "1 or 2 s long, or 4 s in two clips. It"));
+}
+
+TEST_CASE("a log is read as far as it has figures", "[train]") {
+  const test::TempDir folder;
+  const auto kind_for = [&](const char* text) {
+    test::write_text(folder / "log.jsonl", text);
+    return test::error_of([&] { read_train_log(folder / "log.jsonl"); }).kind();
+  };
+  CHECK(kind_for("") == ErrorKind::input);
+  CHECK(kind_for(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})") ==
+        ErrorKind::input);
+  CHECK(test::error_of([&] { read_train_log(folder / "none.jsonl"); }).kind() == ErrorKind::input);
 }
 
 }  // namespace faststar

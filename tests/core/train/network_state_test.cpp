@@ -4,6 +4,7 @@
 
 #include "core/train/small_networks.h"
 #include "core/train/trainer.h"
+#include "core/weights/safetensors_writer.h"
 
 namespace faststar {
 namespace {
@@ -101,11 +102,25 @@ TEST_CASE("the next stage starts from the average", "[train]") {
   CHECK(same_tensors(layout, state.optimizer.weights, state.optimizer.average));
 }
 
-TEST_CASE("a damaged state is an input error", "[train]") {
+TEST_CASE("parts of different steps are no state", "[train]") {
+  const test::TempDir folder;
+  const ParameterLayout layout = vae_layout(test::kSmallVae);
+  const auto write = [&](int part, const char* steps_done) {
+    write_safetensors(folder / fmt::format("vae-{}.safetensors", part), {{"average.x", at::zeros({1})}},
+                      {{"parts", "2"}, {"steps_done", steps_done}}, Existing::replace);
+  };
+  write(0, "12");
+  write(1, "11");
+  const Error error = test::error_of([&] { load_network(folder.path(), "vae", layout, at::kCPU); });
+  CHECK(error.kind() == ErrorKind::input);
+  CHECK(std::string(error.what()).find("vae-1.safetensors: of another step than") != std::string::npos);
+}
+
+TEST_CASE("a damaged state is refused", "[train]") {
   const test::TempDir folder;
   const ParameterLayout layout = vae_layout(test::kSmallVae);
   test::write_text(folder / "vae-0.safetensors", "no");
-  CHECK_THROWS_AS(load_network(folder.path(), "vae", layout, at::kCPU), Error);
+  CHECK(test::error_of([&] { load_network(folder.path(), "vae", layout, at::kCPU); }).kind() == ErrorKind::model);
 }
 
 }  // namespace

@@ -39,7 +39,10 @@ bool same_tensors(const fs::path& a, const fs::path& b) {
 std::vector<nlohmann::json> read_log(const fs::path& run) {
   std::vector<nlohmann::json> entries;
   std::istringstream lines(test::read_text(run / "log.jsonl"));
-  for (std::string line; std::getline(lines, line);) entries.push_back(nlohmann::json::parse(line));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (!entry.contains("call")) entries.push_back(entry);
+  }
   return entries;
 }
 
@@ -77,6 +80,16 @@ TEST_CASE("a run that is stopped and started again equals an uninterrupted one",
     CAPTURE(file);
     CHECK(same_tensors(folder / file, whole_run() / file));
   }
+}
+
+TEST_CASE("features start at the quantiser's range, whichever stage comes first", "[train]") {
+  const test::TempDir folder;
+  TrainJob job = test::small_run(folder.path());
+  job.settings.vae_crops.steps = GENERATE(0, 1);
+  job.last_stage = TrainStage::vae_frames;
+  SilentProgress progress;
+  run_training(job, progress);
+  CHECK(read_log(folder.path()).front()["feature_power"].get<double>() == Approx(.5).epsilon(.02));
 }
 
 TEST_CASE("a run goes on from a pack alone", "[train]") {
