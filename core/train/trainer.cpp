@@ -117,7 +117,7 @@ class Training {
   TrainReport run() {
     announce();
     if (is_first()) {
-      tell_what_is_left();
+      if (current().stage == kDone) log::warn("{}: trained to its end before; no stage is left", job_.folder.string());
       log_.begin({.config = job_.settings_name, .from = job_.from, .processes = workers_->count()});
       provide_vocabulary();
     }
@@ -171,13 +171,6 @@ class Training {
       if (!over && asked_for(s.stage)) steps += static_cast<double>(s.steps - (here ? current().steps_done : 0));
     }
     progress_.plan(Stage::train, current().stage == kDone ? 0 : steps);
-  }
-
-  /// What a folder that was trained in before makes of this call.
-  void tell_what_is_left() const {
-    const bool goes_on = vae_.seconds + star_.seconds > 0;
-    if (goes_on && job_.from) log::info("--from {}: not read, {} goes on", *job_.from, job_.folder.string());
-    if (current().stage == kDone) log::warn("{}: trained to its end before; no stage is left", job_.folder.string());
   }
 
   LoopSettings loop_settings(const char* name, const ParameterLayout& layout) const {
