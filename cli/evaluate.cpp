@@ -114,11 +114,15 @@ std::string day_of(const fs::path& file) {
 /// What is judged, by whose settings.
 struct Subject {
   std::optional<TrainRecord> record;  ///< of --log
+  std::string date;                   ///< of --log
   std::string training_name;
   TrainSettings training;
 
   explicit Subject(const EvaluateCommand& command) {
-    if (!command.log.empty()) record = read_train_log(command.log);
+    if (!command.log.empty()) {
+      record = read_train_log(command.log);
+      date = day_of(command.log);
+    }
     training_name = !command.training.empty()                ? command.training
                     : record && !record->call.config.empty() ? record->call.config
                                                              : kLastTraining;
@@ -146,10 +150,10 @@ Judgement judge(const TestedModel& model, const TrainSettings& training, const E
   return judgement;
 }
 
-void write_results(const ResultFiles& files, const Judgement& judgement) {
+void write_results(const ResultFiles& files, const Judgement& judgement, const std::string& json) {
   write_image(files.prompts, judgement.prompts, "", Existing::replace);
   if (judgement.continuations) write_image(files.continuations, *judgement.continuations, "", Existing::replace);
-  write_file(files.json, evaluation_json(judgement.evaluation), Existing::replace);
+  write_file(files.json, json, Existing::replace);
   write_file(files.markdown, evaluation_markdown(judgement.evaluation), Existing::replace);
 }
 
@@ -173,18 +177,19 @@ int run_evaluate(const EvaluateCommand& command) {
   stop_in_two_stages();
   ProgressDisplay progress(resolved.settings.config.runtime.progress);
   const Judgement judgement = judge(model, subject.training, counts, progress);
-  write_results(files, judgement);
+  const std::string json = evaluation_json(judgement.evaluation);
+  write_results(files, judgement, json);
   if (subject.record) {
     const CardFacts facts{.training = subject.training,
                           .training_name = subject.training_name,
                           .record = *subject.record,
                           .commit = command.commit,
-                          .date = day_of(command.log),
+                          .date = subject.date,
                           .device = device_name(engine.device())};
     write_file(files.card, model_card(judgement.evaluation, facts), Existing::replace);
   }
   if (command.json) {
-    print_result(evaluation_json(judgement.evaluation));
+    print_result(json);
   } else {
     print_path(files.folder);
   }
@@ -206,8 +211,7 @@ Command add_evaluate(CLI::App& app) {
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
   add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training,
-                     {"NAME|FILE", "its training (train-tiny-spin)"});
+  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-spin)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});

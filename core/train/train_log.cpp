@@ -46,25 +46,32 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::optional<TrainCall> call_in(const Json& line) {
-  if (!line.contains("call") || !line["call"].is_object()) return std::nullopt;
-  const Json& call = line["call"];
-  TrainCall read{.config = call.value("config", ""), .from = {}, .processes = call.value("processes", 1)};
+TrainCall call_of(const Json& call) {
+  TrainCall read{.config = call.at("config"), .from = {}, .processes = call.at("processes")};
   if (call.contains("from")) read.from = call["from"].get<std::string>();
   return read;
 }
 
-std::optional<StageRecord> stage_in(const Json& line) {
-  for (const char* key : {"step", "ms_per_step", "loss", "seconds"}) {
-    if (!line.contains(key) || !line[key].is_number()) return std::nullopt;  // a loss that is not finite is null
+/// A loss that was not finite is null in the log, and so is no number.
+StageRecord stage_of(const Json& line) {
+  return {.name = line.at("stage"),
+          .steps = line.at("step"),
+          .processes = line.value("processes", 1),
+          .milliseconds = line.at("ms_per_step"),
+          .loss = line.at("loss"),
+          .seconds = line.at("seconds")};
+}
+
+/// Adds what a line says. Throws Json::exception when that is no entry.
+void read_line(const std::string& text, TrainRecord& record) {
+  const Json line = Json::parse(text);
+  if (line.contains("call")) {
+    if (record.call.config.empty()) record.call = call_of(line["call"]);
+    return;
   }
-  if (!line.contains("stage") || !line["stage"].is_string()) return std::nullopt;
-  return StageRecord{.name = line["stage"],
-                     .steps = line["step"],
-                     .processes = line.value("processes", 1),
-                     .milliseconds = line["ms_per_step"],
-                     .loss = line["loss"],
-                     .seconds = line["seconds"]};
+  const StageRecord stage = stage_of(line);
+  if (record.stages.empty() || record.stages.back().name != stage.name) record.stages.emplace_back();
+  record.stages.back() = stage;
 }
 
 }  // namespace
@@ -74,13 +81,11 @@ TrainRecord read_train_log(const std::filesystem::path& log) {
   if (!stream) fail(ErrorKind::input, fmt::format("{}: cannot be read", log.string()), "log.jsonl of a training");
   TrainRecord record;
   for (std::string line; std::getline(stream, line);) {
-    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) continue;
-    if (const auto call = call_in(json); call && record.call.config.empty()) record.call = *call;
-    const auto stage = stage_in(json);
-    if (!stage) continue;
-    if (record.stages.empty() || record.stages.back().name != stage->name) record.stages.emplace_back();
-    record.stages.back() = *stage;
+    try {
+      read_line(line, record);
+    } catch (const Json::exception&) {
+      continue;  // half a line, or figures that are not finite
+    }
   }
   if (record.stages.empty()) fail(ErrorKind::input, fmt::format("{}: no entry of a training", log.string()));
   return record;

@@ -35,7 +35,9 @@ enum class Motion {
   spin,
   still,
 };
+/// True for motions that are a change of size.
 constexpr bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
+
 /// Where the camera turns; all that is in the picture goes the other way.
 enum class Camera { still, pan_left, pan_right };
 

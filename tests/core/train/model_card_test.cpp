@@ -12,7 +12,8 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 TEST_CASE("a model card tells the recipe as the log has it, and the figures", "[train]") {
   const test::TempDir folder;
   test::write_text(folder / "log.jsonl",
-                   R"({"call":{"config":"train-tiny","processes":2,"from":"base"}}
+                   R"({"call":{"config":3,"processes":2}}
+{"call":{"config":"train-tiny","processes":2,"from":"base"}}
 {"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0}
 {"stage":"vae_frames","step":100,"processes":2,"loss":0.25,"ms_per_step":30.0,"seconds":5.0}
 {"stage":"vae_frames","step":150,"processes":2,"loss":null,"ms_per_step":30.0,"seconds":6.0}
