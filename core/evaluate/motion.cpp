@@ -51,14 +51,14 @@ std::optional<Motion> straight_motion(double dx, double dy, const Thresholds& le
   return std::nullopt;
 }
 
-/// True when the outline turns: mostly, a quarter of a second later it does not cover itself, even with centres
+/// True when the outline turns: mostly, half a second later it does not cover itself, even with centres
 /// aligned.
 bool spins(const std::vector<const Blob*>& blobs, ClipPart part) {
   constexpr double kSame = .88;
-  const auto quarter = static_cast<size_t>(4 / frames_of(part).step);
+  const auto half_second = static_cast<size_t>(8 / frames_of(part).step);
   size_t turned = 0, pairs = 0;
-  for (size_t i = 0; i + quarter < blobs.size(); ++i, ++pairs) {
-    if (centred_overlap(*blobs[i], *blobs[i + quarter]) < kSame) ++turned;
+  for (size_t i = 0; i + half_second < blobs.size(); ++i, ++pairs) {
+    if (centred_overlap(*blobs[i], *blobs[i + half_second]) < kSame) ++turned;
   }
   return 2 * turned > pairs;
 }

@@ -94,7 +94,7 @@ int64_t pan_pixels(Camera camera) {
 }
 
 Trajectory trajectory_of(const SceneObject& object, MotionStage stage, Camera camera) {
-  constexpr double kHop = .36, kWideCircle = .2, kNarrowCircle = .11;
+  constexpr double kHop = .28, kWideCircle = .2, kNarrowCircle = .11;
   const double free_height = 1 - 2 * clearance(object, stage);
   Trajectory path{.drift = static_cast<double>(pan_pixels(camera)) * kWorldFps / double{kWorldHeight},
                   .radius = radius_of(object.size, stage)};

@@ -11,10 +11,9 @@ inline constexpr double kShortClipSeconds = 2;
 inline constexpr double kLastEasedTime = 3;
 
 /// Turns that circling objects make in a second, those of spinning ones, and hops of bouncing ones. A latent, four
-/// frames, turns a spinning object by 36 degrees: stars come back after two, squares and crosses after five, the rest
-/// after ten.
+/// frames, turns a spinning object by 18 degrees: stars come back after four, squares and crosses after five.
 inline constexpr double kTurnsPerSecond = 0.5;
-inline constexpr double kSpinsPerSecond = 0.4;
+inline constexpr double kSpinsPerSecond = 0.2;
 inline constexpr double kHopsPerSecond = 1;
 
 /// What a pan moves the picture by: pixels a frame, to the right (+) or to the left.

@@ -62,7 +62,7 @@ TEST_CASE("objects move as their motion says, in both halves of four seconds", "
   CHECK(place_of(Motion::grow, 32).area > 3 * place_of(Motion::grow, 0).area);
   CHECK(place_of(Motion::grow, 64).area > 1.4 * place_of(Motion::grow, 32).area);
   for (const int64_t start : {0, 32}) {
-    CHECK(place_of(Motion::bounce, start + 8).y < place_of(Motion::bounce, start).y - .3);
+    CHECK(place_of(Motion::bounce, start + 8).y < place_of(Motion::bounce, start).y - .25);
     CHECK(place_of(Motion::bounce, start + 16).y == Approx(place_of(Motion::bounce, start).y).margin(.01));
     CHECK(place_of(Motion::circle, start + 16).x < place_of(Motion::circle, start).x - .3);
     CHECK(place_of(Motion::circle, start + 32).x == Approx(place_of(Motion::circle, start).x).margin(.01));
