@@ -90,9 +90,10 @@ class EvaluationRun {
       result_.attributes.push_back({"4 s, second half", std::move(halves.second)});
     }
     if (settings_.continuations > 0) {
-      result_.attributes.push_back(
-          {"continuation", test_continuations(model_, checker_, clips(HeldOutSet::continuation),
-                                              settings_.continuations, listener("continuation"))});
+      ContinuationScore score = test_continuations(model_, checker_, clips(HeldOutSet::continuation),
+                                                   settings_.continuations, listener("continuation"));
+      result_.attributes.push_back({"continuation", std::move(score.rates)});
+      result_.continuation = score.fidelity;
     }
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,7 +62,8 @@ struct Evaluation {
   std::vector<Reconstruction> reconstructions;
   std::vector<ScaleScore> bits;
   std::vector<NamedRates> attributes;
-  std::vector<NamedRates> checker;  ///< the checker on rendered clips; what it is worth
+  std::optional<ClipFidelity> continuation;  ///< of second halves to those of the clips that are gone on from
+  std::vector<NamedRates> checker;           ///< the checker on rendered clips; what it is worth
 };
 
 /// Hears of `done` of `total` items of `part`; throwing ends the evaluation.

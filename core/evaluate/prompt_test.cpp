@@ -115,13 +115,16 @@ Tensor continue_clip(const TestedModel& model, const HeldOutClips& clips, int64_
   return decode_frames(model, codes);
 }
 
-AttributeRates test_continuations(const TestedModel& model, const AttributeChecker& checker,
-                                  const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener) {
+ContinuationScore test_continuations(const TestedModel& model, const AttributeChecker& checker,
+                                     const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener) {
   BackgroundChecks checks(checker, prompts);
+  ClipFidelitySum fidelity;
   for_each_prompt(count, listener, [&](int64_t i) {
-    checks.add(second_half(continue_clip(model, prompts, i)), i, ClipPart::second_half);
+    const Tensor added = second_half(continue_clip(model, prompts, i));
+    checks.add(added, i, ClipPart::second_half);
+    fidelity.add(prompts.render(prompts.record(i), added.size(1) - 1, added.size(1)), added);
   });
-  return checks.rates();
+  return {checks.rates(), fidelity.mean()};
 }
 
 }  // namespace faststar

@@ -1,5 +1,6 @@
 #pragma once
 #include "core/evaluate/attribute_rates.h"
+#include "core/evaluate/clip_fidelity.h"
 #include "core/evaluate/tested_model.h"
 
 namespace faststar {
@@ -22,9 +23,16 @@ struct HalfRates {
 HalfRates test_long_prompts(const TestedModel& model, const AttributeChecker& checker, const HeldOutClips& prompts,
                             int64_t count, const EvaluationListener& listener = {});
 
+/// Of the 2 s that a model adds to clips.
+struct ContinuationScore {
+  AttributeRates rates;
+  ClipFidelity fidelity;  ///< to what the clips show there: motions of the world go on in one way only
+};
+
 /// Goes on from the first 2 s of rendered clips and checks the 2 s that the model adds.
-AttributeRates test_continuations(const TestedModel& model, const AttributeChecker& checker,
-                                  const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener = {});
+ContinuationScore test_continuations(const TestedModel& model, const AttributeChecker& checker,
+                                     const HeldOutClips& prompts, int64_t count,
+                                     const EvaluationListener& listener = {});
 
 /// One clip that goes on from the first 2 s of clip `index`, decoded: [3, F, H, W].
 Tensor continue_clip(const TestedModel& model, const HeldOutClips& clips, int64_t index);

@@ -1,24 +1,18 @@
 #pragma once
 #include <vector>
 
+#include "core/evaluate/clip_fidelity.h"
 #include "core/evaluate/held_out.h"
 #include "core/evaluate/tested_model.h"
 
 namespace faststar {
 
-/// How near decoded clips are to what was encoded: means over clips, of the 8-bit frames that are shown.
-struct Fidelity {
-  double psnr = 0;         ///< dB
-  double object_psnr = 0;  ///< dB, of what objects cover
-  double ssim = 0;
-};
-
 /// What the VAE keeps of held-out clips.
 struct Reconstruction {
   int64_t clips = 0;
   int64_t frames = 0;              ///< of a clip
-  Fidelity plain;                  ///< features decoded as they are
-  Fidelity quantised;              ///< through the bits that the transformer predicts
+  ClipFidelity plain;              ///< features decoded as they are
+  ClipFidelity quantised;          ///< through the bits that the transformer predicts
   std::vector<double> frame_psnr;  ///< dB of each frame, quantised: of the mean error over clips
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json fidelity_json(const Fidelity& fidelity) {
+Json fidelity_json(const ClipFidelity& fidelity) {
   return {{"psnr", fidelity.psnr}, {"object_psnr", fidelity.object_psnr}, {"ssim", fidelity.ssim}};
 }
 
@@ -31,7 +31,7 @@ Json bits_json(const ScaleScore& score) {
           {"nats", score.nats}};
 }
 
-std::string fidelity_row(const Reconstruction& result, const char* name, const Fidelity& fidelity) {
+std::string fidelity_row(const Reconstruction& result, const char* name, const ClipFidelity& fidelity) {
   return fmt::format("| {} frames, {} clips, {} | {:.2f} | {:.2f} | {:.4f} |\n", result.frames, result.clips, name,
                      fidelity.psnr, fidelity.object_psnr, fidelity.ssim);
 }
@@ -92,6 +92,11 @@ std::string rates_table(const char* title, const std::vector<NamedRates>& rows) 
   return text;
 }
 
+std::string continuation_line(const ClipFidelity& fidelity) {
+  return fmt::format("What continuations add, against the true clips: {:.2f} dB, {:.2f} on objects, SSIM {:.4f}.\n",
+                     fidelity.psnr, fidelity.object_psnr, fidelity.ssim);
+}
+
 }  // namespace
 
 std::string evaluation_json(const Evaluation& evaluation) {
@@ -108,6 +113,7 @@ std::string evaluation_json(const Evaluation& evaluation) {
   }
   for (const ScaleScore& score : evaluation.bits) json["bits"].push_back(bits_json(score));
   for (const NamedRates& row : evaluation.attributes) json["attributes"].push_back(rates_json(row));
+  if (evaluation.continuation) json["continuation"] = fidelity_json(*evaluation.continuation);
   for (const NamedRates& row : evaluation.checker) json["checker"].push_back(rates_json(row));
   return json.dump(2) + "\n";
 }
@@ -120,6 +126,7 @@ std::string evaluation_markdown(const Evaluation& evaluation) {
   }
   if (!evaluation.bits.empty()) add(bits_table(evaluation.bits));
   if (!evaluation.attributes.empty()) add(rates_table("held-out prompts", evaluation.attributes));
+  if (evaluation.continuation) add(continuation_line(*evaluation.continuation));
   if (!evaluation.checker.empty()) add(rates_table("the checker itself", evaluation.checker));
   return text;
 }

@@ -74,7 +74,7 @@ TEST_CASE("the VAE is measured on clips of one and of two video clips", "[evalua
   CHECK(result.reconstructions[0].frames == 9);
   CHECK(result.reconstructions[1].frames == 17);
   CHECK(result.reconstructions[1].frame_psnr.size() == 17);
-  const Fidelity& fidelity = result.reconstructions[0].quantised;
+  const ClipFidelity& fidelity = result.reconstructions[0].quantised;
   CHECK(fidelity.psnr > 3);  // of pictures that have nothing to do with the clip
   CHECK(fidelity.psnr < 15);
   CHECK(fidelity.ssim < .9);
@@ -109,6 +109,9 @@ TEST_CASE("every set of prompts is tested, and its figures are in JSON and table
   CHECK(names_of(result.attributes) == names);
   const auto json = nlohmann::json::parse(evaluation_json(result));
   const std::string table = evaluation_markdown(result);
+  REQUIRE(result.continuation);
+  CHECK(json["continuation"]["object_psnr"] == result.continuation->object_psnr);
+  CHECK(table.find("What continuations add, against the true clips: ") != std::string::npos);
   for (size_t i = 0; i < names.size(); ++i) {
     CHECK(result.attributes[i].rates.all == 0);
     CHECK(result.attributes[i].rates.misses.size() == 1);
