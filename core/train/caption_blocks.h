@@ -26,11 +26,11 @@ class CaptionPool {
  public:
   struct Settings {
     uint64_t seed = 0;
-    int64_t scenes = 60000;
-    int64_t longest_text = 64;     ///< tokens; longer captions are left out
-    double length_evenness = 0.5;  ///< 0: lengths as they come, 1: all equally often
-    int worker = 0;                ///< which of
-    int workers = 1;               ///< several that share the scenes
+    int64_t scenes = 0;
+    int64_t longest_text = 64;   ///< tokens; longer captions are left out
+    double length_evenness = 0;  ///< 0: lengths as they come, 1: all equally often
+    int worker = 0;              ///< which of
+    int workers = 1;             ///< several that share the scenes
   };
   /// Draws and tokenizes the scenes of this worker.
   CaptionPool(const World& world, const Tokenizer& tokenizer, const Settings& settings);

@@ -12,9 +12,9 @@ namespace faststar {
 class FeatureStore {
  public:
   struct Settings {
-    int64_t capacity = 8192;    ///< clips
-    int64_t first_clips = 768;  ///< before the first step
-    int64_t refresh_every = 6;  ///< steps between groups of 8 new ones
+    int64_t capacity = 0;       ///< clips
+    int64_t first_clips = 0;    ///< before the first step
+    int64_t refresh_every = 0;  ///< steps between groups of 8 new ones
   };
   /// What the transformer is trained on of some clips.
   struct Encoded {

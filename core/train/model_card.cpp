@@ -38,7 +38,9 @@ Apache License 2.0, as all of faststar. {}
 /// Seconds of both networks: each counts its own.
 double total_seconds(const std::vector<StageRecord>& stages) {
   double of_vae = 0, of_star = 0;
-  for (const StageRecord& stage : stages) (stage.name.starts_with("vae") ? of_vae : of_star) = stage.seconds;
+  for (const StageRecord& stage : stages) {
+    (stage.name.starts_with("vae") ? of_vae : of_star) = stage.entries.back().seconds;
+  }
   return of_vae + of_star;
 }
 
@@ -75,9 +77,9 @@ std::string recipe(const CardFacts& facts) {
       "|---|---|---|---|---|---|\n",
       command_text(facts), facts.training.run.seed, facts.commit, facts.date, total_seconds(stages));
   for (const StageRecord& stage : stages) {
-    text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.4f} |\n", stage.name, stage.processes,
-                        stage.processes * batch_of(facts.training, stage.name), stage.steps, stage.milliseconds,
-                        stage.loss);
+    const StepRecord& last = stage.entries.back();
+    text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.4f} |\n", stage.name, last.processes,
+                        last.processes * batch_of(facts.training, stage.name), last.step, last.milliseconds, last.loss);
   }
   return text + "\n";
 }

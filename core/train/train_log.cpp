@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -53,9 +54,8 @@ TrainCall call_of(const Json& call) {
 }
 
 /// A loss that was not finite is null in the log, and so is no number.
-StageRecord stage_of(const Json& line) {
-  return {.name = line.at("stage"),
-          .steps = line.at("step"),
+StepRecord step_of(const Json& line) {
+  return {.step = line.at("step"),
           .processes = line.value("processes", 1),
           .milliseconds = line.at("ms_per_step"),
           .loss = line.at("loss"),
@@ -69,9 +69,11 @@ void read_line(const std::string& text, TrainRecord& record) {
     if (record.call.config.empty()) record.call = call_of(line["call"]);
     return;
   }
-  const StageRecord stage = stage_of(line);
-  if (record.stages.empty() || record.stages.back().name != stage.name) record.stages.emplace_back();
-  record.stages.back() = stage;
+  const auto name = line.at("stage").get<std::string>();
+  const StepRecord step = step_of(line);
+  const auto found = std::ranges::find(record.stages, name, &StageRecord::name);
+  StageRecord& stage = found == record.stages.end() ? record.stages.emplace_back(StageRecord{name, {}}) : *found;
+  stage.entries.push_back(step);
 }
 
 }  // namespace
@@ -87,7 +89,6 @@ TrainRecord read_train_log(const std::filesystem::path& log) {
       continue;  // half a line, or figures that are not finite
     }
   }
-  if (record.stages.empty()) fail(ErrorKind::input, fmt::format("{}: no entry of a training", log.string()));
   return record;
 }
 

@@ -49,27 +49,32 @@ class TrainLog {
   std::ofstream stream_;
 };
 
-/// The end of one stage, as the log has it.
-struct StageRecord {
-  std::string name;
-  int64_t steps = 0;
+/// An entry of a log, as it is read back.
+struct StepRecord {
+  int64_t step = 0;  ///< steps done
   int processes = 1;
   double milliseconds = 0;  ///< a step, mean since the entry before
   double loss = 0;          ///< mean since the entry before
   double seconds = 0;       ///< of the network's training until then
 };
 
-/// A log, summed up.
+/// One stage, as the log has it.
+struct StageRecord {
+  std::string name;
+  std::vector<StepRecord> entries;  ///< at least one, in the order of the file
+};
+
+/// A log, read back.
 struct TrainRecord {
   TrainCall call;  ///< the first; without a config when the log does not tell
   std::vector<StageRecord> stages;
 };
 
 /// Reads a log; lines that are no entries, or have figures that are not finite, are skipped. Throws Error(input) when
-/// the file cannot be read or has no entry.
+/// the file cannot be read.
 TrainRecord read_train_log(const std::filesystem::path& log);
 
-/// Draws the losses of a log file over the steps, a curve a stage, as SVG. Lines that are no entries are skipped.
-void plot_losses(const std::filesystem::path& log, const std::filesystem::path& svg);
+/// Draws the losses of a log over the steps, a curve a stage, as SVG. Throws Error(output).
+void plot_losses(const TrainRecord& record, const std::filesystem::path& svg);
 
 }  // namespace faststar

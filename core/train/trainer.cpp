@@ -124,7 +124,7 @@ class Training {
     workers_->meet();  // all have read the folder: from now on the first one writes to it
     const bool finished = run_stages();
     if (is_first()) {
-      plot_losses(folder_.log(), folder_.loss_plot());
+      plot_losses(read_train_log(folder_.log()), folder_.loss_plot());
       if (finished && asked_for(TrainStage::model)) write_model();
     }
     return report(finished);

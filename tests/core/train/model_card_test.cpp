@@ -42,14 +42,27 @@ half a line
 
 TEST_CASE("a log is read as far as it has figures", "[train]") {
   const test::TempDir folder;
-  const auto kind_for = [&](const char* text) {
+  const auto stages_of = [&](const char* text) {
     test::write_text(folder / "log.jsonl", text);
-    return test::error_of([&] { read_train_log(folder / "log.jsonl"); }).kind();
+    return read_train_log(folder / "log.jsonl").stages;
   };
-  CHECK(kind_for("") == ErrorKind::input);
-  CHECK(kind_for(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})") ==
-        ErrorKind::input);
+  CHECK(stages_of("").empty());
+  CHECK(stages_of(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})").empty());
   CHECK(test::error_of([&] { read_train_log(folder / "none.jsonl"); }).kind() == ErrorKind::input);
+}
+
+TEST_CASE("the loss plot has a panel for every stage with losses", "[train]") {
+  const test::TempDir folder;
+  const TrainRecord record{.call = {},
+                           .stages = {{"vae_frames", {{.step = 50, .loss = 2}, {.step = 100, .loss = .5}}},
+                                      {"vae_decoder", {{.step = 50, .loss = 0}}},
+                                      {"star_long", {{.step = 50, .loss = 1}}}}};
+  plot_losses(record, folder / "loss.svg");
+  const std::string svg = test::read_text(folder / "loss.svg");
+  CHECK(has(svg, "points=\"400.0,50.0 750.0,190.0 \""));  // a step on the way, the largest loss on top
+  CHECK(has(svg, "vae_frames, 100 steps"));
+  CHECK_FALSE(has(svg, "vae_decoder"));
+  CHECK(has(svg, "star_long, 50 steps"));
 }
 
 }  // namespace faststar
