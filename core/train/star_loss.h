@@ -10,8 +10,8 @@ struct StarLossWeights {
   double object = 0;             ///< extra weight of a token where objects are, or were in the latent before
 };
 
-/// Where a transformer has to draw objects, or what they have just left: the largest coverage, 0..1, within each feature
-/// and the one a latent frame before. `coverage` [B, 1, F, H, W] with F = 1 + 4 k -> [B, 1 + k, H/16, W/16].
+/// Where a transformer has to draw objects, or what they have just left: the largest coverage, 0..1, within each
+/// feature and the one a latent frame before. `coverage` [B, 1, F, H, W] with F = 1 + 4 k -> [B, 1 + k, H/16, W/16].
 Tensor objects_in_features(const Tensor& coverage);
 
 /// Cross-entropy of the bits of one scale of one clip, a scalar: the mean over tokens, each with weight 1 + object *

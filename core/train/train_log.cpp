@@ -21,7 +21,7 @@ void TrainLog::append(const std::string& line) {
 
 void TrainLog::begin(const TrainCall& call) {
   if (!stream_.is_open()) return;
-  nlohmann::ordered_json line = {{"config", call.config}, {"processes", call.processes}};
+  nlohmann::ordered_json line = {{"config", call.config}, {"processes", call.processes}, {"settings", call.settings}};
   if (call.from) line["from"] = *call.from;
   append(nlohmann::ordered_json{{"call", line}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
@@ -48,8 +48,9 @@ namespace {
 using Json = nlohmann::json;
 
 TrainCall call_of(const Json& call) {
-  TrainCall read{.config = call.at("config"), .from = {}, .processes = call.at("processes")};
+  TrainCall read{.config = call.at("config"), .from = {}, .processes = call.at("processes"), .settings = {}};
   if (call.contains("from")) read.from = call["from"].get<std::string>();
+  if (call.contains("settings")) call["settings"].get_to(read.settings);
   return read;
 }
 
@@ -66,7 +67,9 @@ StepRecord step_of(const Json& line) {
 void read_line(const std::string& text, TrainRecord& record) {
   const Json line = Json::parse(text);
   if (line.contains("call")) {
-    if (record.call.config.empty()) record.call = call_of(line["call"]);
+    const TrainCall call = call_of(line["call"]);
+    if (!call.settings.empty()) record.settings = call.settings;
+    if (record.call.config.empty()) record.call = call;
     return;
   }
   const auto name = line.at("stage").get<std::string>();

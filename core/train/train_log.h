@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@ struct TrainCall {
   std::string config;               ///< name or file of its settings
   std::optional<std::string> from;  ///< the model that a new run started with
   int processes = 1;
+  std::map<std::string, std::string> settings;  ///< setting_texts
 };
 
 /// What the log says about a stretch of steps: means since the entry before.
@@ -66,7 +68,8 @@ struct StageRecord {
 
 /// A log, read back.
 struct TrainRecord {
-  TrainCall call;  ///< the first; without a config when the log does not tell
+  TrainCall call;                               ///< the first; without a config when the log does not tell
+  std::map<std::string, std::string> settings;  ///< of the last call that tells them
   std::vector<StageRecord> stages;
 };
 

@@ -106,6 +106,16 @@ TrainSettings find_train_settings(const std::string& name_or_file) {
   return read_train_settings(file);
 }
 
+std::map<std::string, std::string> setting_texts(const TrainSettings& settings) {
+  std::map<std::string, std::string> texts;
+  visit_sections(settings, [&](std::string_view name, const auto& section) {
+    visit_fields(section, [&](const Field& field, const auto& value) {
+      texts[fmt::format("{}.{}", name, field.name)] = value_text(value);
+    });
+  });
+  return texts;
+}
+
 TrainSettings read_train_settings(const std::filesystem::path& file) {
   TrainSettings settings;
   const YamlDocument document(file);

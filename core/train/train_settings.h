@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "core/config/fields.h"
@@ -174,6 +175,9 @@ void visit_sections(Self& c, Visitor&& visit) {
 
 /// The stage that a transformer comes out of: star_long, or star_short where that has no steps.
 const StarStageSettings& last_star_stage(const TrainSettings& settings);
+
+/// Every setting by its name: "world.emphasis" -> "5". What two runs have in common or not.
+std::map<std::string, std::string> setting_texts(const TrainSettings& settings);
 
 /// Reads a file of train settings. Throws Error(usage) naming file, line and key when something is unknown or wrong.
 TrainSettings read_train_settings(const std::filesystem::path& file);

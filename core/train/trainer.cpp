@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/DeviceGuard.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -118,7 +119,11 @@ class Training {
     announce();
     if (is_first()) {
       if (current().stage == kDone) log::warn("{}: trained to its end before; no stage is left", job_.folder.string());
-      log_.begin({.config = job_.settings_name, .from = job_.from, .processes = workers_->count()});
+      warn_of_changes();
+      log_.begin({.config = job_.settings_name,
+                  .from = job_.from,
+                  .processes = workers_->count(),
+                  .settings = setting_texts(job_.settings)});
       provide_vocabulary();
     }
     workers_->meet();  // all have read the folder: from now on the first one writes to it
@@ -132,6 +137,20 @@ class Training {
 
  private:
   bool is_first() const { return workers_->rank() == 0; }
+
+  /// Names the settings that are not those of the call before.
+  void warn_of_changes() const {
+    const auto before = read_train_log(folder_.log()).settings;
+    std::vector<std::string> changes;
+    for (const auto& [name, value] : setting_texts(job_.settings)) {
+      const auto was = before.find(name);
+      if (was == before.end() || was->second == value) continue;
+      changes.push_back(fmt::format("{} {} (was {})", name, value, was->second));
+    }
+    if (changes.empty()) return;
+    log::warn("{}: goes on with other settings: {}", job_.folder.string(), fmt::join(changes, ", "));
+  }
+
   bool asked_for(TrainStage stage) const { return !job_.last_stage || stage <= *job_.last_stage; }
 
   NetworkState load_or_start_vae() const {

@@ -82,6 +82,20 @@ TEST_CASE("a run that is stopped and started again equals an uninterrupted one",
   }
 }
 
+TEST_CASE("a run that goes on with other settings says which", "[train]") {
+  const test::TempDir folder;
+  TrainJob job = test::small_run(folder.path());
+  job.last_stage = TrainStage::vae_crops;
+  test::StopAfter one_step(1), another_step(1);
+  const test::CollectWarnings warnings;
+  run_training(job, one_step);
+  CHECK(warnings.lines().empty());
+  job.settings.world.emphasis = 3.5;
+  job.settings.vae_crops.steps = 3;
+  run_training(job, another_step);
+  CHECK(warnings.has("goes on with other settings: vae_crops.steps 3 (was 2), world.emphasis 3.5 (was 2)"));
+}
+
 TEST_CASE("features start at the quantiser's range, whichever stage comes first", "[train]") {
   const test::TempDir folder;
   TrainJob job = test::small_run(folder.path());
