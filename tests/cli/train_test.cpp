@@ -40,7 +40,7 @@ TEST_CASE("two processes train one model", "[cli][train][slow]") {
   CHECK(outcome.out == "run\n");
   CHECK(fs::exists(folder / "run/model/vae.safetensors"));
   const std::string log = test::read_text(folder / "run/log.jsonl");
-  CHECK(log.starts_with(R"({"call":{"config":"settings.yaml","processes":2}})"));
+  CHECK(log.starts_with(R"({"call":{"config":"settings.yaml","processes":2,"settings":{)"));
   CHECK(std::count(log.begin(), log.end(), '\n') == 1 + 5);  // every step once
   CHECK(log.find("\"stage\":\"star_short\",\"step\":2") != std::string::npos);
 }
