@@ -121,7 +121,7 @@ struct Subject {
   explicit Subject(const EvaluateCommand& command) {
     if (!command.log.empty()) {
       record = read_train_log(command.log);
-      if (record->stages.empty()) fail(ErrorKind::input, fmt::format("--log {}: no entry of a training", command.log));
+      if (record->stages.empty()) fail(ErrorKind::input, fmt::format("{}: no entry of a training", command.log));
       date = day_of(command.log);
     }
     training_name = !command.training.empty()                ? command.training

@@ -92,9 +92,8 @@ std::string figures(const Evaluation& evaluation, const CardFacts& facts) {
       facts.device, evaluation_markdown(evaluation));
   for (size_t i = 0; i < sheet_prompts().size(); ++i) text += fmt::format("{}. {}\n", i + 1, sheet_prompts()[i]);
   text += "\nThe first six are on the left, from top to bottom; each row is five frames of one clip.\n";
-  const bool goes_on =
-      std::ranges::any_of(evaluation.attributes, [](const auto& row) { return row.name == "continuation"; });
-  if (goes_on) text += "\n![Clips that go on](continuations.png)\n\nThe first half of each row was given.\n";
+  if (evaluation.continuation)
+    text += "\n![Clips that go on](continuations.png)\n\nThe first half of each row was given.\n";
   return text + "\n";
 }
 
