@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "core/world/clip_source.h"
 #include "core/world/counter_random.h"
@@ -31,10 +32,14 @@ constexpr std::array kSizeWeights = {.15, .70, .15};  // small, normal, big
 
 bool is_round(Shape shape) { return shape == Shape::ball || shape == Shape::ring; }
 
-/// What small models get wrong first: what turns, what hops, corners that are small.
-bool is_hard(const SceneObject& object) {
-  if (object.motion == Motion::spin || object.motion == Motion::bounce) return true;
-  return object.shape == Shape::star && object.size == ObjectSize::small;
+constexpr int kHardest = 2;
+
+/// How late small models learn an object. 1: what turns, and small or shrinking corners. 2: hearts that turn, which
+/// never look as before until they are once around.
+int hardness(const SceneObject& object) {
+  if (object.motion == Motion::spin) return object.shape == Shape::heart ? kHardest : 1;
+  if (object.shape == Shape::star) return object.size == ObjectSize::small ? 1 : 0;
+  return object.shape == Shape::cross && object.motion == Motion::shrink ? 1 : 0;
 }
 
 /// False where a background looks the same when it moves to the side.
@@ -70,7 +75,8 @@ class SceneDraw {
  private:
   SceneObject draw_object(MotionStage stage) {
     SceneObject object = draw_kind(stage);
-    while (!is_hard(object) && !random_.chance(1 / settings_.emphasis)) object = draw_kind(stage);
+    // One number a try, whatever is hard: scenes without emphasis do not change with hardness().
+    while (!random_.chance(std::pow(settings_.emphasis, hardness(object) - kHardest))) object = draw_kind(stage);
     object.colour = draw_colour();
     const StartRange range = start_range(object, stage, record_.camera);
     object.x = random_.uniform(range.left, range.right);

@@ -27,7 +27,7 @@ struct WorldSettings {
   Wording wording = Wording::rich;
   double two_objects = 0.3;     ///< share of clips with a second object
   double camera_pan = 0;        ///< share of clips in which the camera pans, over one object on a pattern
-  double emphasis = 2;          ///< how much more often hard cases come: what spins or bounces, small stars
+  double emphasis = 2;          ///< how much more often hard objects come, squared for the hardest: hardness()
   double foreign_words = 0.15;  ///< share of captions with words that mean nothing in this world
 };
 

@@ -57,16 +57,22 @@ TEST_CASE("a second object comes in the share of clips that is asked for", "[wor
   CHECK(share_of(draw_scenes({.two_objects = .3}, 2000), pair) == Approx(.3).margin(.04));
 }
 
-TEST_CASE("emphasis makes hard cases that much more frequent against the others", "[world]") {
-  const auto turns_or_hops = [](const ClipRecord& record) {
-    return record.objects[0].motion == Motion::spin || record.objects[0].motion == Motion::bounce;
+TEST_CASE("emphasis makes hard objects that much more frequent against the others, and its square the hardest",
+          "[world]") {
+  using Kind = bool (*)(const ClipRecord&);
+  const Kind hard = [](const ClipRecord& record) {
+    return record.objects[0].motion == Motion::spin && record.objects[0].shape != Shape::heart;
   };
-  const auto circles = [](const ClipRecord& record) { return record.objects[0].motion == Motion::circle; };
-  const auto odds = [&](double emphasis) {
-    const auto records = draw_scenes({.two_objects = 0, .emphasis = emphasis}, 8000);
-    return share_of(records, turns_or_hops) / share_of(records, circles);
+  const Kind hardest = [](const ClipRecord& record) {
+    return record.objects[0].motion == Motion::spin && record.objects[0].shape == Shape::heart;
   };
-  CHECK(odds(4) / odds(1) == Approx(4).margin(1));
+  const Kind easy = [](const ClipRecord& record) { return record.objects[0].motion == Motion::circle; };
+  const auto odds = [&](Kind kind, double emphasis) {
+    const auto records = draw_scenes({.two_objects = 0, .emphasis = emphasis}, 10000);
+    return share_of(records, kind) / share_of(records, easy);
+  };
+  CHECK(odds(hard, 3) / odds(hard, 1) == Approx(3).margin(.7));
+  CHECK(odds(hardest, 3) / odds(hardest, 1) == Approx(9).margin(2.7));
 }
 
 TEST_CASE("the camera pans in the share of clips that is asked for, over one object and where it shows", "[world]") {
