@@ -40,7 +40,7 @@ struct EvaluateCommand {
 };
 
 /// Of the embedded model.
-constexpr const char* kLastTraining = "train-tiny-slow";
+constexpr const char* kLastTraining = "train-tiny-hearts";
 
 /// A tenth of everything: minutes on a CPU, seconds on a GPU.
 constexpr EvaluationSettings kQuick = {.vae_clips = 4,
@@ -212,7 +212,7 @@ Command add_evaluate(CLI::App& app) {
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
   add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-slow)"});
+  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-hearts)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});

@@ -12,7 +12,7 @@ ClipBatch red_ball(at::Device device) {
   const ClipRecord record{.pattern = Pattern::plain,
                           .background = BackgroundColour::blue,
                           .objects = {SceneObject{.motion = Motion::still, .x = .9, .y = .5}}};
-  return ClipRenderer(device)(records_to_tensor(std::vector{record}), full_window(1, 9, device));
+  return ClipRenderer(device)(records_to_tensor({&record, 1}).to(device), full_window(1, 9, device));
 }
 
 TEST_CASE("an error that is the same everywhere is as large on objects", "[evaluate]") {
