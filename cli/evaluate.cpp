@@ -68,14 +68,6 @@ EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSett
   return counts;
 }
 
-int total_of(const EvaluationSettings& s) {
-  const int long_clips =
-      s.video_clips > 1 ? s.long_vae_clips + s.four_seconds + s.continuations + kContinuationsShown : 0;
-  const auto shown = static_cast<int>(sheet_prompts().size());
-  return s.vae_clips + s.bit_clips + s.one_object + s.two_objects + s.foreign_words + s.camera_pans + s.one_second +
-         long_clips + shown;
-}
-
 /// The files of an evaluation.
 struct ResultFiles {
   fs::path folder, json, markdown, prompts, continuations, card;
@@ -140,9 +132,9 @@ struct Judgement {
 
 Judgement judge(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
                 Progress& progress) {
-  progress.plan(Stage::evaluate, total_of(counts));
-  const auto listener = [&](std::string_view part, int64_t done, int64_t total) {
-    progress.advance(Stage::evaluate, 1, fmt::format("{} {}/{}", part, done, total));
+  progress.plan(Stage::evaluate, sheets_cost(counts) + evaluation_cost(counts));
+  const auto listener = [&](std::string_view part, int64_t done, int64_t total, double cost) {
+    progress.advance(Stage::evaluate, cost, fmt::format("{} {}/{}", part, done, total));
     if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; nothing is written");
   };
   Judgement judgement{.prompts = prompt_sheet(model, listener), .continuations = {}, .evaluation = {}};

@@ -65,7 +65,7 @@ AttributeRates AttributeTally::rates() const {
 }
 
 CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOutClips& clips, int64_t count,
-                                   ClipPart part) {
+                                   ClipPart part, const EvaluationListener& listener) {
   const SeenFrames seen_frames = frames_of(part);
   const Tensor numbers = at::arange(kFramesSeen, at::kLong) * seen_frames.step + seen_frames.first;
   AttributeTally truth, shuffled;
@@ -74,6 +74,7 @@ CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOu
     const SeenScene seen = checker(clips.stills(record, numbers), part);
     truth.add(seen, record, clips.prompt(i));
     shuffled.add(seen, clips.record(i + 1), clips.prompt(i + 1));
+    if (listener) listener(i + 1, count);
   }
   return {truth.rates(), shuffled.rates()};
 }

@@ -4,6 +4,7 @@
 
 #include "core/evaluate/attributes.h"
 #include "core/evaluate/held_out.h"
+#include "core/evaluate/listener.h"
 
 namespace faststar {
 
@@ -49,6 +50,6 @@ struct CheckerValidation {
   AttributeRates shuffled;
 };
 CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOutClips& clips, int64_t count,
-                                   ClipPart part);
+                                   ClipPart part, const EvaluationListener& listener = {});
 
 }  // namespace faststar

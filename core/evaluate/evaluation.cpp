@@ -9,6 +9,8 @@
 namespace faststar {
 namespace {
 
+constexpr int64_t kContinuationsShown = 6;
+
 const char* name_of(ClipPart part) {
   switch (part) {
     case ClipPart::first_second: return "1 s";
@@ -18,110 +20,140 @@ const char* name_of(ClipPart part) {
   return "second half of 4 s";
 }
 
-/// Runs the parts that the settings ask for, one after the other.
-class EvaluationRun {
- public:
-  EvaluationRun(const TestedModel& model, WorldSettings world, const EvaluationSettings& settings,
-                const PartListener& listener)
-      : model_(model), world_(world), settings_(settings), listener_(listener) {
-    world_.foreign_words = 0;
-  }
-
-  Evaluation run() {
-    reconstruct(settings_.vae_clips, 1);
-    if (makes_long_clips()) reconstruct(settings_.long_vae_clips, 2);
-    if (settings_.bit_clips > 0) {
-      result_.bits = measure_bit_accuracy(model_, clips(HeldOutSet::bits), settings_.bit_clips, settings_.video_clips,
-                                          listener("bits"));
-    }
-    test("one object", HeldOutSet::one_object, {.two_objects = 0}, settings_.one_object);
-    test("two objects", HeldOutSet::two_objects, {.two_objects = 1, .camera_pan = 0}, settings_.two_objects);
-    test("words from outside", HeldOutSet::foreign_words, {.foreign_words = 1}, settings_.foreign_words);
-    test("camera pans", HeldOutSet::camera_pans, {.camera_pan = 1}, settings_.camera_pans);
-    if (settings_.one_second > 0) {
-      result_.attributes.push_back({"1 s", test_one_second(model_, checker_, clips(HeldOutSet::one_second),
-                                                           settings_.one_second, listener("1 s"))});
-    }
-    if (makes_long_clips()) test_long_clips();
-    validate();
-    return std::move(result_);
-  }
-
- private:
-  /// What a set of prompts has other than the world.
-  struct Difference {
-    std::optional<double> two_objects;
-    std::optional<double> foreign_words;
-    std::optional<double> camera_pan;
-  };
-
-  bool makes_long_clips() const { return settings_.video_clips > 1; }
-
-  HeldOutClips clips(HeldOutSet set, const Difference& difference) const {
-    WorldSettings world = world_;
-    world.two_objects = difference.two_objects.value_or(world.two_objects);
-    world.foreign_words = difference.foreign_words.value_or(world.foreign_words);
-    world.camera_pan = difference.camera_pan.value_or(world.camera_pan);
-    return {model_.device(), world, set};
-  }
-  HeldOutClips clips(HeldOutSet set) const { return clips(set, {}); }
-
-  EvaluationListener listener(std::string_view part) const {
-    if (!listener_) return {};
-    return [this, part](int64_t done, int64_t total) { listener_(part, done, total); };
-  }
-
-  void reconstruct(int count, int video_clips) {
-    if (count == 0) return;
-    result_.reconstructions.push_back(measure_reconstruction(model_, clips(HeldOutSet::reconstruction), count,
-                                                             video_clips, listener("reconstruction")));
-  }
-
-  void test(const char* name, HeldOutSet set, const Difference& difference, int count) {
-    if (count == 0) return;
-    result_.attributes.push_back({name, test_prompts(model_, checker_, clips(set, difference), count, listener(name))});
-  }
-
-  void test_long_clips() {
-    if (settings_.four_seconds > 0) {
-      HalfRates halves =
-          test_long_prompts(model_, checker_, clips(HeldOutSet::four_seconds), settings_.four_seconds, listener("4 s"));
-      result_.attributes.push_back({"4 s, first half", std::move(halves.first)});
-      result_.attributes.push_back({"4 s, second half", std::move(halves.second)});
-    }
-    if (settings_.continuations > 0) {
-      ContinuationScore score = test_continuations(model_, checker_, clips(HeldOutSet::continuation),
-                                                   settings_.continuations, listener("continuation"));
-      result_.attributes.push_back({"continuation", std::move(score.rates)});
-      result_.continuation = score.fidelity;
-    }
-  }
-
-  void validate() {
-    if (settings_.checker_clips == 0) return;
-    for (const ClipPart part : {ClipPart::first_second, ClipPart::first_half, ClipPart::second_half}) {
-      if (part == ClipPart::second_half && !makes_long_clips()) continue;
-      CheckerValidation rates = validate_checker(checker_, clips(HeldOutSet::checker), settings_.checker_clips, part);
-      const std::string name = fmt::format("rendered, {}", name_of(part));
-      result_.checker.push_back({name, std::move(rates.truth)});
-      result_.checker.push_back({name + ", captions shuffled", std::move(rates.shuffled)});
-    }
-  }
-
-  const TestedModel& model_;
-  WorldSettings world_;
-  const EvaluationSettings& settings_;
-  const PartListener& listener_;
-  AttributeChecker checker_;
-  Evaluation result_;
+/// What a set of prompts has other than the world.
+struct Difference {
+  std::optional<double> two_objects;
+  std::optional<double> foreign_words;
+  std::optional<double> camera_pan;
 };
+
+/// What the parts of an evaluation share.
+struct Bench {
+  const TestedModel& model;
+  WorldSettings world;
+  AttributeChecker checker;
+  Evaluation result;
+
+  HeldOutClips clips(HeldOutSet set, const Difference& difference = {}) const {
+    WorldSettings drawn = world;
+    drawn.two_objects = difference.two_objects.value_or(world.two_objects);
+    drawn.foreign_words = difference.foreign_words.value_or(0);
+    drawn.camera_pan = difference.camera_pan.value_or(world.camera_pan);
+    return {model.device(), drawn, set};
+  }
+};
+
+/// What a clip costs, in clips of 2 s that are generated; about.
+constexpr double kCodedCost = .5, kForetoldCost = .5, kHalfCost = .6, kLongCost = 2, kRenderedCost = .05;
+
+/// A part of an evaluation: how many clips it is made of, each of which its listener hears of, and what measures them.
+struct Part {
+  std::string name;
+  int clips = 0;
+  double cost = 1;  ///< of a clip
+  std::function<void(Bench& bench, int clips, const EvaluationListener& listener)> measure;
+};
+
+Part reconstruction(int clips, int video_clips) {
+  return {"reconstruction", clips, video_clips * kCodedCost,
+          [=](Bench& bench, int count, const EvaluationListener& listener) {
+            bench.result.reconstructions.push_back(measure_reconstruction(
+                bench.model, bench.clips(HeldOutSet::reconstruction), count, video_clips, listener));
+          }};
+}
+
+Part bit_accuracy(int clips, int video_clips) {
+  return {"bits", clips, video_clips * kForetoldCost, [=](Bench& bench, int count, const EvaluationListener& listener) {
+            bench.result.bits =
+                measure_bit_accuracy(bench.model, bench.clips(HeldOutSet::bits), count, video_clips, listener);
+          }};
+}
+
+using PromptTest = AttributeRates (*)(const TestedModel& model, const AttributeChecker& checker,
+                                      const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener);
+
+Part prompts(const std::string& name, PromptTest test, HeldOutSet set, const Difference& difference, int clips,
+             double cost = 1) {
+  return {name, clips, cost, [=](Bench& bench, int count, const EvaluationListener& listener) {
+            bench.result.attributes.push_back(
+                {name, test(bench.model, bench.checker, bench.clips(set, difference), count, listener)});
+          }};
+}
+
+Part four_seconds(int clips) {
+  return {"4 s", clips, kLongCost, [](Bench& bench, int count, const EvaluationListener& listener) {
+            HalfRates halves =
+                test_long_prompts(bench.model, bench.checker, bench.clips(HeldOutSet::four_seconds), count, listener);
+            bench.result.attributes.push_back({"4 s, first half", std::move(halves.first)});
+            bench.result.attributes.push_back({"4 s, second half", std::move(halves.second)});
+          }};
+}
+
+Part continuations(int clips) {
+  return {"continuation", clips, kLongCost, [](Bench& bench, int count, const EvaluationListener& listener) {
+            ContinuationScore score =
+                test_continuations(bench.model, bench.checker, bench.clips(HeldOutSet::continuation), count, listener);
+            bench.result.attributes.push_back({"continuation", std::move(score.rates)});
+            bench.result.continuation = score.fidelity;
+          }};
+}
+
+Part validation(ClipPart part, int clips) {
+  return {"checker", clips, kRenderedCost, [=](Bench& bench, int count, const EvaluationListener& listener) {
+            CheckerValidation rates =
+                validate_checker(bench.checker, bench.clips(HeldOutSet::checker), count, part, listener);
+            const std::string name = fmt::format("rendered, {}", name_of(part));
+            bench.result.checker.push_back({name, std::move(rates.truth)});
+            bench.result.checker.push_back({name + ", captions shuffled", std::move(rates.shuffled)});
+          }};
+}
+
+/// The parts that the settings ask for, in the order of the report.
+std::vector<Part> parts_of(const EvaluationSettings& settings) {
+  const auto if_long = [&](int clips) { return settings.video_clips > 1 ? clips : 0; };
+  std::vector<Part> parts = {
+      reconstruction(settings.vae_clips, 1),
+      reconstruction(if_long(settings.long_vae_clips), 2),
+      bit_accuracy(settings.bit_clips, settings.video_clips),
+      prompts("one object", test_prompts, HeldOutSet::one_object, {.two_objects = 0}, settings.one_object),
+      prompts("two objects", test_prompts, HeldOutSet::two_objects, {.two_objects = 1, .camera_pan = 0},
+              settings.two_objects),
+      prompts("words from outside", test_prompts, HeldOutSet::foreign_words, {.foreign_words = 1},
+              settings.foreign_words),
+      prompts("camera pans", test_prompts, HeldOutSet::camera_pans, {.camera_pan = 1}, settings.camera_pans),
+      prompts("1 s", test_one_second, HeldOutSet::one_second, {}, settings.one_second, kHalfCost),
+      four_seconds(if_long(settings.four_seconds)),
+      continuations(if_long(settings.continuations)),
+      validation(ClipPart::first_second, settings.checker_clips),
+      validation(ClipPart::first_half, settings.checker_clips),
+      validation(ClipPart::second_half, if_long(settings.checker_clips)),
+  };
+  std::erase_if(parts, [](const Part& part) { return part.clips == 0; });
+  return parts;
+}
 
 }  // namespace
 
 Evaluation evaluate_model(const TestedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
                           const PartListener& listener) {
   const c10::InferenceMode inference;
-  return EvaluationRun(model, world, settings, listener).run();
+  Bench bench{.model = model, .world = world, .checker = {}, .result = {}};
+  for (const Part& part : parts_of(settings)) {
+    part.measure(bench, part.clips, [&](int64_t done, int64_t total) {
+      if (listener) listener(part.name, done, total, part.cost);
+    });
+  }
+  return std::move(bench.result);
+}
+
+double evaluation_cost(const EvaluationSettings& settings) {
+  double cost = 0;
+  for (const Part& part : parts_of(settings)) cost += part.clips * part.cost;
+  return cost;
+}
+
+double sheets_cost(const EvaluationSettings& settings) {
+  return static_cast<double>(sheet_prompts().size()) + (settings.video_clips > 1 ? kContinuationsShown * kLongCost : 0);
 }
 
 const std::vector<std::string>& sheet_prompts() {
@@ -149,7 +181,7 @@ Tensor prompt_sheet(const TestedModel& model, const PartListener& listener) {
   std::vector<Tensor> clips;
   for (const std::string& prompt : sheet_prompts()) {
     clips.push_back(decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = kSeed})));
-    if (listener) listener("sheet", static_cast<int64_t>(clips.size()), static_cast<int64_t>(sheet_prompts().size()));
+    if (listener) listener("sheet", std::ssize(clips), std::ssize(sheet_prompts()), 1);
   }
   return contact_sheet(clips, 5, 2);
 }
@@ -162,7 +194,7 @@ Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const P
   std::vector<Tensor> clips;
   for (int64_t i = 0; i < kContinuationsShown; ++i) {
     clips.push_back(continue_clip(model, held_out, i));
-    if (listener) listener("sheet of continuations", i + 1, kContinuationsShown);
+    if (listener) listener("sheet of continuations", i + 1, kContinuationsShown, kLongCost);
   }
   return contact_sheet(clips, kFrames, 1);
 }

@@ -66,12 +66,15 @@ struct Evaluation {
   std::vector<NamedRates> checker;           ///< the checker on rendered clips; what it is worth
 };
 
-/// Hears of `done` of `total` items of `part`; throwing ends the evaluation.
-using PartListener = std::function<void(std::string_view part, int64_t done, int64_t total)>;
+/// Hears of `done` of `total` clips of `part`, each of which costs `cost`; throwing ends the evaluation.
+using PartListener = std::function<void(std::string_view part, int64_t done, int64_t total, double cost)>;
 
 /// Judges a model by held-out clips of `world`: the part of the world that it was trained on.
 Evaluation evaluate_model(const TestedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
                           const PartListener& listener = {});
+
+/// What all costs together that evaluate_model() tells its listener of.
+double evaluation_cost(const EvaluationSettings& settings);
 
 /// The prompts of the contact sheet.
 const std::vector<std::string>& sheet_prompts();
@@ -81,7 +84,7 @@ const std::vector<std::string>& sheet_prompts();
 Tensor prompt_sheet(const TestedModel& model, const PartListener& listener = {});
 Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const PartListener& listener = {});
 
-/// Clips that continuation_sheet() shows.
-inline constexpr int kContinuationsShown = 6;
+/// What the sheets cost that settings.video_clips allow: both, or the prompts alone.
+double sheets_cost(const EvaluationSettings& settings);
 
 }  // namespace faststar

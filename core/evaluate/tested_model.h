@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/evaluate/listener.h"
 #include "core/star/generator.h"
 #include "core/vae/video_vae.h"
 
@@ -23,9 +24,6 @@ struct TestedModel {
 
   at::Device device() const { return transformer.device(); }
 };
-
-/// Hears of `done` items of `total`; throwing ends the evaluation.
-using EvaluationListener = std::function<void(int64_t done, int64_t total)>;
 
 /// The schedule of an image clip and `video_clips` video clips. Throws Error(usage) when its pictures do not have the
 /// size of the procedural world.

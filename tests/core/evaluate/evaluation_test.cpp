@@ -103,7 +103,17 @@ TEST_CASE("every set of prompts is tested, and its figures are in JSON and table
   EvaluationSettings settings = kNothing;
   settings.one_object = settings.two_objects = settings.foreign_words = 1;
   settings.camera_pans = settings.one_second = settings.four_seconds = settings.continuations = 1;
-  const Evaluation result = evaluate_model(model.tested(), {.camera_pan = .1}, settings);
+  settings.vae_clips = settings.checker_clips = 2;
+  std::vector<std::string> heard;
+  double cost = 0;
+  const auto listener = [&](std::string_view part, int64_t, int64_t, double of_clip) {
+    heard.emplace_back(part);
+    cost += of_clip;
+  };
+  const Evaluation result = evaluate_model(model.tested(), {.camera_pan = .1}, settings, listener);
+  CHECK(cost == Approx(evaluation_cost(settings)));
+  CHECK(heard.size() == 7 + 2 + 3 * 2);
+  CHECK(heard.back() == "checker");
   const std::vector<std::string> names = {"one object", "two objects",     "words from outside", "camera pans",
                                           "1 s",        "4 s, first half", "4 s, second half",   "continuation"};
   CHECK(names_of(result.attributes) == names);
@@ -127,6 +137,7 @@ TEST_CASE("a model of one video clip is not asked for long clips", "[evaluate]")
   settings.one_object = settings.four_seconds = settings.continuations = 1;
   settings.video_clips = 1;
   CHECK(names_of(evaluate_model(model.tested(), {}, settings).attributes) == std::vector<std::string>{"one object"});
+  CHECK(evaluation_cost(settings) == 1);
 }
 
 TEST_CASE("a continuation begins with the clip that it goes on from", "[evaluate]") {
