@@ -13,6 +13,7 @@
 #include "core/config/json.h"
 #include "core/device.h"
 #include "core/engine/outputs.h"
+#include "core/engine/run_plan.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/media/image.h"
@@ -211,6 +212,7 @@ GenerateJob plan_job(Task task, ResolvedSettings& resolved) {
   GenerateJob job = plan_shared(task, resolved);
   set_prompt(job, prompt, settings.config);
   job.outputs = choose_outputs(task, settings.config.output, prompt, choose_seeds(settings));
+  spare_inputs(files_of(job.outputs), {settings.config.generate.image, settings.config.generate.video});
   for (JobOutput& output : job.outputs) {
     check_format(job, output.file);
     if (output.preview) check_video_output(*output.preview, format_of(job.size), {});
@@ -229,17 +231,17 @@ std::string describe_model(const ModelFolder& model) {
   return fmt::format("{} ({}{})", model.preset.name, where, model.random_weights ? ", random weights" : "");
 }
 
-/// "faststar, 5 of 85 passes, 174297 of 244197 tokens", of the clips that are made.
+/// "faststar, 5 of 85 passes, 170277 of 244197 tokens", of the clips that are made; of each clip that goes on.
 std::string describe_reduction(const GenerateJob& job) {
-  const JobSize& size = job.size;
-  const Schedule schedule = make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
+  const Schedule schedule = schedule_of(job);
   const Repetitions repetitions{job.schedule.image_repetitions, job.schedule.video_repetitions};
   const ReductionGate gate(job.reduction, schedule, repetitions);
   int reduced = 0;
   int64_t tokens = 0;
   int64_t kept = 0;
   std::vector<Step> steps = schedule.steps(repetitions);
-  const int64_t given = job.source ? job.source->latents : 0;
+  const bool holds_source = job.source && schedule.first_clip() == FirstClip::image;
+  const int64_t given = holds_source ? job.source->latents : 0;
   std::erase_if(steps, [&](const Step& step) { return schedule.frames_of(step.clip).begin < given; });
   for (const Step& step : steps) {
     reduced += gate.reduces(step) ? 1 : 0;

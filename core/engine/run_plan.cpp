@@ -9,13 +9,14 @@
 #include "core/reduce/check.h"
 
 namespace faststar {
-namespace {
 
 Schedule schedule_of(const GenerateJob& job) {
   const JobSize& size = job.size;
   if (job.task == Task::continuation) return continuation_schedule(size.aspect_key, size.pn, size.latents_per_clip);
   return make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
 }
+
+namespace {
 
 Workload workload_of(const Engine& engine, const GenerateJob& job, const TextIds& ids) {
   const OpenModel& model = engine.model();

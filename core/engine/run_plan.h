@@ -22,6 +22,9 @@ struct RunPlan {
 /// Share of a decode that completing the file takes beyond it; encoding itself overlaps decoding.
 inline constexpr double kFileShare = 0.1;
 
+/// The schedule of a run of `job`: of its whole video, or of the one clip that goes on.
+Schedule schedule_of(const GenerateJob& job);
+
 /// Reads and tokenizes what `job` names and chooses a memory plan, which it logs.
 /// Throws Error(input) for the source, Error(model) for the vocabulary, Error(device) when no plan fits,
 /// Error(output) when the disk is full.

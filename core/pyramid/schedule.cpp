@@ -79,7 +79,7 @@ void check_repetitions(const std::vector<int>& list, const char* name, int scale
 
 }  // namespace
 
-Schedule::Schedule(std::vector<Scale> scales) : scales_(std::move(scales)) {
+Schedule::Schedule(std::vector<Scale> scales, FirstClip first) : scales_(std::move(scales)), first_clip_(first) {
   if (scales_.empty()) fail(ErrorKind::usage, "schedule: expected at least one scale, got none");
   scales_per_clip_ = count_scales_per_clip(scales_);
   for (size_t i = 0; i < scales_.size(); ++i) {
@@ -172,7 +172,7 @@ Schedule make_schedule(double aspect_key, const std::string& pn, int latent_fram
 Schedule continuation_schedule(double aspect_key, const std::string& pn, int latents) {
   std::vector<Scale> scales = image_scales(aspect_key, pn);
   for (Scale& scale : scales) scale.t = latents;
-  return Schedule(std::move(scales));
+  return Schedule(std::move(scales), FirstClip::continuation);
 }
 
 }  // namespace faststar

@@ -36,13 +36,17 @@ struct FrameRange {
   int end = 0;
 };
 
+/// What the first clip of a schedule is: an image, or a clip that goes on from one that the schedule does not hold.
+enum class FirstClip { image, continuation };
+
 /// The scales of a run in order, clip after clip, and what follows from them.
 /// Source: infinity/schedules/dynamic_resolution.py and infinity_elegant.py (get_scale_pack_info).
 class Schedule {
  public:
   /// Any list of clips with equal (h, w) pyramids. Throws Error(usage) when the clips do not line up.
-  explicit Schedule(std::vector<Scale> scales);
+  explicit Schedule(std::vector<Scale> scales, FirstClip first = FirstClip::image);
 
+  FirstClip first_clip() const { return first_clip_; }
   const std::vector<Scale>& scales() const { return scales_; }
   int scales_per_clip() const { return scales_per_clip_; }
   int clips() const { return static_cast<int>(scales_.size()) / scales_per_clip_; }
@@ -65,6 +69,7 @@ class Schedule {
  private:
   std::vector<Scale> scales_;
   int scales_per_clip_ = 0;
+  FirstClip first_clip_ = FirstClip::image;
 };
 
 /// The sizes that a schedule exists for, by their official name (pn).

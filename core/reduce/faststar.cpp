@@ -44,16 +44,16 @@ class FastStar final : public TokenReducer {
   /// Undefined where there is nothing to compare with: the image clip, or by choice.
   Tensor temporal_reference(const ReducedPass& pass) const {
     const int clip = pass.step.clip;
-    if (clip == 0) return {};
+    const Tensor& finished = context_.history.finished_before(clip);
+    if (!finished.defined()) return {};
     if (clip == 1) {
       switch (options_.temporal_ref_first) {
         case FirstReference::none: return {};
         case FirstReference::intra_clip: return frames_before(pass);
         case FirstReference::image_last_scale: break;
       }
-      return context_.history.finished(0);
+      return finished;
     }
-    const Tensor& finished = context_.history.finished(clip - 1);
     switch (options_.temporal_ref) {
       case TemporalReference::prev_clip_last_scale: return match_length(finished, pass.full.t);
       case TemporalReference::prev_clip_last_frame: return finished.narrow(2, finished.size(2) - 1, 1);
@@ -66,7 +66,7 @@ class FastStar final : public TokenReducer {
 
   /// Each frame's predecessor; the first frame's is the last one of the clip before.
   Tensor frames_before(const ReducedPass& pass) const {
-    const Tensor& earlier = context_.history.finished(pass.step.clip - 1);
+    const Tensor& earlier = context_.history.finished_before(pass.step.clip);
     return at::cat({earlier.narrow(2, earlier.size(2) - 1, 1), pass.summed.narrow(2, 0, pass.full.t - 1)}, 2);
   }
 
@@ -89,10 +89,11 @@ class FastStar final : public TokenReducer {
     return join_distances(normalised(step, spatial), normalised(step, temporal), options_.p);
   }
 
-  /// Positions that the last reduced pass pruned have not moved since: they keep the distance they had then.
+  /// Positions that the last pass pruned have not moved since: they keep the distance they had then. A full pass moves
+  /// all of them.
   Tensor with_memory(const Step& step, const Tensor& spatial) {
-    const bool same_clip = remembered_.defined() && step.clip == remembered_clip_;
-    remembered_ = same_clip ? at::where(updated_.gt(0), spatial, remembered_) : spatial;
+    const bool pruned = remembered_.defined() && step.clip == remembered_clip_ && !context_.history.last_was_full();
+    remembered_ = pruned ? at::where(updated_.gt(0), spatial, remembered_) : spatial;
     remembered_clip_ = step.clip;
     return remembered_;
   }

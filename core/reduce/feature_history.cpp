@@ -6,6 +6,7 @@ void FeatureHistory::start_clip(const Step& step, const Tensor& map) {
   if (step.clip == clip_) return;
   clip_ = step.clip;
   updated_scale_ = -1;
+  last_was_full_ = true;
   before_scale_ = before_update_ = before_full_ = map;
   finished_.resize(step.clip + 1);
 }
@@ -18,6 +19,7 @@ void FeatureHistory::record(const Update& update) {
   if (step.scale != updated_scale_) before_scale_ = update.before;
   updated_scale_ = step.scale;
   before_update_ = update.before;
+  last_was_full_ = update.full;
   if (update.full) before_full_ = update.before;
 }
 

@@ -13,6 +13,9 @@ class FeatureHistory {
  public:
   explicit FeatureHistory(const Schedule& schedule) : schedule_(schedule) {}
 
+  /// The finished map of the clip that the first one goes on from.
+  void set_former(const Tensor& map) { former_ = map; }
+
   /// Hears of every pass after its update. `changed` is false when the pass was left out, `full` when it was reduced.
   struct Update {
     const Step& step;
@@ -31,8 +34,10 @@ class FeatureHistory {
   const Tensor& before_update() const { return before_update_; }
   /// F before the last update of a full pass.
   const Tensor& before_full() const { return before_full_; }
-  /// The finished map of an earlier clip.
-  const Tensor& finished(int clip) const { return finished_[clip]; }
+  /// True when the last update was that of a full pass.
+  bool last_was_full() const { return last_was_full_; }
+  /// The finished map of the clip before; undefined before an image clip.
+  const Tensor& finished_before(int clip) const { return clip == 0 ? former_ : finished_[clip - 1]; }
   /// F at the entry of the same pass of the clip before; undefined when that one was not reduced.
   Tensor entry_in_previous_clip(const Step& step) const;
 
@@ -44,6 +49,8 @@ class FeatureHistory {
   const Schedule& schedule_;
   int clip_ = -1;
   int updated_scale_ = -1;
+  bool last_was_full_ = true;
+  Tensor former_;
   Tensor before_scale_;
   Tensor before_update_;
   Tensor before_full_;

@@ -71,7 +71,8 @@ void ReductionGate::set_ratios(const ReductionSettings& settings, const Schedule
   const std::vector<int> reduced = scales_in_clip(settings.scales, schedule);
   check_ratios(settings.ratios, reduced.size());
   check_scale_before(settings.method, reduced.front());
-  for (int clip = settings.prune_image_clip ? 0 : 1; clip < schedule.clips(); ++clip) {
+  const bool prunes_first = settings.prune_image_clip || schedule.first_clip() == FirstClip::continuation;
+  for (int clip = prunes_first ? 0 : 1; clip < schedule.clips(); ++clip) {
     for (size_t i = 0; i < reduced.size(); ++i) {
       const int scale = clip * scales_per_clip_ + reduced[i];
       const bool read_later = schedule.is_last_of_clip(scale) && clip + 1 < schedule.clips();

@@ -18,6 +18,9 @@ class Reduction {
   Reduction(const ReductionSettings& settings, const Schedule& schedule, const Repetitions& repetitions, uint64_t seed,
             const Backbone& backbone);
 
+  /// Before the first pass: the finished map of the clip that the first one goes on from.
+  void set_former(const Tensor& map) { history_.set_former(map); }
+
   bool reduces(const Step& step) const { return gate_.reduces(step); }
   bool skips(const Step& step) const { return gate_.skips(step); }
   bool wants_outcome() const { return method_->wants_outcome(); }

@@ -84,6 +84,7 @@ void Generator::add_condition(const Tensor& map, const RopePositions& positions)
 void Generator::set_interactive_condition(const InteractiveCondition& condition) {
   const Scale full = schedule_.full_scale(0);
   check_condition(condition, schedule_);
+  former_ = condition.former;
   const Scale semantic = {full.t, schedule_.scales()[condition.semantic_scale].h,
                           schedule_.scales()[condition.semantic_scale].w};
   add_condition(downsample_summed_codes(condition.former, semantic),
@@ -215,6 +216,7 @@ Tensor Generator::run() {
   if (settings_.reduction.method != ReductionMethod::none) {
     reduction_.emplace(settings_.reduction, schedule_, settings_.repetitions, settings_.seed,
                        Reduction::Backbone{model_.embedding(), model_.architecture().layers});
+    reduction_->set_former(former_);
   }
   std::vector<Tensor> clips;
   const auto options = at::TensorOptions(model_.device()).dtype(at::kFloat);

@@ -127,6 +127,7 @@ class Generator {
   const Schedule& schedule_;
   GenerationSettings settings_;
   std::vector<RowGroup> groups_;
+  Tensor former_;  ///< of the interactive condition
   std::vector<Tensor> given_bits_;
   StepObserver observer_;
   StepListener listener_;

@@ -57,6 +57,14 @@ TEST_CASE("480p reduces its own last four scales", "[reduce]") {
       std::vector<Counted>{{24, 0, 4032}, {24, 1, 4032}, {25, 0, 8064}, {25, 1, 8064}, {26, 0, 12384}, {27, 0, 9540}});
 }
 
+TEST_CASE("the clip of a story is a video clip, though a schedule's first", "[reduce]") {
+  const Schedule schedule = continuation_schedule(0.562, "0.40M", 20);
+  const auto passes = reduced_passes({.method = ReductionMethod::faststar}, schedule, kRepetitions480);
+  REQUIRE(passes.size() == 8);
+  CHECK(passes.front() == Counted{10, 0, 4032});
+  CHECK(passes.back() == Counted{13, 1, 9540});
+}
+
 TEST_CASE("counts are N less the floor of the removed share for every scale", "[reduce]") {
   const auto [size, repetitions] = GENERATE(std::pair("0.90M", kRepetitions720), std::pair("0.40M", kRepetitions480));
   const Schedule schedule = make_schedule(0.562, size, 21, 20);

@@ -198,6 +198,42 @@ TEST_CASE("the clip after a pruned one reads the keys and values of the kept tok
   CHECK(test::relative_error(run.model.logits(hidden, Head::semantic), logits.at(11)) < 1e-5);
 }
 
+TEST_CASE("a clip of a story is reduced, by what settled since the clip that it goes on from", "[reduce]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  SmallRun run(device);
+  std::vector<Scale> scales(run.schedule.scales().begin() + 4, run.schedule.scales().begin() + 8);
+  run.schedule = Schedule(scales, FirstClip::continuation);
+  run.settings.reduction.method = ReductionMethod::faststar;
+  const Generator::InteractiveCondition former{.former = test::seeded_randn({1, 64, 2, 6, 10}, 3, device),
+                                               .first = test::seeded_randn({1, 64, 1, 6, 10}, 4, device),
+                                               .semantic_scale = 1,
+                                               .detail_frames = {0, 1}};
+  const RecordedRun recorded = record(run, &former);
+  REQUIRE(recorded.reduced.size() == 3);
+  for (const RecordedStep& step : recorded.reduced) {
+    CHECK(test::same(step.plan.evidence.maps.reference, former.former));
+    CHECK(step.plan.kept.size(0) < scales[static_cast<size_t>(step.step.scale)].tokens());
+  }
+}
+
+TEST_CASE("spatial memory ends at a full pass, which moves every position", "[reduce]") {
+  SmallRun run(GENERATE(from_range(test::test_devices())));
+  ReductionSettings& reduction = run.settings.reduction;
+  reduction.method = ReductionMethod::faststar;
+  reduction.faststar.spatial_memory = SpatialMemory::carry;
+  const RecordedRun recorded = record(run);
+  int remembered = 0;
+  for (const RecordedStep& step : recorded.reduced) {
+    const auto& [maps, similarity] = step.plan.evidence;
+    const Tensor fresh = similarity_score(maps, reduction.faststar.p, reduction.faststar.eps).score;
+    const bool as_fresh = test::relative_error(similarity.score, fresh) < 1e-5;
+    CAPTURE(step.step.clip, step.step.scale, step.step.repetition);
+    CHECK((as_fresh || step.step.repetition > 0));  // before every first repetition a full pass has run
+    remembered += as_fresh ? 0 : 1;
+  }
+  CHECK(remembered > 0);
+}
+
 TEST_CASE("every option of FastSTAR changes what is done and nothing breaks", "[reduce]") {
   SmallRun run(GENERATE(from_range(test::test_devices())));
   ReductionSettings& reduction = run.settings.reduction;

@@ -49,10 +49,11 @@ struct RecordedRun {
   std::vector<RecordedStep> reduced;
 };
 
-inline RecordedRun record(const SmallRun& run) {
+inline RecordedRun record(const SmallRun& run, const Generator::InteractiveCondition* former = nullptr) {
   RecordedRun recorded;
   Generator generator(run.model, run.schedule, run.settings);
   generator.set_text(run.text);
+  if (former != nullptr) generator.set_interactive_condition(*former);
   generator.set_observer([&](const StepResult& result) {
     recorded.bits.push_back(result.bits);
     return result.bits;
