@@ -78,6 +78,9 @@ void check_writable(const fs::path& path, Existing existing) {
   if (fs::is_directory(path, ignored)) {
     fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));
   }
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) {
+    fail(ErrorKind::output, fmt::format("{}: is a device or pipe, expected a file name", path.string()));
+  }
   if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
   try_to_create(path);
 }
@@ -93,6 +96,16 @@ void AtomicFile::commit() {
   if (std::rename(temporary().c_str(), final_.c_str()) != 0) {
     fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", final_.string(), std::strerror(errno)));
   }
+}
+
+void cut_torn_line(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error)) return;
+  std::ifstream stream(file, std::ios::binary);
+  uintmax_t whole = 0;
+  for (std::string line; std::getline(stream, line) && !stream.eof();) whole += line.size() + 1;
+  if (whole != fs::file_size(file, error) && !error) fs::resize_file(file, whole, error);
+  if (error) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", file.string(), error.message()));
 }
 
 void write_file(const fs::path& path, const std::string& text, Existing existing) {

@@ -10,7 +10,7 @@ namespace faststar {
 enum class Existing { refuse, replace };
 
 /// Throws Error(output) when `path` cannot be created: its folder is missing or not writable, it is a
-/// folder itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
+/// folder, device or pipe itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
 void check_writable(const std::filesystem::path& path, Existing existing);
 
 /// A file that appears under its final name only when it is whole: written as `.<name>.<pid>.partial`
@@ -29,6 +29,10 @@ class AtomicFile {
   TemporaryPath temporary_;
   Existing existing_;
 };
+
+/// Cuts off what stands behind the last line end: in a file of lines, what a killed process left half-written. Does
+/// nothing without a file. Throws Error(output).
+void cut_torn_line(const std::filesystem::path& file);
 
 /// Writes `text` as a whole file, atomically. Throws Error(output).
 void write_file(const std::filesystem::path& path, const std::string& text, Existing existing);

@@ -15,9 +15,10 @@ DecodeProgress::DecodeProgress(Progress& progress, Stage stage, double cost, at:
 
 void DecodeProgress::operator()(int64_t done, int64_t total) {
   synchronize(device_);
-  progress_.advance(stage_, cost_ * static_cast<double>(done - before_) / static_cast<double>(total),
+  const int64_t more = std::max<int64_t>(0, done - before_);
+  before_ += more;
+  progress_.advance(stage_, cost_ * static_cast<double>(more) / static_cast<double>(total),
                     fmt::format("frame {}/{}", done, total));
-  before_ = done;
   if (progress_.stop_requested()) fail(ErrorKind::interrupted, "stopped; finished files are kept");
 }
 

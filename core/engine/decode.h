@@ -20,7 +20,8 @@ using DecodeListener = std::function<void(int64_t done, int64_t total)>;
 /// Hears of frames: uint8 [F, H, W, 3] RGB on any device.
 using FrameListener = std::function<void(const Tensor& frames)>;
 
-/// The listener that tells a run's progress; throws Error(interrupted) when it asks to stop.
+/// The listener that tells a run's progress; throws Error(interrupted) when it asks to stop. A decode that begins
+/// again counts from where the last one came to.
 class DecodeProgress {
  public:
   /// `cost` of the whole decode goes to `stage`.

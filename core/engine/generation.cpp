@@ -57,11 +57,16 @@ class GenerationRun {
     }
   }
 
-  void keep_codes(const JobOutput& output, const Tensor& codes) {
+  /// Throws nothing: why the decode failed is what the user must hear.
+  void keep_codes(const JobOutput& output, const Tensor& codes) const {
     auto file = output.file;
     file += ".codes.safetensors";
-    write_codes(file, saved(output, codes), Existing::replace);
-    log::warn("the decode did not finish; `faststar decode {}` takes it up again", file.string());
+    try {
+      write_codes(file, saved(output, codes), Existing::replace);
+      log::warn("the decode did not finish; `faststar decode {}` takes it up again", file.string());
+    } catch (const std::exception& error) {
+      log::warn("the decode did not finish, and its codes are lost: {}", error.what());
+    }
   }
 
   SavedCodes saved(const JobOutput& output, const Tensor& codes) const {

@@ -33,7 +33,8 @@ void VideoOutput::write(const Tensor& frames) {
 }
 
 void VideoOutput::finish() {
-  for (const auto& sink : sinks_) sink->finish();
+  for (const auto& sink : sinks_) sink->complete();
+  for (const auto& sink : sinks_) sink->publish();
 }
 
 void write_picture(const OutputFiles& files, const Tensor& frame) {

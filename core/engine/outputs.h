@@ -34,7 +34,7 @@ class VideoOutput {
   explicit VideoOutput(const OutputFiles& files);
   /// frames: uint8 [F, H, W, 3] RGB on any device.
   void write(const Tensor& frames);
-  /// The files get their final names.
+  /// The files get their final names, once all of them are complete.
   void finish();
 
  private:

@@ -110,32 +110,38 @@ Tensor RunStages::generate(const Draw& draw) {
   });
   Tensor codes = generator.run();
   meter.finish(record_);
-  record_.seconds["tokens"] -= record_.seconds["preview"];  // which ran in between
+  const auto preview = record_.seconds.find(stage_name(Stage::preview));
+  if (preview != record_.seconds.end()) record_.seconds["tokens"] -= preview->second;  // which ran in between
   if (one_part()) engine_.unload_transformer();
   release_cached_memory(engine_.device());
   return codes;
 }
 
 void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-                       const FrameListener& on_shown) {
+                       std::vector<Tensor>* kept) {
+  // A preview decodes while tokens are made: their peak so far would be lost with the count that begins here.
+  if (stage == Stage::preview) record_.peak_bytes = std::max(record_.peak_bytes, peak_device_bytes(engine_.device()));
   const StageMeter meter(stage, engine_.device());
+  DecodeProgress progress(progress_, stage, decode_seconds(plan_.work, codes.size(2)), engine_.device());
+  const auto decode_in_slices = [&](const DecodeOptions& options) {
+    std::vector<Tensor> frames;
+    CodeDecoder decoder(engine_.vae(vae_parts()), codes, files, shown, [&](const Tensor& shown_frames) {
+      if (kept) frames.push_back(shown_frames.cpu());
+    });
+    decoder.run(options, std::ref(progress));
+    decoder.finish();
+    if (kept) *kept = std::move(frames);
+  };
   const DecodeOptions options = plan_.memory.mode.decode;
   try {
-    decode_in_slices(stage, codes, files, shown, on_shown, options);
+    decode_in_slices(options);
   } catch (const c10::OutOfMemoryError&) {
     // Somebody else took memory meanwhile: again in the shortest slices.
     if (options.slice_latents == 1) throw;
     release_cached_memory(engine_.device());
-    decode_in_slices(stage, codes, files, shown, on_shown, {.slice_latents = 1});
+    decode_in_slices({.slice_latents = 1});
   }
   meter.finish(record_);
-}
-
-void RunStages::decode_in_slices(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-                                 const FrameListener& on_shown, const DecodeOptions& options) {
-  CodeDecoder decoder(engine_.vae(vae_parts()), codes, files, shown, on_shown);
-  decoder.run(options, DecodeProgress(progress_, stage, decode_seconds(plan_.work, codes.size(2)), engine_.device()));
-  decoder.finish();
 }
 
 void RunStages::finish_video() {

@@ -37,9 +37,9 @@ class RunStages {
   /// The code sums of a video: [1, 64, T, H, W].
   Tensor generate(const Draw& draw);
 
-  /// Decodes into files; `on_shown` hears of their frames.
+  /// Decodes into files. `kept`, unless null, becomes their frames, uint8 [F, H, W, 3] RGB on the CPU, in parts.
   void decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-              const FrameListener& on_shown = {});
+              std::vector<Tensor>* kept = nullptr);
   /// After the last decode of a video.
   void finish_video();
   /// What the stages took so far.
@@ -58,8 +58,6 @@ class RunStages {
   VaeParts vae_parts() const;
   void stop_if_asked() const;
   void load_weights();
-  void decode_in_slices(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-                        const FrameListener& on_shown, const DecodeOptions& options);
   void report_step(const Step& step);
 
   Engine& engine_;

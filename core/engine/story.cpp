@@ -102,9 +102,7 @@ void Story::show(Telling& telling, const Tensor& codes, const ShownFrames& shown
   // Joined only when the clip is whole, so that a stop leaves no half of it behind.
   std::vector<Tensor> frames;
   const bool joined = !(is_source && shared_.source->only_new);
-  telling.stages.decode(Stage::decode, codes, files, shown, [&](const Tensor& shown_frames) {
-    if (joined) frames.push_back(shown_frames.cpu());
-  });
+  telling.stages.decode(Stage::decode, codes, files, shown, joined ? &frames : nullptr);
   ++clip_;
   telling.files.push_back(files.file);
   if (joined) join(telling, frames);

@@ -17,10 +17,12 @@ void BackgroundSink::write(const Tensor& frames) {
   changed_.notify_all();
 }
 
-void BackgroundSink::finish() {
-  stop(State::finishing);
+void BackgroundSink::complete() {
+  stop(State::completing);
   throw_failure();
 }
+
+void BackgroundSink::publish() { sink_->publish(); }
 
 void BackgroundSink::stop(State state) {
   {
@@ -53,7 +55,7 @@ void BackgroundSink::feed_sink() {
     if (!frames.defined()) break;
     sink_->write(frames);
   }
-  if (state_ == State::finishing) sink_->finish();
+  if (state_ == State::completing) sink_->complete();
 }
 
 Tensor BackgroundSink::take() {

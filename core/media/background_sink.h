@@ -11,7 +11,7 @@
 namespace faststar {
 
 /// Feeds another sink from a thread of its own, so that decoding on the GPU and encoding on the CPU overlap.
-/// What the other sink throws comes out of the next write() or finish().
+/// What the other sink throws comes out of the next write() or complete().
 class BackgroundSink final : public FrameSink {
  public:
   /// At most `capacity` slices wait; write() blocks while the queue is full.
@@ -19,11 +19,12 @@ class BackgroundSink final : public FrameSink {
   /// Drops what waits.
   ~BackgroundSink() override;
   void write(const Tensor& frames) override;
-  /// Waits until all is written and the other sink has finished.
-  void finish() override;
+  /// Waits until all is written and the other sink is complete.
+  void complete() override;
+  void publish() override;
 
  private:
-  enum class State { open, finishing, abandoned };
+  enum class State { open, completing, abandoned };
 
   void run();
   void feed_sink();

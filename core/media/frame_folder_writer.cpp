@@ -72,8 +72,9 @@ void FrameFolderWriter::write(const Tensor& frames) {
   }
 }
 
-void FrameFolderWriter::finish() {
-  check_frame_folder(folder_, existing_);
+void FrameFolderWriter::complete() { check_frame_folder(folder_, existing_); }
+
+void FrameFolderWriter::publish() {
   const fs::path old = beside(folder_, "old");
   std::error_code error, absent;
   if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);

@@ -18,7 +18,8 @@ class FrameFolderWriter final : public FrameSink {
   FrameFolderWriter(std::filesystem::path folder, Existing existing);
   /// Throws Error(output) when the disk is full or fails.
   void write(const Tensor& frames) override;
-  void finish() override;
+  void complete() override;
+  void publish() override;
 
  private:
   std::filesystem::path folder_;

@@ -75,17 +75,21 @@ const int32_t* orientation_matrix(const AVFrame& frame) {
 
 ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path) {
   const std::string what = fmt::format("{}: cannot read the picture", path.string());
-  if (input.nb_streams == 0 || input.streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
-    fail(ErrorKind::input, fmt::format("{}: is not a picture", path.string()));
-  }
-  const auto codec = ffmpeg::open_decoder(*input.streams[0], path);
-  codec->err_recognition |= AV_EF_EXPLODE;  // half a picture is no picture
+  const int stream = av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (stream < 0) fail(ErrorKind::input, fmt::format("{}: is not a picture", path.string()));
+  const auto codec = ffmpeg::open_decoder(*input.streams[stream], path);
+  // Half a picture is no picture. The TIFF decoder, which refuses missing data
+  // anyway, would call tags errors that it does not know.
+  if (codec->codec_id != AV_CODEC_ID_TIFF) codec->err_recognition |= AV_EF_EXPLODE;
   auto packet = ffmpeg::make_packet();
   auto frame = ffmpeg::make_frame();
   while (true) {
     const int read = av_read_frame(&input, packet.get());
     if (read != AVERROR_EOF) ffmpeg::check(read, ErrorKind::input, what);
-    if (read >= 0 && packet->stream_index != 0) continue;
+    if (read >= 0 && packet->stream_index != stream) {
+      av_packet_unref(packet.get());
+      continue;
+    }
     ffmpeg::check(avcodec_send_packet(codec.get(), read < 0 ? nullptr : packet.get()), ErrorKind::input, what);
     av_packet_unref(packet.get());
     const int code = avcodec_receive_frame(codec.get(), frame.get());

@@ -110,7 +110,7 @@ struct VideoWriter::Parts {
   Parts(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const VideoExtras& extras,
         Existing existing);
   void encode(const AVFrame* frame);
-  void finish();
+  void complete();
   int check(int code) const { return ffmpeg::check(code, ErrorKind::output, what); }
 
   VideoFormat format;
@@ -122,6 +122,7 @@ struct VideoWriter::Parts {
   FromRgb from_rgb;
   ffmpeg::PacketPtr packet = ffmpeg::make_packet();
   int64_t frames = 0;
+  bool is_complete = false;
 };
 
 VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format, const VideoEncoding& encoding,
@@ -155,12 +156,12 @@ void VideoWriter::Parts::encode(const AVFrame* frame) {
   }
 }
 
-void VideoWriter::Parts::finish() {
+void VideoWriter::Parts::complete() {
   encode(nullptr);
   check(av_write_trailer(output.get()));
   check(output->pb->error);
   check(avio_closep(&output->pb));
-  file.commit();
+  is_complete = true;
 }
 
 VideoWriter::VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding,
@@ -173,7 +174,7 @@ VideoWriter::~VideoWriter() = default;
 
 void VideoWriter::write(const Tensor& frames) {
   check_frames(frames);
-  if (!parts_) fail(ErrorKind::internal, "a frame came after the video was finished");
+  if (!parts_ || parts_->is_complete) fail(ErrorKind::internal, "a frame came after the video was finished");
   const auto& format = parts_->format;
   if (frames.size(1) != format.height || frames.size(2) != format.width) {
     fail(ErrorKind::internal,
@@ -187,9 +188,13 @@ void VideoWriter::write(const Tensor& frames) {
   }
 }
 
-void VideoWriter::finish() {
+void VideoWriter::complete() {
   if (!parts_ || parts_->frames == 0) fail(ErrorKind::internal, "a video without frames was to be finished");
-  parts_->finish();
+  parts_->complete();
+}
+
+void VideoWriter::publish() {
+  parts_->file.commit();
   parts_.reset();
 }
 

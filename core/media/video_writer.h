@@ -36,7 +36,7 @@ struct VideoExtras {
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
 
 /// A video file, encoded as its frames come: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
-/// front. The same frames give the same bytes. Until finish() it has a temporary name beside the final one.
+/// front. The same frames give the same bytes. Until publish() it has a temporary name beside the final one.
 class VideoWriter final : public FrameSink {
  public:
   /// Throws as check_video_output, and Error(output) when the file cannot be made.
@@ -45,7 +45,8 @@ class VideoWriter final : public FrameSink {
   ~VideoWriter() override;
   /// Throws Error(output) when the disk is full or fails.
   void write(const Tensor& frames) override;
-  void finish() override;
+  void complete() override;
+  void publish() override;
 
  private:
   struct Parts;

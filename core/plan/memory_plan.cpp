@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <functional>
-#include <limits>
 #include <vector>
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/plan/host_memory.h"
 #include "core/pyramid/codes.h"
 #include "core/vae/decode_plan.h"
 
@@ -65,34 +63,6 @@ int64_t step_bytes(const Workload& work, const Step& step) {
 int64_t codes_bytes(const Workload& work) {
   const Scale& full = work.schedule.full_scale(0);
   return 4 * static_cast<int64_t>(sizeof(float)) * kFeatureChannels * work.schedule.latent_frames() * full.h * full.w;
-}
-
-/// The memory limit of this process's control group, less what it uses; a huge number without a limit.
-int64_t control_group_bytes() {
-  const auto read_number = [](const char* path) {
-    std::ifstream stream(path);
-    int64_t number = 0;
-    return stream >> number ? number : std::numeric_limits<int64_t>::max();  // "max", or no such file
-  };
-  const int64_t limit = read_number("/sys/fs/cgroup/memory.max");
-  if (limit == std::numeric_limits<int64_t>::max()) return limit;
-  return limit - std::min(limit, read_number("/sys/fs/cgroup/memory.current"));
-}
-
-/// The number behind `wanted` in a file of "Key: kilobytes kB" lines, in bytes; 0 without it.
-int64_t bytes_in(const char* path, const std::string& wanted) {
-  std::ifstream stream(path);
-  std::string line;
-  while (std::getline(stream, line)) {
-    if (line.starts_with(wanted)) return std::strtoll(line.c_str() + wanted.size(), nullptr, 10) * 1024;
-  }
-  return 0;
-}
-
-/// Host memory that is free or that this process holds already.
-int64_t usable_host_bytes() {
-  return std::min(bytes_in("/proc/meminfo", "MemAvailable:"), control_group_bytes()) +
-         bytes_in("/proc/self/status", "VmRSS:");
 }
 
 struct PartBytes {

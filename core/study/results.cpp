@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 
 namespace faststar {
@@ -39,16 +40,6 @@ void read_file(const fs::path& file, std::vector<StudyRecord>& records) {
     fail(ErrorKind::input, fmt::format("{}: made with another setup than the results before it", where),
          "a folder a study");
   }
-}
-
-/// Without the line that a killed process may have left half-written.
-void cut_torn_line(const fs::path& file) {
-  std::error_code absent;
-  if (!fs::exists(file, absent)) return;
-  std::ifstream stream(file);
-  uintmax_t whole = 0;
-  for (std::string line; std::getline(stream, line) && !stream.eof();) whole += line.size() + 1;
-  if (whole != fs::file_size(file)) fs::resize_file(file, whole);
 }
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& difference) {

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/log.h"
 
 namespace faststar {
 
-TrainLog::TrainLog(const std::filesystem::path& file) : file_(file), stream_(file, std::ios::app) {
+TrainLog::TrainLog(const std::filesystem::path& file) : file_(file) {
+  cut_torn_line(file);
+  stream_.open(file, std::ios::app);
   if (!stream_) fail(ErrorKind::output, fmt::format("{}: cannot be written", file.string()));
 }
 

@@ -159,8 +159,10 @@ TEST_CASE("a disk that fills while a video is written leaves no file and is an o
   const test::TempDir folder;
   const GenerateJob job = test::small_job(folder, at::kCPU);
   SilentProgress progress;
+  const test::CollectWarnings warnings;
   const test::FullDisk full(2000);
   CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::output);
+  CHECK(warnings.has("its codes are lost"));
   CHECK(test::names_in(folder.path()).empty());
 }
 
@@ -169,7 +171,11 @@ TEST_CASE("a folder that is gone when the file is written is an output error", "
   GenerateJob job = test::small_job(folder, at::kCPU);
   job.outputs.front().file = folder / "missing" / "v.mp4";
   SilentProgress progress;
-  CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::output);
+  const test::CollectWarnings warnings;
+  const Error error = test::error_of([&] { test::run(job, progress); });
+  CHECK(error.kind() == ErrorKind::output);
+  CHECK(std::string(error.what()).find("v.mp4:") != std::string::npos);  // not of the codes that could not be kept
+  CHECK(warnings.has("its codes are lost"));
 }
 
 }  // namespace

@@ -32,10 +32,10 @@ class RecordingSink final : public FrameSink {
       record_.numbers.push_back(test::number_of(frame));
     }
   }
-  void finish() override {
+  void complete() override {
     if (fail_at_ == kFinish) fail(ErrorKind::output, "cannot rename");
-    record_.finished = true;
   }
+  void publish() override { record_.finished = true; }
   static constexpr int64_t kNever = -1, kFinish = -2;
 
  private:

@@ -49,6 +49,9 @@ TEST_CASE("a log is read as far as it has figures", "[train]") {
   CHECK(stages_of("").empty());
   CHECK(stages_of(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})").empty());
   CHECK(test::error_of([&] { read_train_log(folder / "none.jsonl"); }).kind() == ErrorKind::input);
+  test::write_text(folder / "log.jsonl", R"({"stage": "vae_fra)");  // a killed run's last words
+  TrainLog(folder / "log.jsonl").begin({.config = "train-tiny", .from = {}, .processes = 1, .settings = {}});
+  CHECK(read_train_log(folder / "log.jsonl").call.config == "train-tiny");
 }
 
 TEST_CASE("the loss plot has a panel for every stage with losses", "[train]") {
