@@ -29,7 +29,7 @@ int exit_code_of(std::vector<Worker>& workers) {
 void show_workers(std::vector<Worker>& workers, ProgressStyle style) {
   JointProgress progress(style, Stage::tokens);
   watch_workers(workers, {.on_message = [&](Worker& worker, const std::string& line) {
-                  if (!progress.take(worker.device, line)) log::info("{}: {}", worker.device, line);
+                  if (!progress.take(worker.device, line)) relay(worker, line);
                 }});
 }
 

@@ -6,6 +6,7 @@
 #include "cli/command_option.h"
 #include "cli/commands.h"
 #include "cli/compare_report.h"
+#include "cli/output_files.h"
 #include "cli/result.h"
 #include "core/atomic_file.h"
 #include "core/device.h"
@@ -125,7 +126,9 @@ ComparedFrames measure(const CompareCommand& command, Pair& pair, const Lpips* l
 
 void check_outputs(const CompareCommand& command) {
   for (const std::string& file : {command.csv, command.side_by_side}) {
-    if (!file.empty()) check_writable(file, command.existing());
+    if (file.empty()) continue;
+    check_writable(file, command.existing());
+    spare_inputs({file}, {command.a, command.b});
   }
 }
 

@@ -48,7 +48,7 @@ std::string settings_now(const SavedCodes& codes, const Config& config) {
   return settings.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-RedecodeJob plan_decode(const SavedCodes& codes, const ResolvedSettings& resolved) {
+RedecodeJob plan_decode(const SavedCodes& codes, const std::string& codes_file, const ResolvedSettings& resolved) {
   const Config& config = resolved.settings.config;
   const auto settings = nlohmann::json::parse(codes.settings_json);
   const Task task = codes.clips.size() == 1 && codes.clips[0].size(2) == 1 ? Task::text_to_image : Task::text_to_video;
@@ -56,6 +56,7 @@ RedecodeJob plan_decode(const SavedCodes& codes, const ResolvedSettings& resolve
   const nlohmann::json seed = setting(settings, "sampling", "seed");
   const auto outputs = choose_outputs(task, config.output, prompt.is_string() ? prompt.get<std::string>() : "video",
                                       {seed.is_number_integer() ? seed.get<int64_t>() : 0});
+  spare_inputs(files_of(outputs), {codes_file});
   RedecodeJob job{.codes = codes,
                   .output = outputs.front(),
                   .encoding = config.output,
@@ -75,8 +76,9 @@ int run_decode(DecodeCommandOptions options) {
   const ResolvedSettings resolved = resolve_settings(options.making.settings);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
-  const RedecodeJob job = plan_decode(codes, resolved);
+  const RedecodeJob job = plan_decode(codes, options.codes, resolved);
   Engine engine(plan_engine(resolved));
+  log::info("model: {}", describe_model(engine.setup().model));
   check_redecode(engine, job);
   save_config(options.making, resolved);
   if (options.making.dry_run) return 0;

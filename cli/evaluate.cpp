@@ -162,8 +162,8 @@ int run_evaluate(const EvaluateCommand& command) {
   const Subject subject(command);
   const EvaluationSettings counts = chosen_counts(command, subject.training);
   const ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
-  const ResultFiles files = prepare_folder(command, subject.record.has_value());
   Engine engine(plan_engine(resolved), Residency::everything);
+  const ResultFiles files = prepare_folder(command, subject.record.has_value());
   log::info("model: {}", describe_model(engine.setup().model));
   const TestedModel model = tested_model(engine, resolved.settings.config);
   check_clip_length(model);

@@ -95,7 +95,8 @@ std::string flag_of(const Field& field, const nlohmann::json& value, const T& st
   if constexpr (std::is_same_v<T, bool>) {
     return fmt::format(" {}{}", flag_name(field.setting()), text == "true" ? "" : "=" + text);
   }
-  return fmt::format(" {} {}", flag_name(field.setting()), shell_quoted(text));
+  const char* between = text.starts_with("-") ? "=" : " ";  // a word that begins so would be a flag
+  return fmt::format(" {}{}{}", flag_name(field.setting()), between, shell_quoted(text));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "core/engine/open_model.h"
 #include "core/error.h"
 #include "core/media/extension.h"
+#include "core/text/tokenizer.h"
 #include "core/weights/checkpoint.h"
 #include "core/weights/fingerprint.h"
 #include "core/weights/safetensors.h"
@@ -42,8 +43,11 @@ std::string summary(const TensorSource& source) {
 std::string describe_part(const ModelPart& part, bool& opened) {
   opened = part.found;
   if (!part.found) return "missing";
-  if (part.path.filename() == "spiece.model") return "found";
   try {
+    if (part.path.filename() == "spiece.model") {
+      const Tokenizer loads(part.path);
+      return "found";
+    }
     const auto source = open_checkpoint(part.path);
     if (part.name == "transformer") check_transformer(source);
     if (part.name == "vae") check_vae(source);
@@ -58,7 +62,8 @@ std::string describe_part(const ModelPart& part, bool& opened) {
 std::string notes_of(const fs::path& path) {
   if (lower_extension(path) != ".safetensors") return "";
   std::string lines;
-  for (const auto& [key, text] : open_safetensors(path)->metadata()) lines += fmt::format("{}: {}\n", key, text);
+  const auto file = open_safetensors(path);  // owns what the loop goes over
+  for (const auto& [key, text] : file->metadata()) lines += fmt::format("{}: {}\n", key, text);
   return lines;
 }
 

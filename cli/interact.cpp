@@ -43,8 +43,10 @@ class PromptLines {
 class PromptFile final : public PromptLines {
  public:
   explicit PromptFile(const std::string& path) {
+    std::error_code ignored;
     std::ifstream file(path, std::ios::binary);
-    if (!file) fail(ErrorKind::input, fmt::format("{}: cannot read", path), "a file with a prompt a line");
+    if (!file || std::filesystem::is_directory(path, ignored))
+      fail(ErrorKind::input, fmt::format("{}: cannot read", path), "a file with a prompt a line");
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
       if (is_blank(line)) continue;
@@ -66,6 +68,9 @@ class PromptFile final : public PromptLines {
 /// Lines that somebody types, or another program writes, while clips are made.
 class TypedPrompts final : public PromptLines {
  public:
+  /// In step with stdio, std::cin would not know of lines that stdio has read ahead, and wait_for_input() would wait.
+  TypedPrompts() { std::ios::sync_with_stdio(false); }
+
   std::optional<std::string> next() override {
     const bool terminal = isatty(STDIN_FILENO) == 1;
     while (true) {
@@ -122,6 +127,7 @@ GenerateJob plan_story(ResolvedSettings& resolved, const std::string& first_prom
   set_prompt(job, first_prompt, settings.config);
   settings.config.generate.count = 1;
   job.outputs = choose_outputs(Task::continuation, settings.config.output, first_prompt, choose_seeds(settings));
+  spare_inputs(files_of(job.outputs), {settings.config.generate.video});
   check_format(job, job.outputs.front().file);
   return job;
 }

@@ -4,7 +4,7 @@
 
 int main(int argc, char** argv) {
   faststar::report_uncaught_errors();
-  faststar::ignore_closed_pipes();
+  faststar::let_writes_fail();
   faststar::handle_stop_signals();
   try {
     return faststar::run_application(argc, argv);

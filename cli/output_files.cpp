@@ -45,6 +45,28 @@ fs::path companion(const std::string& asked, const char* flag, const JobOutput& 
 
 }  // namespace
 
+void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<std::optional<std::string>>& inputs) {
+  for (const fs::path& output : outputs) {
+    for (const auto& input : inputs) {
+      std::error_code absent;
+      if (!input || !fs::equivalent(output, *input, absent)) continue;
+      fail(ErrorKind::usage, fmt::format("{}: is read by this run, expected another file to write", output.string()),
+           "another name for the output");
+    }
+  }
+}
+
+std::vector<fs::path> files_of(const std::vector<JobOutput>& outputs) {
+  std::vector<fs::path> files;
+  for (const JobOutput& output : outputs) {
+    files.push_back(output.file);
+    for (const auto& other : {output.codes, output.trace, output.preview}) {
+      if (other) files.push_back(*other);
+    }
+  }
+  return files;
+}
+
 std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
                                       const std::vector<int64_t>& seeds) {
   const Existing existing = config.overwrite ? Existing::replace : Existing::refuse;

@@ -13,4 +13,11 @@ namespace faststar {
 std::vector<JobOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
                                       const std::vector<int64_t>& seeds);
 
+/// All files that the outputs name, without folders of frames.
+std::vector<std::filesystem::path> files_of(const std::vector<JobOutput>& outputs);
+
+/// Throws Error(usage) when an output is a file that the run reads: --overwrite would replace it.
+void spare_inputs(const std::vector<std::filesystem::path>& outputs,
+                  const std::vector<std::optional<std::string>>& inputs);
+
 }  // namespace faststar

@@ -28,7 +28,7 @@ Error from_torch(const c10::Error& error) {
   const bool host_memory = what.find("DefaultCPUAllocator") != std::string::npos;
   const bool device_memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
   if (host_memory || device_memory) return {ErrorKind::device, "out of memory: " + what, kLessMemory};
-  if (what.starts_with("CUDA error")) return {ErrorKind::device, what, "faststar --list-devices"};
+  if (what.starts_with("CUDA error")) return {ErrorKind::device_lost, what, "faststar --list-devices"};
   return {ErrorKind::internal, what, kReport};
 }
 
@@ -39,7 +39,8 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::usage: return 2;
     case ErrorKind::input: return 3;
     case ErrorKind::model: return 4;
-    case ErrorKind::device: return 5;
+    case ErrorKind::device:
+    case ErrorKind::device_lost: return 5;
     case ErrorKind::output: return 6;
     case ErrorKind::interrupted: return stop_exit_code();
     case ErrorKind::internal: return kBug;

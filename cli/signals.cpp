@@ -38,7 +38,10 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
-void ignore_closed_pipes() { signal(SIGPIPE, SIG_IGN); }
+void let_writes_fail() {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
 
 void handle_stop_signals() {
   sigset_t signals;

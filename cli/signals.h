@@ -2,8 +2,8 @@
 
 namespace faststar {
 
-/// A pipe that nobody reads is a failed write, not the end of the program.
-void ignore_closed_pipes();
+/// A pipe that nobody reads, or a file above the limit on its size, is a failed write, not the end of the program.
+void let_writes_fail();
 
 /// From now on SIGINT, SIGTERM and SIGHUP remove unfinished files and end the program. Signals that were ignored
 /// at the start (nohup) stay so. Call it first in main: threads inherit the blocked signals.

@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <algorithm>
+#include <charconv>
 
 #include "cli/command_option.h"
 #include "cli/commands.h"
@@ -35,7 +36,8 @@ struct StudyCommand {
   std::string variants;
   std::string prompts;
   int64_t world = 0;
-  int64_t seed = 0;
+  std::string seed_text = "0";  ///< a text, as FASTSTAR_SEED may be one for another command to judge
+  int64_t seed = 0;             ///< what seed_text says
   std::string shard;
   bool report = false;
 };
@@ -49,15 +51,19 @@ std::filesystem::path study_file(const std::string& name_or_file) {
   return file;
 }
 
+int64_t parse_seed(const std::string& text) {
+  int64_t seed = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && end == text.data() + text.size() && seed >= 0 && seed <= kMostSeeds) return seed;
+  fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", text, kMostSeeds));
+}
+
 void check_command(const StudyCommand& command) {
   if (command.prompts.empty() == (command.world == 0)) {
     fail(ErrorKind::usage, "expected one of --prompts and --world", "--world 200");
   }
   if (command.world < 0 || command.world > kPromptsPerSeed) {
     fail(ErrorKind::usage, fmt::format("--world {}: expected 1 to {} prompts", command.world, kPromptsPerSeed));
-  }
-  if (command.seed < 0 || command.seed > kMostSeeds) {
-    fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", command.seed, kMostSeeds));
   }
 }
 
@@ -108,8 +114,11 @@ TestedModel tested_model(Engine& engine, const GenerateJob& job) {
           .detail_scale_min_tokens = job.schedule.detail_scale_min_tokens};
 }
 
-std::string setup_hash(const Engine& engine, const Config& config, const StudyCommand& command) {
-  std::string text = fmt::format("{} {}", settings_hash(config), command.seed);
+/// Of everything that two records of one table must share, the machine's part too: bits and times depend on it.
+std::string setup_hash(const Engine& engine, Config config, const StudyCommand& command) {
+  config.runtime.precision = engine.setup().precision;
+  std::string text = fmt::format("{} {} {} {} {}", settings_hash(config), command.seed, device_name(engine.device()),
+                                 choice_name(config.runtime.attention), choice_name(config.runtime.kernels));
   for (const auto& [part, fingerprint] : engine.fingerprints()) text += fmt::format(" {} {}", part, fingerprint);
   return fmt::format("{:016x}", fnv1a(text));
 }
@@ -131,8 +140,9 @@ void check_variants(const std::vector<StudyVariant>& variants, const Schedule& s
   }
 }
 
-int run_arms(const StudyCommand& command) {
+int run_arms(StudyCommand command) {
   check_command(command);
+  command.seed = parse_seed(command.seed_text);
   const Shard shard = command.shard.empty() ? shard_from_environment() : parse_shard(command.shard, "--shard");
   ResolvedSettings resolved = resolve_settings(command.settings);
   const Settings base = take_reduction(resolved.settings);
@@ -187,7 +197,7 @@ Command add_study(CLI::App& app) {
   command->get_option("--out")->required();
   add_command_option(*command, "world", options->world, {"N", "prompts: N held-out captions"});
   add_command_option(*command, "prompts", options->prompts, {"FILE", "prompts: a list as batch takes it"});
-  add_command_option(*command, "seed", options->seed, {"S", "of captions and videos (0)"});
+  add_command_option(*command, "seed", options->seed_text, {"S", "of captions and videos (0)"});
   add_command_option(*command, "study", options->study, {"NAME|FILE", "the variants (study-reduction)"});
   add_command_option(*command, "variants", options->variants, {"NAME,NAME", "only these of the file"});
   add_command_option(*command, "shard", options->shard, {"I/N", "only part I of N, beside other processes"});

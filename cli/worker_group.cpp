@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cli/signals.h"
+#include "core/log.h"
 
 namespace faststar {
 
@@ -38,9 +39,18 @@ void watch_workers(std::vector<Worker>& workers, const WorkerEvents& events) {
   }
 }
 
+void relay(const Worker& worker, const std::string& line) {
+  constexpr std::string_view kWarning = "warning: ";
+  if (line.starts_with(kWarning)) return log::warn("{}: {}", worker.device, line.substr(kWarning.size()));
+  const bool fails = line.starts_with("error: ") || line.starts_with("hint: ");
+  if (fails) return log::warn("{}: {}", worker.device, line);
+  log::info("{}: {}", worker.device, line);
+}
+
 bool JointProgress::take(const std::string& device, const std::string& line) {
   const auto event = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!event.is_object() || !event.contains("fraction") || !event.contains("detail")) return false;
+  if (!event["fraction"].is_number() || !event["detail"].is_string()) return false;
   const double fraction = event["fraction"];
   const double more = std::max(0.0, fraction - shown_);
   shown_ += more;

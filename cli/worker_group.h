@@ -25,6 +25,9 @@ struct WorkerEvents {
   std::function<void(Worker&)> on_end = [](Worker&) {};  ///< it has nothing more to say
 };
 
+/// Passes on what a worker said, behind its device: warnings and errors as warnings, which --quiet lets through.
+void relay(const Worker& worker, const std::string& line);
+
 /// Reads what workers say until the last one has ended. Passes a stop signal on to them, once; a second one ends this
 /// process, and with it the workers.
 void watch_workers(std::vector<Worker>& workers, const WorkerEvents& events);

@@ -63,6 +63,8 @@ void WorkerProcess::read_messages(const std::function<void(const std::string&)>&
   if (size <= 0) {
     close(pipe_);
     pipe_ = -1;
+    // The last words of one that was killed.
+    if (!unfinished_line_.empty()) on_line(std::exchange(unfinished_line_, {}));
     return;
   }
   unfinished_line_.append(block, static_cast<size_t>(size));

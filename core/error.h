@@ -6,7 +6,8 @@
 namespace faststar {
 
 /// What went wrong, as the user sees it. Each kind has one exit code (cli/main.cpp, `exit_code`).
-enum class ErrorKind { usage, input, model, device, output, interrupted, internal };
+/// device_lost: a device that takes no more work from this process, where `device` is one that cannot do this work.
+enum class ErrorKind { usage, input, model, device, device_lost, output, interrupted, internal };
 
 /// Every failure that a user can cause: one line naming what, where, expected and got, and a hint.
 class Error : public std::runtime_error {

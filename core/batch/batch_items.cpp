@@ -38,6 +38,14 @@ std::string name_problem(const std::string& prompt, const std::string& name) {
   return "";
 }
 
+std::string problem(const BatchItem& item, const std::string& name) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  if (item.text.find_first_not_of(kBlank) == std::string::npos) return "the prompt is empty";
+  const auto image = item.options.find("image");
+  if (image != item.options.end() && image->second.empty()) return "expected the name of a picture, got an empty one";
+  return name_problem(item.prompt, name);
+}
+
 class ItemLister {
  public:
   ItemLister(const PromptList& list, const ItemRules& rules) : list_(list), rules_(rules) {}
@@ -88,7 +96,7 @@ class ItemLister {
       item.seed = seed(sample);
       item.options = entry().options;
       item.options.erase("seed");
-      item.problem = name_problem(entry().prompt, file_name);
+      item.problem = problem(item, file_name);
       add_once(std::move(item));
     }
   }

@@ -14,8 +14,10 @@
 namespace faststar {
 namespace {
 
-/// Every further item would fail too.
-bool stops_the_batch(ErrorKind kind) { return kind == ErrorKind::output || kind == ErrorKind::model; }
+/// Every further item would fail too, in this process.
+bool stops_the_batch(ErrorKind kind) {
+  return kind == ErrorKind::output || kind == ErrorKind::model || kind == ErrorKind::device_lost;
+}
 
 class BatchLoop {
  public:

@@ -52,7 +52,7 @@ struct BatchSummary {
 /// Makes what `run.items` lack, several processes at once if need be: an item belongs to who holds its lock, and items
 /// that another holds are waited for. An item that fails is tried again after the others. `on_file` hears of each video
 /// that this process finishes. Throws Error(interrupted) when `progress` asks to stop, and what makes every further
-/// item fail too: Error(model), Error(output).
+/// item fail too: Error(model), Error(output), Error(device_lost), which is no failure of the item.
 BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress,
                        const std::function<void(const std::filesystem::path&)>& on_file);
 

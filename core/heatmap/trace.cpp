@@ -59,12 +59,15 @@ Trace read_steps(const Safetensors& file, const nlohmann::json& steps) {
 Trace parse_trace(const std::filesystem::path& path) {
   const auto file = open_safetensors(path);
   const auto metadata = file->metadata().find("faststar");
-  if (metadata == file->metadata().end()) {
-    fail(ErrorKind::input, fmt::format("{}: expected a trace, found no settings of faststar", file->origin()),
+  const auto refuse = [&](const char* found) {
+    fail(ErrorKind::input, fmt::format("{}: expected a trace, found no {}", file->origin(), found),
          "faststar t2v ... --trace FILE writes one");
-  }
+  };
+  if (metadata == file->metadata().end()) refuse("settings of faststar");
   try {
-    return read_steps(*file, parse_json_object(metadata->second, file->origin()).at("steps"));
+    const auto document = parse_json_object(metadata->second, file->origin());
+    if (!document.contains("steps")) refuse("list of steps");
+    return read_steps(*file, document["steps"]);
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::input, fmt::format("{}: the list of steps: {}", file->origin(), error.what()));
   }

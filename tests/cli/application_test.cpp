@@ -108,13 +108,17 @@ TEST_CASE("a run prints the finished file and nothing else on stdout", "[cli][sl
 
 TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slow]") {
   const test::TempDir folder;
-  const std::string t2i = "t2i --random-weights --config tiny --seed 3 -p \"it's a ball\" -o a.png --progress none";
-  REQUIRE(run(folder, t2i).exit_code == 0);
+  const std::string t2i =
+      "t2i --random-weights --config tiny --seed 3 --prompt=\"-it's a ball\" -o a.png --progress none";
+  REQUIRE(run(folder, t2i + " --save-codes a.safetensors").exit_code == 0);
+  CHECK_THAT(run(folder, "info a.safetensors").out, Catch::Matchers::Contains("clip.0.summed_codes"));
   CHECK_THAT(run(folder, "info a.png").out, Catch::Matchers::Contains("\"seconds\":{\"load\":"));
   std::string command = run(folder, "info a.png --command").out;
   REQUIRE(command.starts_with("faststar t2i"));
   command = command.substr(std::string("faststar ").size(), command.size() - std::string("faststar \n").size());
   REQUIRE(run(folder, command + " -o b.png --progress none").exit_code == 0);
+  CHECK(test::same(read_image(folder / "a.png"), read_image(folder / "b.png")));
+  CHECK(run(folder, "compare a.png b.png --side-by-side a.png --overwrite").exit_code == 2);
   CHECK(test::same(read_image(folder / "a.png"), read_image(folder / "b.png")));
 }
 

@@ -26,6 +26,7 @@ TEST_CASE("each kind of error has its exit code", "[cli]") {
   CHECK(exit_code(ErrorKind::input) == 3);
   CHECK(exit_code(ErrorKind::model) == 4);
   CHECK(exit_code(ErrorKind::device) == 5);
+  CHECK(exit_code(ErrorKind::device_lost) == 5);
   CHECK(exit_code(ErrorKind::output) == 6);
   CHECK(exit_code(ErrorKind::internal) == 70);
 }
@@ -43,6 +44,11 @@ TEST_CASE("exhausted memory of any kind is a device error with a hint", "[cli]")
   CHECK(reported([] { at::empty({int64_t{1} << 55}); }).kind() == ErrorKind::device);
   CHECK(reported([] { throw std::bad_alloc(); }).kind() == ErrorKind::device);
   CHECK(reported([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); }).kind() == ErrorKind::device);
+}
+
+TEST_CASE("an error of CUDA that is none of memory is a lost device", "[cli]") {
+  CHECK(reported([] { TORCH_CHECK(false, "CUDA error: an illegal memory access was encountered"); }).kind() ==
+        ErrorKind::device_lost);
 }
 
 TEST_CASE("other exceptions are bugs of ours", "[cli]") {

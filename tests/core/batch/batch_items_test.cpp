@@ -145,4 +145,16 @@ TEST_CASE("VBench-2.0 cuts names after 180 characters and has a folder a dimensi
   CHECK(items[0].problem == "expected a file name of at most 255 bytes, got 366");
 }
 
+TEST_CASE("an entry that says nothing is a problem of its own item", "[batch]") {
+  PromptList list;
+  list.entries.push_back({.origin = "list:1", .prompt = " "});
+  list.entries.push_back({.origin = "list:2", .prompt = "x", .options = {{"image", ""}}});
+  list.entries.push_back({.origin = "list:3", .prompt = "x"});
+  const auto items = list_items(list, {.base_seed = 1});
+  REQUIRE(items.size() == 3);
+  CHECK(items[0].problem == "the prompt is empty");
+  CHECK(items[1].problem == "expected the name of a picture, got an empty one");
+  CHECK(items[2].problem.empty());
+}
+
 }  // namespace faststar

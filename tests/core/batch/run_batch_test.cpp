@@ -93,15 +93,17 @@ TEST_CASE("an item with an impossible name never reaches the model", "[batch]") 
   CHECK(runner.made == 1);
 }
 
-TEST_CASE("a full disk ends the batch at once, and what was made stays", "[batch]") {
+TEST_CASE("a full disk or a broken GPU ends the batch at once, fails no item, and what was made stays", "[batch]") {
+  const ErrorKind kind = GENERATE(ErrorKind::output, ErrorKind::device_lost);
   const TempDir folder;
   const BatchRun run = batch_in(folder.path(), numbered_items(3), /*retries=*/5);
   FakeRunner runner;
-  runner.before = [](const BatchItem& item) {
-    if (item.prompt == "prompt 2") fail(ErrorKind::output, "no space left");
+  runner.before = [&](const BatchItem& item) {
+    if (item.prompt == "prompt 2") fail(kind, "no more");
   };
-  CHECK(error_of([&] { run_quietly(run, runner); }).kind() == ErrorKind::output);
+  CHECK(error_of([&] { run_quietly(run, runner); }).kind() == kind);
   CHECK(runner.made == 1);
+  CHECK(Manifest(run.folder.manifest()).find(run.items[1].file) == nullptr);
   CHECK(fs::exists(run.folder.video(run.items[0])));
 }
 
