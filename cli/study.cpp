@@ -36,8 +36,7 @@ struct StudyCommand {
   std::string variants;
   std::string prompts;
   int64_t world = 0;
-  std::string seed_text = "0";  ///< a text, as FASTSTAR_SEED may be one for another command to judge
-  int64_t seed = 0;             ///< what seed_text says
+  std::string seed = "0";  ///< a text, as FASTSTAR_SEED may be one for another command to judge
   std::string shard;
   bool report = false;
 };
@@ -51,7 +50,9 @@ std::filesystem::path study_file(const std::string& name_or_file) {
   return file;
 }
 
-int64_t parse_seed(const std::string& text) {
+/// Throws Error(usage) when it is none.
+int64_t seed_of(const StudyCommand& command) {
+  const std::string& text = command.seed;
   int64_t seed = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
   if (error == std::errc() && end == text.data() + text.size() && seed >= 0 && seed <= kMostSeeds) return seed;
@@ -65,6 +66,7 @@ void check_command(const StudyCommand& command) {
   if (command.world < 0 || command.world > kPromptsPerSeed) {
     fail(ErrorKind::usage, fmt::format("--world {}: expected 1 to {} prompts", command.world, kPromptsPerSeed));
   }
+  seed_of(command);
 }
 
 /// Reduction as flags and --config say it is what variants start from; the job itself is dense.
@@ -85,13 +87,13 @@ Settings take_reduction(Settings& settings) {
 std::vector<StudyPrompt> choose_prompts(const StudyCommand& command, const HeldOutClips& clips, const Config& config) {
   std::vector<StudyPrompt> prompts;
   if (command.world > 0) {
-    prompts = world_prompts(clips, command.seed, command.world);
+    prompts = world_prompts(clips, seed_of(command), command.world);
   } else {
     std::vector<std::string> texts;
     for (const PromptEntry& entry : read_prompt_list({.list = command.prompts}).entries) {
       texts.push_back(checked_prompt(entry.refined.value_or(entry.prompt), entry.origin, ErrorKind::input));
     }
-    prompts = listed_prompts(texts, command.seed);
+    prompts = listed_prompts(texts, seed_of(command));
   }
   for (StudyPrompt& prompt : prompts) {
     prompt.text = video_prompt(prompt.text, config.prompt, config.generate.duration);
@@ -117,8 +119,9 @@ TestedModel tested_model(Engine& engine, const GenerateJob& job) {
 /// Of everything that two records of one table must share, the machine's part too: bits and times depend on it.
 std::string setup_hash(const Engine& engine, Config config, const StudyCommand& command) {
   config.runtime.precision = engine.setup().precision;
-  std::string text = fmt::format("{} {} {} {} {}", settings_hash(config), command.seed, device_name(engine.device()),
-                                 choice_name(config.runtime.attention), choice_name(config.runtime.kernels));
+  std::string text =
+      fmt::format("{} {} {} {} {}", settings_hash(config), seed_of(command), device_name(engine.device()),
+                  choice_name(config.runtime.attention), choice_name(config.runtime.kernels));
   for (const auto& [part, fingerprint] : engine.fingerprints()) text += fmt::format(" {} {}", part, fingerprint);
   return fmt::format("{:016x}", fnv1a(text));
 }
@@ -140,9 +143,8 @@ void check_variants(const std::vector<StudyVariant>& variants, const Schedule& s
   }
 }
 
-int run_arms(StudyCommand command) {
+int run_arms(const StudyCommand& command) {
   check_command(command);
-  command.seed = parse_seed(command.seed_text);
   const Shard shard = command.shard.empty() ? shard_from_environment() : parse_shard(command.shard, "--shard");
   ResolvedSettings resolved = resolve_settings(command.settings);
   const Settings base = take_reduction(resolved.settings);
@@ -197,7 +199,7 @@ Command add_study(CLI::App& app) {
   command->get_option("--out")->required();
   add_command_option(*command, "world", options->world, {"N", "prompts: N held-out captions"});
   add_command_option(*command, "prompts", options->prompts, {"FILE", "prompts: a list as batch takes it"});
-  add_command_option(*command, "seed", options->seed_text, {"S", "of captions and videos (0)"});
+  add_command_option(*command, "seed", options->seed, {"S", "of captions and videos (0)"});
   add_command_option(*command, "study", options->study, {"NAME|FILE", "the variants (study-reduction)"});
   add_command_option(*command, "variants", options->variants, {"NAME,NAME", "only these of the file"});
   add_command_option(*command, "shard", options->shard, {"I/N", "only part I of N, beside other processes"});

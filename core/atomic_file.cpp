@@ -99,13 +99,16 @@ void AtomicFile::commit() {
 }
 
 void cut_torn_line(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) return;
-  std::ifstream stream(file, std::ios::binary);
-  uintmax_t whole = 0;
-  for (std::string line; std::getline(stream, line) && !stream.eof();) whole += line.size() + 1;
-  if (whole != fs::file_size(file, error) && !error) fs::resize_file(file, whole, error);
-  if (error) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", file.string(), error.message()));
+  const int opened = open(file.c_str(), O_RDWR | O_CLOEXEC);
+  if (opened < 0 && errno == ENOENT) return;
+  off_t end = opened < 0 ? 0 : lseek(opened, 0, SEEK_END);
+  const off_t whole = end;
+  char last = '\0';
+  while (end > 0 && pread(opened, &last, 1, end - 1) == 1 && last != '\n') --end;
+  const bool cut = opened >= 0 && (end == whole || ftruncate(opened, end) == 0);
+  const int error = errno;
+  if (opened >= 0) close(opened);
+  if (!cut) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", file.string(), std::strerror(error)));
 }
 
 void write_file(const fs::path& path, const std::string& text, Existing existing) {

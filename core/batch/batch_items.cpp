@@ -39,8 +39,8 @@ std::string name_problem(const std::string& prompt, const std::string& name) {
 }
 
 std::string problem(const BatchItem& item, const std::string& name) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  if (item.text.find_first_not_of(kBlank) == std::string::npos) return "the prompt is empty";
+  const bool is_text = !find_invalid_utf8(item.text);
+  if (is_text && std::ranges::all_of(decode_utf8(item.text), is_blank)) return "the prompt is empty";
   const auto image = item.options.find("image");
   if (image != item.options.end() && image->second.empty()) return "expected the name of a picture, got an empty one";
   return name_problem(item.prompt, name);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "core/atomic_file.h"
 #include "core/batch/manifest_line.h"
 #include "core/error.h"
 
@@ -33,21 +34,12 @@ class Appender {
   Appender(const Appender&) = delete;
   Appender& operator=(const Appender&) = delete;
 
-  /// A line without its end was never acknowledged: its item counts as not made.
-  void cut_torn_line() {
-    off_t end = lseek(file_, 0, SEEK_END);
-    const off_t whole = end;
-    char last = '\0';
-    while (end > 0 && pread(file_, &last, 1, end - 1) == 1 && last != '\n') --end;
-    if (end != whole && ftruncate(file_, end) != 0) fail_write(path_);
-  }
-
   /// All of `line` on the disk, or none of it.
   void append(const std::string& line) {
     const ssize_t written = write(file_, line.data(), line.size());
     if (written == static_cast<ssize_t>(line.size()) && fsync(file_) == 0) return;
     const int error = written < 0 ? errno : ENOSPC;
-    cut_torn_line();
+    cut_torn_line(path_);
     errno = error;
     fail_write(path_);
   }
@@ -90,7 +82,7 @@ void Manifest::refresh() {
 
 void Manifest::append(const ManifestRecord& record) {
   Appender file(path_);
-  file.cut_torn_line();
+  cut_torn_line(path_);  // a line without its end was never acknowledged: its item counts as not made
   file.append(to_line(record));
 }
 

@@ -78,8 +78,8 @@ ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path
   const int stream = av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (stream < 0) fail(ErrorKind::input, fmt::format("{}: is not a picture", path.string()));
   const auto codec = ffmpeg::open_decoder(*input.streams[stream], path);
-  // Half a picture is no picture. The TIFF decoder, which refuses missing data
-  // anyway, would call tags errors that it does not know.
+  // Half a picture is no picture. The TIFF decoder, which refuses missing data anyway, would call tags errors that it
+  // does not know.
   if (codec->codec_id != AV_CODEC_ID_TIFF) codec->err_recognition |= AV_EF_EXPLODE;
   auto packet = ffmpeg::make_packet();
   auto frame = ffmpeg::make_frame();

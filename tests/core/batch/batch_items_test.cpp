@@ -147,7 +147,7 @@ TEST_CASE("VBench-2.0 cuts names after 180 characters and has a folder a dimensi
 
 TEST_CASE("an entry that says nothing is a problem of its own item", "[batch]") {
   PromptList list;
-  list.entries.push_back({.origin = "list:1", .prompt = " "});
+  list.entries.push_back({.origin = "list:1", .prompt = " \u3000"});
   list.entries.push_back({.origin = "list:2", .prompt = "x", .options = {{"image", ""}}});
   list.entries.push_back({.origin = "list:3", .prompt = "x"});
   const auto items = list_items(list, {.base_seed = 1});

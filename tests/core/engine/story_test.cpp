@@ -32,6 +32,14 @@ StoryLine line(const std::string& prompt) {
   return {.prompt = prompt, .model_prompt = prompt, .settings_json = fmt::format(R"({{"prompt": "{}"}})", prompt)};
 }
 
+/// A story of story_job().
+struct SmallStory {
+  test::TempDir folder;
+  GenerateJob job = story_job(folder);
+  Engine engine{job.setup};
+  Story story{engine, job};
+};
+
 }  // namespace
 
 TEST_CASE("a story from words: each clip is a file, and the joined file shows them one after the other", "[engine]") {
@@ -89,10 +97,8 @@ class OutOfMemoryOnce final : public Progress {
 };
 
 TEST_CASE("a decode that runs out of memory and begins again shows and counts every frame once", "[engine]") {
-  const test::TempDir folder;
-  const GenerateJob job = story_job(folder);
-  Engine engine(job.setup);
-  Story story(engine, job);
+  SmallStory small;
+  auto& [folder, job, engine, story] = small;
   OutOfMemoryOnce progress;
   story.tell(line("a red ball"), progress);
   story.finish();
@@ -104,10 +110,8 @@ TEST_CASE("a decode that runs out of memory and begins again shows and counts ev
 }
 
 TEST_CASE("a stop keeps the clips before, joined", "[engine]") {
-  const test::TempDir folder;
-  const GenerateJob job = story_job(folder);
-  Engine engine(job.setup);
-  Story story(engine, job);
+  SmallStory small;
+  auto& [folder, job, engine, story] = small;
   SilentProgress progress;
   story.tell(line("a red ball"), progress);
   test::StopAfter stop(0);
@@ -127,10 +131,8 @@ TEST_CASE("a clip whose name is taken is refused before anything is made", "[eng
 }
 
 TEST_CASE("each clip's metadata holds its own prompt, all name the command", "[engine]") {
-  const test::TempDir folder;
-  const GenerateJob job = story_job(folder);
-  Engine engine(job.setup);
-  Story story(engine, job);
+  SmallStory small;
+  auto& [folder, job, engine, story] = small;
   SilentProgress progress;
   story.tell(line("a red ball"), progress);
   story.tell(line("a blue ball"), progress);
