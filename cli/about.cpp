@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cli/result.h"
-#include "core/device.h"
-#include "core/log.h"
+#include "core/base/device.h"
+#include "core/base/log.h"
 
 namespace faststar {
 

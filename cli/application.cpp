@@ -10,8 +10,8 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/result.h"
+#include "core/base/error.h"
 #include "core/config/nearest_name.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace {

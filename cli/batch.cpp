@@ -14,10 +14,10 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
-#include "core/batch/batch_settings.h"
-#include "core/device.h"
-#include "core/error.h"
-#include "core/log.h"
+#include "core/base/device.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/pipeline/batch/batch_settings.h"
 
 namespace faststar {
 namespace {

@@ -1,9 +1,9 @@
 #pragma once
 #include <string>
 
-#include "core/batch/batch_folder.h"
 #include "core/config/resolve.h"
-#include "core/engine/job.h"
+#include "core/pipeline/batch/batch_folder.h"
+#include "core/pipeline/job.h"
 
 namespace faststar {
 

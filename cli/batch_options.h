@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "core/batch/batch_items.h"
-#include "core/batch/shard.h"
+#include "core/pipeline/batch/batch_items.h"
+#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 

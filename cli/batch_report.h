@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
-#include "core/batch/coverage.h"
-#include "core/batch/run_batch.h"
+#include "core/pipeline/batch/coverage.h"
+#include "core/pipeline/batch/run_batch.h"
 
 namespace faststar {
 

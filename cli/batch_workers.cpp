@@ -9,7 +9,7 @@
 #include "cli/result.h"
 #include "cli/signals.h"
 #include "cli/worker_group.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 namespace faststar {
 namespace {

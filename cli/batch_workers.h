@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "cli/batch_options.h"
-#include "core/batch/run_batch.h"
 #include "core/config/runtime.h"
+#include "core/pipeline/batch/run_batch.h"
 
 namespace faststar {
 

@@ -8,15 +8,15 @@
 #include "cli/compare_report.h"
 #include "cli/output_files.h"
 #include "cli/result.h"
-#include "core/atomic_file.h"
-#include "core/device.h"
-#include "core/error.h"
-#include "core/log.h"
+#include "core/base/atomic_file.h"
+#include "core/base/device.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/weights/checkpoint.h"
 #include "core/media/frame_source.h"
 #include "core/media/image.h"
 #include "core/media/side_by_side.h"
 #include "core/media/video_writer.h"
-#include "core/weights/checkpoint.h"
 
 namespace faststar {
 namespace {

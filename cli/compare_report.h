@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "core/lab/metrics/fidelity.h"
 #include "core/media/resize.h"
-#include "core/metrics/fidelity.h"
 
 namespace faststar {
 

@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/completion_scripts.h"
 #include "cli/result.h"
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace faststar {
 namespace {

@@ -11,9 +11,9 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
+#include "core/base/log.h"
 #include "core/config/json.h"
-#include "core/engine/redecode.h"
-#include "core/log.h"
+#include "core/pipeline/redecode.h"
 
 namespace faststar {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/base/error.h"
 #include "core/config/value.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace {

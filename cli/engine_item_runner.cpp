@@ -9,12 +9,12 @@
 #include "cli/plan_job.h"
 #include "cli/plan_source.h"
 #include "cli/report_error.h"
-#include "core/engine/codes_file.h"
-#include "core/engine/generation.h"
-#include "core/engine/redecode.h"
-#include "core/engine/run_plan.h"
-#include "core/log.h"
-#include "core/text/prompt.h"
+#include "core/base/log.h"
+#include "core/model/text/prompt.h"
+#include "core/pipeline/codes_file.h"
+#include "core/pipeline/generation.h"
+#include "core/pipeline/redecode.h"
+#include "core/pipeline/run_plan.h"
 
 namespace faststar {
 namespace {

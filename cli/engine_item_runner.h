@@ -3,11 +3,11 @@
 #include <set>
 #include <string>
 
-#include "core/batch/run_batch.h"
 #include "core/config/resolve.h"
-#include "core/engine/engine.h"
-#include "core/engine/job.h"
-#include "core/text/tokenizer.h"
+#include "core/model/text/tokenizer.h"
+#include "core/pipeline/batch/run_batch.h"
+#include "core/pipeline/engine.h"
+#include "core/pipeline/job.h"
 
 namespace faststar {
 

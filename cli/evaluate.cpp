@@ -10,15 +10,15 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
+#include "core/base/device.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/resolve.h"
-#include "core/device.h"
-#include "core/error.h"
-#include "core/evaluate/engine_model.h"
-#include "core/evaluate/evaluation.h"
-#include "core/evaluate/report.h"
-#include "core/log.h"
+#include "core/lab/evaluate/engine_model.h"
+#include "core/lab/evaluate/evaluation.h"
+#include "core/lab/evaluate/report.h"
+#include "core/lab/train/model_card.h"
 #include "core/media/image.h"
-#include "core/train/model_card.h"
 
 namespace faststar {
 namespace {
@@ -57,7 +57,7 @@ constexpr EvaluationSettings kQuick = {.vae_clips = 4,
 
 EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSettings& training) {
   EvaluationSettings counts = command.quick ? kQuick : EvaluationSettings{};
-  counts.video_clips = std::min(last_star_stage(training).video_clips, kMostVideoClips);
+  counts.video_clips = std::min(last_star_stage(training).video_clips, kMaxVideoClips);
   if (training.world.wording == Wording::study) counts.foreign_words = 0;
   if (training.world.camera_pan == 0) counts.camera_pans = 0;
   visit_fields(counts, [&](const Field& field, int& count) {

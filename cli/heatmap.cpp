@@ -1,4 +1,4 @@
-#include "core/heatmap/heatmap.h"
+#include "core/lab/heatmap/heatmap.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include "cli/command_option.h"
 #include "cli/commands.h"
 #include "cli/result.h"
-#include "core/atomic_file.h"
-#include "core/error.h"
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
 #include "core/media/extension.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
@@ -75,9 +75,9 @@ void write_heatmap_sheet(const HeatmapCommand& command, const HeatmapPainter& pa
 }
 
 int run_heatmap(const HeatmapCommand& command) {
-  constexpr int64_t kMostRows = 32;
-  if (command.rows < 1 || command.rows > kMostRows) {
-    fail(ErrorKind::usage, fmt::format("--rows {}: expected 1 to {}", command.rows, kMostRows));
+  constexpr int64_t kMaxRows = 32;
+  if (command.rows < 1 || command.rows > kMaxRows) {
+    fail(ErrorKind::usage, fmt::format("--rows {}: expected 1 to {}", command.rows, kMaxRows));
   }
   check_writable(command.output, command.existing());
   if (is_picture_name(command.output)) check_image_output(command.output);

@@ -7,7 +7,7 @@
 #include "cli/help.h"
 #include "cli/inspect.h"
 #include "cli/result.h"
-#include "core/error.h"
+#include "core/base/error.h"
 #include "core/media/extension.h"
 
 namespace faststar {

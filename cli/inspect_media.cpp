@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "cli/inspect.h"
+#include "core/base/error.h"
 #include "core/config/config.h"
 #include "core/config/settings.h"
 #include "core/config/value.h"
-#include "core/error.h"
 #include "core/media/metadata.h"
 
 namespace faststar {

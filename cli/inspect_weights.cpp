@@ -4,13 +4,13 @@
 #include <map>
 
 #include "cli/inspect.h"
-#include "core/engine/open_model.h"
-#include "core/error.h"
+#include "core/base/error.h"
+#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/fingerprint.h"
+#include "core/base/weights/safetensors.h"
 #include "core/media/extension.h"
-#include "core/text/tokenizer.h"
-#include "core/weights/checkpoint.h"
-#include "core/weights/fingerprint.h"
-#include "core/weights/safetensors.h"
+#include "core/model/text/tokenizer.h"
+#include "core/pipeline/open_model.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

@@ -17,11 +17,11 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
-#include "core/engine/story.h"
-#include "core/error.h"
-#include "core/log.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/media/video_reader.h"
-#include "core/text/prompt.h"
+#include "core/model/text/prompt.h"
+#include "core/pipeline/story.h"
 
 namespace faststar {
 namespace {

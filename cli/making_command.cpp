@@ -9,8 +9,8 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
-#include "core/engine/generation.h"
-#include "core/log.h"
+#include "core/base/log.h"
+#include "core/pipeline/generation.h"
 
 namespace faststar {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "cli/help.h"
-#include "core/atomic_file.h"
+#include "core/base/atomic_file.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
 

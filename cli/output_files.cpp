@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
+#include "core/base/slug.h"
 #include "core/media/frame_folder_writer.h"
-#include "core/slug.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/config/settings.h"
-#include "core/engine/job.h"
+#include "core/pipeline/job.h"
 
 namespace faststar {
 

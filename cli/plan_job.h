@@ -1,6 +1,6 @@
 #pragma once
 #include "core/config/resolve.h"
-#include "core/engine/job.h"
+#include "core/pipeline/job.h"
 
 namespace faststar {
 

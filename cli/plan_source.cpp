@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
-#include "core/log.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/media/metadata.h"
-#include "core/vae/architecture.h"
+#include "core/model/vae/architecture.h"
 
 namespace faststar {
 namespace {

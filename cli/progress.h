@@ -6,9 +6,9 @@
 #include <string>
 
 #include "cli/progress_line.h"
+#include "core/base/log.h"
+#include "core/base/progress.h"
 #include "core/config/runtime.h"
-#include "core/log.h"
-#include "core/progress.h"
 
 namespace faststar {
 

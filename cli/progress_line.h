@@ -2,7 +2,7 @@
 #include <optional>
 #include <string>
 
-#include "core/progress.h"
+#include "core/base/progress.h"
 
 namespace faststar {
 

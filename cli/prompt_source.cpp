@@ -7,8 +7,8 @@
 #include <fstream>
 #include <iostream>
 
-#include "core/error.h"
-#include "core/text/prompt.h"
+#include "core/base/error.h"
+#include "core/model/text/prompt.h"
 
 namespace faststar {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "cli/signals.h"
-#include "core/temporary_path.h"
+#include "core/base/temporary_path.h"
 
 namespace faststar {
 namespace {

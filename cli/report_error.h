@@ -1,5 +1,5 @@
 #pragma once
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace faststar {
 

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "core/temporary_path.h"
+#include "core/base/temporary_path.h"
 
 namespace faststar {
 namespace {

@@ -14,17 +14,17 @@
 #include "cli/progress.h"
 #include "cli/result.h"
 #include "cli/signals.h"
-#include "core/batch/batch_settings.h"
-#include "core/batch/prompt_list.h"
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
 #include "core/config/installation.h"
-#include "core/engine/engine.h"
-#include "core/engine/run_plan.h"
-#include "core/error.h"
-#include "core/log.h"
-#include "core/study/report.h"
-#include "core/study/run_study.h"
-#include "core/text/prompt.h"
-#include "core/weights/name_hash.h"
+#include "core/lab/study/report.h"
+#include "core/lab/study/run_study.h"
+#include "core/model/text/prompt.h"
+#include "core/pipeline/batch/batch_settings.h"
+#include "core/pipeline/batch/prompt_list.h"
+#include "core/pipeline/engine.h"
+#include "core/pipeline/run_plan.h"
 
 namespace faststar {
 namespace {
@@ -42,7 +42,7 @@ struct StudyCommand {
 };
 
 /// The video seed of the last prompt of a study has to fit into 32 bits.
-constexpr int64_t kMostSeeds = 40'000;
+constexpr int64_t kMaxSeeds = 40'000;
 
 std::filesystem::path study_file(const std::string& name_or_file) {
   const auto file = file_or_preset(name_or_file);
@@ -55,8 +55,8 @@ int64_t seed_of(const StudyCommand& command) {
   const std::string& text = command.seed;
   int64_t seed = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  if (error == std::errc() && end == text.data() + text.size() && seed >= 0 && seed <= kMostSeeds) return seed;
-  fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", text, kMostSeeds));
+  if (error == std::errc() && end == text.data() + text.size() && seed >= 0 && seed <= kMaxSeeds) return seed;
+  fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", text, kMaxSeeds));
 }
 
 void check_command(const StudyCommand& command) {

@@ -11,12 +11,12 @@
 #include "cli/result.h"
 #include "cli/signals.h"
 #include "cli/train_workers.h"
-#include "core/batch/shard.h"
+#include "core/base/device.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/runtime.h"
-#include "core/device.h"
-#include "core/error.h"
-#include "core/log.h"
-#include "core/train/trainer.h"
+#include "core/lab/train/trainer.h"
+#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 namespace {
@@ -81,10 +81,10 @@ std::vector<std::string> worker_arguments(const TrainCommand& command) {
 }
 
 void check_seconds(const std::optional<double>& seconds) {
-  constexpr double kMost = 1e8;
-  if (seconds && !(*seconds > 0 && *seconds <= kMost)) {
+  constexpr double kMax = 1e8;
+  if (seconds && !(*seconds > 0 && *seconds <= kMax)) {
     fail(ErrorKind::usage,
-         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMost, *seconds));
+         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMax, *seconds));
   }
 }
 

@@ -12,9 +12,9 @@
 #include "cli/report_error.h"
 #include "cli/signals.h"
 #include "cli/worker_group.h"
-#include "core/error.h"
-#include "core/log.h"
-#include "core/train/workers.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/lab/train/workers.h"
 
 namespace faststar {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/verify/verify.h"
+#include "core/lab/verify/verify.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,9 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/result.h"
+#include "core/base/device.h"
+#include "core/base/log.h"
 #include "core/config/runtime.h"
-#include "core/device.h"
-#include "core/log.h"
 
 namespace faststar {
 namespace {

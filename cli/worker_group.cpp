@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "cli/signals.h"
-#include "core/log.h"
+#include "core/base/log.h"
 
 namespace faststar {
 

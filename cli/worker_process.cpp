@@ -10,7 +10,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace faststar {
 namespace {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "core/tensor.h"
+#include "core/base/tensor.h"
 
 namespace faststar::cuda {
 

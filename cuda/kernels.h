@@ -14,24 +14,24 @@ Stream current_stream();
 /// Element type of a kernel's activations.
 enum class FloatType { float32, bfloat16 };
 
-/// core/random.h, philox_uniform. uniform [n, d] float32, tokens [n] int64.
+/// core/base/random.h, philox_uniform. uniform [n, d] float32, tokens [n] int64.
 void philox_uniform(float* uniform, const int64_t* tokens, int64_t n, int64_t d, uint64_t seed, uint32_t stream_word,
                     uint32_t clip, Stream stream);
 
-/// core/layers/rms_norm.h. out, x [rows, width]; weight [width] float32.
+/// core/model/layers/rms_norm.h. out, x [rows, width]; weight [width] float32.
 void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64_t width, float eps, FloatType type,
               Stream stream);
 
 /// The gradients of rms_norm and, with cos and sin, of norm_rope.
 inline constexpr int64_t kMaxRmsNormGradientWidth = 1024;
 struct RmsNormGradient {
-  const void* x;          // [rows, width]; width is even
-  const float* weight;    // [width]
-  const void* of_result;  // as x
-  void* of_x;             // as x
-  float* of_weight;       // [rms_norm_gradient_blocks, width]: to be summed over blocks
-  const float* cos;       // [positions, width / 2]; null without rotation
-  const float* sin;       // as cos
+  const void* x;         // [rows, width]; width is even
+  const float* weight;   // [width]
+  const void* grad_out;  // as x
+  void* grad_x;          // as x
+  float* grad_weight;    // [rms_norm_gradient_blocks, width]: to be summed over blocks
+  const float* cos;      // [positions, width / 2]; null without rotation
+  const float* sin;      // as cos
   int64_t rows, width;
   int64_t positions, rows_per_position;  // row r is at r / rows_per_position % positions
   float eps;
@@ -39,7 +39,7 @@ struct RmsNormGradient {
 int64_t rms_norm_gradient_blocks(int64_t rows);
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
 
-/// core/star/norm_rope.h. out, x [batch, tokens, heads, head_width]; weight [head_width]; cos, sin [tokens, head_width
+/// core/model/star/norm_rope.h. out, x [batch, tokens, heads, head_dim]; weight [head_dim]; cos, sin [tokens, head_dim
 /// / 2].
 inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
 struct NormRope {
@@ -48,15 +48,15 @@ struct NormRope {
   const float* weight;
   const float* cos;
   const float* sin;
-  int64_t batch, tokens, heads, head_width;
+  int64_t batch, tokens, heads, head_dim;
   float eps;
 };
 void norm_rope(const NormRope& op, FloatType type, Stream stream);
 
-/// core/star/swiglu.h. out, gate, up [elements].
+/// core/model/star/swiglu.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
-/// core/reduce/similarity.h. Maps have 64 channels and are contiguous.
+/// core/model/reduce/similarity.h. Maps have 64 channels and are contiguous.
 enum class SimilarityNorm { sum, squares, largest };
 struct Similarity {
   const float* current;    // [64, frames, positions_per_frame]
@@ -71,7 +71,7 @@ struct Similarity {
 };
 void similarity_score(const Similarity& op, Stream stream);
 
-/// core/reduce/selection.h.
+/// core/model/reduce/selection.h.
 struct TopSelection {
   const float* score;    // [count]
   const float* primary;  // [count] or null
@@ -86,7 +86,7 @@ struct TopSelection {
 int64_t select_top_workspace(int64_t count);
 void select_top(const TopSelection& op, Stream stream);
 
-/// core/reduce/token_grid.h. map [frames, height, width], mean [frames, rows, columns].
+/// core/model/reduce/token_grid.h. map [frames, height, width], mean [frames, rows, columns].
 struct AreaMean {
   const float* map;
   float* mean;
@@ -94,8 +94,8 @@ struct AreaMean {
 };
 void area_mean(const AreaMean& op, Stream stream);
 
-/// core/reduce/partial_update.h. summed, updated [64, frames, height, width]; codes [bits, frames, rows, columns];
-/// feature_mask [frames, height, width].
+/// core/model/reduce/partial_update.h. summed, updated [64, frames, height, width]; codes [bits, frames, rows,
+/// columns]; feature_mask [frames, height, width].
 struct PartialUpdate {
   float* updated;
   const float* summed;
@@ -109,14 +109,14 @@ void partial_update(const PartialUpdate& op, Stream stream);
 struct SwigluGradient {
   const void* gate;
   const void* up;
-  const void* of_result;
-  void* of_gate;
-  void* of_up;
+  const void* grad_out;
+  void* grad_gate;
+  void* grad_up;
   int64_t elements;
 };
 void swiglu_gradient(const SwigluGradient& op, FloatType type, Stream stream);
 
-/// core/vae/norm_silu.h. Activations have one type, are contiguous with channels innermost, and every pointer is
+/// core/model/vae/norm_silu.h. Activations have one type, are contiguous with channels innermost, and every pointer is
 /// aligned to 16 bytes.
 struct NormSilu {
   const void* x;       // [batch, frames, height, width, channels]
@@ -132,15 +132,15 @@ struct NormSilu {
 bool norm_silu_takes(int64_t channels, FloatType type);
 void norm_silu(const NormSilu& op, FloatType type, Stream stream);
 
-/// The gradients of norm_silu; that of `before` is a part of `of_result`. A plain norm has latents here too, which
+/// The gradients of norm_silu; that of `before` is a part of `grad_out`. A plain norm has latents here too, which
 /// only say how pixels are shared out: ceil(height / pixels_per_latent) rows of them and so on.
 struct NormSiluGradient {
-  NormSilu op;            // what was computed; `extended` is not read
-  const void* of_result;  // as op.extended
-  void* of_x;             // as op.x
-  void* of_factor;        // as op.factor; null for a plain norm
-  void* of_offset;        // as op.factor
-  float* of_gamma;        // [norm_silu_gradient_blocks, channels]: to be summed over blocks
+  NormSilu op;           // what was computed; `extended` is not read
+  const void* grad_out;  // as op.extended
+  void* grad_x;          // as op.x
+  void* grad_factor;     // as op.factor; null for a plain norm
+  void* grad_offset;     // as op.factor
+  float* grad_gamma;     // [norm_silu_gradient_blocks, channels]: to be summed over blocks
 };
 int64_t norm_silu_gradient_blocks(const NormSilu& op, FloatType type);
 void norm_silu_gradient(const NormSiluGradient& gradient, FloatType type, Stream stream);

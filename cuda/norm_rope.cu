@@ -1,4 +1,4 @@
-// RMS norm of a head and the rotation of its pairs (core/star/norm_rope.h). One warp a head: each lane holds
+// RMS norm of a head and the rotation of its pairs (core/model/star/norm_rope.h). One warp a head: each lane holds
 // D/32 neighbouring pairs' worth of elements in registers, so x moves once in and once out (4 B an element in
 // bf16, against 40 B of the ATen ops); cos and sin rows are shared by all heads of a token through L2.
 #include "cuda/launch.cuh"
@@ -20,7 +20,7 @@ __global__ void norm_rope_kernel(NormRope op) {
   const int64_t head = int64_t{blockIdx.x} * kWarpsPerBlock + threadIdx.x / 32;
   if (head >= op.batch * op.tokens * op.heads) return;
   const int lane = threadIdx.x % 32;
-  const int pairs = static_cast<int>(op.head_width / 2);
+  const int pairs = static_cast<int>(op.head_dim / 2);
   const auto* x = static_cast<const Pair<T>*>(op.x) + head * pairs;
   auto* out = static_cast<Pair<T>*>(op.out) + head * pairs;
 
@@ -37,7 +37,7 @@ __global__ void norm_rope_kernel(NormRope op) {
       squares += even[i] * even[i] + odd[i] * odd[i];
     }
   }
-  const float scale = rsqrtf(warp_sum(squares) / static_cast<float>(op.head_width) + op.eps);
+  const float scale = rsqrtf(warp_sum(squares) / static_cast<float>(op.head_dim) + op.eps);
 
   const int64_t token = head / op.heads % op.tokens;
   const float* cos = op.cos + token * pairs;

@@ -1,5 +1,5 @@
 // Norm over channels, modulation by latents, SiLU, and the two frames that a causal convolution wants before
-// its input (core/vae/norm_silu.h). A block takes a stretch of one image line; 1 to 32 neighbouring lanes share
+// its input (core/model/vae/norm_silu.h). A block takes a stretch of one image line; 1 to 32 neighbouring lanes share
 // a pixel and keep its channels in registers, so that x is read once and the result written once, 16 bytes at a
 // time. At 96 to 384 channels each lane holds three such vectors.
 // ATen's chain reads and writes float32 temporaries of the size of x about ten times for the same, and copies
@@ -120,7 +120,7 @@ void launch(const NormSilu& op, Share share, cudaStream_t stream) {
 
 bool norm_silu_takes(int64_t channels, FloatType type) {
   const int64_t size = type == FloatType::bfloat16 ? 8 : 4;
-  return channels > 0 && channels % size == 0 && share_channels(channels, type).vectors <= kNormSiluMostVectors;
+  return channels > 0 && channels % size == 0 && share_channels(channels, type).vectors <= kNormSiluMaxVectors;
 }
 
 void norm_silu(const NormSilu& op, FloatType type, Stream stream) {

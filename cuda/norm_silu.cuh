@@ -7,8 +7,8 @@
 namespace faststar::cuda {
 
 constexpr int kNormSiluThreads = 256;
-constexpr int kNormSiluMostLanes = 32;
-constexpr int kNormSiluMostVectors = 4;
+constexpr int kNormSiluMaxLanes = 32;
+constexpr int kNormSiluMaxVectors = 4;
 constexpr float kSmallestNorm = 1e-12f;
 
 /// How the channels of a pixel are shared.
@@ -20,7 +20,7 @@ struct Share {
 inline Share share_channels(int64_t channels, FloatType type) {
   const int64_t vectors = channels / (type == FloatType::bfloat16 ? 8 : 4);
   int lanes = 1;
-  while (lanes < kNormSiluMostLanes && vectors % (2 * lanes) == 0) lanes *= 2;
+  while (lanes < kNormSiluMaxLanes && vectors % (2 * lanes) == 0) lanes *= 2;
   return {lanes, static_cast<int>(vectors / lanes)};
 }
 

@@ -1,7 +1,7 @@
-// Gradients of norm_silu (core/vae/norm_silu.h) in one sweep over x and the gradient of the result. The pixels that a
-// latent speaks for are a cell, and a cell belongs to one block, so that the sums for factor and offset are complete
-// there: nothing is added up in memory, and a repeated run gives the same bits. The sums for gamma are left as one
-// row a block. ATen's chain reads and writes about thirty float32 temporaries of the size of x for the same.
+// Gradients of norm_silu (core/model/vae/norm_silu.h) in one sweep over x and the gradient of the result. The pixels
+// that a latent speaks for are a cell, and a cell belongs to one block, so that the sums for factor and offset are
+// complete there: nothing is added up in memory, and a repeated run gives the same bits. The sums for gamma are left as
+// one row a block. ATen's chain reads and writes about thirty float32 temporaries of the size of x for the same.
 #include "cuda/launch.cuh"
 #include "cuda/norm_silu.cuh"
 
@@ -65,7 +65,7 @@ __device__ Pixel pixel_of_cell(const NormSilu& op, const Place& place, unsigned 
 /// The gradient of the pixel's result as float32, all frames that repeat it together.
 template <typename T>
 __device__ FloatBlock<Vector<T>::kSize> gradient_at(const NormSiluGradient& g, const Pixel& pixel, int channel) {
-  const T* result = static_cast<const T*>(g.of_result) + pixel.out + channel;
+  const T* result = static_cast<const T*>(g.grad_out) + pixel.out + channel;
   FloatBlock<Vector<T>::kSize> sum = {};
   for (int back = pixel.repeated ? 2 : 0; back >= 0; --back) {
     const auto part = *reinterpret_cast<const Vector<T>*>(result - back * g.op.height * g.op.width * g.op.channels);
@@ -87,7 +87,7 @@ struct Sums {
 /// silu(z), z = y * factor + offset, y = unit * gamma, unit = x * scale.
 template <typename T>
 __device__ FloatBlock<Vector<T>::kSize> differentiate(const NormSilu& op, const Vector<T>& x, float scale,
-                                                      const FloatBlock<Vector<T>::kSize>& of_result, int64_t latent,
+                                                      const FloatBlock<Vector<T>::kSize>& grad_out, int64_t latent,
                                                       int channel, Sums<Vector<T>::kSize>& sums) {
   constexpr int kSize = Vector<T>::kSize;
   const auto gamma = *reinterpret_cast<const FloatBlock<kSize>*>(op.gamma + channel);
@@ -104,7 +104,7 @@ __device__ FloatBlock<Vector<T>::kSize> differentiate(const NormSilu& op, const 
     const float f = op.factor ? to_float(factor.value[i]) : 1.0f;
     const float z = op.factor ? y * f + to_float(offset.value[i]) : y;
     const float gate = __fdividef(1.0f, 1.0f + __expf(-z));
-    const float of_z = of_result.value[i] * gate * (1.0f + z * (1.0f - gate));
+    const float of_z = grad_out.value[i] * gate * (1.0f + z * (1.0f - gate));
     sums.offset[i] += of_z;
     sums.factor[i] += of_z * y;
     sums.gamma[i] += of_z * f * unit;
@@ -184,7 +184,7 @@ __device__ void differentiate_pixel(const NormSiluGradient& g, const Pixel& pixe
     for (int i = 0; i < kSize; ++i) {
       of_unit[v].value[i] = scale * (of_unit[v].value[i] - to_float(x[v].value[i]) * share);
     }
-    store<T>(g.of_x, pixel.in + channel(v), of_unit[v].value);
+    store<T>(g.grad_x, pixel.in + channel(v), of_unit[v].value);
   }
 }
 
@@ -210,14 +210,14 @@ __global__ void __launch_bounds__(kNormSiluThreads, kVectors == 1 ? 3 : 1)
       sum_over_group(sums[v].factor, lanes, slots * lanes);
       sum_over_group(sums[v].offset, lanes, slots * lanes);
       if (place.exists && place.slot == 0) {
-        store<T>(g.of_factor, latent + channel, sums[v].factor);
-        store<T>(g.of_offset, latent + channel, sums[v].offset);
+        store<T>(g.grad_factor, latent + channel, sums[v].factor);
+        store<T>(g.grad_offset, latent + channel, sums[v].offset);
       }
     }
     sum_over_group(sums[v].gamma, lanes, kNormSiluThreads);
     if (thread < lanes) {
 #pragma unroll
-      for (int i = 0; i < kSize; ++i) g.of_gamma[blockIdx.x * g.op.channels + channel + i] = sums[v].gamma[i];
+      for (int i = 0; i < kSize; ++i) g.grad_gamma[blockIdx.x * g.op.channels + channel + i] = sums[v].gamma[i];
     }
   }
 }

@@ -1,7 +1,7 @@
-// Position-keyed uniform numbers (core/random.h). One thread a Philox block: 4 outputs, one 16-byte store.
+// Position-keyed uniform numbers (core/base/random.h). One thread a Philox block: 4 outputs, one 16-byte store.
 // Reads 8 B a token, writes 4 B a number. ATen needs ten rounds of eight int64 tensors for the same.
-#include "core/philox.h"
 #include "cuda/launch.cuh"
+#include "cuda/philox.h"
 
 namespace faststar::cuda {
 namespace {

@@ -1,4 +1,4 @@
-// RMS norm over the last dimension (core/layers/rms_norm.h). One block a row; the row is read once into
+// RMS norm over the last dimension (core/model/layers/rms_norm.h). One block a row; the row is read once into
 // registers when it fits (width <= 8192 bf16), so each element moves twice: 4 B in bf16, against 26 B of the
 // six ATen ops. Other widths take a scalar path that reads the row twice.
 #include "cuda/launch.cuh"

@@ -9,8 +9,8 @@
 
 #include <sstream>
 
-#include "core/device.h"
-#include "core/error.h"
+#include "core/base/device.h"
+#include "core/base/error.h"
 #include "cuda/kernels.h"
 
 namespace faststar::cuda {

@@ -1,4 +1,4 @@
-// The tokens that rank highest, as a mask and as an ascending list (core/reduce/selection.h). Keys of score and
+// The tokens that rank highest, as a mask and as an ascending list (core/model/reduce/selection.h). Keys of score and
 // tie-break word are sorted with their indices by CUB's radix sort, which is stable: with the same keys the order is
 // the reference's. 72,000 tokens: 0.9 MB of keys, a handful of launches. ATen sorts int64 keys the same way, but makes
 // the tie-break words in about a hundred launches.
@@ -8,8 +8,8 @@
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_select.cuh>
 
-#include "core/philox.h"
 #include "cuda/launch.cuh"
+#include "cuda/philox.h"
 
 namespace faststar::cuda {
 namespace {

@@ -1,5 +1,5 @@
-// silu(gate) * up (core/star/swiglu.h) and its gradients. A thread an aligned 16-byte vector: 6 B an element in bf16,
-// against 10 B of the two ATen ops. Tails and odd addresses go element by element.
+// silu(gate) * up (core/model/star/swiglu.h) and its gradients. A thread an aligned 16-byte vector: 6 B an element in
+// bf16, against 10 B of the two ATen ops. Tails and odd addresses go element by element.
 #include "cuda/launch.cuh"
 #include "cuda/vector.cuh"
 
@@ -47,11 +47,11 @@ void launch(void* out, const void* gate, const void* up, int64_t elements, Strea
 
 /// Gradients of gate and up for one element.
 template <typename T>
-__device__ void differentiate_element(T gate, T up, T of_result, T& of_gate, T& of_up) {
-  const float g = to_float(gate), r = to_float(of_result);
+__device__ void differentiate_element(T gate, T up, T grad_out, T& grad_gate, T& grad_up) {
+  const float g = to_float(gate), r = to_float(grad_out);
   const float sigmoid = 1.0f / (1.0f + expf(-g));
-  of_gate = from_float<T>(r * to_float(up) * sigmoid * (1.0f + g * (1.0f - sigmoid)));
-  of_up = from_float<T>(r * rounded<T>(g * sigmoid));
+  grad_gate = from_float<T>(r * to_float(up) * sigmoid * (1.0f + g * (1.0f - sigmoid)));
+  grad_up = from_float<T>(r * rounded<T>(g * sigmoid));
 }
 
 template <typename T>
@@ -60,14 +60,14 @@ __global__ void swiglu_gradient_vector_kernel(const SwigluGradient op, int64_t v
   if (index >= vectors) return;
   const Vector<T> gate = static_cast<const Vector<T>*>(op.gate)[index];
   const Vector<T> up = static_cast<const Vector<T>*>(op.up)[index];
-  const Vector<T> of_result = static_cast<const Vector<T>*>(op.of_result)[index];
-  Vector<T> of_gate, of_up;
+  const Vector<T> grad_out = static_cast<const Vector<T>*>(op.grad_out)[index];
+  Vector<T> grad_gate, grad_up;
 #pragma unroll
   for (int j = 0; j < Vector<T>::kSize; ++j) {
-    differentiate_element(gate.value[j], up.value[j], of_result.value[j], of_gate.value[j], of_up.value[j]);
+    differentiate_element(gate.value[j], up.value[j], grad_out.value[j], grad_gate.value[j], grad_up.value[j]);
   }
-  static_cast<Vector<T>*>(op.of_gate)[index] = of_gate;
-  static_cast<Vector<T>*>(op.of_up)[index] = of_up;
+  static_cast<Vector<T>*>(op.grad_gate)[index] = grad_gate;
+  static_cast<Vector<T>*>(op.grad_up)[index] = grad_up;
 }
 
 template <typename T>
@@ -75,13 +75,13 @@ __global__ void swiglu_gradient_scalar_kernel(const SwigluGradient op) {
   const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= op.elements) return;
   differentiate_element(static_cast<const T*>(op.gate)[i], static_cast<const T*>(op.up)[i],
-                        static_cast<const T*>(op.of_result)[i], static_cast<T*>(op.of_gate)[i],
-                        static_cast<T*>(op.of_up)[i]);
+                        static_cast<const T*>(op.grad_out)[i], static_cast<T*>(op.grad_gate)[i],
+                        static_cast<T*>(op.grad_up)[i]);
 }
 
 template <typename T>
 void launch_gradient(const SwigluGradient& op, cudaStream_t stream) {
-  if (vectorizable<T>(op.elements, op.gate, op.up, op.of_result, op.of_gate, op.of_up)) {
+  if (vectorizable<T>(op.elements, op.gate, op.up, op.grad_out, op.grad_gate, op.grad_up)) {
     const int64_t vectors = op.elements / Vector<T>::kSize;
     swiglu_gradient_vector_kernel<T><<<block_count(vectors, kThreads), kThreads, 0, stream>>>(op, vectors);
   } else {

@@ -144,6 +144,7 @@ find_missing_packages() {
   require_module libswscale libswscale-dev
   require_module libswresample libswresample-dev
   require_module sentencepiece libsentencepiece-dev
+  require_module fmt libfmt-dev
   require_module CLI11 libcli11-dev
   require_module nlohmann_json nlohmann-json3-dev
   require_module yaml-cpp libyaml-cpp-dev

@@ -8,11 +8,11 @@
 namespace faststar {
 
 struct TransformerSizes {
-  int width = 0;       ///< C
-  int heads = 0;       ///< query heads
-  int kv_heads = 0;    ///< key and value heads; divides `heads`
-  int head_width = 0;  ///< D
-  int ffn_width = 0;   ///< F
+  int width = 0;      ///< C
+  int heads = 0;      ///< query heads
+  int kv_heads = 0;   ///< key and value heads; divides `heads`
+  int head_dim = 0;   ///< D
+  int ffn_width = 0;  ///< F
   int layers = 0;
   int chunks = 0;     ///< `block_chunks` of the official names; 1 names layers `blocks.N`
   int text_rows = 0;  ///< rows of `cfg_uncond`
@@ -23,7 +23,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "width", .range = {8, 65536}}, c.width);
   visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
   visit(Field{.name = "kv_heads", .range = {1, 1024}}, c.kv_heads);
-  visit(Field{.name = "head_width", .range = {8, 1024}}, c.head_width);
+  visit(Field{.name = "head_width", .range = {8, 1024}}, c.head_dim);
   visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
   visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
   visit(Field{.name = "chunks", .range = {1, 1024}}, c.chunks);
@@ -34,8 +34,8 @@ void visit_fields(Self& c, Visitor&& visit) {
 struct TextEncoderSizes {
   int width = 0;  ///< d_model
   int heads = 0;
-  int head_width = 0;  ///< d_kv
-  int ffn_width = 0;   ///< d_ff
+  int head_dim = 0;   ///< d_kv
+  int ffn_width = 0;  ///< d_ff
   int layers = 0;
   int vocabulary = 0;
 };
@@ -44,7 +44,7 @@ template <FieldsOf<TextEncoderSizes> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "width", .range = {8, 65536}}, c.width);
   visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
-  visit(Field{.name = "head_width", .range = {1, 1024}}, c.head_width);
+  visit(Field{.name = "head_width", .range = {1, 1024}}, c.head_dim);
   visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
   visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
   visit(Field{.name = "vocabulary", .range = {3, 1000000}}, c.vocabulary);

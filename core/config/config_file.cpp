@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
+#include "core/base/error.h"
 #include "core/config/installation.h"
 #include "core/config/preset.h"
 #include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
 #include "core/config/yaml_fields.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

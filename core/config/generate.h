@@ -7,9 +7,9 @@
 #include "core/config/fields.h"
 #include "core/config/resolution.h"
 #include "core/media/resize.h"
-#include "core/star/guidance.h"
-#include "core/star/sampler.h"
-#include "core/vae/frames.h"
+#include "core/model/star/guidance.h"
+#include "core/model/star/sampler.h"
+#include "core/model/vae/frames.h"
 
 /// What to make: model, size, words and how bits are drawn. An empty std::optional means "decide for me".
 namespace faststar {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "core/base/error.h"
 #include "core/config/preset.h"
 #include "core/config/yaml_document.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

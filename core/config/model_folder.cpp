@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/installation.h"
-#include "core/error.h"
-#include "core/log.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

@@ -25,7 +25,7 @@ struct OutputConfig {
   std::optional<std::string> frames_dir;   ///< also every frame as PNG in this folder
   bool no_metadata = false;                ///< leave the settings out of the file
   std::optional<std::string> save_codes;   ///< also the summed codes (.safetensors)
-  std::optional<std::string> preview;      ///< also a video of the coarse code sum, while the rest is made
+  std::optional<std::string> preview;      ///< also a video of the coarse accumulated features, while the rest is made
   std::optional<std::string> trace;        ///< also what reduction decided, step by step (.safetensors)
 };
 

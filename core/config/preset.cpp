@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
 #include "core/config/yaml_fields.h"
-#include "core/error.h"
-#include "core/log.h"
 
 namespace faststar {
 namespace {

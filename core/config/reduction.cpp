@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/config/settings.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace {

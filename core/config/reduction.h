@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/config/fields.h"
-#include "core/reduce/settings.h"
+#include "core/model/reduce/settings.h"
 
 /// The YAML section `reduction`, its sections a method, and the flags of both.
 namespace faststar {

@@ -3,9 +3,9 @@
 #include <optional>
 #include <string>
 
+#include "core/base/device.h"
 #include "core/config/fields.h"
-#include "core/device.h"
-#include "core/star/attention.h"
+#include "core/model/star/attention.h"
 
 namespace faststar {
 

@@ -7,7 +7,7 @@
 
 #include "core/config/fields.h"
 #include "core/config/resolution.h"
-#include "core/reduce/settings.h"
+#include "core/model/reduce/settings.h"
 
 /// Settings as text: the one way that flags, environment and YAML scalars become values and back. Nothing
 /// here depends on the locale.

@@ -5,9 +5,9 @@
 
 #include <iterator>
 
+#include "core/base/error.h"
 #include "core/config/yaml_document.h"
 #include "core/config/yaml_fields.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace {

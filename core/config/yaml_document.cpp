@@ -8,8 +8,8 @@
 #include <iterator>
 #include <set>
 
+#include "core/base/error.h"
 #include "core/config/nearest_name.h"
-#include "core/error.h"
 
 namespace faststar {
 namespace {

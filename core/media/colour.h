@@ -1,6 +1,6 @@
 #pragma once
+#include "core/base/tensor.h"
 #include "core/media/ffmpeg.h"
-#include "core/tensor.h"
 
 namespace faststar {
 

@@ -123,7 +123,7 @@ CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path)
   CodecPtr codec(allocated(avcodec_alloc_context3(decoder)));
   const std::string what = fmt::format("{}: cannot decode", path.string());
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
-  codec->max_pixels = kMostPixels;
+  codec->max_pixels = kMaxPixels;
   codec->thread_count = 0;  // a thread a core
   // Not a frame a thread: a frame could then be handed out before its damage is known.
   codec->thread_type = FF_THREAD_SLICE;

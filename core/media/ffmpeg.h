@@ -16,7 +16,7 @@ extern "C" {
 #include <memory>
 #include <string>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace faststar::ffmpeg {
 
@@ -56,7 +56,7 @@ class Options {
 };
 
 /// Pictures with more pixels are refused before memory is taken for them (0.8 GB as RGB).
-inline constexpr int64_t kMostPixels = int64_t{1} << 28;
+inline constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
 /// `code`, when it is not negative. Else throws Error(kind) "<what>: <reason>" with libav's last word on this
 /// thread, or Error(device) when memory ran out other than in reading.

@@ -1,9 +1,9 @@
 #pragma once
 #include <filesystem>
 
-#include "core/atomic_file.h"
+#include "core/base/atomic_file.h"
+#include "core/base/temporary_path.h"
 #include "core/media/frame_sink.h"
-#include "core/temporary_path.h"
 
 namespace faststar {
 

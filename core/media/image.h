@@ -2,8 +2,8 @@
 #include <filesystem>
 #include <string>
 
-#include "core/atomic_file.h"
-#include "core/tensor.h"
+#include "core/base/atomic_file.h"
+#include "core/base/tensor.h"
 
 namespace faststar {
 

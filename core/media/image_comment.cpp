@@ -16,7 +16,7 @@ constexpr std::string_view kJpegStart = "\xff\xd8";
 constexpr size_t kPngHeaderEnd = 8 + 25;  // signature, IHDR chunk
 // iTXt: keyword, 0, not compressed, method 0, no language, no translated keyword (PNG specification 11.3.3.4).
 constexpr std::string_view kPngKeyword{"comment\0\0\0\0\0", 12};
-constexpr size_t kMostInSegment = 65533;
+constexpr size_t kMaxInSegment = 65533;
 
 uint32_t big_endian(std::string_view bytes) {
   uint32_t value = 0;
@@ -43,8 +43,8 @@ std::string png_chunk(std::string_view comment) {
 // A longer comment than one segment holds continues in the next.
 std::string jpeg_segments(std::string_view comment) {
   std::string segments;
-  for (size_t at = 0; at < comment.size(); at += kMostInSegment) {
-    const std::string_view part = comment.substr(at, kMostInSegment);
+  for (size_t at = 0; at < comment.size(); at += kMaxInSegment) {
+    const std::string_view part = comment.substr(at, kMaxInSegment);
     segments.append("\xff\xfe").append(big_endian(static_cast<uint32_t>(part.size() + 2), 2)).append(part);
   }
   return segments;

@@ -9,7 +9,7 @@
 #include <numbers>
 #include <vector>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace faststar {
 namespace {
@@ -133,12 +133,12 @@ std::string Fitting::text() const {
 }
 
 Fitting plan_fit(PixelSize source, PixelSize target, Fit fit) {
-  constexpr int64_t kMostResizedPixels = int64_t{1} << 28;
+  constexpr int64_t kMaxResizedPixels = int64_t{1} << 28;
   PixelSize resized = resized_size(source, target, fit);
   // Truncation may end one pixel short of the target, or at nothing.
   if (fit == Fit::crop) resized = {std::max(resized.height, target.height), std::max(resized.width, target.width)};
   resized = {std::max<int64_t>(resized.height, 1), std::max<int64_t>(resized.width, 1)};
-  if (resized.height > kMostResizedPixels / resized.width) {
+  if (resized.height > kMaxResizedPixels / resized.width) {
     fail(ErrorKind::input,
          fmt::format("a picture of {}x{} is too long and narrow for {}x{}", source.width, source.height, target.width,
                      target.height),

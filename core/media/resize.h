@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/tensor.h"
+#include "core/base/tensor.h"
 
 namespace faststar {
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/media/extension.h"
 #include "core/media/sound_packets.h"
 

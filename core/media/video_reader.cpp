@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
 #include "core/media/frame_list.h"

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/tensor.h"
+#include "core/base/tensor.h"
 
 namespace faststar {
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "core/atomic_file.h"
+#include "core/base/atomic_file.h"
 #include "core/media/frame_sink.h"
 #include "core/media/sound_track.h"
 

@@ -14,7 +14,6 @@ add_library(faststar_torch INTERFACE)
 add_library(faststar::torch ALIAS faststar_torch)
 target_include_directories(faststar_torch SYSTEM INTERFACE
   "${FASTSTAR_TORCH}/include" "${FASTSTAR_TORCH}/include/torch/csrc/api/include")
-target_compile_definitions(faststar_torch INTERFACE FMT_HEADER_ONLY)  # fmt 12 comes with the headers
 target_link_directories(faststar_torch INTERFACE "${FASTSTAR_TORCH}/lib")
 # Not libtorch.so: in a CUDA build of LibTorch it brings all CUDA libraries, which a CPU build of ours can do without.
 set(torch_libraries torch_cpu c10)

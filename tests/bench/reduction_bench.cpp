@@ -10,13 +10,13 @@
 #include <algorithm>
 #include <functional>
 
-#include "core/device.h"
-#include "core/pyramid/codes.h"
-#include "core/reduce/partial_update.h"
-#include "core/reduce/similarity.h"
-#include "core/reduce/token_choice.h"
-#include "core/star/transformer.h"
-#include "core/weights/random_weights.h"
+#include "core/base/device.h"
+#include "core/base/weights/random_weights.h"
+#include "core/model/pyramid/codes.h"
+#include "core/model/reduce/partial_update.h"
+#include "core/model/reduce/similarity.h"
+#include "core/model/reduce/token_choice.h"
+#include "core/model/star/transformer.h"
 
 namespace faststar {
 namespace {
@@ -52,7 +52,7 @@ StarTransformer one_layer(at::Device device) {
   const StarArchitecture arch{.width = 4096,
                               .heads = 32,
                               .kv_heads = 8,
-                              .head_width = 128,
+                              .head_dim = 128,
                               .ffn_width = 16384,
                               .layers = 1,
                               .chunks = 1,

@@ -1,5 +1,5 @@
 // faststar heatmap from outside.
-#include "core/heatmap/sample_trace.h"
+#include "core/lab/heatmap/sample_trace.h"
 #include "core/media/image.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"

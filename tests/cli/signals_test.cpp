@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "core/temporary_path.h"
+#include "core/base/temporary_path.h"
 #include "support/support.h"
 
 namespace faststar {

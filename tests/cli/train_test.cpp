@@ -1,7 +1,7 @@
 // `faststar train --devices` from outside, with networks that take a step in milliseconds.
 #include <nlohmann/json.hpp>
 
-#include "core/train/small_run.h"
+#include "core/lab/train/small_run.h"
 #include "support/program.h"
 #include "support/support.h"
 

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <mutex>
 
-#include "core/device.h"
-#include "core/log.h"
+#include "core/base/device.h"
+#include "core/base/log.h"
 #include "support/support.h"
 
 namespace faststar::test {

@@ -9,7 +9,7 @@
 #include <limits>
 #include <sstream>
 
-#include "core/device.h"
+#include "core/base/device.h"
 
 namespace faststar::test {
 namespace fs = std::filesystem;

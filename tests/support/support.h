@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
-#include "core/tensor.h"
+#include "core/base/error.h"
+#include "core/base/tensor.h"
 #include "support/catch.h"
 
 namespace faststar::test {
@@ -67,6 +67,11 @@ class CollectWarnings {
   /// True when a warning holds `text`.
   bool has(const std::string& text) const;
 };
+
+/// True when the error's message holds `text`.
+inline bool says(const Error& error, const std::string& text) {
+  return std::string(error.what()).find(text) != std::string::npos;
+}
 
 /// The Error that `action` throws; fails the test when it throws nothing.
 template <typename Action>

@@ -1,7 +1,7 @@
 #include "core/config/preset.h"
 
 #include "core/config/installation.h"
-#include "core/pyramid/schedule.h"
+#include "core/model/pyramid/schedule.h"
 #include "support/support.h"
 
 namespace faststar {

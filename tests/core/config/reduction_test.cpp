@@ -13,7 +13,7 @@
 namespace faststar {
 namespace {
 
-Settings read(const std::string& text) {
+Settings read_reduction(const std::string& text) {
   const test::TempDir folder;
   test::write_text(folder / "my.yaml", text);
   Settings settings;
@@ -46,7 +46,7 @@ TEST_CASE("unknown methods and norms are usage errors that list the known ones",
 }
 
 TEST_CASE("the sections of the methods are read inside the section reduction", "[config]") {
-  const Settings settings = read(
+  const Settings settings = read_reduction(
       "reduction:\n  method: tome\n  ratios: 0.3\n  scales: [28, 29]\n"
       "  faststar: { scorer: temporal, p: 1 }\n  tome:\n    dst_stride: [1, 2, 2]\n");
   const ReductionConfig& config = settings.config.reduction;
@@ -59,11 +59,11 @@ TEST_CASE("the sections of the methods are read inside the section reduction", "
 }
 
 TEST_CASE("an unknown key of a method names the nearest known one", "[config]") {
-  const Error error = test::error_of([] { read("reduction:\n  faststar:\n    scorrer: temporal\n"); });
+  const Error error = test::error_of([] { read_reduction("reduction:\n  faststar:\n    scorrer: temporal\n"); });
   CHECK(std::string(error.what()).ends_with("my.yaml:3: reduction.faststar.scorrer: unknown key"));
   CHECK(error.hint() == "the nearest known one is scorer");
-  CHECK(test::error_of([] { read("reduction.faststar:\n  p: 1\n"); }).kind() == ErrorKind::usage);
-  CHECK(test::error_of([] { read("reduction:\n  scales: last\n"); }).kind() == ErrorKind::usage);
+  CHECK(test::error_of([] { read_reduction("reduction.faststar:\n  p: 1\n"); }).kind() == ErrorKind::usage);
+  CHECK(test::error_of([] { read_reduction("reduction:\n  scales: last\n"); }).kind() == ErrorKind::usage);
 }
 
 TEST_CASE("saved settings of every method are read back to the same values", "[config]") {
@@ -81,8 +81,8 @@ TEST_CASE("saved settings of every method are read back to the same values", "[c
     return all.substr(begin, all.find("output:") - begin);
   };
   const std::string yaml = section(settings.config);
-  CHECK(section(read(yaml).config) == yaml);
-  CHECK(read(yaml).config.reduction.scales.listed == std::vector<int>{26, 27});
+  CHECK(section(read_reduction(yaml).config) == yaml);
+  CHECK(read_reduction(yaml).config.reduction.scales.listed == std::vector<int>{26, 27});
   const auto json = config_json(settings.config);
   CHECK(json["reduction"]["sparsevar"]["theta"] == 0.5);
   CHECK(json["reduction"]["ratios"] == std::vector<double>{0.25});
@@ -92,7 +92,7 @@ TEST_CASE("saved settings of every method are read back to the same values", "[c
 TEST_CASE("a preset sets what nobody set as strongly", "[config]") {
   CHECK(with_flags({}, {{"reduce_preset", "paper"}}).faststar.mask_down == MaskDown::nearest);
   CHECK(with_flags({}, {{"reduce_preset", "fast"}}).keep_align == 128);
-  const Settings file = read("reduction:\n  faststar: { mask_down: area_half }\n");
+  const Settings file = read_reduction("reduction:\n  faststar: { mask_down: area_half }\n");
   CHECK(with_flags(file, {{"reduce_preset", "fast"}}).faststar.mask_down == MaskDown::token_topk);
   CHECK(with_flags({}, {{"reduce_preset", "fast"}, {"faststar_mask_down", "nearest"}}).faststar.mask_down ==
         MaskDown::nearest);
@@ -104,15 +104,15 @@ TEST_CASE("preset beyond takes its tokens from the last two scales, unless ratio
   CHECK(reduction.ratios == std::vector<double>{0, 0, 0.7, 0.7});
   const std::vector<double> asked = {0.1, 0.2, 0.3, 0.4};
   CHECK(with_flags({}, {{"reduce_preset", "beyond"}, {"ratios", "0.1,0.2,0.3,0.4"}}).ratios == asked);
-  const Settings file = read("reduction:\n  ratios: [0.1, 0.2, 0.3, 0.4]\n");
+  const Settings file = read_reduction("reduction:\n  ratios: [0.1, 0.2, 0.3, 0.4]\n");
   CHECK(with_flags(file, {{"reduce_preset", "fast"}}).ratios == asked);
   CHECK(with_flags(file, {{"reduce_preset", "beyond"}}).ratios == reduction.ratios);
-  const Settings fewer = read("reduction:\n  scales: last2\n  ratios: [0.5, 0.6]\n");
+  const Settings fewer = read_reduction("reduction:\n  scales: last2\n  ratios: [0.5, 0.6]\n");
   CHECK(with_flags(fewer, {{"reduce_preset", "beyond"}}).ratios == std::vector<double>{0.5, 0.6});
 }
 
 TEST_CASE("--no-reduce wins over weaker sources and contradicts its own", "[config]") {
-  const Settings file = read("reduction:\n  method: faststar\n");
+  const Settings file = read_reduction("reduction:\n  method: faststar\n");
   CHECK(with_flags(file, {{"no_reduce", "true"}}).method == ReductionMethod::none);
   CHECK(test::error_of([&] {
           with_flags(file, {{"no_reduce", "true"}, {"reduce", "random"}});

@@ -82,8 +82,9 @@ TEST_CASE("every kind of PNG becomes 8-bit RGB", "[media]") {
 
 /// `jpeg` with an EXIF segment that holds nothing but the orientation.
 std::string with_orientation(const std::string& jpeg, char orientation) {
-  const std::string tiff =
-      std::string("MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) + orientation + std::string(6, '\0');
+  std::string tiff("MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19);
+  tiff += orientation;
+  tiff.append(6, '\0');
   const std::string body = std::string("Exif\0\0", 6) + tiff;
   std::string segment("\xff\xe1\0", 3);
   segment += static_cast<char>(body.size() + 2);

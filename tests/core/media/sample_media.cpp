@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/base/weights/safetensors.h"
 #include "core/media/colour.h"
-#include "core/weights/safetensors.h"
 #include "support/support.h"
 
 namespace faststar::test {

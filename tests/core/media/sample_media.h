@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/tensor.h"
 #include "core/media/ffmpeg.h"
 #include "core/media/video_writer.h"
-#include "core/tensor.h"
 
 namespace faststar::test {
 

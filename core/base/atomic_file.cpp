@@ -1,0 +1,132 @@
+#include "core/base/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "core/base/error.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void fail_taken(const fs::path& path) {
+  fail(ErrorKind::output, fmt::format("{}: exists already", path.string()),
+       "--overwrite replaces it, -o names another file");
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
+void rename_without_replacing(const fs::path& from, const fs::path& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno == EEXIST) fail_taken(to);
+  if (errno == EINVAL || errno == ENOSYS) {  // a file system without the flag
+    if (fs::exists(to)) fail_taken(to);
+    if (std::rename(from.c_str(), to.c_str()) == 0) return;
+  }
+  fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", to.string(), std::strerror(errno)));
+}
+
+void flush_to_disk(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool flushed = file >= 0 && fsync(file) == 0;
+  const int error = errno;
+  if (file >= 0) close(file);
+  if (!flushed && error != EINVAL && error != EROFS) {
+    fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(error)));
+  }
+}
+
+/// `.<name>.<pid>.partial` beside `path`. Long names keep their start: with the suffix they must stay under the
+/// usual 255 bytes.
+fs::path temporary_name(const fs::path& path) {
+  return folder_of(path) / fmt::format(".{}.{}.partial", path.filename().string().substr(0, 200), getpid());
+}
+
+/// Creates a file beside the output and removes it: permissions do not tell of read-only
+/// mounts, full inodes or names that the file system refuses.
+void try_to_create(const fs::path& path) {
+  const fs::path temporary = temporary_name(path).string() + ".check";
+  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) {
+    fail(ErrorKind::output,
+         fmt::format("{}: cannot write in {}: {}", path.string(), folder_of(path).string(), std::strerror(errno)));
+  }
+  close(file);
+  unlink(temporary.c_str());
+}
+
+}  // namespace
+
+void check_writable(const fs::path& path, Existing existing) {
+  std::error_code ignored;
+  const fs::path folder = folder_of(path);
+  if (!fs::is_directory(folder, ignored)) {
+    fail(ErrorKind::output, fmt::format("{}: the folder {} does not exist", path.string(), folder.string()),
+         fmt::format("mkdir -p '{}'", folder.string()));
+  }
+  if (path.filename().native().size() > NAME_MAX) {
+    fail(ErrorKind::output, fmt::format("{}: expected a file name of at most {} bytes, got {}", path.string(), NAME_MAX,
+                                        path.filename().native().size()));
+  }
+  if (fs::is_directory(path, ignored)) {
+    fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));
+  }
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) {
+    fail(ErrorKind::output, fmt::format("{}: is a device or pipe, expected a file name", path.string()));
+  }
+  if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
+  try_to_create(path);
+}
+
+AtomicFile::AtomicFile(fs::path final_path, Existing existing)
+    : final_(std::move(final_path)), temporary_(temporary_name(final_)), existing_(existing) {
+  check_writable(final_, existing);
+}
+
+void AtomicFile::commit() {
+  flush_to_disk(temporary());
+  if (existing_ == Existing::refuse) return rename_without_replacing(temporary(), final_);
+  if (std::rename(temporary().c_str(), final_.c_str()) != 0) {
+    fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", final_.string(), std::strerror(errno)));
+  }
+}
+
+void cut_torn_line(const fs::path& file) {
+  const int opened = open(file.c_str(), O_RDWR | O_CLOEXEC);
+  if (opened < 0 && errno == ENOENT) return;
+  off_t end = opened < 0 ? 0 : lseek(opened, 0, SEEK_END);
+  const off_t whole = end;
+  char last = '\0';
+  while (end > 0 && pread(opened, &last, 1, end - 1) == 1 && last != '\n') --end;
+  const bool cut = opened >= 0 && (end == whole || ftruncate(opened, end) == 0);
+  const int error = errno;
+  if (opened >= 0) close(opened);
+  if (!cut) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", file.string(), std::strerror(error)));
+}
+
+void write_file(const fs::path& path, const std::string& text, Existing existing) {
+  AtomicFile file(path, existing);
+  std::ofstream stream(file.temporary(), std::ios::binary);
+  stream.write(text.data(), static_cast<std::streamsize>(text.size()));
+  stream.close();
+  if (!stream) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+  file.commit();
+}
+
+void copy_file(const fs::path& from, const fs::path& to, Existing existing) {
+  AtomicFile file(to, existing);
+  std::error_code error;
+  fs::copy_file(from, file.temporary(), fs::copy_options::overwrite_existing, error);
+  if (error)
+    fail(ErrorKind::output, fmt::format("{}: cannot copy {}: {}", to.string(), from.string(), error.message()));
+  file.commit();
+}
+
+}  // namespace faststar

@@ -1,0 +1,76 @@
+#pragma once
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "core/base/tensor.h"
+#include "cuda/kernels.h"
+
+namespace faststar {
+
+/// True when the CUDA kernels and LibTorch's CUDA half are linked in. Says nothing about a GPU being here.
+inline constexpr bool kBuiltWithCuda = FASTSTAR_WITH_CUDA;
+
+/// Which implementation of an op runs on a GPU: ours, or the plain ATen one (`--kernels`).
+enum class Kernels { automatic, reference };
+
+/// Process-wide, like LibTorch's own switches.
+void set_kernels(Kernels kernels);
+
+/// True when `input` is a float32, bfloat16 or integer tensor on a GPU and our kernels are on. An op without a kernel
+/// for its gradient asks use_kernels instead.
+bool kernels_take(const Tensor& input);
+
+/// True when gradients are recorded and one of the tensors, undefined ones aside, has to be differentiated.
+bool needs_gradient(std::initializer_list<Tensor> inputs);
+
+/// kernels_take(input), and nothing has to be differentiated through it.
+bool use_kernels(const Tensor& input);
+
+/// How the kernels name the dtype of `input`; the kernels take float32 and bfloat16.
+cuda::FloatType float_type(const Tensor& input);
+
+struct GpuInfo {
+  std::string name;
+  int capability = 0;  ///< 90 for compute capability 9.0
+  int multiprocessors = 0;
+  int64_t total_bytes = 0;
+};
+
+/// The GPUs that this build can see; empty without CUDA, driver or GPU. `why_none` then says which.
+std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
+
+/// Turns "cpu", "cuda" or "cuda:1" into a device that works; empty means cuda:0 where there is one, else cpu.
+/// Throws Error(usage) for another word and Error(device) when the GPU, the driver or its architecture is
+/// missing, naming what was found and what is needed.
+at::Device pick_device(const std::string& text);
+
+/// "NVIDIA H200", or "cpu".
+std::string device_name(at::Device device);
+
+/// Bytes of a GPU that are free or that this process holds already: what a plan may count on. Throws Error(device)
+/// when it does not answer.
+int64_t usable_device_bytes(at::Device device);
+
+/// True when the processor has instructions for bfloat16 (AVX-512 BF16, which comes with AMX too); else float32 is
+/// faster.
+bool cpu_has_bfloat16();
+
+/// Process-wide: float32 means float32 (no TF32 in matrix products and convolutions), and attention goes to cuDNN only
+/// where it is called by name: left to LibTorch, every new shape pays for a plan, 30-50 ms.
+void set_up_backends();
+
+/// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
+int64_t peak_device_bytes(at::Device device);
+void reset_peak_device_bytes(at::Device device);
+
+/// Waits for the device's queue, so that a host clock measures work done. Does nothing on the CPU.
+void synchronize(at::Device device);
+
+/// Gives cached device memory back, between stages that use very different sizes.
+void release_cached_memory(at::Device device);
+
+}  // namespace faststar

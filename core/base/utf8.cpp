@@ -1,0 +1,85 @@
+#include "core/base/utf8.h"
+
+namespace faststar {
+namespace {
+
+/// Bytes of the character that begins with `lead`; 0 when no character does.
+size_t length_of(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2) return 0;  // continuation bytes, and overlong forms of ASCII
+  if (lead < 0xe0) return 2;
+  if (lead < 0xf0) return 3;
+  return lead < 0xf5 ? 4 : 0;
+}
+
+/// The character in `bytes`, which has the length that its first byte tells.
+char32_t decode_one(std::string_view bytes) {
+  const auto lead = static_cast<unsigned char>(bytes[0]);
+  if (bytes.size() == 1) return lead;
+  char32_t character = lead & (0x7fu >> bytes.size());
+  for (const char byte : bytes.substr(1)) character = character << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
+  return character;
+}
+
+bool is_valid_character(std::string_view bytes) {
+  for (const char byte : bytes.substr(1)) {
+    if ((static_cast<unsigned char>(byte) & 0xc0u) != 0x80u) return false;
+  }
+  const char32_t character = decode_one(bytes);
+  const bool overlong = (bytes.size() == 3 && character < 0x800) || (bytes.size() == 4 && character < 0x10000);
+  const bool surrogate = character >= 0xd800 && character <= 0xdfff;
+  return !overlong && !surrogate && character <= 0x10ffff;
+}
+
+void append_utf8(char32_t c, std::string& out) {
+  const auto put = [&](char32_t byte) { out += static_cast<char>(byte); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) {
+    put(0xc0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      put(0xe0 | c >> 12);
+    } else {
+      put(0xf0 | c >> 18);
+      put(0x80 | (c >> 12 & 0x3f));
+    }
+    put(0x80 | (c >> 6 & 0x3f));
+  }
+  put(0x80 | (c & 0x3f));
+}
+
+}  // namespace
+
+std::optional<size_t> find_invalid_utf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = length_of(static_cast<unsigned char>(text[at]));
+    if (length == 0 || length > text.size() - at || !is_valid_character(text.substr(at, length))) return at;
+    at += length;
+  }
+  return std::nullopt;
+}
+
+std::u32string decode_utf8(std::string_view text) {
+  std::u32string characters;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = length_of(static_cast<unsigned char>(text[at]));
+    characters += decode_one(text.substr(at, length));
+    at += length;
+  }
+  return characters;
+}
+
+std::string encode_utf8(std::u32string_view characters) {
+  std::string text;
+  for (const char32_t c : characters) append_utf8(c, text);
+  return text;
+}
+
+bool is_blank(char32_t c) {
+  const bool control = c <= 0x20 || (c >= 0x7f && c <= 0xa0);
+  const bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || c == 0x3000;
+  const bool formatting = (c >= 0x205f && c <= 0x206f) || c == 0xfeff;
+  return control || space || formatting;
+}
+
+}  // namespace faststar

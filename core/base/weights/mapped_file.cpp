@@ -1,0 +1,79 @@
+#include "core/base/weights/mapped_file.h"
+
+#include <ATen/ATen.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/error.h"
+
+namespace faststar {
+namespace {
+
+[[noreturn]] void fail_reading(const std::string& origin) {
+  fail(ErrorKind::model, fmt::format("{}: cannot read: {}", origin, std::strerror(errno)));
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path) : origin_(path.string()) {
+  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a named pipe would block for ever
+  if (descriptor_ < 0) fail_reading(origin_);
+  struct stat status {};
+  if (fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
+    size_ = status.st_size;
+    return;
+  }
+  close(descriptor_);
+  fail(ErrorKind::model, fmt::format("{}: is not a regular file", origin_));
+}
+
+MappedFile::~MappedFile() { close(descriptor_); }
+
+void MappedFile::check_range(int64_t offset, int64_t count) const {
+  if (offset >= 0 && count >= 0 && offset <= size_ && count <= size_ - offset) return;
+  fail(ErrorKind::model,
+       fmt::format("{}: cut short: {} bytes from {} are needed, the file has {}", origin_, count, offset, size_),
+       "download or copy it again");
+}
+
+std::string MappedFile::read(int64_t offset, int64_t count) const {
+  check_range(offset, count);
+  std::string bytes(static_cast<size_t>(count), '\0');
+  for (int64_t done = 0; done < count;) {
+    const ssize_t got = pread(descriptor_, bytes.data() + done, static_cast<size_t>(count - done), offset + done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_reading(origin_);
+    if (got == 0) fail(ErrorKind::model, fmt::format("{}: became shorter while it was read", origin_));
+    done += got;
+  }
+  return bytes;
+}
+
+Tensor MappedFile::map(int64_t offset, int64_t count) const {
+  check_range(offset, count);
+  if (count == 0) return at::empty({0}, at::kByte);
+  const int64_t lead = offset % sysconf(_SC_PAGESIZE);
+  const auto length = static_cast<size_t>(lead + count);
+  // Private and writable: a write in place (a training step) copies the page instead of faulting.
+  // NORESERVE: tens of GB of weights must not count as promised memory.
+  void* pages = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor_, offset - lead);
+  if (pages == MAP_FAILED) fail_reading(origin_);
+  return at::from_blob(
+      static_cast<char*>(pages) + lead, {count}, [pages, length](void*) { munmap(pages, length); },
+      at::TensorOptions().dtype(at::kByte));
+}
+
+Tensor elements_of(const Tensor& bytes, at::ScalarType dtype) {
+  if (dtype == at::kBool) return bytes.ne(0);  // any other byte than 0 and 1 would be an invalid bool
+  const auto address = reinterpret_cast<uintptr_t>(bytes.const_data_ptr());
+  const bool aligned = address % c10::elementSize(dtype) == 0;
+  return (aligned ? bytes : bytes.clone()).view(dtype);
+}
+
+}  // namespace faststar

@@ -1,0 +1,308 @@
+#include "core/base/weights/pickle.h"
+
+#include <charconv>
+#include <unordered_map>
+
+#include "core/base/error.h"
+#include "core/base/weights/byte_reader.h"
+#include "core/base/weights/pickle_opcodes.h"
+
+namespace faststar {
+namespace {
+
+/// A checkpoint of 10,000 tensors makes about 200,000 values; the limit bounds memory, not use.
+constexpr size_t kMaxValues = 2'000'000;
+constexpr size_t kLongestClassName = 1000;
+
+using Kind = PickleValue::Kind;
+
+}  // namespace
+
+/// The stack machine that a pickle is a program for.
+class PickleMachine {
+ public:
+  PickleMachine(std::string_view bytes, const std::string& origin) : reader_(bytes, origin), origin_(origin) {}
+
+  Pickle run() {
+    for (;;) {
+      at_ = reader_.position();
+      const auto opcode = reader_.number<uint8_t>();
+      if (opcode == kStop) break;
+      if (!step_scalar(opcode) && !step_container(opcode) && !step_object(opcode) && !step_stack(opcode)) {
+        fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", opcode));
+      }
+    }
+    pickle_.root_ = pop();
+    return std::move(pickle_);
+  }
+
+  /// Bytes read so far.
+  size_t taken() const { return reader_.position(); }
+
+ private:
+  [[noreturn]] void fail_here(const std::string& what) const {
+    fail(ErrorKind::model, fmt::format("{}: damaged or foreign pickle: byte {}: {}", origin_, at_, what));
+  }
+
+  // Values and the stack.
+
+  void push(PickleValue value) {
+    if (pickle_.values_.size() >= kMaxValues) fail_here(fmt::format("more than {} values", kMaxValues));
+    pickle_.values_.push_back(std::move(value));
+    push_ref(static_cast<PickleRef>(pickle_.values_.size() - 1));
+  }
+  void push_ref(PickleRef ref) {
+    if (stack_.size() >= kMaxValues) fail_here("the stack is too high");
+    stack_.push_back(ref);
+  }
+  void push_opaque() { push({}); }
+  void push_integer(int64_t integer) { push({.kind = Kind::integer, .integer = integer}); }
+  void push_text(std::string_view text) { push({.kind = Kind::text, .text = std::string(text)}); }
+  void push_items(Kind kind, std::vector<PickleRef> items) { push({.kind = kind, .items = std::move(items)}); }
+
+  size_t lowest() const { return marks_.empty() ? 0 : marks_.back(); }
+  PickleRef top() const {
+    if (stack_.size() <= lowest()) fail_here("the stack is empty");
+    return stack_.back();
+  }
+  PickleRef pop() {
+    const PickleRef ref = top();
+    stack_.pop_back();
+    return ref;
+  }
+  std::vector<PickleRef> pop_many(size_t count) {
+    if (stack_.size() - lowest() < count) fail_here("the stack is empty");
+    std::vector<PickleRef> items(stack_.end() - static_cast<ptrdiff_t>(count), stack_.end());
+    stack_.resize(stack_.size() - count);
+    return items;
+  }
+  std::vector<PickleRef> pop_to_mark() {
+    if (marks_.empty()) fail_here("no mark is set");
+    auto items = pop_many(stack_.size() - marks_.back());
+    marks_.pop_back();
+    return items;
+  }
+  PickleValue& value(PickleRef ref) { return pickle_.values_[ref]; }
+
+  // Numbers and texts.
+
+  bool step_scalar(uint8_t opcode) {
+    switch (opcode) {
+      case kNone: push_opaque(); return true;
+      case kNewTrue: push_integer(1); return true;
+      case kNewFalse: push_integer(0); return true;
+      case kBinInt: push_integer(reader_.number<int32_t>()); return true;
+      case kBinInt1: push_integer(reader_.number<uint8_t>()); return true;
+      case kBinInt2: push_integer(reader_.number<uint16_t>()); return true;
+      case kInt: push_decimal(reader_.line()); return true;
+      case kLong: push_decimal(reader_.line()); return true;
+      case kLong1: push_long(reader_.take(reader_.number<uint8_t>())); return true;
+      case kLong4: push_long(reader_.take(reader_.number<uint32_t>())); return true;
+      case kFloat: reader_.line(), push_opaque(); return true;
+      case kBinFloat: reader_.take(8), push_opaque(); return true;
+      case kUnicode: push_text(reader_.line()); return true;
+      case kShortBinString:
+      case kShortBinUnicode: push_text(reader_.take(reader_.number<uint8_t>())); return true;
+      case kBinString:
+      case kBinUnicode: push_text(reader_.take(reader_.number<uint32_t>())); return true;
+      case kBinUnicode8: push_text(reader_.take(reader_.number<uint64_t>())); return true;
+      case kShortBinBytes: reader_.take(reader_.number<uint8_t>()), push_opaque(); return true;
+      case kBinBytes: reader_.take(reader_.number<uint32_t>()), push_opaque(); return true;
+      case kBinBytes8:
+      case kByteArray8: reader_.take(reader_.number<uint64_t>()), push_opaque(); return true;
+      default: return false;
+    }
+  }
+
+  void push_decimal(std::string_view text) {
+    if (text.ends_with('L')) text.remove_suffix(1);
+    int64_t integer = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), integer);
+    if (error == std::errc::result_out_of_range) return push_opaque();
+    if (error != std::errc() || end != text.data() + text.size()) fail_here("expected a decimal number");
+    push_integer(integer);
+  }
+
+  /// Two's complement, little-endian, as many bytes as it needs.
+  void push_long(std::string_view bytes) {
+    if (bytes.size() > sizeof(int64_t)) return push_opaque();
+    const bool negative = !bytes.empty() && (bytes.back() & 0x80) != 0;
+    int64_t integer = negative ? -1 : 0;
+    std::memcpy(&integer, bytes.data(), bytes.size());
+    push_integer(integer);
+  }
+
+  // Tuples, lists, sets, dicts.
+
+  bool step_container(uint8_t opcode) {
+    switch (opcode) {
+      case kEmptyTuple:
+      case kEmptyList:
+      case kEmptySet: push_items(Kind::sequence, {}); return true;
+      case kTuple1: push_items(Kind::sequence, pop_many(1)); return true;
+      case kTuple2: push_items(Kind::sequence, pop_many(2)); return true;
+      case kTuple3: push_items(Kind::sequence, pop_many(3)); return true;
+      case kTuple:
+      case kList:
+      case kFrozenSet: push_items(Kind::sequence, pop_to_mark()); return true;
+      case kAppend: add_items(pop_many(1)); return true;
+      case kAppends:
+      case kAddItems: add_items(pop_to_mark()); return true;
+      case kEmptyDict: push({.kind = Kind::dict}); return true;
+      case kDict: push_dict(pop_to_mark()); return true;
+      case kSetItem: set_entries(pop_many(2)); return true;
+      case kSetItems: set_entries(pop_to_mark()); return true;
+      default: return false;
+    }
+  }
+
+  void add_items(const std::vector<PickleRef>& added) {
+    PickleValue& target = value(top());
+    if (target.kind == Kind::object) return;  // some class that takes items like a list: its contents stay unknown
+    if (target.kind != Kind::sequence) fail_here("items are added to what is not a list");
+    target.items.insert(target.items.end(), added.begin(), added.end());
+  }
+
+  void push_dict(const std::vector<PickleRef>& items) {
+    push({.kind = Kind::dict});
+    set_entries(items);
+  }
+
+  void set_entries(const std::vector<PickleRef>& items) {
+    PickleValue& target = value(top());
+    if (target.kind != Kind::dict && target.kind != Kind::object) fail_here("entries are set in what is not a dict");
+    if (items.size() % 2 != 0) fail_here("a key without a value");
+    for (size_t i = 0; i < items.size(); i += 2) target.entries.emplace_back(items[i], items[i + 1]);
+  }
+
+  // Names of classes, and what calling them would have made.
+
+  bool step_object(uint8_t opcode) {
+    switch (opcode) {
+      case kGlobal: {
+        const auto module = reader_.line();
+        push_global(module, reader_.line());
+        return true;
+      }
+      case kStackGlobal: push_stack_global(); return true;
+      case kReduce:
+      case kNewObj: push_object(pop_many(2)); return true;
+      case kNewObjEx: push_object(pop_many(3)); return true;
+      case kBuild: drop_state(); return true;
+      case kBinPersId: push_items(Kind::persistent, pop_many(1)); return true;
+      default: return false;
+    }
+  }
+
+  void push_global(std::string_view module, std::string_view name) {
+    if (module.size() + name.size() > kLongestClassName) fail_here("the name of a class is too long");
+    push({.kind = Kind::global, .text = fmt::format("{}.{}", module, name)});
+  }
+
+  void push_stack_global() {
+    const auto names = pop_many(2);
+    const PickleValue& module = value(names[0]);
+    const PickleValue& name = value(names[1]);
+    if (module.kind != Kind::text || name.kind != Kind::text) fail_here("the name of a class is not a text");
+    push_global(module.text, name.text);
+  }
+
+  void push_object(std::vector<PickleRef> call) {
+    if (value(call[0]).kind != Kind::global) return push_opaque();
+    auto entries = value(call[0]).text == "collections.OrderedDict" ? pairs_of(value(call[1])) : Entries{};
+    push_items(Kind::object, std::move(call));
+    pickle_.values_.back().entries = std::move(entries);
+  }
+
+  using Entries = decltype(PickleValue::entries);
+
+  /// What a call's argument ([[key, value], ...],) makes a dict of: Python 2 pickled its ordered dicts so.
+  Entries pairs_of(const PickleValue& arguments) {
+    Entries entries;
+    if (arguments.kind != Kind::sequence || arguments.items.size() != 1) return entries;
+    for (const PickleRef ref : value(arguments.items[0]).items) {
+      const PickleValue& pair = value(ref);
+      if (pair.kind != Kind::sequence || pair.items.size() != 2) continue;
+      if (++called_pairs_ > kMaxValues) fail_here(fmt::format("more than {} pairs in calls", kMaxValues));
+      entries.emplace_back(pair.items[0], pair.items[1]);
+    }
+    return entries;
+  }
+
+  /// An object's attributes (a module's `_metadata`, a Namespace's values) hold no weights.
+  void drop_state() {
+    pop();
+    top();
+  }
+
+  // The stack itself and the memo.
+
+  bool step_stack(uint8_t opcode) {
+    switch (opcode) {
+      case kProto: check_protocol(reader_.number<uint8_t>()); return true;
+      case kFrame: reader_.take(8); return true;
+      case kMark: set_mark(); return true;
+      case kPop: drop_top(); return true;
+      case kPopMark: pop_to_mark(); return true;
+      case kDup: push_ref(top()); return true;
+      case kPut: memo_[decimal_index()] = top(); return true;
+      case kBinPut: memo_[reader_.number<uint8_t>()] = top(); return true;
+      case kLongBinPut: memo_[reader_.number<uint32_t>()] = top(); return true;
+      case kMemoize: memo_[memo_.size()] = top(); return true;
+      case kGet: push_memo(decimal_index()); return true;
+      case kBinGet: push_memo(reader_.number<uint8_t>()); return true;
+      case kLongBinGet: push_memo(reader_.number<uint32_t>()); return true;
+      default: return false;
+    }
+  }
+
+  void check_protocol(int protocol) {
+    if (protocol > 5) fail_here(fmt::format("protocol {}, expected at most 5", protocol));
+  }
+
+  void set_mark() {
+    if (marks_.size() >= kMaxValues) fail_here("too many marks");
+    marks_.push_back(stack_.size());
+  }
+
+  void drop_top() {
+    const bool mark_on_top = !marks_.empty() && marks_.back() == stack_.size();
+    if (mark_on_top) {
+      marks_.pop_back();
+    } else {
+      pop();
+    }
+  }
+
+  uint64_t decimal_index() {
+    const auto text = reader_.line();
+    uint64_t index = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+    if (error != std::errc() || end != text.data() + text.size()) fail_here("expected a decimal number");
+    return index;
+  }
+
+  void push_memo(uint64_t index) {
+    const auto found = memo_.find(index);
+    if (found == memo_.end()) fail_here(fmt::format("memo {} was never set", index));
+    push_ref(found->second);
+  }
+
+  ByteReader reader_;
+  const std::string& origin_;
+  size_t at_ = 0;  // of the opcode at work
+  Pickle pickle_;
+  std::vector<PickleRef> stack_;
+  std::vector<size_t> marks_;
+  size_t called_pairs_ = 0;  // one list may be named by many calls
+  std::unordered_map<uint64_t, PickleRef> memo_;
+};
+
+Pickle parse_pickle(std::string_view bytes, const std::string& origin, size_t* taken) {
+  PickleMachine machine(bytes, origin);
+  Pickle pickle = machine.run();
+  if (taken != nullptr) *taken = machine.taken();
+  return pickle;
+}
+
+}  // namespace faststar

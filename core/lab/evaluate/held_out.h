@@ -1,0 +1,44 @@
+#pragma once
+#include <string>
+
+#include "core/lab/world/clip_source.h"
+
+namespace faststar {
+
+/// The sets of held-out clips: each test has its own, and no clip of training is in any.
+enum class HeldOutSet : uint32_t {
+  reconstruction,
+  bits,
+  one_object,
+  two_objects,
+  foreign_words,
+  four_seconds,
+  continuation,
+  checker,
+  study,
+  camera_pans,
+  one_second,
+};
+
+/// Clips that no training saw, drawn from all that the world and its language have: nothing is left out, nothing
+/// is emphasised.
+class HeldOutClips {
+ public:
+  /// `settings`: which scenes, wording and share of second objects and foreign words; the emphasis is set to 1.
+  HeldOutClips(at::Device device, WorldSettings settings, HeldOutSet set);
+
+  ClipRecord record(int64_t index) const { return world_.draw(seed_, index); }
+  std::string prompt(int64_t index) const { return world_.caption(record(index), seed_, index); }
+  /// `frames` full frames from `first` on; pixels [1, 3, F, H, W].
+  ClipBatch render(const ClipRecord& record, int64_t first, int64_t frames) const;
+  /// Single frames: numbers [F] int64 -> [3, F, H, W].
+  Tensor stills(const ClipRecord& record, const Tensor& numbers) const;
+
+ private:
+  World world_;
+  uint64_t seed_;
+  at::Device device_;
+  ClipRenderer renderer_;
+};
+
+}  // namespace faststar

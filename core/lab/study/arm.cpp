@@ -1,0 +1,161 @@
+#include "core/lab/study/arm.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <functional>
+
+#include "core/base/device.h"
+#include "core/lab/study/feature_spectrum.h"
+#include "core/model/reduce/token_grid.h"
+
+namespace faststar {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Times passes on the host, waiting for the device.
+class PassClock {
+ public:
+  explicit PassClock(at::Device device) : device_(device) {
+    synchronize(device_);
+    last_ = Clock::now();
+  }
+
+  /// Milliseconds since the last lap, without what was paused.
+  double lap() {
+    synchronize(device_);
+    const Clock::time_point now = Clock::now();
+    return std::chrono::duration<double, std::milli>(now - std::exchange(last_, now)).count();
+  }
+
+  template <typename Work>
+  void pause(Work&& work) {
+    synchronize(device_);
+    const Clock::time_point start = Clock::now();
+    work();
+    last_ += Clock::now() - start;
+  }
+
+ private:
+  at::Device device_;
+  Clock::time_point last_;
+};
+
+std::optional<double> mean_of(const Tensor& map) {
+  if (!map.defined()) return std::nullopt;
+  return map.mean().item<double>();
+}
+
+/// The positions [T, H, W] that no kept token covers.
+Tensor pruned_positions(const ReducedStep& step) {
+  const Scale& scale = step.scale;
+  const Scale full = {scale.t, static_cast<int>(step.input.size(3)), static_cast<int>(step.input.size(4))};
+  Tensor kept = at::zeros({scale.tokens()}, step.plan.kept.options().dtype(at::kByte));
+  kept.index_fill_(0, step.plan.kept, 1);
+  return spread_tokens(kept.view({scale.t, scale.h, scale.w}), full).eq(0);
+}
+
+/// Generates one clip and gathers its numbers.
+class Arm {
+ public:
+  Arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request)
+      : schedule_(schedule), request_(request), gate_(request.reduction, schedule, model.generation.repetitions) {
+    const auto steps = schedule.steps(model.generation.repetitions);
+    run_.step_ms.assign(steps.size(), 0);
+    run_.bits = request.given;
+    for (const Step& step : steps) {
+      run_.tokens += schedule.scales()[static_cast<size_t>(step.scale)].tokens();
+      run_.kept += gate_.kept_tokens(step);
+    }
+  }
+
+  ArmRun run(Generator& generator, at::Device device) {
+    PassClock clock(device);
+    generator.set_observer([&](const StepResult& result) {
+      run_.bits.push_back(result.bits);
+      return result.bits;
+    });
+    generator.set_reduction_observer(
+        [&](const ReducedStep& step) { clock.pause([&] { run_.passes.push_back(describe(step)); }); });
+    generator.set_listener([&](const Step& step, const std::vector<Tensor>& clips) {
+      run_.step_ms[static_cast<size_t>(step.index)] = clock.lap();
+      if (request_.spectrum == Spectrum::measure && step.last_repetition) {
+        clock.pause([&] { run_.high_frequency.push_back(high_frequency_share(clips.back())); });
+      }
+    });
+    run_.codes = generator.run();
+    return std::move(run_);
+  }
+
+ private:
+  ReducedPassRecord describe(const ReducedStep& step) {
+    ReducedPassRecord record{.scale = step.step.scale,
+                             .repetition = step.step.repetition,
+                             .tokens = step.scale.tokens(),
+                             .kept = gate_.kept_tokens(step.step),
+                             .spatial = mean_of(step.plan.evidence.similarity.spatial),
+                             .temporal = mean_of(step.plan.evidence.similarity.temporal),
+                             .pruned_again = {}};
+    if (!step.plan.kept.defined()) return record;
+    run_.kept += step.plan.kept.size(0) - record.kept;  // some methods choose the number themselves
+    record.kept = step.plan.kept.size(0);
+    const Tensor pruned = pruned_positions(step);
+    const bool comparable = pruned_before_.defined() && pruned_before_.sizes() == pruned.sizes();
+    if (comparable && pruned_before_.any().item<bool>()) {
+      record.pruned_again = pruned.masked_select(pruned_before_).to(at::kDouble).mean().item<double>();
+    }
+    pruned_before_ = pruned;
+    return record;
+  }
+
+  const Schedule& schedule_;
+  const ArmRequest& request_;
+  ReductionGate gate_;
+  ArmRun run_;
+  Tensor pruned_before_;
+};
+
+/// work(generator), with a generator that is ready to run the arm.
+template <typename Work>
+auto with_generator(const TestedModel& model, const Schedule& schedule, const ArmRequest& request, Work&& work) {
+  GenerationSettings settings = model.generation;
+  settings.seed = request.seed;
+  settings.reduction = request.reduction;
+  settings.attention = request.attention;
+  Generator generator(model.transformer, schedule, settings);
+  generator.set_text(request.text);
+  generator.set_given_bits(request.given);
+  return std::forward<Work>(work)(generator);
+}
+
+}  // namespace
+
+ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
+  return with_generator(model, schedule, request, [&](Generator& generator) {
+    return Arm(model, schedule, request).run(generator, model.device());
+  });
+}
+
+std::vector<PartTimes> time_parts(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
+  std::vector<PartTimes> by_step(schedule.steps(model.generation.repetitions).size());
+  return with_generator(model, schedule, request, [&](Generator& generator) {
+    PartTimer timer(model.device());
+    generator.set_part_timer(&timer);
+    generator.set_listener(
+        [&](const Step& step, const std::vector<Tensor>&) { by_step[static_cast<size_t>(step.index)] = timer.lap(); });
+    generator.run();
+    return by_step;
+  });
+}
+
+size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule, const Repetitions& repetitions) {
+  const ReductionGate gate(reduction, schedule, repetitions);
+  const auto steps = schedule.steps(repetitions);
+  const auto first = std::ranges::find_if(steps, [&](const Step& step) { return gate.reduces(step); });
+  const int needed = first == steps.end() ? static_cast<int>(schedule.scales().size()) : first->scale - 1;
+  const auto computed = std::ranges::find_if(steps, [&](const Step& step) { return step.scale >= needed; });
+  return static_cast<size_t>(computed - steps.begin());
+}
+
+}  // namespace faststar

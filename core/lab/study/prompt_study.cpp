@@ -1,0 +1,169 @@
+#include "core/lab/study/prompt_study.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+
+#include "core/model/vae/frames.h"
+
+namespace faststar {
+namespace {
+
+/// Of the arm that shows how far apart two videos of one prompt are.
+constexpr uint64_t kOtherSeed = uint64_t{1} << 31;
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Frame 0 is the image clip's, which reduction leaves alone.
+ClipDistance distance(const Tensor& frames, const Tensor& from) {
+  const int64_t count = frames.size(0) - 1;
+  const auto fidelity = measure_fidelity(frames.narrow(0, 1, count), from.narrow(0, 1, count), nullptr);
+  const VideoFidelity summary = summarize_fidelity(fidelity);
+  ClipDistance distance{.mse = 0, .psnr_mean = summary.psnr.mean, .ssim = summary.ssim_mean};
+  for (const FrameFidelity& frame : fidelity) distance.mse += frame.mse / static_cast<double>(count);
+  return distance;
+}
+
+/// While it lives, every operation is the reference.
+class ReferenceOperations {
+ public:
+  explicit ReferenceOperations(Kernels before) : before_(before) { set_kernels(Kernels::reference); }
+  ~ReferenceOperations() { set_kernels(before_); }
+  ReferenceOperations(const ReferenceOperations&) = delete;
+  ReferenceOperations& operator=(const ReferenceOperations&) = delete;
+
+ private:
+  Kernels before_;
+};
+
+}  // namespace
+
+PromptStudy::PromptStudy(const StudyModel& model, const StudyPrompt& prompt) : model_(model), prompt_(prompt) {
+  const auto start = std::chrono::steady_clock::now();
+  text_.cond = model.tested.encode_text(prompt.text);
+  text_.uncond = model.tested.transformer.unconditional_text(text_.cond.size(0));
+  synchronize(model.tested.device());
+  text_ms_ = milliseconds_since(start);
+  dense_ = dense_clip({}, Spectrum::measure);
+  if (prompt.record && model.world != nullptr) render_truth();
+}
+
+void PromptStudy::render_truth() {
+  const Tensor pixels = model_.world->render(*prompt_.record, 0, dense_.frames.size(0)).pixels;
+  truth_ = to_frames(pixels);
+  given_ = dense_clip(bits_of(model_.tested, model_.schedule, pixels.narrow(2, 0, 1)), Spectrum::leave);
+}
+
+ArmRequest PromptStudy::request_of(const ReductionSettings& reduction) const {
+  return {.text = text_,
+          .seed = prompt_.seed,
+          .given = {},
+          .reduction = reduction,
+          .attention = model_.tested.generation.attention};
+}
+
+PromptStudy::Clip PromptStudy::make(const ArmRequest& request) const {
+  Clip clip;
+  clip.run = run_arm(model_.tested, model_.schedule, request);
+  const auto start = std::chrono::steady_clock::now();
+  clip.decoded = decode_frames(model_.tested, clip.run.codes);
+  clip.frames = to_frames(clip.decoded.unsqueeze(0));
+  synchronize(model_.tested.device());
+  clip.decode_ms = milliseconds_since(start);
+  return clip;
+}
+
+PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum spectrum) const {
+  ArmRequest request = request_of({});
+  request.given = std::move(given);
+  request.spectrum = spectrum;
+  return make(request);
+}
+
+PromptStudy::Clip PromptStudy::arm_clip(const StudyVariant& variant, const Clip& dense) const {
+  ArmRequest request = request_of(variant.reduction);
+  if (variant.kind == ArmKind::other_seed) request.seed += kOtherSeed;
+  if (variant.kind == ArmKind::noise_floor) {
+    request.attention = AttentionBackend::aten;
+    const ReferenceOperations reference(model_.kernels);
+    return make(request);
+  }
+  if (variant.kind == ArmKind::reduced) {
+    const size_t shared = shared_steps(variant.reduction, model_.schedule, model_.tested.generation.repetitions);
+    request.given.assign(dense.run.bits.begin(), dense.run.bits.begin() + static_cast<int64_t>(shared));
+    Clip clip = make(request);
+    std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
+    return clip;
+  }
+  return make(request);
+}
+
+StudyRecord PromptStudy::measure(const StudyVariant& variant) {
+  const bool is_dense = variant.kind == ArmKind::dense;
+  const Clip made = is_dense ? Clip{} : arm_clip(variant, dense_);
+  const Clip& clip = is_dense ? dense_ : made;
+  StudyRecord record{.setup = model_.setup,
+                     .prompt = prompt_.index,
+                     .text = prompt_.text,
+                     .seed = prompt_.seed,
+                     .variant = variant.name,
+                     .settings = variant.settings,
+                     .tokens = clip.run.tokens,
+                     .kept = clip.run.kept,
+                     .text_ms = text_ms_,
+                     .decode_ms = clip.decode_ms,
+                     .scale_ms = by_scale(clip.run.step_ms),
+                     .part_ms = time_parts_of(variant),
+                     .scales = {},
+                     .high_frequency = clip.run.high_frequency,
+                     .passes = clip.run.passes,
+                     .from_dense = {},
+                     .seen = {},
+                     .given_dense = {},
+                     .given_truth = {}};
+  if (is_dense) {
+    record.scales = model_.schedule.scales();
+  } else {
+    record.from_dense = distance(clip.frames, dense_.frames);
+  }
+  if (prompt_.record && model_.checker != nullptr) record.seen = check(clip.decoded);
+  if (given_) measure_given(variant, record);
+  return record;
+}
+
+void PromptStudy::measure_given(const StudyVariant& variant, StudyRecord& record) const {
+  if (variant.kind == ArmKind::dense) {
+    record.given_truth = distance(given_->frames, truth_);
+  } else if (variant.kind == ArmKind::reduced) {
+    const Clip clip = arm_clip(variant, *given_);
+    record.given_dense = distance(clip.frames, given_->frames);
+    record.given_truth = distance(clip.frames, truth_);
+  }
+}
+
+SeenAttributes PromptStudy::check(const Tensor& decoded) const {
+  const AttributeScore score = score_attributes((*model_.checker)(decoded), *prompt_.record);
+  return {.background = score.background,
+          .objects = score.count && score.colour && score.shape,
+          .motion = score.motion && score.camera,
+          .all = score.all()};
+}
+
+std::vector<PartTimes> PromptStudy::time_parts_of(const StudyVariant& variant) const {
+  const bool compared = variant.kind == ArmKind::dense || variant.kind == ArmKind::reduced;
+  if (!compared || prompt_.index >= kPromptsTimedByPart) return {};
+  return by_scale(time_parts(model_.tested, model_.schedule, request_of(variant.reduction)));
+}
+
+template <typename Ms>
+std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms) const {
+  std::vector<Ms> sums(model_.schedule.scales().size(), Ms{});
+  for (const Step& step : model_.schedule.steps(model_.tested.generation.repetitions)) {
+    sums[static_cast<size_t>(step.scale)] += step_ms[static_cast<size_t>(step.index)];
+  }
+  return sums;
+}
+
+}  // namespace faststar

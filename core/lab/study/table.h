@@ -1,0 +1,30 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/lab/study/statistics.h"
+
+namespace faststar {
+
+/// A table of text.
+struct StudyTable {
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows;
+};
+
+/// A row an arm; columns without any value are left out.
+StudyTable arm_table(const StudySummary& study);
+
+/// "1 prompt", "200 prompts".
+std::string prompts_text(const StudySummary& study);
+
+/// What the columns say, a sentence each.
+std::string table_notes(const StudySummary& study);
+
+/// The bars of latency_plot as rows, milliseconds; no rows where parts were not timed.
+StudyTable part_table(const StudySummary& study);
+
+/// What the parts are and how they were timed.
+std::string part_notes();
+
+}  // namespace faststar

@@ -1,0 +1,67 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/tensor.h"
+
+namespace faststar {
+
+enum class Verdict { pass, fail, absent };
+
+/// How far one component is from its fixture.
+struct ComponentResult {
+  std::string name;
+  int64_t elements = 0;  ///< values compared
+  double max_abs = 0;    ///< largest difference
+  double max_rel = 0;    ///< largest difference over the largest magnitude of its tensor
+  int64_t bits = 0;      ///< bits compared
+  int64_t bits_differing = 0;
+  double tolerance = 0;                     ///< that the main quantity is held to, relative
+  std::optional<double> reference_max_rel;  ///< of the plain ATen path in the same run (bfloat16 on a GPU)
+  Verdict verdict = Verdict::absent;
+  std::string reason;  ///< the first check that failed; empty otherwise
+};
+
+/// Smallest share of bits, and of 8-bit frame values, that must be equal.
+inline constexpr double kEqualShare = 0.999;
+
+/// Gathers the checks of one component. Shapes that differ and values that are not finite fail.
+class Comparison {
+ public:
+  Comparison(std::string name, double tolerance);
+
+  /// Values within the component's tolerance of the largest magnitude of `expected`.
+  void close(const std::string& what, const Tensor& actual, const Tensor& expected);
+  void close(const std::string& what, const Tensor& actual, const Tensor& expected, double tolerance);
+  /// Values at most `largest` apart.
+  void within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest);
+  /// Values exactly equal.
+  void equal(const std::string& what, const Tensor& actual, const Tensor& expected);
+  /// 8-bit values at most one level apart and kEqualShare of them equal; levels do not count as an error of values.
+  void frames(const std::string& what, const Tensor& actual, const Tensor& expected);
+  /// Bits are counted over the component; result() wants kEqualShare of them equal.
+  void bits(const std::string& what, const Tensor& actual, const Tensor& expected);
+  /// Bits counted for information alone.
+  void count_bits(const Tensor& actual, const Tensor& expected);
+  /// A check that is not about tensors.
+  void require(bool holds, const std::string& what);
+
+  ComponentResult result() const;
+
+ private:
+  struct Difference {
+    double absolute = 0;
+    double relative = 0;
+  };
+  /// Nothing when shapes differ or values are not finite, which fails the component.
+  std::optional<Difference> measure(const std::string& what, const Tensor& actual, const Tensor& expected);
+  /// measure(), kept in the result.
+  std::optional<Difference> record(const std::string& what, const Tensor& actual, const Tensor& expected);
+
+  ComponentResult result_;
+  int64_t judged_bits_ = 0;
+  int64_t judged_differing_ = 0;
+};
+
+}  // namespace faststar

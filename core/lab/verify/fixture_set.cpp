@@ -1,0 +1,120 @@
+#include "core/lab/verify/fixture_set.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/safetensors.h"
+
+namespace faststar {
+namespace {
+
+/// APG's threshold in every set.
+constexpr double kNormThreshold = 0.05;
+/// Temperatures of meta.json's runs, which does not name them.
+constexpr double kTauImage = 1.0;
+constexpr double kTauVideo = 0.4;
+
+Schedule schedule_of(const nlohmann::json& task) {
+  std::vector<Scale> scales;
+  for (const auto& scale : task.at("scales")) scales.push_back({scale.at(0), scale.at(1), scale.at(2)});
+  return Schedule(std::move(scales));
+}
+
+GuidanceSettings guidance_of(const nlohmann::json& task) {
+  const bool apg = task.at("apg").get<int>() != 0;
+  return {.method = apg ? GuidanceMethod::apg : GuidanceMethod::cfg,
+          .scale = task.at("cfg"),
+          .norm_threshold = kNormThreshold};
+}
+
+/// The interactive task has one clip, and so one list and one tau.
+StarTask parse_task(const nlohmann::json& task) {
+  StarTask parsed{.schedule = schedule_of(task), .settings = {}};
+  GenerationSettings& settings = parsed.settings;
+  settings.repetitions.image = task.at(task.contains("reps") ? "reps" : "reps_i").get<std::vector<int>>();
+  settings.repetitions.video = task.value("reps_v", std::vector<int>{});
+  settings.semantic_scales = task.at("sem");
+  settings.guidance = guidance_of(task);
+  settings.tau_image = task.contains("tau") ? task.at("tau").get<double>() : task.value("tau_i", kTauImage);
+  settings.tau_video = task.value("tau_v", kTauVideo);
+  settings.sampling = Sampling::greedy;
+  parsed.detail_scale_min_tokens = task.value("det", int64_t{0});
+  parsed.given_steps = task.value("given_steps", 0);
+  parsed.summed_channels = task.value("summed_channels", std::vector<int64_t>{});
+  parsed.frames_stored = task.value("frames_stored", std::vector<int64_t>{});
+  return parsed;
+}
+
+StarTask parse_task_of(const std::filesystem::path& path, const nlohmann::json& task) {
+  try {
+    return parse_task(task);
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::input, fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+}  // namespace
+
+nlohmann::json read_fixture_json(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  if (!stream) fail(ErrorKind::input, fmt::format("{}: cannot be read", path.string()));
+  auto json = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) fail(ErrorKind::input, fmt::format("{}: expected JSON, got something else", path.string()));
+  return json;
+}
+
+Fixture::Fixture(const std::filesystem::path& path) : path_(path) {
+  try {
+    source_ = open_safetensors(path);
+  } catch (const Error& error) {  // data of the set, not a model
+    fail(ErrorKind::input, error.what());
+  }
+}
+
+Tensor Fixture::operator[](const std::string& name) const {
+  if (!has(name)) fail(ErrorKind::input, fmt::format("{}: expected a tensor {}, found none", path_.string(), name));
+  const Tensor tensor = source_->read(name, source_->tensors().at(name), at::kCPU);
+  return tensor;
+}
+
+std::string Fixture::step_name(const std::string& prefix, int step) { return fmt::format("{}.{:03}", prefix, step); }
+
+FixtureSet::FixtureSet(std::filesystem::path folder, at::Device device, at::ScalarType dtype)
+    : folder_(std::move(folder)), device_(device), dtype_(dtype) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder_, ignored)) {
+    fail(ErrorKind::input, fmt::format("{}: expected a folder with a fixture set", folder_.string()));
+  }
+}
+
+bool FixtureSet::has(const std::string& file) const {
+  std::error_code ignored;
+  return std::filesystem::exists(path(file), ignored);
+}
+
+StarTransformer FixtureSet::load_transformer() const {
+  const Weights weights(open_checkpoint(path("star_weights")), device_, dtype_);
+  return {weights, detect_star_architecture(weights)};
+}
+
+VideoVae FixtureSet::load_vae(at::ScalarType dtype) const {
+  const Weights weights(open_checkpoint(path("vae_weights.pth")), device_, dtype);
+  return {weights, detect_vae_architecture(weights)};
+}
+
+StarTask FixtureSet::meta_task() const {
+  return parse_task_of(path("meta.json"), read_fixture_json(path("meta.json")));
+}
+
+StarTask FixtureSet::task(const std::string& name) const {
+  const auto tasks = read_fixture_json(path("tasks.json"));
+  if (!tasks.contains(name))
+    fail(ErrorKind::input, fmt::format("{}: expected an entry {}", path("tasks.json").string(), name));
+  return parse_task_of(path("tasks.json"), tasks.at(name));
+}
+
+}  // namespace faststar

@@ -1,0 +1,179 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/lab/verify/components.h"
+#include "core/media/resize.h"
+#include "core/model/pyramid/conditioning.h"
+#include "core/model/vae/frames.h"
+
+namespace faststar {
+namespace {
+
+constexpr double kSummedCodesTolerance = 1e-5;
+constexpr double kGuidanceTolerance = 1e-5;
+/// Stored frames have every fourth pixel.
+constexpr int64_t kPixelStride = 4;
+/// Output frames of an interactive clip.
+constexpr int64_t kInteractiveFrames = 80;
+
+/// Which bits a run is about: those it would choose, or given ones (teacher forcing).
+enum class Bits { chosen, given };
+
+/// Fixtures keep every row of short steps and about 64 of long ones (the parity README's rule, or every seventh).
+Tensor stored_rows(const Tensor& logits, int64_t stored) {
+  const int64_t rows = logits.size(1);
+  for (const int64_t stride : {int64_t{1}, int64_t{7}, std::max<int64_t>(1, rows / 64)}) {
+    if ((rows + stride - 1) / stride == stored) return every(logits, 1, stride);
+  }
+  return logits;
+}
+
+TextFeatures text_features(const FixtureSet& set, const StarTransformer& model) {
+  const Tensor cond = set.open("star_greedy.safetensors")["text_features"].to(set.device());
+  return {cond, model.unconditional_text(cond.size(0))};
+}
+
+/// One run over a fixture's steps, each compared and then continued with the fixture's bits.
+class Replay {
+ public:
+  Replay(const FixtureSet& set, const std::string& name, StarTask task, const VerifyOptions& options)
+      : fixture_(set.open(name + ".safetensors")),
+        comparison_(name, tolerances_of(options.dtype).logits),
+        model_(set.load_transformer()),
+        task_(std::move(task)),
+        judge_bits_(options.dtype == at::kFloat),
+        device_(set.device()) {
+    task_.settings.attention = options.attention;
+    text_ = text_features(set, model_);
+  }
+
+  const Fixture& fixture() const { return fixture_; }
+  const StarTask& task() const { return task_; }
+  Comparison& comparison() { return comparison_; }
+
+  /// Returns the accumulated features [1, 64, T, H, W].
+  Tensor run(Bits bits, const std::optional<Generator::InteractiveCondition>& condition = {}) {
+    Generator generator(model_, task_.schedule, task_.settings);
+    generator.set_text(text_);
+    if (condition) generator.set_interactive_condition(*condition);
+    std::vector<Tensor> given;
+    for (int step = 0; step < task_.given_steps; ++step) given.push_back(fixture_[Fixture::step_name("bits", step)]);
+    generator.set_given_bits(given);
+    generator.set_observer([&](const StepResult& result) { return compare_step(result, bits); });
+    const Tensor summed = generator.run();
+    const Tensor stored = task_.summed_channels.empty() ? summed : pick(summed, 1, task_.summed_channels);
+    comparison_.close("summed_codes", stored, fixture_["summed_codes"], kSummedCodesTolerance);
+    return summed;
+  }
+
+ private:
+  Tensor compare_step(const StepResult& result, Bits bits) {
+    const std::string logits = Fixture::step_name("raw_logits", result.step.index);
+    if (fixture_.has(logits)) {
+      const Tensor expected = fixture_[logits];
+      comparison_.close(logits, stored_rows(result.logits, expected.size(1)), expected);
+    }
+    const std::string name = Fixture::step_name("bits", result.step.index);
+    const Tensor expected = fixture_[name];
+    if (bits == Bits::chosen && judge_bits_) comparison_.bits(name, result.bits, expected);
+    if (bits == Bits::chosen && !judge_bits_ && result.bits.sizes() == expected.sizes())
+      comparison_.count_bits(result.bits, expected);
+    return expected.to(device_);
+  }
+
+  Fixture fixture_;
+  Comparison comparison_;
+  StarTransformer model_;
+  StarTask task_;
+  bool judge_bits_;
+  at::Device device_;
+  TextFeatures text_;
+};
+
+Tensor strided_frames(const Tensor& frames, const std::vector<int64_t>& stored) {
+  return every(every(pick(frames, 1, stored), 2, kPixelStride), 3, kPixelStride);
+}
+
+}  // namespace
+
+ComponentResult verify_guidance(const FixtureSet& set, const VerifyOptions&) {
+  const Fixture fixture = set.open("guidance.safetensors");
+  const Tensor cond = fixture["cond"].to(set.device());
+  const Tensor uncond = fixture["uncond"].to(set.device());
+  Comparison comparison("guidance", kGuidanceTolerance);
+  comparison.close("apg", guide(cond, uncond, {.method = GuidanceMethod::apg, .scale = 34, .norm_threshold = 0.05}),
+                   fixture["apg"]);
+  comparison.close("cfg", guide(cond, uncond, {.method = GuidanceMethod::cfg, .scale = 3}), fixture["cfg"]);
+  return comparison.result();
+}
+
+ComponentResult verify_star_greedy(const FixtureSet& set, const VerifyOptions& options) {
+  Replay replay(set, "star_greedy", set.meta_task(), options);
+  replay.run(Bits::chosen);
+  return replay.comparison().result();
+}
+
+ComponentResult verify_star_forced(const FixtureSet& set, const VerifyOptions& options) {
+  Replay replay(set, "star_forced", set.meta_task(), options);
+  replay.run(Bits::given);
+  return replay.comparison().result();
+}
+
+ComponentResult verify_star_three_clips(const FixtureSet& set, const VerifyOptions& options) {
+  Replay replay(set, "star_three_clips", set.task("star_three_clips"), options);
+  replay.run(Bits::chosen);
+  return replay.comparison().result();
+}
+
+ComponentResult verify_star_v2v(const FixtureSet& set, const VerifyOptions& options) {
+  Replay replay(set, "star_v2v", set.task("star_v2v"), options);
+  replay.run(Bits::chosen);
+  return replay.comparison().result();
+}
+
+ComponentResult verify_star_i2v(const FixtureSet& set, const VerifyOptions& options) {
+  Replay replay(set, "star_i2v", set.task("star_i2v"), options);
+  const StarTask& task = replay.task();
+  const VideoVae vae = set.load_vae(at::kFloat);
+
+  const Scale& full = task.schedule.full_scale(0);
+  const Tensor image =
+      fit_to(replay.fixture()["image"], {pixels_of_features(full.h), pixels_of_features(full.w)}, Fit::crop);
+  const Tensor features = vae.encode(to_pixels(image).view({1, 3, 1, image.size(0), image.size(1)}).to(set.device()));
+  replay.comparison().close("features", features, replay.fixture()["features"], tolerances_of(at::kFloat).vae);
+  const auto given = condition_bits(features, task.schedule, task.settings.repetitions, task.detail_scale_min_tokens);
+  for (int step = 0; step < task.given_steps; ++step) {
+    const std::string name = Fixture::step_name("bits", step);
+    replay.comparison().bits(name, given.at(step), replay.fixture()[name]);
+  }
+
+  const Tensor summed = replay.run(Bits::chosen);
+  const Tensor frames = official_frames(decode_whole(vae, summed));
+  replay.comparison().frames("frames", strided_frames(frames, task.frames_stored), replay.fixture()["frames"]);
+  return replay.comparison().result();
+}
+
+ComponentResult verify_star_interactive(const FixtureSet& set, const VerifyOptions& options) {
+  const std::string name = "star_interactive";
+  Replay replay(set, name, set.task(name), options);
+  const auto task = read_fixture_json(set.path("tasks.json")).at(name);
+  const double scale = task.at("former_scale");
+  const auto features = [&](const char* tensor) {
+    return replay.fixture()[tensor].to(set.device(), at::kFloat) / scale;
+  };
+  const Tensor former = features("former_int8");
+  const Tensor former_rest = former.narrow(2, 1, former.size(2) - 1);
+  const Tensor summed =
+      replay.run(Bits::chosen, Generator::InteractiveCondition{.former = former_rest,
+                                                               .first = features("first_int8"),
+                                                               .semantic_scale = task.at("semantic_scale_index"),
+                                                               .detail_frames = task.at("detail_frames")});
+  const Tensor frames = official_frames(decode_whole(set.load_vae(at::kFloat), at::cat({former_rest, summed}, 2)));
+  const Tensor clip = frames.narrow(1, frames.size(1) - kInteractiveFrames, kInteractiveFrames);
+  replay.comparison().frames("frames", strided_frames(clip, replay.task().frames_stored), replay.fixture()["frames"]);
+  return replay.comparison().result();
+}
+
+}  // namespace faststar

@@ -1,0 +1,96 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/config/fields.h"
+
+/// What a clip of the procedural world shows, in the words of its captions. Lengths are frame heights.
+namespace faststar {
+
+/// A full frame in pixels, and frames per second.
+inline constexpr int64_t kWorldHeight = 192;
+inline constexpr int64_t kWorldWidth = 336;
+inline constexpr double kWorldFps = 16;
+
+enum class Shape { ball, square, triangle, star, ring, heart, cross };
+enum class ObjectColour { red, orange, yellow, green, blue, purple, black, pink, brown, cyan };
+enum class BackgroundColour { blue, green, pink, yellow, purple, gray };
+enum class Pattern { plain, gradient, stripes, checker, dots, waves, diagonal, grid };
+enum class ObjectSize { small, normal, big };
+enum class Motion {
+  left,
+  right,
+  up,
+  down,
+  up_left,
+  up_right,
+  down_left,
+  down_right,
+  circle,
+  bounce,
+  grow,
+  shrink,
+  spin,
+  still,
+};
+/// True for motions that are a change of size.
+constexpr bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
+
+/// Where the camera turns; all that is in the picture goes the other way.
+enum class Camera { still, pan_left, pan_right };
+
+template <>
+struct Choices<Shape> {
+  static constexpr std::array<std::string_view, 7> names = {"ball", "square", "triangle", "star",
+                                                            "ring", "heart",  "cross"};
+};
+template <>
+struct Choices<ObjectColour> {
+  static constexpr std::array<std::string_view, 10> names = {"red",    "orange", "yellow", "green", "blue",
+                                                             "purple", "black",  "pink",   "brown", "cyan"};
+};
+template <>
+struct Choices<BackgroundColour> {
+  static constexpr std::array<std::string_view, 6> names = {"blue", "green", "pink", "yellow", "purple", "gray"};
+};
+template <>
+struct Choices<Pattern> {
+  static constexpr std::array<std::string_view, 8> names = {"plain", "gradient", "stripes",  "checker",
+                                                            "dots",  "waves",    "diagonal", "grid"};
+};
+template <>
+struct Choices<ObjectSize> {
+  static constexpr std::array<std::string_view, 3> names = {"small", "normal", "big"};
+};
+template <>
+struct Choices<Motion> {
+  static constexpr std::array<std::string_view, 14> names = {"left",     "right",     "up",         "down",   "up left",
+                                                             "up right", "down left", "down right", "circle", "bounce",
+                                                             "grow",     "shrink",    "spin",       "still"};
+};
+template <>
+struct Choices<Camera> {
+  static constexpr std::array<std::string_view, 3> names = {"still", "pan left", "pan right"};
+};
+
+/// One moving object. Its path follows from this and from whether it shares the frame (core/lab/world/trajectory.h).
+struct SceneObject {
+  Shape shape = Shape::ball;
+  ObjectColour colour = ObjectColour::red;
+  ObjectSize size = ObjectSize::normal;
+  Motion motion = Motion::still;
+  double x = 0;  ///< centre in the first frame, from the left edge
+  double y = 0;  ///< centre in the first frame, from the top
+};
+
+/// One clip: everything that its pixels at any time follow from.
+struct ClipRecord {
+  Pattern pattern = Pattern::plain;
+  BackgroundColour background = BackgroundColour::blue;
+  Camera camera = Camera::still;
+  std::vector<SceneObject> objects;  ///< one; or two, the left one first
+};
+
+}  // namespace faststar

@@ -1,0 +1,56 @@
+#include "core/model/layers/rms_norm.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "core/base/device.h"
+#include "core/model/layers/rms_norm_gradient.h"
+#include "cuda/kernels.h"
+
+namespace faststar {
+namespace {
+
+Tensor run_kernel(const Tensor& x, const Tensor& weight, double eps) {
+  Tensor normed = at::empty_like(x);
+  if constexpr (kBuiltWithCuda) {
+    const int64_t width = x.size(-1);
+    cuda::rms_norm(normed.data_ptr(), x.data_ptr(), weight.data_ptr<float>(), width == 0 ? 0 : x.numel() / width, width,
+                   static_cast<float>(eps), float_type(x), cuda::current_stream());
+  }
+  return normed;
+}
+
+struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight, double eps) {
+    context->save_for_backward({x, weight});
+    context->saved_data["eps"] = eps;
+    return run_kernel(x, weight, eps);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grad_out) {
+    const auto saved = context->get_saved_variables();
+    const RmsNormGradients gradients =
+        rms_norm_gradient(saved[0], saved[1], context->saved_data["eps"].toDouble(), {}, grad_out[0].contiguous());
+    return {gradients.x, gradients.weight, Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor reference::rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  const Tensor wide = x.to(at::kFloat);
+  const Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add(eps).rsqrt();
+  return (wide * scale * weight).to(x.dtype());
+}
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  TORCH_CHECK(weight.dim() == 1 && weight.size(0) == x.size(-1) && weight.scalar_type() == at::kFloat, "rms_norm: x ",
+              x.sizes(), ", weight ", weight.sizes(), " ", weight.dtype());
+  if (kBuiltWithCuda && kernels_take(x) && x.is_contiguous()) {
+    if (!needs_gradient({x, weight})) return run_kernel(x, weight, eps);
+    if (rms_norm_gradient_takes(x)) return RmsNormFunction::apply(x, weight, eps);
+  }
+  return reference::rms_norm(x, weight, eps);
+}
+
+}  // namespace faststar

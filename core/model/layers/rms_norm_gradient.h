@@ -1,0 +1,25 @@
+#pragma once
+#include "core/base/tensor.h"
+
+namespace faststar {
+
+/// Rotation of a row's pairs after the norm: cos and sin [L, C/2] float32, for rows [B, L, N, C]. Undefined: none.
+struct PairRotation {
+  Tensor cos;
+  Tensor sin;
+};
+
+struct RmsNormGradients {
+  Tensor x;
+  Tensor weight;
+};
+
+/// True when the kernel takes rows like those of x [..., C]. Always false in a build without CUDA.
+bool rms_norm_gradient_takes(const Tensor& x);
+
+/// The gradients of rms_norm, or with a rotation of norm_rope, by our kernel. x and grad_out [..., C], both contiguous
+/// and of one dtype; weight [C] float32.
+RmsNormGradients rms_norm_gradient(const Tensor& x, const Tensor& weight, double eps, const PairRotation& rotation,
+                                   const Tensor& grad_out);
+
+}  // namespace faststar

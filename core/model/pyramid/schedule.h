@@ -1,0 +1,96 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace faststar {
+
+/// One resolution of the pyramid in latent tokens: t frames of h x w (a token is 16 x 16 pixels, 4 frames).
+struct Scale {
+  int t = 1;
+  int h = 1;
+  int w = 1;
+  int64_t tokens() const { return int64_t{t} * h * w; }
+  bool operator==(const Scale&) const = default;
+};
+
+/// How often each scale of a clip runs, coarsest first; one entry a scale.
+struct Repetitions {
+  std::vector<int> image;  ///< the first clip (one latent frame)
+  std::vector<int> video;  ///< every later clip
+};
+
+/// One transformer pass over the visual tokens.
+struct Step {
+  int index = 0;  ///< over the whole run: the global repetition g of RoPE and of `bits.NNN`
+  int clip = 0;
+  int scale = 0;  ///< absolute, over all clips
+  int repetition = 0;
+  bool last_repetition = false;
+};
+
+/// Latent frames [begin, end) of the whole video.
+struct FrameRange {
+  int begin = 0;
+  int end = 0;
+};
+
+/// What the first clip of a schedule is: an image, or a clip that goes on from one that the schedule does not hold.
+enum class FirstClip { image, continuation };
+
+/// The scales of a run in order, clip after clip, and what follows from them.
+/// Source: infinity/schedules/dynamic_resolution.py and infinity_elegant.py (get_scale_pack_info).
+class Schedule {
+ public:
+  /// Any list of clips with equal (h, w) pyramids. Throws Error(usage) when the clips do not line up.
+  explicit Schedule(std::vector<Scale> scales, FirstClip first = FirstClip::image);
+
+  FirstClip first_clip() const { return first_clip_; }
+  const std::vector<Scale>& scales() const { return scales_; }
+  int scales_per_clip() const { return scales_per_clip_; }
+  int clips() const { return static_cast<int>(scales_.size()) / scales_per_clip_; }
+  int clip_of(int scale) const { return scale / scales_per_clip_; }
+  int index_in_clip(int scale) const { return scale % scales_per_clip_; }
+  bool is_last_of_clip(int scale) const { return index_in_clip(scale) == scales_per_clip_ - 1; }
+  /// The full-resolution scale of a clip: the size of its accumulated features.
+  const Scale& full_scale(int clip) const { return scales_[static_cast<size_t>(clip + 1) * scales_per_clip_ - 1]; }
+  FrameRange frames_of(int clip) const;
+  int latent_frames() const { return frames_of(clips() - 1).end; }
+  /// The scale of an earlier clip whose keys and values `scale` attends to: the last one of the clip before.
+  std::optional<int> reference_of(int scale) const;
+  /// True when a later clip attends to the keys and values of this pass.
+  bool is_referenced_later(const Step& step) const {
+    return step.last_repetition && is_last_of_clip(step.scale) && step.clip + 1 < clips();
+  }
+  /// Every pass in order. Throws Error(usage) when a list does not have one entry a scale or an entry < 1.
+  std::vector<Step> steps(const Repetitions& repetitions) const;
+
+ private:
+  std::vector<Scale> scales_;
+  int scales_per_clip_ = 0;
+  FirstClip first_clip_ = FirstClip::image;
+};
+
+/// The sizes that a schedule exists for, by their official name (pn).
+const std::vector<std::string>& size_names();
+
+/// Aspect templates (height / width) in the official order; the argmin of a search takes the first.
+const std::vector<double>& aspect_keys();
+
+/// The template nearest to `height_over_width`, the first one on a tie.
+double nearest_aspect_key(double height_over_width);
+
+/// The image pyramid of template `aspect_key` at size `pn` ("0.06M", "0.25M", "0.40M", "0.90M").
+/// Throws Error(usage) for an unknown key or size.
+std::vector<Scale> image_scales(double aspect_key, const std::string& pn);
+
+/// The schedule of an image clip and as many video clips of `clip_latents` latent frames as `latent_frames`
+/// needs; the last one may be shorter. latent_frames 1 is a single image.
+Schedule make_schedule(double aspect_key, const std::string& pn, int latent_frames, int clip_latents);
+
+/// The schedule of one clip of the interactive mode: every scale has all of its `latents` frames.
+/// Source: infinity/schedules/infinity_star_interact.py.
+Schedule continuation_schedule(double aspect_key, const std::string& pn, int latents);
+
+}  // namespace faststar

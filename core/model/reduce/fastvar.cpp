@@ -1,0 +1,95 @@
+#include <ATen/ATen.h>
+
+#include <map>
+#include <tuple>
+
+#include "core/model/reduce/layer_range.h"
+#include "core/model/reduce/token_choice.h"
+
+namespace faststar {
+namespace {
+
+/// FastVAR (cached token pruning, arXiv:2503.23367): each attention and MLP runs on the tokens that differ most from
+/// the mean; the others take the branch's output of an earlier full pass, resized.
+class FastVar final : public TokenReducer, public LayerReducer {
+ public:
+  explicit FastVar(const ReductionContext& context)
+      : context_(context),
+        options_(context.settings.fastvar),
+        layers_(layer_range(options_.layers, 4, 31, context.layers)) {}
+
+  ReductionPlan plan(const ReducedPass& pass) override { return all_tokens(pass); }
+
+  LayerReducer* layers(const Step& step, int group) override {
+    if (!context_.gate.reduces(step) && !is_cached(step)) return nullptr;
+    step_ = step;
+    group_ = group;
+    return this;
+  }
+
+  Tensor run(const LayerSite& site, const Tensor& residual, const Tensor& normed, const Branch& branch) override {
+    if (!layers_.contains(static_cast<int64_t>(site.layer))) return branch(normed, {});
+    const SiteKey key{group_, site.layer, site.op};
+    const Scale& scale = context_.schedule.scales()[step_.scale];
+    if (!context_.gate.reduces(step_)) {
+      const Tensor output = branch(normed, {});
+      cache_[key] = {output, scale};
+      return output;
+    }
+    const Tensor kept = select_tokens(context_, step_, score(residual, scale)).kept;
+    Tensor output = resized(cache_.at(key), scale);
+    return output.index_copy_(1, kept, branch(normed.index_select(1, kept), kept));
+  }
+
+ private:
+  using SiteKey = std::tuple<int, size_t, LayerOp>;
+  struct CachedOutput {
+    Tensor output;  // [B, t hc wc, C]
+    Scale scale;
+  };
+
+  /// A full pass that later ones restore from: the last before the reduced scales, or every last repetition since.
+  bool is_cached(const Step& step) const {
+    const int source = context_.gate.first_reduced_scale(step.clip) - 1;
+    if (step.clip != context_.schedule.clip_of(source + 1) || !step.last_repetition) return false;
+    return options_.cache == FastVarCache::first ? step.scale == source : step.scale >= source;
+  }
+
+  /// Squared distance of each token from the mean token, over the guidance rows asked for: [t, h, w].
+  Tensor score(const Tensor& residual, const Scale& scale) const {
+    const int64_t rows = context_.settings.cfg_mask == GuidanceRows::cond ? 1 : residual.size(0);
+    Tensor sum = at::zeros({scale.t, scale.h, scale.w}, residual.options().dtype(at::kFloat));
+    for (int64_t row = 0; row < rows; ++row) {
+      const Tensor tokens = residual[row].to(at::kFloat).view({scale.t, int64_t{scale.h} * scale.w, -1});
+      const Tensor mean = options_.mean == TokenMean::clip ? tokens.mean(at::IntArrayRef{0, 1}, true)
+                                                           : tokens.mean(at::IntArrayRef{1}, true);
+      sum += (tokens - mean).square().sum(-1).view(sum.sizes());
+    }
+    return sum;
+  }
+
+  /// The output at another size of its frames, area interpolation: [B, t h w, C].
+  static Tensor resized(const CachedOutput& cached, const Scale& scale) {
+    std::vector<Tensor> frames;
+    const Tensor maps = cached.output.unflatten(1, {cached.scale.t, cached.scale.h, cached.scale.w}).flatten(0, 1);
+    for (int64_t frame = 0; frame < maps.size(0); ++frame) {
+      frames.push_back(at::adaptive_avg_pool2d(maps[frame].permute({2, 0, 1}), {scale.h, scale.w}).permute({1, 2, 0}));
+    }
+    return at::stack(frames).view({cached.output.size(0), scale.tokens(), -1});
+  }
+
+  ReductionContext context_;
+  const FastVarOptions& options_;
+  LayerRange layers_;
+  Step step_;
+  int group_ = 0;
+  std::map<SiteKey, CachedOutput> cache_;
+};
+
+}  // namespace
+
+std::unique_ptr<TokenReducer> make_fastvar(const ReductionContext& context) {
+  return std::make_unique<FastVar>(context);
+}
+
+}  // namespace faststar

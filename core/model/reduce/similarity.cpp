@@ -1,0 +1,137 @@
+#include "core/model/reduce/similarity.h"
+
+#include <ATen/ATen.h>
+
+#include "core/base/device.h"
+#include "core/model/pyramid/codes.h"
+#include "cuda/kernels.h"
+
+namespace faststar {
+namespace {
+
+/// a b + c rounded once, as a fused multiply-add does, in ATen operations that no compiler can contract. float32.
+/// The product is exact in float64; the sum is rounded to odd there, which makes the second rounding harmless.
+/// Source: Boldo, Melquiond, "Emulation of FMA and correctly rounded sums" (IEEE TC 57, 2008).
+Tensor multiply_add(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const Tensor product = a.to(at::kDouble) * b.to(at::kDouble);
+  const Tensor addend = c.to(at::kDouble);
+  const Tensor sum = product + addend;
+  const Tensor shadow = sum - product;
+  const Tensor error = (product - (sum - shadow)) + (addend - shadow);
+  const Tensor bits = sum.view(at::kLong);
+  const Tensor moves = error.ne(0).logical_and_(bits.bitwise_and(1).eq(0));
+  const Tensor away_from_zero = error.gt(0).eq(sum.gt(0));
+  const Tensor move = moves.to(at::kLong) * (away_from_zero.to(at::kLong) * 2 - 1);
+  return (bits + move).view(at::kDouble).to(at::kFloat);
+}
+
+/// The correctly rounded square root, float32. The CPU library's own may be the number beside it; in float64 that is
+/// too little to move the rounding.
+Tensor square_root(const Tensor& x) { return x.to(at::kDouble).sqrt().to(at::kFloat); }
+
+/// Sums over the channels of products of maps: left, right [n, 64, ...] -> [n, ...].
+Tensor channel_products(const Tensor& left, const Tensor& right) {
+  Tensor sum = at::zeros_like(left.select(1, 0));
+  for (int64_t channel = 0; channel < left.size(1); ++channel) {
+    sum = multiply_add(left.select(1, channel), right.select(1, channel), sum);
+  }
+  return sum;
+}
+
+/// Cosine of two maps [1, 64, T, H, W] at every position: [T, H, W].
+Tensor cosine(const Tensor& a, const Tensor& b, double eps) {
+  const Tensor products = channel_products(at::cat({a, a, b}), at::cat({b, a, b}));
+  const Tensor norm_a = square_root(products[1]);
+  const Tensor norm_b = square_root(products[2]);
+  const Tensor zeros = norm_a.lt(eps).to(at::kInt) + norm_b.lt(eps).to(at::kInt);
+  const Tensor similarity = products[0] / (norm_a * norm_b);
+  return at::where(zeros.eq(0), similarity, zeros.eq(2).to(at::kFloat));
+}
+
+/// The reference with as many frames as the clip, the last one repeated.
+Tensor match_frames(const Tensor& reference, int64_t frames) {
+  const Tensor index = at::arange(frames, reference.options().dtype(at::kLong)).clamp_max(reference.size(2) - 1);
+  return reference.index_select(2, index);
+}
+
+Tensor power(const Tensor& distance, NormDegree p) { return p == NormDegree::two ? distance * distance : distance; }
+
+void check_maps(const SimilarityMaps& maps) {
+  const auto fits = [&](const Tensor& map) {
+    return !map.defined() || (map.scalar_type() == at::kFloat && map.dim() == 5 && map.size(1) == kFeatureChannels &&
+                              map.size(3) == maps.current.size(3) && map.size(4) == maps.current.size(4));
+  };
+  TORCH_CHECK(maps.previous.defined() || maps.reference.defined(), "similarity_score: no map to compare with");
+  TORCH_CHECK(fits(maps.current) && fits(maps.previous) && fits(maps.reference),
+              "similarity_score: maps [1, 64, T, H, W] float32");
+}
+
+cuda::SimilarityNorm kernel_norm(NormDegree p) {
+  switch (p) {
+    case NormDegree::one: return cuda::SimilarityNorm::sum;
+    case NormDegree::two: return cuda::SimilarityNorm::squares;
+    default: return cuda::SimilarityNorm::largest;
+  }
+}
+
+const float* data_or_null(const Tensor& map) { return map.defined() ? map.const_data_ptr<float>() : nullptr; }
+
+SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p, double eps) {
+  const auto dense = [](const Tensor& map) { return map.defined() ? map.contiguous() : map; };
+  const SimilarityMaps held{dense(maps.current), dense(maps.previous), dense(maps.reference)};
+  const auto frame_of_positions = [&] { return at::empty(held.current.sizes().slice(2), held.current.options()); };
+  SimilarityScore result;
+  if (held.previous.defined()) result.spatial = frame_of_positions();
+  if (held.reference.defined()) result.temporal = frame_of_positions();
+  result.score = frame_of_positions();
+  cuda::similarity_score({.current = data_or_null(held.current),
+                          .previous = data_or_null(held.previous),
+                          .reference = data_or_null(held.reference),
+                          .spatial = result.spatial.defined() ? result.spatial.data_ptr<float>() : nullptr,
+                          .temporal = result.temporal.defined() ? result.temporal.data_ptr<float>() : nullptr,
+                          .score = result.score.data_ptr<float>(),
+                          .frames = held.current.size(2),
+                          .reference_frames = held.reference.defined() ? held.reference.size(2) : 1,
+                          .positions_per_frame = held.current.size(3) * held.current.size(4),
+                          .norm = kernel_norm(p),
+                          .eps = static_cast<float>(eps)},
+                         cuda::current_stream());
+  return result;
+}
+
+}  // namespace
+
+Tensor distance_of(const Tensor& similarity) { return (1 - similarity).clamp_min(0); }
+
+Tensor join_distances(const Tensor& spatial, const Tensor& temporal, NormDegree p) {
+  if (!temporal.defined()) return power(spatial, p);
+  if (!spatial.defined()) return power(temporal, p);
+  if (p == NormDegree::infinity) return at::maximum(spatial, temporal);
+  return power(spatial, p) + power(temporal, p);
+}
+
+SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegree p, double eps) {
+  SimilarityScore result;
+  Tensor spatial;
+  Tensor temporal;
+  if (maps.previous.defined()) {
+    result.spatial = cosine(maps.previous, maps.current, eps);
+    spatial = distance_of(result.spatial);
+  }
+  if (maps.reference.defined()) {
+    result.temporal = cosine(maps.current, match_frames(maps.reference, maps.current.size(2)), eps);
+    temporal = distance_of(result.temporal);
+  }
+  result.score = join_distances(spatial, temporal, p);
+  return result;
+}
+
+SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p, double eps) {
+  check_maps(maps);
+  if constexpr (kBuiltWithCuda) {
+    if (use_kernels(maps.current)) return run_kernel(maps, p, eps);
+  }
+  return reference::similarity_score(maps, p, eps);
+}
+
+}  // namespace faststar

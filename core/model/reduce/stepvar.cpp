@@ -1,0 +1,99 @@
+#include <ATen/ATen.h>
+
+#include "core/model/pyramid/codes.h"
+#include "core/model/reduce/token_choice.h"
+#include "core/model/reduce/token_grid.h"
+
+namespace faststar {
+namespace {
+
+/// Norms below it are those of a scale without structure.
+constexpr double kNoStructure = 1e-12;
+
+/// Makes every token of the plan's pass be updated: pruned ones take the output of the nearest kept one.
+void restore_from_nearest(ReductionPlan& plan, const ReducedPass& pass) {
+  const int64_t tokens = pass.scale.tokens();
+  const auto options = plan.kept.options();
+  const Tensor row_of_token =
+      at::zeros({tokens}, options).index_copy_(0, plan.kept, at::arange(plan.kept.size(0), options));
+  plan.updated = at::arange(tokens, options);
+  plan.source = row_of_token.index_select(0, nearest_marked(plan.token_mask));
+  plan.token_mask = at::ones_like(plan.token_mask);
+  plan.feature_mask = at::ones_like(plan.feature_mask);
+}
+
+/// StepVAR (arXiv:2603.01757): keeps tokens of strong structure and texture, fills the others from the nearest one.
+/// Scores are those of the embedded tokens X = W x + b, computed on the 64 channels of x: the bias cancels, and
+/// products of embeddings are x' (W' W) x.
+class StepVar final : public TokenReducer {
+ public:
+  explicit StepVar(const ReductionContext& context)
+      : context_(context), options_(context.settings.stepvar), gram_(gram_of(context.embedding)) {}
+
+  ReductionPlan plan(const ReducedPass& pass) override {
+    const Scale& scale = pass.scale;
+    const Tensor score = options_.weight * normalised(structure(pass.input)) + normalised(texture(pass.input));
+    ReductionPlan plan = choose_tokens(context_, pass, score.view({scale.t, scale.h, scale.w}));
+    plan.evidence.similarity.score = score.view({scale.t, scale.h, scale.w});
+    restore_from_nearest(plan, pass);
+    if (options_.restore == StepVarRestore::codes) plan.draws = plan.kept.index_select(0, plan.source);
+    return plan;
+  }
+
+ private:
+  static Tensor gram_of(const Tensor& embedding) {
+    const Tensor weight = embedding.to(at::kFloat);
+    return at::matmul(weight.t(), weight);  // [64, 64]
+  }
+
+  /// Length of each row of x in the embedding.
+  Tensor embedded_squares(const Tensor& x) const { return (at::matmul(x, gram_) * x).sum(1); }
+
+  /// Share of each token in the direction that varies most: [N].
+  Tensor structure(const Tensor& input) const {
+    const Tensor tokens = tokens_from_map(input)[0];  // [N, 64]
+    const Tensor centred = tokens - tokens.mean(0);
+    Tensor direction = centred[embedded_squares(centred).argmax()];
+    Tensor length;
+    for (int i = 0; i < options_.iters; ++i) {
+      direction = at::matmul(centred.t(), at::matmul(centred, at::matmul(gram_, direction)));
+      length = at::dot(direction, at::matmul(gram_, direction)).clamp_min(0).sqrt();
+      direction = direction / length.clamp_min(kNoStructure);
+    }
+    const Tensor share = at::matmul(centred, at::matmul(gram_, direction)).abs();
+    return at::where(length.lt(kNoStructure), 0.0f, share);
+  }
+
+  /// Squared distance of each token from the mean around it: [N].
+  Tensor texture(const Tensor& input) const {
+    const Tensor mean = window_sums(input) / window_sums(at::ones_like(input));
+    return embedded_squares(tokens_from_map(input - mean)[0]);
+  }
+
+  /// Sums over the window around each token, as far as it is inside.
+  Tensor window_sums(const Tensor& map) const {
+    const int64_t edge = options_.pool;
+    const int64_t frames = options_.pool_t;
+    const Tensor padded = at::constant_pad_nd(map, {edge / 2, edge / 2, edge / 2, edge / 2, frames / 2, frames / 2});
+    return at::avg_pool3d(padded, {frames, edge, edge}, {1, 1, 1}, {0, 0, 0}, /*ceil_mode=*/false,
+                          /*count_include_pad=*/true, /*divisor_override=*/1);
+  }
+
+  Tensor normalised(const Tensor& score) const {
+    if (options_.normalize == StepVarNormalize::none) return score;
+    const Tensor low = score.amin();
+    return (score - low) / (score.amax() - low).clamp_min(kNoStructure);
+  }
+
+  ReductionContext context_;
+  const StepVarOptions& options_;
+  Tensor gram_;
+};
+
+}  // namespace
+
+std::unique_ptr<TokenReducer> make_stepvar(const ReductionContext& context) {
+  return std::make_unique<StepVar>(context);
+}
+
+}  // namespace faststar

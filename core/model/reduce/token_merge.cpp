@@ -1,0 +1,103 @@
+#include "core/model/reduce/token_merge.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/model/reduce/selection.h"
+
+namespace faststar {
+namespace {
+
+/// Sources compared with all destinations at a time.
+constexpr int64_t kMatchedRows = 8192;
+
+MergePartition split(const Tensor& is_dst) {
+  return {is_dst.nonzero().squeeze(1), is_dst.logical_not().nonzero().squeeze(1)};
+}
+
+/// For each whole cell the number of its destination, in (t, h, w) order of the cells: [cells] int64.
+Tensor cell_members(const ToMeOptions& options, const RandomStep& step, int64_t cells, int64_t size,
+                    at::Device device) {
+  const Tensor cell = at::arange(cells, at::TensorOptions(device).dtype(at::kLong));
+  if (!options.dst_rand) return at::zeros_like(cell);
+  const Tensor uniform = philox_uniform(step, RandomPurpose::merge_destination, cell, 4).select(1, 0);
+  return (uniform * static_cast<double>(size)).to(at::kLong);
+}
+
+MergePartition partition_cells(const ToMeOptions& options, const RandomStep& step, const Scale& scale,
+                               at::Device device) {
+  const int64_t st = std::min(options.dst_stride[0], scale.t);
+  const int64_t sh = std::min(options.dst_stride[1], scale.h);
+  const int64_t sw = std::min(options.dst_stride[2], scale.w);
+  const int64_t columns = scale.w / sw;
+  const int64_t rows = scale.h / sh;
+  const int64_t cells = scale.t / st * rows * columns;
+  const Tensor cell = at::arange(cells, at::TensorOptions(device).dtype(at::kLong));
+  const Tensor member = cell_members(options, step, cells, st * sh * sw, device);
+  const Tensor t = cell.div(rows * columns, "floor") * st + member.div(sh * sw, "floor");
+  const Tensor h = cell.div(columns, "floor").remainder(rows) * sh + member.div(sw, "floor").remainder(sh);
+  const Tensor w = cell.remainder(columns) * sw + member.remainder(sw);
+  const Tensor token = (t * int64_t{scale.h} + h) * int64_t{scale.w} + w;
+  return split(at::zeros({scale.tokens()}, cell.options().dtype(at::kBool)).index_fill(0, token, true));
+}
+
+/// Best destination of each source and how like it is: the cosine, -1 for a zero vector.
+struct Matches {
+  Tensor similarity;  // [S] float32
+  Tensor dst;         // [S] int64, index into the destinations
+};
+
+Matches best_matches(const MergePartition& partition, const Tensor& features) {
+  const Tensor norm = features.to(at::kFloat).norm(2, {1}, true);
+  const Tensor unit = (features / norm.clamp_min(1e-12)).to(features.scalar_type());
+  const Tensor zero = norm.squeeze(1).eq(0);
+  const Tensor targets = unit.index_select(0, partition.dst).t();
+  const Tensor zero_targets = zero.index_select(0, partition.dst).unsqueeze(0);
+  std::vector<Tensor> similarity;
+  std::vector<Tensor> dst;
+  for (const Tensor& rows : partition.src.split(kMatchedRows)) {
+    const Tensor cosine = at::matmul(unit.index_select(0, rows), targets).to(at::kFloat);
+    const Tensor unlike = zero.index_select(0, rows).unsqueeze(1).logical_or(zero_targets);
+    const auto [best, index] = cosine.masked_fill(unlike, -1).max(1);
+    similarity.push_back(best);
+    dst.push_back(index);
+  }
+  return {at::cat(similarity), at::cat(dst)};
+}
+
+}  // namespace
+
+MergePartition partition_tokens(const ToMeOptions& options, const RandomStep& step, const Scale& scale,
+                                at::Device device) {
+  if (options.matching == Matching::strided) return partition_cells(options, step, scale, device);
+  const Tensor token = at::arange(scale.tokens(), at::TensorOptions(device).dtype(at::kLong));
+  return split(token.remainder(2).eq(1));
+}
+
+TokenMerge match_tokens(const MergePartition& partition, const Tensor& features, int64_t kept, TieBreak tie_break,
+                        const RandomStep& step) {
+  const int64_t tokens = features.size(0);
+  const Matches matches = best_matches(partition, features);
+  const Selection merged =
+      select_top({.score = matches.similarity, .tie_break = tie_break, .step = step}, tokens - kept);
+  const Tensor gone = partition.src.index_select(0, merged.kept);
+  const Tensor home = partition.dst.index_select(0, matches.dst.index_select(0, merged.kept));
+  const auto options = partition.dst.options();
+  const Tensor left = at::ones({tokens}, options.dtype(at::kBool)).index_fill(0, gone, false);
+  const Tensor row = left.cumsum(0) - 1;
+  return {left.nonzero().squeeze(1), row.index_copy(0, gone, row.index_select(0, home))};
+}
+
+Tensor merge_tokens(const TokenMerge& merge, const Tensor& tokens, MergeMode mode) {
+  if (mode == MergeMode::replace) return tokens.index_select(1, merge.positions);
+  const Tensor rows = tokens.transpose(0, 1).to(at::kFloat).contiguous();  // [N, B, C]
+  const int64_t kept = merge.positions.size(0);
+  // index_put, unlike index_add, adds in a fixed order on a GPU.
+  const Tensor sums = at::zeros({kept, rows.size(1), rows.size(2)}, rows.options())
+                          .index_put_({merge.source}, rows, /*accumulate=*/true);
+  const Tensor counts = at::bincount(merge.source, {}, kept).view({kept, 1, 1});
+  return (sums / counts).transpose(0, 1).to(tokens.scalar_type());
+}
+
+}  // namespace faststar

@@ -1,0 +1,30 @@
+#pragma once
+#include "core/base/tensor.h"
+
+namespace faststar {
+
+/// Classifier-free guidance, or adaptive projected guidance (APG, arXiv:2410.02416).
+enum class GuidanceMethod { apg, cfg };
+
+struct GuidanceSettings {
+  GuidanceMethod method = GuidanceMethod::apg;
+  double scale = 34;             ///< 1 = no guidance
+  double norm_threshold = 0.05;  ///< APG: largest root mean square of the difference; <= 0 leaves it as it is
+};
+
+/// Joins the logits of the two guidance rows, after tau. cond, uncond [..., L, 2 d] float32 -> the same shape.
+/// APG takes norms and the projection over the whole scale (infinity/models/apg.py, normalized_guidance, eta 0).
+Tensor guide(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings);
+
+/// What APG measures over the tokens of a scale: neither grows with their number.
+struct ApgMeasures {
+  Tensor limit;  ///< factor that the difference is scaled with, at most 1
+  Tensor along;  ///< share of the conditional logits in the scaled difference
+};
+ApgMeasures measure_apg(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings);
+
+/// APG with what was measured over other tokens.
+Tensor guide_as_measured(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings,
+                         const ApgMeasures& measures);
+
+}  // namespace faststar

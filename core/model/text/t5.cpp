@@ -1,0 +1,169 @@
+#include "core/model/text/t5.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/model/layers/rms_norm.h"
+
+namespace faststar {
+namespace {
+
+std::string block_prefix(int64_t layer) { return fmt::format("encoder.block.{}", layer); }
+const char* const kPositionBias = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+const char* const kEmbedding = "shared.weight";
+
+/// Settings that shapes do not show. A folder without config.json keeps the T5 v1.1 defaults.
+void read_config(const std::filesystem::path& path, T5Architecture& arch) {
+  std::ifstream stream(path);
+  if (!stream) return;
+  const auto config = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) fail(ErrorKind::model, fmt::format("{}: expected a JSON object", path.string()));
+  try {
+    const auto projection = config.value("feed_forward_proj", std::string("gated-gelu"));
+    if (projection != "gated-gelu") {
+      fail(ErrorKind::model,
+           fmt::format("{}: feed_forward_proj: expected gated-gelu (T5 v1.1), got {}", path.string(), projection));
+    }
+    arch.max_distance = config.value("relative_attention_max_distance", arch.max_distance);
+    arch.epsilon = config.value("layer_norm_epsilon", arch.epsilon);
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::model, fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+int64_t count_layers(const Weights& weights) {
+  int64_t layers = 0;
+  while (weights.has(block_prefix(layers) + ".layer.0.SelfAttention.q.weight")) ++layers;
+  return layers;
+}
+
+/// Norm weights stay float32: rms_norm computes in float32 anyway.
+Tensor norm_weight(const Weights& weights, const std::string& name, int64_t width) {
+  return weights.get(name, {width}, at::kFloat);
+}
+
+}  // namespace
+
+T5Architecture detect_t5_architecture(const Weights& weights, const std::filesystem::path& folder) {
+  T5Architecture arch;
+  read_config(folder / "config.json", arch);
+  const auto embedding = weights.shape_of(kEmbedding);
+  const auto bias = weights.shape_of(kPositionBias);
+  const auto query = weights.shape_of(block_prefix(0) + ".layer.0.SelfAttention.q.weight");
+  const auto gate = weights.shape_of(block_prefix(0) + ".layer.1.DenseReluDense.wi_0.weight");
+  if (embedding.size() != 2 || bias.size() != 2 || query.size() != 2 || gate.size() != 2 || bias[1] < 1 ||
+      bias[0] < 4 || query[0] % bias[1] != 0) {
+    fail(ErrorKind::model,
+         fmt::format("{}: the tensors' shapes are not those of a T5 v1.1 encoder", weights.source().origin()));
+  }
+  arch.vocabulary = embedding[0];
+  arch.width = embedding[1];
+  arch.buckets = bias[0];
+  arch.heads = bias[1];
+  arch.head_dim = query[0] / arch.heads;
+  arch.ffn_width = gate[0];
+  arch.layers = count_layers(weights);
+  return arch;
+}
+
+int64_t parameter_count(const T5Architecture& arch) {
+  const int64_t attention = 4 * arch.width * arch.heads * arch.head_dim;
+  const int64_t ffn = 3 * arch.width * arch.ffn_width;
+  return arch.vocabulary * arch.width + arch.layers * (attention + ffn + 2 * arch.width) + arch.buckets * arch.heads +
+         arch.width;
+}
+
+const std::vector<std::string>& known_unused_t5_tensors() {
+  static const std::vector<std::string> prefixes = {"decoder.", "lm_head.", "encoder.embed_tokens."};
+  return prefixes;
+}
+
+Tensor relative_position_buckets(int64_t length, int64_t buckets, int64_t max_distance) {
+  const Tensor position = at::arange(length, at::kLong);
+  const Tensor relative = position.unsqueeze(0) - position.unsqueeze(1);  // key - query, [T, T]
+  const int64_t half = buckets / 2;
+  const int64_t exact = half / 2;
+  const Tensor distance = relative.abs();
+  const Tensor logarithm = distance.to(at::kFloat).div(static_cast<double>(exact)).log() /
+                           std::log(static_cast<double>(max_distance) / static_cast<double>(exact));
+  const Tensor far = (exact + logarithm.mul(static_cast<double>(half - exact)).to(at::kLong)).clamp_max(half - 1);
+  return relative.gt(0).to(at::kLong) * half + at::where(distance < exact, distance, far);
+}
+
+struct T5Encoder::Block {
+  Block(const Weights& weights, const T5Architecture& arch, int64_t layer)
+      : Block(weights, arch, block_prefix(layer) + ".layer.0", block_prefix(layer) + ".layer.1") {}
+
+  /// x [B, T, C] float32; bias [1, N, T, T] in the weights' dtype.
+  Tensor operator()(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
+    const Tensor attended =
+        x + attend(rms_norm(x, attention_norm, arch.epsilon).to(q.weight.dtype()), bias, arch).to(at::kFloat);
+    return attended + feed_forward(rms_norm(attended, ffn_norm, arch.epsilon).to(q.weight.dtype())).to(at::kFloat);
+  }
+
+  Linear q, k, v, o, wi_0, wi_1, wo;
+  Tensor attention_norm;  // [C]
+  Tensor ffn_norm;        // [C]
+
+ private:
+  Block(const Weights& weights, const T5Architecture& arch, const std::string& attention, const std::string& ffn)
+      : q(weights, attention + ".SelfAttention.q", arch.width, arch.heads * arch.head_dim, Linear::Bias::absent),
+        k(weights, attention + ".SelfAttention.k", arch.width, arch.heads * arch.head_dim, Linear::Bias::absent),
+        v(weights, attention + ".SelfAttention.v", arch.width, arch.heads * arch.head_dim, Linear::Bias::absent),
+        o(weights, attention + ".SelfAttention.o", arch.heads * arch.head_dim, arch.width, Linear::Bias::absent),
+        wi_0(weights, ffn + ".DenseReluDense.wi_0", arch.width, arch.ffn_width, Linear::Bias::absent),
+        wi_1(weights, ffn + ".DenseReluDense.wi_1", arch.width, arch.ffn_width, Linear::Bias::absent),
+        wo(weights, ffn + ".DenseReluDense.wo", arch.ffn_width, arch.width, Linear::Bias::absent),
+        attention_norm(norm_weight(weights, attention + ".layer_norm.weight", arch.width)),
+        ffn_norm(norm_weight(weights, ffn + ".layer_norm.weight", arch.width)) {}
+
+  Tensor attend(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
+    const auto split_heads = [&](const Tensor& t) {
+      return t.unflatten(-1, {arch.heads, arch.head_dim}).transpose(1, 2);  // [B, N, T, D]
+    };
+    // T5 does not scale the scores.
+    const Tensor attended =
+        at::scaled_dot_product_attention(split_heads(q(x)), split_heads(k(x)), split_heads(v(x)), bias,
+                                         /*dropout_p=*/0.0, /*is_causal=*/false, /*scale=*/1.0);
+    return o(attended.transpose(1, 2).flatten(2));
+  }
+
+  Tensor feed_forward(const Tensor& x) const { return wo(at::gelu(wi_0(x), "tanh") * wi_1(x)); }
+};
+
+T5Encoder::T5Encoder(const Weights& weights, const T5Architecture& arch)
+    : arch_(arch),
+      embedding_(weights.get(kEmbedding, {arch.vocabulary, arch.width})),
+      position_bias_(weights.get(kPositionBias, {arch.buckets, arch.heads})),
+      final_norm_(norm_weight(weights, "encoder.final_layer_norm.weight", arch.width)) {
+  for (int64_t layer = 0; layer < arch.layers; ++layer) blocks_.emplace_back(weights, arch, layer);
+}
+
+T5Encoder::~T5Encoder() = default;
+
+Tensor T5Encoder::operator()(const Tensor& ids) const {
+  return (*this)(ids.to(embedding_.device()).unsqueeze(0), position_buckets(ids.size(0))).squeeze(0);
+}
+
+Tensor T5Encoder::position_buckets(int64_t length) const {
+  return relative_position_buckets(length, arch_.buckets, arch_.max_distance).to(position_bias_.device());
+}
+
+Tensor T5Encoder::operator()(const Tensor& ids, const Tensor& buckets) const {
+  const Tensor bias = position_bias_.index_select(0, buckets.flatten())
+                          .view({buckets.size(0), buckets.size(1), arch_.heads})
+                          .permute({2, 0, 1})
+                          .unsqueeze(0)
+                          .contiguous();  // [1, N, T, T]
+  Tensor x =
+      embedding_.index_select(0, ids.flatten()).unflatten(0, {ids.size(0), ids.size(1)}).to(at::kFloat);  // [B, T, C]
+  for (const Block& block : blocks_) x = block(x, bias, arch_);
+  return rms_norm(x, final_norm_, arch_.epsilon);
+}
+
+}  // namespace faststar

@@ -1,0 +1,62 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "core/base/weights/weights.h"
+#include "core/model/layers/linear.h"
+
+namespace faststar {
+
+/// Sizes of a T5 v1.1 encoder (gated GELU, no biases). Read from the checkpoint's shapes.
+struct T5Architecture {
+  int64_t width = 0;  ///< d_model
+  int64_t heads = 0;
+  int64_t head_dim = 0;   ///< d_kv
+  int64_t ffn_width = 0;  ///< d_ff
+  int64_t layers = 0;
+  int64_t vocabulary = 0;
+  int64_t buckets = 32;        ///< relative position buckets
+  int64_t max_distance = 128;  ///< distances beyond share the last bucket; config.json
+  double epsilon = 1e-6;       ///< of the layer norms; config.json
+};
+
+/// Sizes from the tensors' shapes and from `config.json` in `folder` where shapes do not tell.
+/// Throws Error(model) for a model that is not T5 v1.1.
+T5Architecture detect_t5_architecture(const Weights& weights, const std::filesystem::path& folder);
+
+/// Parameters of the encoder, the token embedding included.
+int64_t parameter_count(const T5Architecture& arch);
+
+/// Tensors of T5 checkpoints that an encoder does not need.
+const std::vector<std::string>& known_unused_t5_tensors();
+
+/// The Flan-T5 encoder (Hugging Face T5EncoderModel).
+class T5Encoder {
+ public:
+  T5Encoder(const Weights& weights, const T5Architecture& arch);
+  ~T5Encoder();
+
+  /// ids [T] int64 on any device -> last_hidden_state [T, d_model] float32. The residual stream is float32;
+  /// matrix products run in the weights' dtype. Only valid tokens go in, so no mask is needed.
+  Tensor operator()(const Tensor& ids) const;
+  /// Texts of one length: ids [B, T] and position_buckets(T), both on the weights' device -> [B, T, d_model].
+  Tensor operator()(const Tensor& ids, const Tensor& buckets) const;
+
+  /// Bucket of each (query, key) pair of a text: [length, length] int64 on the weights' device.
+  Tensor position_buckets(int64_t length) const;
+
+ private:
+  struct Block;
+  T5Architecture arch_;
+  Tensor embedding_;      // [vocabulary, d_model]
+  Tensor position_bias_;  // [buckets, heads]
+  std::vector<Block> blocks_;
+  Tensor final_norm_;  // [d_model]
+};
+
+/// Bucket of each (query, key) pair of a sequence: [length, length] int64 (T5Attention._relative_position_bucket,
+/// bidirectional).
+Tensor relative_position_buckets(int64_t length, int64_t buckets, int64_t max_distance);
+
+}  // namespace faststar

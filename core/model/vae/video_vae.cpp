@@ -1,0 +1,112 @@
+#include "core/model/vae/video_vae.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/model/vae/encode_plan.h"
+
+namespace faststar {
+namespace {
+
+/// [B, T, 2h, 2w, C] -> [B, T, h, w, 4C], channel c*4 + y*2 + x: pixel_unshuffle's order.
+Tensor patchify(const Tensor& x) {
+  const int64_t B = x.size(0), T = x.size(1), h = x.size(2) / 2, w = x.size(3) / 2, C = x.size(4);
+  return x.reshape({B, T, h, 2, w, 2, C}).permute({0, 1, 2, 4, 6, 3, 5}).reshape({B, T, h, w, 4 * C});
+}
+
+/// The inverse of patchify.
+Tensor unpatchify(const Tensor& x) {
+  const int64_t B = x.size(0), T = x.size(1), h = x.size(2), w = x.size(3), C = x.size(4) / 4;
+  return x.reshape({B, T, h, w, C, 2, 2}).permute({0, 1, 2, 5, 3, 6, 4}).reshape({B, T, 2 * h, 2 * w, C});
+}
+
+Tensor channels_last(const Tensor& x) { return x.permute({0, 2, 3, 4, 1}); }
+Tensor channels_second(const Tensor& x) { return x.permute({0, 4, 1, 2, 3}); }
+
+void check_pixels(const Tensor& pixels) {
+  const bool fits = pixels.dim() == 5 && pixels.numel() > 0 && pixels.size(1) == 3 &&
+                    pixels.size(2) % kFramesPerLatent == 1 && pixels.size(3) % kPixelsPerFeature == 0 &&
+                    pixels.size(4) % kPixelsPerFeature == 0;
+  if (fits) return;
+  fail(ErrorKind::input,
+       fmt::format("video to encode: expected [B, 3, F, H, W] with F = 4n + 1 frames and H, W multiples "
+                   "of {}, got {}",
+                   kPixelsPerFeature, shape_text(pixels.sizes())));
+}
+
+void check_features(const Tensor& features, int64_t channels) {
+  if (features.dim() == 5 && features.numel() > 0 && features.size(1) == channels) return;
+  fail(ErrorKind::input,
+       fmt::format("features to decode: expected [B, {}, T, H, W], got {}", channels, shape_text(features.sizes())));
+}
+
+/// Calls visit(start, length) for slices of `size`. The first is shorter or as long, so that the frame that stands
+/// alone at the start does not make it the largest.
+void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_t, int64_t)>& visit) {
+  const int64_t first = (total - 1) % size + 1;
+  visit(0, first);
+  for (int64_t start = first; start < total; start += size) visit(start, size);
+}
+
+}  // namespace
+
+VideoVae::VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts,
+                   EncodePrecision precision)
+    : architecture_(architecture),
+      scale_(weights.get("scale_learnable_parameters", {4}, at::kFloat)),
+      precision_(precision),
+      proj_up_(weights, "proj_up", architecture.feature_channels(), architecture.feature_channels(),
+               Linear::Bias::present),
+      decoder_({weights, weights.dtype(), architecture.latent_channels}, architecture) {
+  if (parts == VaeParts::decoder) return;
+  proj_down_.emplace(weights, "proj_down", architecture.feature_channels(), architecture.feature_channels(),
+                     Linear::Bias::present, at::kFloat);
+  encoder_.emplace(VaeHalf{weights, precision.dtype}, architecture);
+}
+
+std::vector<std::string> VideoVae::unused_weights(VaeParts parts) {
+  std::vector<std::string> prefixes = {"quantizer.", "quantize.", "proj_down_two.", "proj_up_two."};
+  if (parts == VaeParts::decoder) prefixes.insert(prefixes.end(), {"encoder.", "proj_down."});
+  return prefixes;
+}
+
+Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) const {
+  TORCH_CHECK(encoder_, "VideoVae was loaded without its encoder");
+  check_pixels(pixels);
+  const Tensor frames = channels_last(pixels.to(precision_.dtype)).contiguous();
+  VideoPass pass;
+  std::vector<Tensor> posterior;
+  for_each_slice(frames.size(1), options.slice_frames, [&](int64_t start, int64_t length) {
+    pass.at_end = start + length == frames.size(1);
+    posterior.push_back((*encoder_)(frames.narrow(1, start, length), pass));
+    if (options.on_slice) options.on_slice(start + length);
+  });
+  return features_from_posterior(at::cat(posterior, 1).to(at::kFloat));
+}
+
+Tensor VideoVae::features_from_posterior(const Tensor& posterior) const {
+  const Tensor mean = patchify(posterior.narrow(-1, 0, architecture_.latent_channels));
+  return channels_second(proj_down_->operator()(mean) * scale_[0]).contiguous();
+}
+
+Tensor VideoVae::latents_from_features(const Tensor& features) const {
+  const Tensor scaled = channels_last(features.to(at::kFloat)) / scale_[0];
+  return unpatchify(proj_up_(scaled.to(proj_up_.weight.dtype()))).contiguous();
+}
+
+void VideoVae::decode(const Tensor& features, const std::function<void(const Tensor&)>& on_frames,
+                      const DecodeOptions& options) const {
+  TORCH_CHECK(options.slice_latents > 0, "slice_latents must be at least 1");
+  check_features(features, architecture_.feature_channels());
+  const Tensor latents = latents_from_features(features);
+  VideoPass pass;
+  for_each_slice(latents.size(1), options.slice_latents, [&](int64_t start, int64_t length) {
+    pass.at_end = start + length == latents.size(1);
+    on_frames(channels_second(decoder_(latents.narrow(1, start, length), pass)));
+  });
+}
+
+}  // namespace faststar

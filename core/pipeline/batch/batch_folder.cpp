@@ -1,0 +1,113 @@
+#include "core/pipeline/batch/batch_folder.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/base/temporary_path.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+std::string key_of(const BatchItem& item) { return fmt::format("{:016x}", fnv1a(item.file)); }
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error && fs::is_directory(folder, error)) return;
+  fail(ErrorKind::output, fmt::format("{}: cannot make this folder: {}", folder.string(), error.message()));
+}
+
+/// Asked of the file system itself: ext4 can be either, folder by folder.
+bool ignores_case(const fs::path& folder) {
+  const std::string name = fmt::format("case-{}", getpid());
+  const TemporaryPath probe(folder / name);
+  make_folder(probe.path());
+  std::error_code ignored;
+  return fs::exists(folder / fmt::format("CASE-{}", getpid()), ignored);
+}
+
+}  // namespace
+
+void BatchFolder::create(const std::vector<BatchItem>& items) const {
+  for (const char* name : {"videos", "codes", "partial"}) make_folder(root_ / name);
+  std::set<fs::path> folders;
+  for (const BatchItem& item : items) {
+    if (item.problem.empty()) folders.insert(video(item).parent_path());
+  }
+  for (const fs::path& folder : folders) make_folder(folder);
+}
+
+fs::path BatchFolder::partial_video(const BatchItem& item) const {
+  return root_ / "partial" / (key_of(item) + fs::path(item.file).extension().string());
+}
+
+fs::path BatchFolder::codes(const BatchItem& item) const { return root_ / "codes" / (key_of(item) + ".safetensors"); }
+
+void BatchFolder::remove_partial(const BatchItem& item) const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root_ / "partial", ignored)) {
+    if (entry.path().filename().string().find(key_of(item)) != std::string::npos) fs::remove_all(entry.path(), ignored);
+  }
+}
+
+void BatchFolder::remove_codes(const BatchItem& item) const {
+  std::error_code ignored;
+  fs::remove(codes(item), ignored);
+}
+
+int64_t BatchFolder::publish(const BatchItem& item) const {
+  std::error_code error;
+  const auto bytes = static_cast<int64_t>(fs::file_size(partial_video(item), error));
+  if (!error) fs::rename(partial_video(item), video(item), error);
+  if (error) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", video(item).string(), error.message()));
+  return bytes;
+}
+
+bool is_finished(const BatchFolder& folder, const BatchItem& item, const ItemState* state) {
+  if (state == nullptr || !state->last.finished) return false;
+  std::error_code error;
+  const auto bytes = fs::file_size(folder.video(item), error);
+  return !error && static_cast<int64_t>(bytes) == state->last.bytes;
+}
+
+void check_names_fit(const BatchFolder& folder, const std::vector<BatchItem>& items) {
+  const auto collision = find_case_collision(items);
+  if (!collision || !ignores_case(folder.videos())) return;
+  fail(ErrorKind::usage,
+       fmt::format("{}: this file system takes {} and {} for one file", folder.root().string(), collision->first,
+                   collision->second),
+       "-o on a file system that tells upper from lower case");
+}
+
+std::string item_hash(const BatchItem& item, const std::string& settings_hash) {
+  uint64_t hash = fnv1a(settings_hash + "\n" + item.text);
+  for (const auto& [name, text] : item.options) {
+    const bool is_file = name == "image" || name == "video";  // may lie elsewhere on another machine
+    hash = fnv1a(fmt::format("\n{}={}", name, is_file ? fs::path(text).filename().string() : text), hash);
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items, const std::string& settings_hash) {
+  for (const BatchItem& item : items) {
+    const ItemState* state = manifest.find(item.file);
+    if (state == nullptr || !state->last.finished) continue;
+    const auto refuse = [&](const char* what, const std::string& before, const std::string& now) {
+      fail(ErrorKind::usage,
+           fmt::format("{}:{}: {} was made with the {} {}, now it is {}: the list or --samples changed",
+                       manifest.path().string(), state->line, item.file, what, before, now),
+           "-o another folder, or the list and options of before");
+    };
+    if (state->last.prompt_en != item.prompt) refuse("prompt", state->last.prompt_en, item.prompt);
+    if (state->last.seed != item.seed) refuse("seed", std::to_string(state->last.seed), std::to_string(item.seed));
+    const std::string hash = item_hash(item, settings_hash);
+    if (state->last.settings_hash != hash) refuse("text or settings", state->last.settings_hash, hash);
+  }
+}
+
+}  // namespace faststar

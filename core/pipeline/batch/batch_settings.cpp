@@ -1,0 +1,89 @@
+#include "core/pipeline/batch/batch_settings.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/config/json.h"
+#include "core/config/yaml.h"
+#include "core/config/yaml_document.h"
+
+namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+/// Settings by "section.key" that leave every pixel as it is, or that each item has for itself.
+bool changes_videos(std::string_view section, std::string_view key) {
+  constexpr std::array<std::string_view, 4> kOfEncoding = {"crf", "preset", "lossless", "no_metadata"};
+  if (section == "runtime") return key == "precision";
+  if (section == "output") return std::ranges::find(kOfEncoding, key) != kOfEncoding.end();
+  return key != "prompt" && key != "prompt_file" && key != "count";
+}
+
+std::map<std::string, std::string> decisive_settings(const Config& config) {
+  std::map<std::string, std::string> settings;
+  const nlohmann::ordered_json json = config_json(config);
+  for (const auto& [section, fields] : json.items()) {
+    for (const auto& [key, value] : fields.items()) {
+      if (changes_videos(section, key)) {
+        settings[fmt::format("{}.{}", section, key)] =
+            value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      }
+    }
+  }
+  return settings;
+}
+
+std::string value_or_none(const std::map<std::string, std::string>& settings, const std::string& key) {
+  const auto found = settings.find(key);
+  return found == settings.end() ? "not set" : found->second;
+}
+
+}  // namespace
+
+std::optional<Config> read_batch_settings(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return std::nullopt;
+  const auto is_base = [](const std::string& section, const YamlEntry& entry) {
+    return section.empty() && entry.key == "base";
+  };
+  Settings settings;
+  apply_yaml(YamlDocument(file), Source::file, is_base, settings);
+  return settings.config;
+}
+
+void write_batch_settings(const fs::path& file, const Config& config, const std::string& base) {
+  write_file(file, config_yaml(config, base), Existing::refuse);
+}
+
+void check_same_settings(const fs::path& file, const Config& before, const Config& now) {
+  const auto then = decisive_settings(before);
+  const auto today = decisive_settings(now);
+  std::map<std::string, std::string> all = then;
+  all.insert(today.begin(), today.end());
+  std::vector<std::string> differences;
+  for (const auto& [key, _] : all) {
+    const std::string was = value_or_none(then, key);
+    const std::string is = value_or_none(today, key);
+    if (was != is) differences.push_back(fmt::format("{} was {}, now it is {}", key, was, is));
+  }
+  if (differences.empty()) return;
+  fail(ErrorKind::usage,
+       fmt::format("{}: this folder was begun with other settings: {}", file.string(), fmt::join(differences, "; ")),
+       "-o another folder, or the settings of before (--config takes this file)");
+}
+
+std::string settings_hash(const Config& config) {
+  uint64_t hash = fnv1a("");
+  for (const auto& [key, value] : decisive_settings(config)) hash = fnv1a(key + "=" + value + "\n", hash);
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace faststar

@@ -1,0 +1,118 @@
+#include "core/pipeline/generation.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "core/base/log.h"
+#include "core/pipeline/codes_file.h"
+#include "core/pipeline/run_stages.h"
+
+namespace faststar {
+namespace {
+
+/// The outputs of one job, one after the other.
+class GenerationRun {
+ public:
+  GenerationRun(Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress)
+      : job_(job), plan_(plan), stages_(engine, job, plan, progress) {}
+
+  RunRecord make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
+    const TextFeatures text = stages_.encode_text();
+    const std::vector<Tensor> given = stages_.encode_source();
+    for (const JobOutput& output : job_.outputs) {
+      make(output, text, given);
+      if (on_file) on_file(output.file);
+    }
+    return stages_.record();
+  }
+
+ private:
+  void make(const JobOutput& output, const TextFeatures& text, const std::vector<Tensor>& given) {
+    bool previewed = false;
+    const auto on_step = [&](const Step& step, const std::vector<Tensor>& clips) {
+      if (!output.preview || !shows_preview(step)) return;
+      preview(output, at::cat(clips, 2), previewed ? Existing::replace : job_.existing);
+      previewed = true;
+    };
+    ReductionTrace trace;
+    const Tensor codes = stages_.generate({.text = text,
+                                           .given = given,
+                                           .seed = output.seed,
+                                           .condition = {},
+                                           .on_step = on_step,
+                                           .trace = output.trace ? &trace : nullptr});
+    if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, job_.existing);
+    if (output.codes) write_codes(*output.codes, saved(output, codes), job_.existing);
+    decode(output, codes);
+    stages_.finish_video();
+  }
+
+  /// What took so long is not lost with a decode that fails: the codes are kept.
+  void decode(const JobOutput& output, const Tensor& codes) {
+    try {
+      stages_.decode(Stage::decode, codes, stages_.files_of(output, stages_.comment_of(output)), shown_frames());
+    } catch (const std::exception&) {
+      if (!output.codes) keep_codes(output, codes);
+      throw;
+    }
+  }
+
+  /// Throws nothing: why the decode failed is what the user must hear.
+  void keep_codes(const JobOutput& output, const Tensor& codes) const {
+    auto file = output.file;
+    file += ".codes.safetensors";
+    try {
+      write_codes(file, saved(output, codes), Existing::replace);
+      log::warn("the decode did not finish; `faststar decode {}` takes it up again", file.string());
+    } catch (const std::exception& error) {
+      log::warn("the decode did not finish, and its codes are lost: {}", error.what());
+    }
+  }
+
+  SavedCodes saved(const JobOutput& output, const Tensor& codes) const {
+    return {split_clips(codes, plan_.work.schedule), task_command(job_.task), output.settings_json,
+            stages_.vae_fingerprint()};
+  }
+
+  ShownFrames shown_frames() const {
+    const bool without_source = job_.source && job_.source->only_new;
+    return {job_.first_frame, without_source ? plan_.work.source_frames : 0};
+  }
+
+  /// Once a clip, for those that are made.
+  bool shows_preview(const Step& step) const {
+    const Schedule& schedule = plan_.work.schedule;
+    return step.clip > 0 && step.clip >= plan_.work.given_clips && step.last_repetition &&
+           schedule.index_in_clip(step.scale) == preview_scale(schedule);
+  }
+
+  /// The clips so far. The file is replaced when the next clip has come as far.
+  void preview(const JobOutput& output, const Tensor& codes, Existing existing) {
+    OutputFiles files = stages_.files_of(output, "");
+    files.file = *output.preview;
+    files.frames_dir.reset();
+    files.sound.reset();
+    files.encoding.codec = VideoEncoding::Codec::h264;
+    files.existing = existing;
+    stages_.decode(Stage::preview, codes, files, shown_frames());
+    log::info("preview: {}", files.file.string());
+  }
+
+  const GenerateJob& job_;
+  const RunPlan& plan_;
+  RunStages stages_;
+};
+
+}  // namespace
+
+void check_generation(Engine& engine, const GenerateJob& job) { plan_run(engine, job); }
+
+RunRecord run_generation(Engine& engine, const GenerateJob& job, Progress& progress,
+                         const std::function<void(const std::filesystem::path& file)>& on_file) {
+  const c10::InferenceMode inference;
+  const RunPlan plan = plan_run(engine, job);
+  announce_costs(engine, job, plan, progress);
+  return GenerationRun(engine, job, plan, progress).make_all(on_file);
+}
+
+}  // namespace faststar

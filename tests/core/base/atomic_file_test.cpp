@@ -1,0 +1,58 @@
+#include "core/base/atomic_file.h"
+
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+namespace fs = std::filesystem;
+
+size_t files_in(const fs::path& folder) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+ErrorKind kind_of_check(const fs::path& path, Existing existing = Existing::refuse) {
+  return test::error_of([&] { check_writable(path, existing); }).kind();
+}
+
+TEST_CASE("a file has its name only once it is whole", "[files]") {
+  const test::TempDir folder;
+  {
+    AtomicFile file(folder / "a.txt", Existing::refuse);
+    test::write_text(file.temporary(), "half");
+    CHECK_FALSE(fs::exists(folder / "a.txt"));
+  }
+  CHECK(files_in(folder.path()) == 0);
+  write_file(folder / "a.txt", "whole", Existing::refuse);
+  CHECK(test::read_text(folder / "a.txt") == "whole");
+  CHECK(files_in(folder.path()) == 1);
+}
+
+TEST_CASE("an existing file is kept unless it may be replaced", "[files]") {
+  const test::TempDir folder;
+  test::write_text(folder / "a.txt", "old");
+  CHECK(test::error_of([&] { write_file(folder / "a.txt", "new", Existing::refuse); }).kind() == ErrorKind::output);
+  CHECK(test::read_text(folder / "a.txt") == "old");
+  write_file(folder / "a.txt", "new", Existing::replace);
+  CHECK(test::read_text(folder / "a.txt") == "new");
+}
+
+TEST_CASE("a file that appears while another is written is not overwritten", "[files]") {
+  const test::TempDir folder;
+  AtomicFile file(folder / "a.txt", Existing::refuse);
+  test::write_text(file.temporary(), "ours");
+  test::write_text(folder / "a.txt", "theirs");
+  CHECK(test::error_of([&] { file.commit(); }).kind() == ErrorKind::output);
+  CHECK(test::read_text(folder / "a.txt") == "theirs");
+}
+
+TEST_CASE("places that cannot be written are found before any work", "[files]") {
+  const test::TempDir folder;
+  CHECK(kind_of_check(folder / "missing" / "a.txt") == ErrorKind::output);
+  CHECK(kind_of_check(folder.path()) == ErrorKind::output);
+  CHECK(kind_of_check("/proc/a.txt") == ErrorKind::output);
+  check_writable(folder / "a.txt", Existing::refuse);
+  CHECK(files_in(folder.path()) == 0);
+}
+
+}  // namespace
+}  // namespace faststar

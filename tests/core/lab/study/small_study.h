@@ -1,0 +1,69 @@
+#pragma once
+#include <c10/core/InferenceMode.h>
+
+#include "core/base/weights/random_weights.h"
+#include "core/lab/study/run_study.h"
+#include "core/model/star/small_model.h"
+#include "support/support.h"
+
+namespace faststar::test {
+
+/// A study of a random model and clips of nine frames of 48x64 pixels: an arm takes milliseconds on a CPU.
+struct SmallStudy {
+  explicit SmallStudy(const TempDir& folder, at::Device device = at::kCPU)
+      : transformer({make_random_weights(1), device, at::kFloat}, kSmallModel),
+        vae({make_random_weights(2), device, at::kFloat}, {.block_out_channels = {8, 16, 16, 16, 16}}),
+        tested{.transformer = transformer,
+               .vae = vae,
+               .encode_text =
+                   [this](const std::string& prompt) {
+                     return seeded_randn({6, kSmallModel.text_width}, std::hash<std::string>()(prompt),
+                                         transformer.device());
+                   },
+               .generation = {.repetitions = {std::vector<int>(6, 1), {1, 1, 2, 1, 1, 1}},
+                              .semantic_scales = 4,
+                              .guidance = {.method = GuidanceMethod::cfg, .scale = 2}},
+               .latents_per_clip = 2},
+        text{tested.encode_text("a red ball"), transformer.unconditional_text(6)},
+        schedule(make_scales()),
+        model{.tested = tested, .schedule = schedule, .setup = "setup"},
+        job{.folder = folder / "study",
+            .shard = {},
+            .prompts = listed_prompts({"a red ball", "a blue star"}, 0),
+            .variants = {variant("random", ReductionMethod::random), variant("skip", ReductionMethod::skip)}} {}
+
+  static Schedule make_scales() {
+    std::vector<Scale> scales;
+    for (const int frames : {1, 2}) {
+      for (const auto& [h, w] : {std::pair{1, 1}, {1, 2}, {2, 2}, {2, 3}, {2, 4}, {3, 4}}) {
+        scales.push_back({frames, h, w});
+      }
+    }
+    return Schedule(std::move(scales));
+  }
+
+  static StudyVariant variant(const std::string& name, ReductionMethod method) {
+    StudyVariant variant{.name = name};
+    variant.reduction.method = method;
+    variant.settings = {{"method", name}};
+    return variant;
+  }
+
+  /// Of a clip of `text`.
+  ArmRequest request(ReductionMethod method) const {
+    ArmRequest request{.text = text, .seed = 3};
+    request.reduction.method = method;
+    return request;
+  }
+
+  c10::InferenceMode inference;
+  StarTransformer transformer;
+  VideoVae vae;
+  TestedModel tested;
+  TextFeatures text;
+  Schedule schedule;
+  StudyModel model;
+  StudyJob job;
+};
+
+}  // namespace faststar::test

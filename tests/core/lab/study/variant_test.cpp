@@ -1,0 +1,62 @@
+#include "core/lab/study/variant.h"
+
+#include "core/config/installation.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+using test::TempDir;
+
+Error error_of_file(const std::string& text) {
+  const TempDir folder;
+  test::write_text(folder / "s.yaml", text);
+  return test::error_of([&] { read_study_file(folder / "s.yaml", {}); });
+}
+
+TEST_CASE("variants say what differs, and are told apart by it", "[study]") {
+  const TempDir folder;
+  test::write_text(folder / "s.yaml",
+                   "world: { scenes: study }\n"
+                   "variants:\n"
+                   "  random: { method: random, ratios: [0.5] }\n"
+                   "beyond:\n"
+                   "  best: { method: faststar, preset: beyond, faststar: { p: inf } }\n");
+  Settings base;
+  base.config.reduction.scales.last = 2;
+  const StudyFile file = read_study_file(folder / "s.yaml", base);
+  CHECK(file.world.scenes == SceneRange::study);
+  REQUIRE(file.variants.size() == 2);
+  CHECK(file.variants[0].settings == ReductionTexts{{"method", "random"}, {"ratios", "[0.5]"}, {"scales", "last2"}});
+  CHECK(file.variants[1].reduction.faststar.scorer == Scorer::temporal);  // as the preset says
+  CHECK(file.variants[1].settings.at("faststar.p") == "inf");
+  CHECK_FALSE(file.variants[1].settings.contains("preset"));
+}
+
+TEST_CASE("a study's file is checked", "[study]") {
+  const auto check = [](const std::string& text, const std::string& message) {
+    const Error error = error_of_file(text);
+    CHECK(error.kind() == ErrorKind::usage);
+    CHECK(std::string(error.what()).find(message) != std::string::npos);
+  };
+  check("variants:\n  a: { method: random }\nbeyond:\n  a: { method: skip }\n",
+        "s.yaml:4: a: expected a name of its own");
+  check("variants:\n  dense: { method: random }\n", "expected a name of its own");
+  check("variants:\n  a: { ratios: [0.5] }\n", "expected a method that reduces tokens");
+  check("variants:\n  a: { method: faststar, faststar: { scores: spatial } }\n", "scores");
+  check("variant:\n  a: { method: random }\n", "variant");
+}
+
+TEST_CASE("variants are picked by name", "[study]") {
+  const StudyFile file = read_study_file(preset_file("study-reduction"), {});
+  const auto picked = pick_variants(file.variants, "skip,random");
+  REQUIRE(picked.size() == 2);
+  CHECK(picked[0].name == "skip");
+  CHECK(pick_variants(file.variants, "").size() == file.variants.size());
+  const Error error = test::error_of([&] { pick_variants(file.variants, "skipp"); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(error.hint() == "the nearest one is skip");
+}
+
+}  // namespace
+}  // namespace faststar

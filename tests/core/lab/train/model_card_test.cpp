@@ -1,0 +1,71 @@
+#include "core/lab/train/model_card.h"
+
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a model card tells the recipe as the log has it, and the figures", "[train]") {
+  const test::TempDir folder;
+  test::write_text(folder / "log.jsonl",
+                   R"({"call":{"config":3,"processes":2}}
+{"call":{"config":"train-tiny","processes":2,"from":"base"}}
+{"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0}
+{"stage":"vae_frames","step":100,"processes":2,"loss":0.25,"ms_per_step":30.0,"seconds":5.0}
+{"stage":"vae_frames","step":150,"processes":2,"loss":null,"ms_per_step":30.0,"seconds":6.0}
+half a line
+{"stage":"star_short","step":10,"loss":0.125,"ms_per_step":60.5,"seconds":7.0}
+)");
+  Evaluation evaluation;
+  evaluation.attributes.push_back({"one object", {.clips = 200, .all = 0.955}});
+  CardFacts facts;
+  facts.training_name = "train-tiny";
+  facts.record = read_train_log(folder / "log.jsonl");
+  facts.commit = "abc";
+  facts.training.vae_frames.batch = 4;
+  const std::string card = model_card(evaluation, facts);
+  CHECK(has(card, "| vae_frames | 2 | 8 | 100 | 30.0 | 0.2500 |\n"));
+  CHECK(has(card, "commit abc"));
+  CHECK(has(card, "12 s of training"));
+  CHECK(has(card, "| one object | 200 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.955 | 0.000 |"));
+  CHECK_FALSE(has(card, "continuations.png"));
+  CHECK(has(card, "`faststar train --config train-tiny --from base --out DIR`"));
+  CHECK(has(card, "The weights go on from those of the model that --from names."));
+  CHECK(has(card, "2 s long. It"));
+  facts.training.star_long = {.steps = 1, .video_clips = 2, .half_clip = true};
+  CHECK(has(model_card(evaluation, facts), "1 or 2 s long, or 4 s in two clips. It"));
+}
+
+TEST_CASE("a log is read as far as it has figures", "[train]") {
+  const test::TempDir folder;
+  const auto stages_of = [&](const char* text) {
+    test::write_text(folder / "log.jsonl", text);
+    return read_train_log(folder / "log.jsonl").stages;
+  };
+  CHECK(stages_of("").empty());
+  CHECK(stages_of(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})").empty());
+  CHECK(test::error_of([&] { read_train_log(folder / "none.jsonl"); }).kind() == ErrorKind::input);
+  test::write_text(folder / "log.jsonl", R"({"stage": "vae_fra)");  // a killed run's last words
+  TrainLog(folder / "log.jsonl").begin({.config = "train-tiny", .from = {}, .processes = 1, .settings = {}});
+  CHECK(read_train_log(folder / "log.jsonl").call.config == "train-tiny");
+}
+
+TEST_CASE("the loss plot has a panel for every stage with losses", "[train]") {
+  const test::TempDir folder;
+  const TrainRecord record{.call = {},
+                           .stages = {{"vae_frames", {{.step = 50, .loss = 2}, {.step = 100, .loss = .5}}},
+                                      {"vae_decoder", {{.step = 50, .loss = 0}}},
+                                      {"star_long", {{.step = 50, .loss = 1}}}}};
+  plot_losses(record, folder / "loss.svg");
+  const std::string svg = test::read_text(folder / "loss.svg");
+  CHECK(has(svg, "points=\"400.0,50.0 750.0,190.0 \""));  // a step on the way, the largest loss on top
+  CHECK(has(svg, "vae_frames, 100 steps"));
+  CHECK_FALSE(has(svg, "vae_decoder"));
+  CHECK(has(svg, "star_long, 50 steps"));
+}
+
+}  // namespace faststar

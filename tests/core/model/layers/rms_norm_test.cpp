@@ -1,0 +1,42 @@
+#include "core/model/layers/rms_norm.h"
+
+#include <ATen/ATen.h>
+
+#include "support/gradients.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+TEST_CASE("rms_norm divides by the root mean square", "[layers][kernels]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const Tensor x = at::tensor({3.0f, 4.0f, 0.0f, 0.0f}).view({1, 4}).to(device);
+  const Tensor expected = at::tensor({1.2f, 3.2f, 0.0f, 0.0f}).view({1, 4});
+  CHECK(test::relative_error(rms_norm(x, at::tensor({1.0f, 2.0f, 1.0f, 1.0f}).to(device), 0.0), expected) < 1e-6);
+}
+
+TEST_CASE("rms_norm agrees with the reference", "[layers][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(1, 7, 64, 96, 257, 2048, 4096, 20000);
+  const int64_t rows = GENERATE(0, 1, 33);
+  CAPTURE(device, width, rows);
+  const Tensor x = test::seeded_randn({rows, width}, 1, device, dtype) * 3;
+  const Tensor weight = test::seeded_randn({width}, 2, device);
+  CHECK(test::relative_error(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)) <
+        test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("gradients of rms_norm agree with those of the reference", "[layers][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(1, 2, 7, 64, 96, 258, 1024, 2048);
+  const int64_t rows = GENERATE(1, 33, 9000);
+  if (rows * width > 1000000) return;
+  CAPTURE(device, width, rows);
+  CHECK(test::gradient_error([](const std::vector<Tensor>& in) { return rms_norm(in[0], in[1], 1e-6); },
+                             [](const std::vector<Tensor>& in) { return reference::rms_norm(in[0], in[1], 1e-6); },
+                             {test::seeded_randn({rows, width}, 1, device, dtype) * 3,
+                              test::seeded_randn({width}, 2, device)}) < test::tolerance_of(dtype));
+}
+
+}  // namespace
+}  // namespace faststar

@@ -1,0 +1,120 @@
+#include <ATen/ATen.h>
+
+#include "core/model/star/attention.h"
+#include "core/model/star/norm_rope.h"
+#include "core/model/star/swiglu.h"
+#include "support/gradients.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+TEST_CASE("swiglu agrees with the reference", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(0, 1, 13, 768, 4099);
+  CAPTURE(device, width);
+  const Tensor gate = test::seeded_randn({3, width}, 1, device, dtype) * 4;
+  const Tensor up = test::seeded_randn({3, width}, 2, device, dtype);
+  CHECK(test::relative_error(swiglu(gate, up), reference::swiglu(gate, up)) < test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("norm_rope turns interleaved pairs", "[star][kernels]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const Tensor x = at::tensor({3.0f, 4.0f}).view({1, 1, 1, 2}).to(device);
+  const Rope quarter_turn{at::zeros({1, 1}).to(device), at::ones({1, 1}).to(device)};
+  const float root_mean_square = std::sqrt(12.5f);
+  const Tensor expected = at::tensor({-4.0f / root_mean_square, 3.0f / root_mean_square}).view({1, 1, 1, 2});
+  CHECK(test::relative_error(norm_rope(x, at::ones({2}).to(device), 0.0, quarter_turn), expected) < 1e-6);
+}
+
+TEST_CASE("norm_rope agrees with the reference", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t head_dim = GENERATE(8, 32, 64, 128, 200);
+  const int64_t tokens = GENERATE(0, 1, 37);
+  CAPTURE(device, head_dim, tokens);
+  const Tensor x = test::seeded_randn({2, tokens, 3, head_dim}, 1, device, dtype) * 2;
+  const Tensor weight = test::seeded_randn({head_dim}, 2, device);
+  const Tensor angle = test::seeded_randn({tokens, head_dim / 2}, 3, device);
+  const Rope rope{angle.cos(), angle.sin()};
+  CHECK(test::relative_error(norm_rope(x, weight, 1e-6, rope), reference::norm_rope(x, weight, 1e-6, rope)) <
+        test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("gradients of swiglu agree with those of the reference", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(1, 13, 768, 4099);
+  CAPTURE(device, width);
+  CHECK(test::gradient_error([](const std::vector<Tensor>& in) { return swiglu(in[0], in[1]); },
+                             [](const std::vector<Tensor>& in) { return reference::swiglu(in[0], in[1]); },
+                             {test::seeded_randn({3, width}, 1, device, dtype) * 4,
+                              test::seeded_randn({3, width}, 2, device, dtype)}) < test::tolerance_of(dtype));
+}
+
+TEST_CASE("gradients of norm_rope agree with those of the reference", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t head_dim = GENERATE(8, 64, 200);
+  const int64_t tokens = GENERATE(1, 37);
+  CAPTURE(device, head_dim, tokens);
+  const Tensor angle = test::seeded_randn({tokens, head_dim / 2}, 3, device);
+  const Rope rope{angle.cos(), angle.sin()};
+  CHECK(test::gradient_error(
+            [&](const std::vector<Tensor>& in) { return norm_rope(in[0], in[1], 1e-6, rope); },
+            [&](const std::vector<Tensor>& in) { return reference::norm_rope(in[0], in[1], 1e-6, rope); },
+            {test::seeded_randn({2, tokens, 3, head_dim}, 1, device, dtype) * 2,
+             test::seeded_randn({head_dim}, 2, device)}) < test::tolerance_of(dtype));
+}
+
+TEST_CASE("gathered tokens turn as they would among all", "[star]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const Tensor x = test::seeded_randn({2, 30, 3, 32}, 1, device);
+  const Tensor weight = test::seeded_randn({32}, 2, device);
+  const Rope rope = visual_rope({.scale = 600, .frames = {4, 5}, .grid = {2, 3, 5}, .full = {2, 6, 10}}, 32, device);
+  const Tensor kept = at::tensor({0, 7, 8, 29}, at::kLong).to(device);
+  CHECK(test::same(norm_rope(x.index_select(1, kept), weight, 1e-6, gather_rope(rope, kept)),
+                   norm_rope(x, weight, 1e-6, rope).index_select(1, kept)));
+}
+
+/// softmax(q k^T / sqrt(D)) v in float64.
+Tensor exact_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const int64_t group = q.size(2) / k.size(2);
+  const auto heads_first = [](const Tensor& t) { return t.to(at::kCPU, at::kDouble).transpose(1, 2); };
+  const Tensor keys = heads_first(k).repeat_interleave(group, 1);
+  const Tensor values = heads_first(v).repeat_interleave(group, 1);
+  const Tensor scores = at::matmul(heads_first(q), keys.transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
+  return at::matmul(scores.softmax(-1), values).transpose(1, 2);
+}
+
+TEST_CASE("every attention backend computes grouped-query attention", "[star]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const auto backend = GENERATE(AttentionBackend::automatic, AttentionBackend::cudnn, AttentionBackend::aten);
+  const int64_t kv_heads = GENERATE(2, 4);
+  const int64_t queries = GENERATE(1, 37, 700);
+  const int64_t keys = GENERATE(1, 53);
+  if (backend == AttentionBackend::cudnn && keys > 1 && (device.is_cpu() || dtype != at::kBFloat16)) {
+    const Tensor x = at::zeros({1, 2, 1, 8}, at::TensorOptions(device).dtype(dtype));
+    CHECK(test::error_of([&] { attend(x, x, x, backend); }).kind() == ErrorKind::device);
+    return;
+  }
+  CAPTURE(device, queries, keys);
+  const Tensor q = test::seeded_randn({2, queries, 4, 64}, 1, device, dtype);
+  const Tensor k = test::seeded_randn({2, keys, kv_heads, 64}, 2, device, dtype);
+  const Tensor v = test::seeded_randn({2, keys, kv_heads, 64}, 3, device, dtype);
+  CHECK(test::relative_error(attend(q, k, v, backend), exact_attention(q, k, v)) < test::tolerance_of(dtype));
+}
+
+TEST_CASE("rows and columns map to the full grid with halves to even", "[star]") {
+  CHECK(positions_on_full_grid(8, 45) == std::vector<int>{0, 6, 11, 17, 22, 28, 34, 39});
+  CHECK(positions_on_full_grid(18, 45) ==
+        std::vector<int>{0, 2, 5, 8, 10, 12, 15, 18, 20, 22, 25, 28, 30, 32, 35, 38, 40, 42});
+  CHECK(positions_on_full_grid(11, 80) == std::vector<int>{0, 7, 15, 22, 29, 36, 44, 51, 58, 65, 73});
+}
+
+TEST_CASE("a text token turns by its position on the scale axis alone", "[star]") {
+  const Rope rope = text_rope(3, 32, at::kCPU);
+  CHECK(rope.cos.sizes() == at::IntArrayRef{3, 16});
+  CHECK(rope.cos[2][0].item<float>() == std::cos(2.0f));
+  CHECK(test::same(rope.cos.narrow(1, 4, 12), at::ones({3, 12})));
+}
+
+}  // namespace
+}  // namespace faststar

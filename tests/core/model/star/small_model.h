@@ -1,0 +1,16 @@
+#pragma once
+#include "core/model/star/architecture.h"
+
+namespace faststar::test {
+
+/// Two narrow layers: a pass takes milliseconds on a CPU.
+inline constexpr StarArchitecture kSmallModel = {.width = 64,
+                                                 .heads = 4,
+                                                 .kv_heads = 2,
+                                                 .head_dim = 16,
+                                                 .ffn_width = 96,
+                                                 .layers = 2,
+                                                 .text_width = 24,
+                                                 .text_rows = 32};
+
+}  // namespace faststar::test

@@ -1,0 +1,96 @@
+#include "core/pipeline/codes_file.h"
+
+#include <ATen/ATen.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/weights/safetensors_writer.h"
+#include "core/media/metadata.h"
+#include "core/media/sample_media.h"
+#include "core/pipeline/redecode.h"
+#include "core/pipeline/small_job.h"
+
+namespace faststar {
+namespace {
+using test::error_of;
+
+const std::map<std::string, std::string> kCodesMetadata = {{"faststar", R"({"command": "t2v"})"}};
+
+void write_tensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                   const std::map<std::string, std::string>& metadata = kCodesMetadata) {
+  write_safetensors(path, tensors, metadata, Existing::replace);
+}
+
+RedecodeJob job_of(const std::filesystem::path& codes, const std::filesystem::path& output) {
+  RedecodeJob job{.codes = read_codes(codes)};
+  job.output.file = output;
+  job.output.settings_json = job.codes.settings_json;
+  return job;
+}
+
+}  // namespace
+
+TEST_CASE("saved codes decode to the same frames, with the command and settings that made them", "[engine]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const test::TempDir folder;
+  const GenerateJob job = test::small_job(
+      folder, device,
+      {{"save_codes", (folder / "c.safetensors").string()}, {"frames_dir", (folder / "frames").string()}});
+  test::make(job);
+  RedecodeJob again = job_of(folder / "c.safetensors", folder / "again.mp4");
+  again.output.frames_dir = folder / "again";
+  Engine engine(job.setup);
+  SilentProgress progress;
+  redecode(engine, again, progress);
+  const auto names = test::names_in(folder / "frames");
+  REQUIRE(names == test::names_in(folder / "again"));
+  for (const std::string& name : names) {
+    CHECK(test::read_text(folder / "frames" / name) == test::read_text(folder / "again" / name));
+  }
+  const auto first = parse_comment(read_comment(folder / "v.mp4"));
+  const auto second = parse_comment(read_comment(folder / "again.mp4"));
+  CHECK(second->command == "t2v");
+  CHECK(second->settings_json == first->settings_json);
+}
+
+TEST_CASE("the metadata tells what the run was", "[engine]") {
+  const test::TempDir folder;
+  test::make(test::small_job(folder, at::kCPU));
+  const auto run = nlohmann::json::parse(parse_comment(read_comment(folder / "v.mp4"))->run_json);
+  CHECK(run["device"] == "cpu");
+  CHECK(run["seconds"]["tokens"].get<double>() > 0);
+}
+
+TEST_CASE("what is not a codes file is an input error that says why", "[engine]") {
+  const test::TempDir folder;
+  const auto path = folder / "c.safetensors";
+  const auto problem = [&] {
+    const Error error = error_of([&] { read_codes(path); });
+    CHECK(error.kind() == ErrorKind::input);
+    return std::string(error.what());
+  };
+  test::write_text(path, "no safetensors");
+  CHECK(problem().find("c.safetensors") != std::string::npos);
+  write_tensors(path, {{"clip.0.summed_codes", at::zeros({1, 64, 1, 12, 21})}}, {});
+  CHECK(problem().find("settings") != std::string::npos);
+  write_tensors(path, {{"other", at::zeros({1})}});
+  CHECK(problem().find("clip.0.summed_codes") != std::string::npos);
+  write_tensors(path, {{"clip.0.summed_codes", at::zeros({1, 3, 1, 12, 21})}});
+  CHECK(problem().find("[1, 3, 1, 12, 21]") != std::string::npos);
+  write_tensors(path, {{"clip.0.summed_codes", at::zeros({1, 64, 1, 12, 21})},
+                       {"clip.1.summed_codes", at::zeros({1, 64, 4, 12, 20})}});
+  CHECK(problem().find("clip.1") != std::string::npos);
+  write_tensors(path, {{"clip.0.summed_codes", at::full({1, 64, 1, 2, 2}, NAN)}});
+  CHECK(problem().find("finite") != std::string::npos);
+}
+
+TEST_CASE("codes of another name than a video's are refused before anything loads", "[engine]") {
+  const test::TempDir folder;
+  write_tensors(folder / "c.safetensors", {{"clip.0.summed_codes", at::zeros({1, 64, 5, 12, 21})}});
+  const GenerateJob job = test::small_job(folder, at::kCPU);
+  const Engine engine(job.setup);
+  const RedecodeJob picture = job_of(folder / "c.safetensors", folder / "v.png");
+  CHECK(error_of([&] { check_redecode(engine, picture); }).kind() == ErrorKind::usage);
+}
+
+}  // namespace faststar

@@ -1,0 +1,155 @@
+// Videos that start from a picture or go on from a video.
+#include <ATen/ATen.h>
+
+#include "core/media/image.h"
+#include "core/media/sample_media.h"
+#include "core/media/video_reader.h"
+#include "core/model/pyramid/conditioning.h"
+#include "core/pipeline/codes_file.h"
+#include "core/pipeline/small_job.h"
+#include "core/pipeline/source.h"
+
+namespace faststar {
+namespace {
+namespace fs = std::filesystem;
+using test::error_of;
+
+/// A picture of another shape than the video's.
+fs::path write_picture(const test::TempDir& folder) {
+  const fs::path path = folder / "picture.png";
+  write_image(path, test::noise_frames(1, 100, 120)[0], "", Existing::refuse);
+  return path;
+}
+
+/// 40 frames at 16 a second: a little more than the clip of 33 that the tiny preset goes on from.
+fs::path write_source_video(const test::TempDir& folder) {
+  const fs::path path = folder / "source.mp4";
+  test::write_video(path, test::numbered_frames(40, 192, 336));
+  return path;
+}
+
+Tensor frame(const fs::path& folder, int index) { return read_image(folder / fmt::format("{:06}.png", index)); }
+
+/// The frames that the source's own codes decode to.
+Tensor frames_of_source(const GenerateJob& job) {
+  Engine engine(job.setup);
+  const Schedule schedule =
+      make_schedule(job.size.aspect_key, job.size.pn, static_cast<int>(job.source->latents), job.size.latents_per_clip);
+  const Repetitions repetitions{job.schedule.image_repetitions, job.schedule.video_repetitions};
+  const VideoVae& vae = engine.vae(VaeParts::encoder_and_decoder);
+  const Tensor pixels = read_source(*job.source, job.size).to(engine.device());
+  const auto bits = condition_bits(vae.encode(pixels), schedule, repetitions, job.schedule.detail_scale_min_tokens);
+  std::vector<Tensor> frames;
+  vae.decode(sum_codes(bits, schedule, repetitions),
+             [&](const Tensor& decoded) { frames.push_back(to_frames(decoded)); });
+  return at::cat(frames).cpu();
+}
+
+}  // namespace
+
+TEST_CASE("a video given as the picture lends its first frame, and that is said", "[engine]") {
+  const test::TempDir folder;
+  const test::CollectWarnings warnings;
+  const Tensor pixels = read_source({.file = write_source_video(folder), .latents = 1}, {.height = 192, .width = 336});
+  CHECK(pixels.sizes() == at::IntArrayRef{1, 3, 1, 192, 336});
+  CHECK(warnings.has("a video, its first frame is taken"));
+}
+
+TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded", "[engine]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const test::TempDir folder;
+  const GenerateJob job = test::small_job(folder, device,
+                                          {{"image", write_picture(folder).string()},
+                                           {"first_frame", "keep"},
+                                           {"precision", "fp32"},
+                                           {"frames_dir", (folder / "frames").string()}},
+                                          Task::image_to_video);
+  test::make(job);
+  CHECK(test::names_in(folder / "frames").size() == 17);
+  CHECK(test::same(frame(folder / "frames", 0), frames_of_source(job)[0]));
+  CHECK_FALSE(test::same(frame(folder / "frames", 1), frames_of_source(job)[0]));
+}
+
+TEST_CASE("a video goes on from another: its frames first, as its codes decode, then new ones", "[engine]") {
+  const test::TempDir folder;
+  const test::CollectWarnings untrained_length;
+  const GenerateJob job = test::small_job(folder, at::kCPU,
+                                          {{"video", write_source_video(folder).string()},
+                                           {"duration", "3"},
+                                           {"first_frame", "keep"},
+                                           {"frames_dir", (folder / "frames").string()}},
+                                          Task::video_to_video);
+  test::make(job);
+  CHECK(test::names_in(folder / "frames").size() == 49);
+  const Tensor source = frames_of_source(job);
+  REQUIRE(source.size(0) == 33);
+  for (const int index : {0, 1, 16, 32}) CHECK(test::same(frame(folder / "frames", index), source[index]));
+}
+
+TEST_CASE("the source's part can be left out", "[engine]") {
+  const test::TempDir folder;
+  const test::CollectWarnings untrained_length;
+  const FieldTexts flags = {{"video", write_source_video(folder).string()}, {"duration", "3"}, {"lossless", "true"}};
+  FieldTexts whole = flags;
+  whole.merge(FieldTexts{{"output", (folder / "whole.mkv").string()}});
+  FieldTexts rest = flags;
+  rest.merge(FieldTexts{{"output", (folder / "rest.mkv").string()}, {"only_new", "true"}});
+  test::make(test::small_job(folder, at::kCPU, whole, Task::video_to_video));
+  test::make(test::small_job(folder, at::kCPU, rest, Task::video_to_video));
+  VideoReader joined(folder / "whole.mkv");
+  VideoReader fresh(folder / "rest.mkv");
+  CHECK(joined.info().frames == 49);
+  REQUIRE(fresh.info().frames == 16);
+  const auto as_is = [](const Tensor& pixels) { return pixels; };
+  CHECK(test::same(frames_at(joined, {33, 48}, as_is), frames_at(fresh, {0, 15}, as_is)));
+}
+
+TEST_CASE("frames are chosen as the official script does, or by time where the rate varies", "[engine]") {
+  const test::TempDir folder;
+  const JobSize size{.height = 48, .width = 64};
+  const auto numbers = [&](const fs::path& file, double start) {
+    const Tensor pixels = read_source({.file = file, .start = start, .latents = 5}, size);
+    std::vector<int64_t> found;
+    for (const Tensor& shown : ((pixels[0] + 1) * 127.5).round().to(at::kByte).unbind(1)) {
+      found.push_back(test::number_of(shown.permute({1, 2, 0})));
+    }
+    return found;
+  };
+  test::write_video(folder / "even.mp4", test::numbered_frames(28));
+  // 17 frames of one second at 16 a second: the end is exclusive, so the last frame comes twice.
+  CHECK(numbers(folder / "even.mp4", 0) ==
+        std::vector<int64_t>{0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  CHECK(numbers(folder / "even.mp4", 0.5).front() == 8);
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < 20; ++i) times.push_back(i < 10 ? i * 20 : 200 + (i - 10) * 125);
+  test::write_uneven_video(folder / "uneven.mkv", test::numbered_frames(20), times);
+  const auto uneven = numbers(folder / "uneven.mkv", 0);
+  CHECK(uneven[1] == 3);   // 62.5 ms: the frame of 60 ms
+  CHECK(uneven[4] == 10);  // 250 ms
+  CHECK(uneven[16] == 16);
+}
+
+TEST_CASE("a video that is too short is refused with both lengths", "[engine]") {
+  const test::TempDir folder;
+  test::write_video(folder / "short.mp4", test::numbered_frames(16));
+  const JobSize size{.height = 48, .width = 64};
+  const Error error = error_of([&] { read_source({.file = folder / "short.mp4", .latents = 9}, size); });
+  CHECK(error.kind() == ErrorKind::input);
+  CHECK(std::string(error.what()).find("at least 2 s") != std::string::npos);
+  CHECK(std::string(error.what()).find("1.00 s") != std::string::npos);
+}
+
+TEST_CASE("a preview shows the whole video before it is made and leaves the result as it is", "[engine]") {
+  const test::TempDir folder;
+  const test::TempDir other;
+  const FieldTexts quiet = {{"no_metadata", "true"}};
+  FieldTexts with_preview = quiet;
+  with_preview["preview"] = (folder / "preview.mp4").string();
+  test::make(test::small_job(folder, at::kCPU, with_preview));
+  test::make(test::small_job(other, at::kCPU, quiet));
+  CHECK(VideoReader(folder / "preview.mp4").info().frames == 17);
+  CHECK(test::read_text(folder / "v.mp4") == test::read_text(other / "v.mp4"));
+  CHECK(test::read_text(folder / "v.mp4") != test::read_text(folder / "preview.mp4"));
+}
+
+}  // namespace faststar

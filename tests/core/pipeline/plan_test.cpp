@@ -1,0 +1,149 @@
+#include <ATen/ATen.h>
+
+#include "core/pipeline/cost_model.h"
+#include "core/pipeline/memory_plan.h"
+#include "support/support.h"
+
+namespace faststar {
+namespace {
+
+/// InfinityStar 8B at 720p, 5 s, 128 text tokens.
+Workload full_size() {
+  return {.star = {.width = 4096,
+                   .heads = 32,
+                   .kv_heads = 8,
+                   .head_dim = 128,
+                   .ffn_width = 16384,
+                   .layers = 36,
+                   .chunks = 6,
+                   .text_width = 2048,
+                   .text_rows = 512},
+          .t5 = {.width = 2048, .heads = 32, .head_dim = 64, .ffn_width = 5120, .layers = 24, .vocabulary = 32128},
+          .vae = {},
+          .schedule = make_schedule(0.562, "0.90M", 21, 20),
+          .repetitions = {std::vector<int>(15, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1}},
+          .text_tokens = 128,
+          .decoded_latents = 21,
+          .dtype = at::kBFloat16};
+}
+
+void set_size(Workload& work, const std::string& pn, int latent_frames) {
+  work.schedule = make_schedule(0.562, pn, latent_frames, 20);
+  work.decoded_latents = latent_frames;
+}
+
+TEST_CASE("a 720p video costs what the model's arithmetic says", "[plan]") {
+  const Workload work = full_size();
+  double flops = 0;
+  for (const Step& step : work.schedule.steps(work.repetitions)) flops += step_flops(work, step);
+  CHECK(flops == Approx(18.5e15).epsilon(0.01));
+  CHECK(decode_flops(work.vae, decode_size(work, 21)) == Approx(335e12).epsilon(0.02));
+}
+
+TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {
+  CHECK(parameter_count(full_size().star) == 8'768'382'112 - 4096);  // all but sos_token, which is not loaded
+}
+
+TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
+  const int64_t whole = plan_memory(full_size(), {}).peak();
+  Workload work = full_size();
+  work.guidance_rows = 1;
+  CHECK(plan_memory(work, {}).peak() < whole);
+  work = full_size();
+  set_size(work, "0.90M", 1);
+  CHECK(plan_memory(work, {}).peak() < whole);
+  work = full_size();
+  work.dtype = at::kFloat;
+  CHECK(plan_memory(work, {}).peak() > 3 * whole / 2);
+}
+
+/// Peaks measured on an H200 with these workloads; tests/bench/NOTES.md has the runs.
+TEST_CASE("the plan is within 10 % of the measured peaks", "[plan]") {
+  Workload work = full_size();
+  work.text_tokens = 66;
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(25.5e9).epsilon(0.1));
+  set_size(work, "0.90M", 1);
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(21.2e9).epsilon(0.1));
+  work.repetitions = {std::vector<int>(14, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1}};
+  set_size(work, "0.40M", 21);
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(21.9e9).epsilon(0.1));
+  set_size(work, "0.40M", 41);
+  CHECK(static_cast<double>(plan_memory(work, {}).peak()) == Approx(31.3e9).epsilon(0.1));
+}
+
+TEST_CASE("reduction makes the passes cheaper and the next clip's context shorter", "[plan]") {
+  Workload work = full_size();
+  const auto backbone = [](const Workload& of) {
+    double flops = 0;
+    for (const Step& step : of.schedule.steps(of.repetitions)) flops += step_flops(of, step);
+    return flops;
+  };
+  const double dense = backbone(work);
+  work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
+  CHECK(dense / backbone(work) == Approx(2.08).epsilon(0.01));  // token-reduction note, 3.5
+  CHECK(plan_memory(work, {}).peak() < plan_memory(full_size(), {}).peak());
+
+  work = full_size();
+  work.schedule = make_schedule(0.562, "0.90M", 41, 20);
+  work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
+  CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 21600);
+  work.given_clips = 2;
+  CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 72000);  // a video that is gone on from
+  work.given_clips = 0;
+  const ReductionSettings layers{.method = ReductionMethod::fastvar};
+  const int64_t pruned_stream = plan_memory(work, {}).peak();
+  work.gate.emplace(layers, work.schedule, work.repetitions);
+  CHECK(plan_memory(work, {}).peak() > pruned_stream);  // the residual stream keeps every token
+}
+
+TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]") {
+  Workload work = full_size();
+  work.star.layers *= 1000;
+  const Error error = test::error_of([&] { choose_memory_plan(work, {.vram = 20}); });
+  CHECK(error.kind() == ErrorKind::device);
+  CHECK(std::string(error.what()).find("needs at least") != std::string::npos);
+  CHECK(std::string(error.what()).find("free") != std::string::npos);
+}
+
+TEST_CASE("a GPU's first passes take longer than the same ones later", "[plan]") {
+  Workload work = full_size();
+  const auto seconds = [&] {
+    double sum = 0;
+    for (const Step& step : steps_to_run(work)) sum += step_seconds(work, step);
+    return sum;
+  };
+  work.device = at::Device(at::kCUDA, 0);
+  work.dtype = at::kBFloat16;
+  const double cold = seconds();
+  work.warm = true;
+  CHECK(seconds() < cold);
+  CHECK(seconds() == Approx(31.8).epsilon(0.05));  // H200, tests/bench/NOTES.md
+  work.device = at::kCPU;
+  const double on_cpu = seconds();
+  work.warm = false;
+  CHECK(seconds() == on_cpu);
+}
+
+TEST_CASE("fewer weights at a time and shorter slices need less memory", "[plan]") {
+  const Workload work = full_size();
+  const auto peak = [&](Residency residency, int64_t slice) {
+    return plan_memory(work, {residency, {.slice_latents = slice}}).peak();
+  };
+  CHECK(peak(Residency::everything, 2) > peak(Residency::generators, 2));
+  CHECK(peak(Residency::generators, 2) > peak(Residency::one_part, 2));
+  CHECK(plan_memory(work, {Residency::one_part, {.slice_latents = 2}}).decode >
+        plan_memory(work, {Residency::one_part, {.slice_latents = 1}}).decode);
+}
+
+TEST_CASE("a picture to start from saves the passes that nobody reads, and costs its encode", "[plan]") {
+  Workload work = full_size();
+  const size_t all = steps_to_run(work).size();
+  work.given_clips = 1;
+  work.source_frames = 1;
+  CHECK(steps_to_run(work).size() == all - 44);  // token-reduction.md, fact 8
+  CHECK(encode_seconds(work) > 0);
+  CHECK(plan_memory(work, {}).source > 0);
+}
+
+}  // namespace
+}  // namespace faststar
