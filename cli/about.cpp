@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "cli/result.h"
+#include "cli/progress/result.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
 

@@ -8,8 +8,8 @@
 
 #include "cli/about.h"
 #include "cli/commands.h"
-#include "cli/help.h"
-#include "cli/result.h"
+#include "cli/options/help.h"
+#include "cli/progress/result.h"
 #include "core/base/error.h"
 #include "core/config/nearest_name.h"
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "cli/help.h"
+#include "cli/options/help.h"
 #include "core/config/value.h"
 
 namespace faststar {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/batch/shard.h"
 

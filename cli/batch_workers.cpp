@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "cli/batch_report.h"
-#include "cli/result.h"
-#include "cli/signals.h"
+#include "cli/progress/result.h"
+#include "cli/progress/signals.h"
 #include "cli/worker_group.h"
 #include "core/base/log.h"
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cli/command_option.h"
 #include "cli/commands.h"
 #include "cli/compare_report.h"
+#include "cli/options/command_option.h"
 #include "cli/output_files.h"
-#include "cli/result.h"
+#include "cli/progress/result.h"
 #include "core/base/atomic_file.h"
 #include "core/base/device.h"
 #include "core/base/error.h"

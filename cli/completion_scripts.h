@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/command_line.h"
+#include "cli/options/command_line.h"
 
 namespace faststar {
 

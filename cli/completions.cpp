@@ -4,7 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/completion_scripts.h"
-#include "cli/result.h"
+#include "cli/progress/result.h"
 #include "core/base/error.h"
 
 namespace faststar {

@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/help.h"
-#include "cli/options.h"
+#include "cli/options/help.h"
+#include "cli/options/options.h"
 #include "cli/output_files.h"
 #include "cli/plan_job.h"
-#include "cli/progress.h"
-#include "cli/result.h"
-#include "cli/signals.h"
+#include "cli/progress/progress.h"
+#include "cli/progress/result.h"
+#include "cli/progress/signals.h"
 #include "core/base/log.h"
 #include "core/config/json.h"
 #include "core/pipeline/redecode.h"

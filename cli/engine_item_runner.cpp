@@ -8,7 +8,7 @@
 
 #include "cli/plan_job.h"
 #include "cli/plan_source.h"
-#include "cli/report_error.h"
+#include "cli/progress/report_error.h"
 #include "core/base/log.h"
 #include "core/model/text/prompt.h"
 #include "core/pipeline/codes_file.h"

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "cli/command_option.h"
 #include "cli/commands.h"
-#include "cli/result.h"
+#include "cli/options/command_option.h"
+#include "cli/progress/result.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/media/extension.h"

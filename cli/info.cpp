@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "cli/commands.h"
-#include "cli/help.h"
 #include "cli/inspect.h"
-#include "cli/result.h"
+#include "cli/options/help.h"
+#include "cli/progress/result.h"
 #include "core/base/error.h"
 #include "core/media/extension.h"
 

@@ -1,6 +1,6 @@
 #include "cli/application.h"
-#include "cli/report_error.h"
-#include "cli/signals.h"
+#include "cli/progress/report_error.h"
+#include "cli/progress/signals.h"
 
 int main(int argc, char** argv) {
   faststar::report_uncaught_errors();

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <charconv>
 
-#include "cli/command_option.h"
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "cli/options/command_option.h"
+#include "cli/options/options.h"
 #include "cli/plan_job.h"
-#include "cli/progress.h"
-#include "cli/result.h"
-#include "cli/signals.h"
+#include "cli/progress/progress.h"
+#include "cli/progress/result.h"
+#include "cli/progress/signals.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"

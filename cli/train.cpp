@@ -3,13 +3,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 
-#include "cli/choice.h"
 #include "cli/commands.h"
-#include "cli/device_list.h"
-#include "cli/help.h"
-#include "cli/progress.h"
-#include "cli/result.h"
-#include "cli/signals.h"
+#include "cli/options/command_option.h"
+#include "cli/options/help.h"
+#include "cli/options/options.h"
+#include "cli/progress/progress.h"
+#include "cli/progress/result.h"
+#include "cli/progress/signals.h"
 #include "cli/train_workers.h"
 #include "core/base/device.h"
 #include "core/base/error.h"

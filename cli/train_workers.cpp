@@ -9,8 +9,8 @@
 #include <set>
 #include <thread>
 
-#include "cli/report_error.h"
-#include "cli/signals.h"
+#include "cli/progress/report_error.h"
+#include "cli/progress/signals.h"
 #include "cli/worker_group.h"
 #include "core/base/error.h"
 #include "core/base/log.h"

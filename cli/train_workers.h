@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/progress.h"
+#include "cli/progress/progress.h"
 
 namespace faststar {
 

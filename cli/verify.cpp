@@ -5,10 +5,10 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 
-#include "cli/choice.h"
 #include "cli/commands.h"
-#include "cli/help.h"
-#include "cli/result.h"
+#include "cli/options/command_option.h"
+#include "cli/options/help.h"
+#include "cli/progress/result.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
 #include "core/config/runtime.h"

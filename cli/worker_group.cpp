@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "cli/signals.h"
+#include "cli/progress/signals.h"
 #include "core/base/log.h"
 
 namespace faststar {

@@ -1,4 +1,4 @@
-#include "cli/signals.h"
+#include "cli/progress/signals.h"
 
 #include <signal.h>
 #include <sys/wait.h>

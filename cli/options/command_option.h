@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/help.h"
+#include "cli/options/help.h"
 #include "core/config/settings.h"
 #include "core/config/value.h"
 
@@ -28,6 +28,14 @@ void add_command_option(CLI::App& command, std::string_view name, T& value, Opti
     }
   };
   add(flag_name(name))->envname(environment_name(name))->group(kScreenGroup);
+}
+
+/// The enumerator that `text`, the value of `flag`, names. Throws Error(usage) listing the words that it may be.
+template <Choice Enum>
+Enum parse_choice(const char* flag, const std::string& text) {
+  Enum value{};
+  if (!parse_value(text, Field{}, value)) fail_value({Source::flag, flag}, expected_text(Field{}, value), text);
+  return value;
 }
 
 }  // namespace faststar

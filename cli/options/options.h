@@ -33,4 +33,8 @@ void save_config(const MakingOptions& options, const ResolvedSettings& resolved)
 /// settings' own variables are read with the settings. Throws Error(usage).
 void apply_option_environment(MakingOptions& options);
 
+/// The devices of --devices: "0,1" is cuda:0 and cuda:1; "cpu" may stand there too. Empty for an empty text. Throws
+/// Error(usage).
+std::vector<std::string> parse_devices(const std::string& text);
+
 }  // namespace faststar

@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "cli/options/options.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,11 @@
 #include <CLI/Config.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 
-#include "cli/help.h"
+#include "cli/options/help.h"
 #include "core/base/atomic_file.h"
+#include "core/base/error.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
 
@@ -77,6 +79,12 @@ std::string environment_text(std::string_view name) {
   return text == nullptr ? "" : text;
 }
 
+/// "1" is a GPU's number.
+std::string device_name_of(const std::string& text) {
+  int number = 0;
+  return parse_value(text, Field{.range = {0, 1024}}, number) ? fmt::format("cuda:{}", number) : text;
+}
+
 }  // namespace
 
 void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options) {
@@ -118,6 +126,20 @@ void apply_option_environment(MakingOptions& options) {
   if (!parse_value(dry_run, Field{}, options.dry_run)) {
     fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), dry_run);
   }
+}
+
+std::vector<std::string> parse_devices(const std::string& text) {
+  std::vector<std::string> devices;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    devices.push_back(device_name_of(std::string(rest.substr(0, comma))));
+    if (devices.back().empty()) {
+      fail(ErrorKind::usage, fmt::format("--devices: expected GPUs such as 0,1, got {}", text));
+    }
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return devices;
 }
 
 }  // namespace faststar

@@ -1,4 +1,4 @@
-#include "cli/report_error.h"
+#include "cli/progress/report_error.h"
 
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <new>
 #include <string>
 
-#include "cli/signals.h"
+#include "cli/progress/signals.h"
 #include "core/base/temporary_path.h"
 
 namespace faststar {

@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "cli/progress/progress.h"
 
 #include <nlohmann/json.hpp>
 

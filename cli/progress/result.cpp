@@ -1,4 +1,4 @@
-#include "cli/result.h"
+#include "cli/progress/result.h"
 
 #include <fmt/format.h>
 
