@@ -8,13 +8,14 @@
 #include "cli/progress/result.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
 
 int print_version() {
-  const char* const architectures = kBuiltWithCuda ? FASTSTAR_CUDA_ARCHITECTURES : "none (built without CUDA)";
+  const std::string built = cuda::built_architectures();
   print_result(fmt::format("faststar {}\nLibTorch {}\nCUDA architectures: {}\n", FASTSTAR_VERSION, TORCH_VERSION,
-                           architectures));
+                           built.empty() ? "none (built without CUDA)" : built));
   return 0;
 }
 

@@ -24,8 +24,8 @@ AllReduce join_communicator(const std::vector<uint8_t>& id, int rank, int count,
   std::memcpy(unique.internal, id.data(), sizeof(unique.internal));
   // Not destroyed: that waits for processes that may be gone, and the process ends anyway.
   const nccl::ncclComm_t communicator = nccl::comm_init_rank(count, unique, rank);
-  return [communicator](const Tensor& tensor) {
-    std::vector<Tensor> outputs = {tensor};
+  return [communicator](const at::Tensor& tensor) {
+    std::vector<at::Tensor> outputs = {tensor};
     nccl::all_reduce({tensor}, outputs, static_cast<int32_t>(nccl::ncclRedOp::Sum), {}, {communicator});
   };
 }

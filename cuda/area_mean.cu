@@ -29,10 +29,8 @@ __global__ void area_mean_kernel(const AreaMean op) {
 }  // namespace
 
 void area_mean(const AreaMean& op, Stream stream) {
-  const unsigned blocks = block_count(op.frames * op.rows * op.columns, kThreads);
-  if (blocks == 0) return;
-  area_mean_kernel<<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  check_launch("area_mean");
+  launch("area_mean", area_mean_kernel, {block_count(op.frames * op.rows * op.columns, kThreads)}, kThreads, stream,
+         op);
 }
 
 }  // namespace faststar::cuda

@@ -1,20 +1,18 @@
 #pragma once
-// Launchers of our kernels: plain pointers and sizes, no CUDA or torch header, so that core compiles
-// without a toolkit. Each launches on `stream` and throws on a launch error. Definitions: one .cu an op.
+// Launchers of our kernels: plain pointers and sizes, no CUDA or torch header, so that core compiles without a toolkit.
+// Tensors are contiguous and lie on the stream's device; core's kernel_stream (core/base/device.h) checks that. Each
+// launches on `stream`. It throws Failure when CUDA refuses, std::invalid_argument when sizes or alignments are not
+// those asked for here, and does nothing when a tensor is empty. Definitions: one .cu an op.
 #include <cstdint>
 
+#include "cuda/runtime.h"
+
 namespace faststar::cuda {
-
-/// A cudaStream_t.
-using Stream = void*;
-
-/// The stream that LibTorch uses now on the current device.
-Stream current_stream();
 
 /// Element type of a kernel's activations.
 enum class FloatType { float32, bfloat16 };
 
-/// core/base/random.h, philox_uniform. uniform [n, d] float32, tokens [n] int64.
+/// core/base/random.h, philox_uniform. uniform [n, d] float32, aligned to 16 bytes; tokens [n] int64.
 void philox_uniform(float* uniform, const int64_t* tokens, int64_t n, int64_t d, uint64_t seed, uint32_t stream_word,
                     uint32_t clip, Stream stream);
 
@@ -25,8 +23,8 @@ void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64
 /// The gradients of rms_norm and, with cos and sin, of norm_rope.
 inline constexpr int64_t kMaxRmsNormGradientWidth = 1024;
 struct RmsNormGradient {
-  const void* x;         // [rows, width]; width is even
-  const float* weight;   // [width]
+  const void* x;         // [rows, width], aligned to pairs; width is even
+  const float* weight;   // [width], aligned to 8 bytes
   const void* grad_out;  // as x
   void* grad_x;          // as x
   float* grad_weight;    // [rms_norm_gradient_blocks, width]: to be summed over blocks
@@ -39,8 +37,8 @@ struct RmsNormGradient {
 int64_t rms_norm_gradient_blocks(int64_t rows);
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
 
-/// core/model/star/norm_rope.h. out, x [batch, tokens, heads, head_dim]; weight [head_dim]; cos, sin [tokens, head_dim
-/// / 2].
+/// core/model/star/norm_rope.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; weight [head_dim]; cos, sin
+/// [tokens, head_dim / 2].
 inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
 struct NormRope {
   void* out;
@@ -77,13 +75,13 @@ struct TopSelection {
   const float* primary;  // [count] or null
   int64_t* kept;         // [keep]
   uint8_t* mask;         // [count]
-  void* workspace;       // select_top_workspace(count) bytes
+  void* workspace;       // select_top_workspacebytes
   int64_t count, keep, first_token;
   bool hash_ties;
   uint64_t seed;
   uint32_t stream_word, clip;
 };
-int64_t select_top_workspace(int64_t count);
+int64_t select_top_workspace(int64_t count, Stream stream);
 void select_top(const TopSelection& op, Stream stream);
 
 /// core/model/reduce/token_grid.h. map [frames, height, width], mean [frames, rows, columns].

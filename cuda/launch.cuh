@@ -1,26 +1,80 @@
 #pragma once
+// How every launcher starts its kernels: on the stream's device, with a checked grid, and with a check of the launch.
 #include <cuda_bf16.h>
-#include <cuda_runtime.h>
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
+#include <type_traits>
 
-#include "core/base/error.h"
+#include "cuda/check.cuh"
 #include "cuda/kernels.h"
 
 namespace faststar::cuda {
 
-inline cudaStream_t as_stream(Stream stream) { return static_cast<cudaStream_t>(stream); }
+/// Makes the stream's device current while it lives.
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(Stream stream) : device_(stream.device) {
+    check(cudaGetDevice(&before_), "cudaGetDevice");
+    if (before_ != device_) check(cudaSetDevice(device_), "cudaSetDevice");
+  }
+  ~DeviceGuard() {
+    if (before_ != device_) (void)cudaSetDevice(before_);
+  }
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
 
-/// Throws Error(device) with the kernel's name when a launch was refused.
-inline void check_launch(const char* kernel) {
-  const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) fail(ErrorKind::device, std::string(kernel) + ": " + cudaGetErrorString(error));
+ private:
+  int device_;
+  int before_ = 0;
+};
+
+inline cudaStream_t as_stream(Stream stream) { return static_cast<cudaStream_t>(stream.handle); }
+
+/// Blocks of a launch. Wider than dim3, so that sizes are checked before they are narrowed.
+struct Grid {
+  int64_t x;
+  int64_t y = 1;
+  int64_t z = 1;
+};
+
+/// Blocks for `items`, `per_block` each.
+inline int64_t block_count(int64_t items, int64_t per_block) { return (items + per_block - 1) / per_block; }
+
+/// Starts a kernel; without blocks nothing happens. Throws Failure when the grid is beyond CUDA's limits or the launch
+/// is refused.
+template <typename... Parameters>
+void launch(const char* name, void (*kernel)(Parameters...), Grid grid, dim3 block, Stream stream,
+            std::type_identity_t<Parameters>... arguments) {
+  constexpr int64_t kMaxX = (int64_t{1} << 31) - 1, kMaxYZ = 65535;
+  if (grid.x > kMaxX || grid.y > kMaxYZ || grid.z > kMaxYZ) {
+    throw Failure(std::string(name) + ": a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
+                  std::to_string(grid.z) + " blocks is beyond CUDA's limits");
+  }
+  if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
+  const DeviceGuard guard(stream);
+  kernel<<<dim3(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z)), block, 0,
+           as_stream(stream)>>>(arguments...);
+  check(cudaGetLastError(), name);
 }
 
-/// Blocks for `items` work items, `per_block` each.
-inline unsigned block_count(int64_t items, int64_t per_block) {
-  return static_cast<unsigned>((items + per_block - 1) / per_block);
+/// Calls `function.operator()<T>()` with the C++ type of the activations.
+template <typename Function>
+void with_type(FloatType type, Function&& function) {
+  if (type == FloatType::float32) return function.template operator()<float>();
+  function.template operator()<__nv_bfloat16>();
+}
+
+/// Throws std::invalid_argument: the caller broke what the header asks for.
+inline void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+/// True when each of the addresses is a multiple of `bytes`; null is.
+template <typename... Pointers>
+bool aligned_to(size_t bytes, Pointers... pointers) {
+  return ((reinterpret_cast<uintptr_t>(pointers) % bytes == 0) && ...);
 }
 
 }  // namespace faststar::cuda

@@ -1,6 +1,6 @@
-// RMS norm of a head and the rotation of its pairs (core/model/star/norm_rope.h). One warp a head: each lane holds
-// D/32 neighbouring pairs' worth of elements in registers, so x moves once in and once out (4 B an element in
-// bf16, against 40 B of the ATen ops); cos and sin rows are shared by all heads of a token through L2.
+// RMS norm of a head and the rotation of its pairs (core/model/star/norm_rope.h). One warp a head: a lane holds every
+// 32nd pair in registers (two pairs of a head of 128), so x moves once in and once out (4 B an element in bf16, against
+// 40 B of the ATen ops). The rows of cos and sin are shared by all heads of a token through L2.
 #include "cuda/launch.cuh"
 #include "cuda/vector.cuh"
 
@@ -11,12 +11,7 @@ constexpr int kWarpsPerBlock = 8;
 constexpr int kMaxPairsPerLane = kMaxNormRopeWidth / 2 / 32;
 
 template <typename T>
-struct alignas(2 * sizeof(T)) Pair {
-  T even, odd;
-};
-
-template <typename T>
-__global__ void norm_rope_kernel(NormRope op) {
+__global__ void norm_rope_kernel(const NormRope op) {
   const int64_t head = int64_t{blockIdx.x} * kWarpsPerBlock + threadIdx.x / 32;
   if (head >= op.batch * op.tokens * op.heads) return;
   const int lane = threadIdx.x % 32;
@@ -58,16 +53,12 @@ __global__ void norm_rope_kernel(NormRope op) {
 }  // namespace
 
 void norm_rope(const NormRope& op, FloatType type, Stream stream) {
-  const int64_t heads = op.batch * op.tokens * op.heads;
-  if (heads == 0) return;
-  const unsigned blocks = block_count(heads, kWarpsPerBlock);
-  constexpr int kThreads = kWarpsPerBlock * 32;
-  if (type == FloatType::float32) {
-    norm_rope_kernel<float><<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  } else {
-    norm_rope_kernel<__nv_bfloat16><<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  }
-  check_launch("norm_rope");
+  require(op.head_dim % 2 == 0 && op.head_dim <= kMaxNormRopeWidth, "norm_rope: head_dim is even and at most 256");
+  const int64_t blocks = block_count(op.batch * op.tokens * op.heads, kWarpsPerBlock);
+  with_type(type, [&]<typename T>() {
+    require(aligned_to(sizeof(Pair<T>), op.x, op.out), "norm_rope: x and out are aligned to pairs");
+    launch("norm_rope", norm_rope_kernel<T>, {blocks}, kWarpsPerBlock * 32, stream, op);
+  });
 }
 
 }  // namespace faststar::cuda

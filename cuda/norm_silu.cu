@@ -5,7 +5,6 @@
 // ATen's chain reads and writes float32 temporaries of the size of x about ten times for the same, and copies
 // the result once more to put two frames before it. Factor and offset are gathered from latents that are 1/4 to
 // 1/256 of the size of x and stay in cache.
-#include "cuda/launch.cuh"
 #include "cuda/norm_silu.cuh"
 
 namespace faststar::cuda {
@@ -102,20 +101,6 @@ __global__ void norm_silu_kernel(const NormSilu op) {
   }
 }
 
-template <typename T>
-void launch(const NormSilu& op, Share share, cudaStream_t stream) {
-  const dim3 block(share.lanes, kNormSiluThreads / share.lanes);
-  const dim3 grid(static_cast<unsigned>((op.frames + 2) * op.height), block_count(op.width, block.y),
-                  static_cast<unsigned>(op.batch));
-  switch (share.vectors) {
-    case 1: norm_silu_kernel<T, 1><<<grid, block, 0, stream>>>(op); break;
-    case 2: norm_silu_kernel<T, 2><<<grid, block, 0, stream>>>(op); break;
-    case 3: norm_silu_kernel<T, 3><<<grid, block, 0, stream>>>(op); break;
-    case 4: norm_silu_kernel<T, 4><<<grid, block, 0, stream>>>(op); break;
-  }
-  check_launch("norm_silu");
-}
-
 }  // namespace
 
 bool norm_silu_takes(int64_t channels, FloatType type) {
@@ -124,12 +109,14 @@ bool norm_silu_takes(int64_t channels, FloatType type) {
 }
 
 void norm_silu(const NormSilu& op, FloatType type, Stream stream) {
+  require_norm_silu_operands(op, type);
+  require(aligned_to(16, op.extended), "norm_silu: the result is aligned to 16 bytes");
   const Share share = share_channels(op.channels, type);
-  if (type == FloatType::bfloat16) {
-    launch<__nv_bfloat16>(op, share, as_stream(stream));
-  } else {
-    launch<float>(op, share, as_stream(stream));
-  }
+  const dim3 block(share.lanes, kNormSiluThreads / share.lanes);
+  const Grid grid{(op.frames + 2) * op.height, block_count(op.width, block.y), op.batch};
+  with_share(type, share, [&]<typename T, int kVectors>() {
+    launch("norm_silu", norm_silu_kernel<T, kVectors>, grid, block, stream, op);
+  });
 }
 
 }  // namespace faststar::cuda

@@ -1,7 +1,6 @@
 #pragma once
 // What norm_silu and its gradient share: 1 to 32 neighbouring lanes of a warp hold a pixel's channels in registers,
 // 16 bytes at a time.
-#include "cuda/launch.cuh"
 #include "cuda/vector.cuh"
 
 namespace faststar::cuda {
@@ -24,11 +23,31 @@ inline Share share_channels(int64_t channels, FloatType type) {
   return {lanes, static_cast<int>(vectors / lanes)};
 }
 
+/// Throws std::invalid_argument when the kernels cannot read these operands.
+inline void require_norm_silu_operands(const NormSilu& op, FloatType type) {
+  require(norm_silu_takes(op.channels, type), "norm_silu: no kernel for this number of channels");
+  require(aligned_to(16, op.x, op.gamma, op.factor, op.offset, op.before),
+          "norm_silu: operands are aligned to 16 bytes");
+}
+
 /// Neighbouring float32 values, loaded 16 bytes at a time.
 template <int kCount>
 struct alignas(16) FloatBlock {
   float value[kCount];
 };
+
+/// `f.operator()<T, kVectors>()` for the type and share at hand.
+template <typename Function>
+void with_share(FloatType type, Share share, Function&& function) {
+  with_type(type, [&]<typename T>() {
+    switch (share.vectors) {
+      case 1: return function.template operator()<T, 1>();
+      case 2: return function.template operator()<T, 2>();
+      case 3: return function.template operator()<T, 3>();
+      case 4: return function.template operator()<T, 4>();
+    }
+  });
+}
 
 /// Sum over the `lanes` neighbours that share a pixel; `lanes` is a power of two.
 __device__ inline float sum_over_lanes(float value, unsigned lanes) {

@@ -2,7 +2,8 @@
 // that a latent speaks for are a cell, and a cell belongs to one block, so that the sums for factor and offset are
 // complete there: nothing is added up in memory, and a repeated run gives the same bits. The sums for gamma are left as
 // one row a block. ATen's chain reads and writes about thirty float32 temporaries of the size of x for the same.
-#include "cuda/launch.cuh"
+#include <limits>
+
 #include "cuda/norm_silu.cuh"
 
 namespace faststar::cuda {
@@ -96,7 +97,7 @@ __device__ FloatBlock<Vector<T>::kSize> differentiate(const NormSilu& op, const 
     factor = *reinterpret_cast<const Vector<T>*>(static_cast<const T*>(op.factor) + latent + channel);
     offset = *reinterpret_cast<const Vector<T>*>(static_cast<const T*>(op.offset) + latent + channel);
   }
-  FloatBlock<kSize> of_unit;
+  FloatBlock<kSize> grad_unit;
 #pragma unroll
   for (int i = 0; i < kSize; ++i) {
     const float unit = to_float(x.value[i]) * scale;
@@ -104,13 +105,13 @@ __device__ FloatBlock<Vector<T>::kSize> differentiate(const NormSilu& op, const 
     const float f = op.factor ? to_float(factor.value[i]) : 1.0f;
     const float z = op.factor ? y * f + to_float(offset.value[i]) : y;
     const float gate = __fdividef(1.0f, 1.0f + __expf(-z));
-    const float of_z = grad_out.value[i] * gate * (1.0f + z * (1.0f - gate));
-    sums.offset[i] += of_z;
-    sums.factor[i] += of_z * y;
-    sums.gamma[i] += of_z * f * unit;
-    of_unit.value[i] = of_z * f * gamma.value[i];
+    const float grad_z = grad_out.value[i] * gate * (1.0f + z * (1.0f - gate));
+    sums.offset[i] += grad_z;
+    sums.factor[i] += grad_z * y;
+    sums.gamma[i] += grad_z * f * unit;
+    grad_unit.value[i] = grad_z * f * gamma.value[i];
   }
-  return of_unit;
+  return grad_unit;
 }
 
 /// Sums over the threads of each group that hold the same channels, complete in the group's first `lanes` threads.
@@ -163,16 +164,16 @@ __device__ void differentiate_pixel(const NormSiluGradient& g, const Pixel& pixe
   const float inverse = 1.0f / fmaxf(length, kSmallestNorm);
   const float scale = sqrtf(static_cast<float>(g.op.channels)) * inverse;
 
-  FloatBlock<kSize> of_unit[kVectors] = {};
+  FloatBlock<kSize> grad_unit[kVectors] = {};
   float along = 0.0f;
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     if (pixel.inside) {
-      of_unit[v] =
+      grad_unit[v] =
           differentiate<T>(g.op, x[v], scale, gradient_at<T>(g, pixel, channel(v)), latent, channel(v), sums[v]);
     }
 #pragma unroll
-    for (int i = 0; i < kSize; ++i) along += of_unit[v].value[i] * to_float(x[v].value[i]);
+    for (int i = 0; i < kSize; ++i) along += grad_unit[v].value[i] * to_float(x[v].value[i]);
   }
   along = sum_over_lanes(along, lanes);  // every lane takes part, inside or not
   // Below the smallest length the norm divides by a constant.
@@ -182,9 +183,9 @@ __device__ void differentiate_pixel(const NormSiluGradient& g, const Pixel& pixe
   for (int v = 0; v < kVectors; ++v) {
 #pragma unroll
     for (int i = 0; i < kSize; ++i) {
-      of_unit[v].value[i] = scale * (of_unit[v].value[i] - to_float(x[v].value[i]) * share);
+      grad_unit[v].value[i] = scale * (grad_unit[v].value[i] - to_float(x[v].value[i]) * share);
     }
-    store<T>(g.grad_x, pixel.in + channel(v), of_unit[v].value);
+    store<T>(g.grad_x, pixel.in + channel(v), grad_unit[v].value);
   }
 }
 
@@ -222,6 +223,8 @@ __global__ void __launch_bounds__(kNormSiluThreads, kVectors == 1 ? 3 : 1)
   }
 }
 
+int64_t cell_count(const NormSilu& op) { return op.batch * op.latent_frames * op.latent_height * op.latent_width; }
+
 /// How many threads' worth of pixels share a cell: a power of two.
 unsigned slots_of_cell(const NormSilu& op, Share share) {
   const int64_t pixels = op.frames_per_latent * op.pixels_per_latent * op.pixels_per_latent;
@@ -231,35 +234,25 @@ unsigned slots_of_cell(const NormSilu& op, Share share) {
   return slots;
 }
 
-template <typename T>
-void launch(const NormSiluGradient& g, Share share, FloatType type, cudaStream_t stream) {
-  const dim3 block(share.lanes, kNormSiluThreads / share.lanes);
-  const auto blocks = static_cast<unsigned>(norm_silu_gradient_blocks(g.op, type));
-  const unsigned slots = slots_of_cell(g.op, share);
-  switch (share.vectors) {
-    case 1: norm_silu_gradient_kernel<T, 1><<<blocks, block, 0, stream>>>(g, slots); break;
-    case 2: norm_silu_gradient_kernel<T, 2><<<blocks, block, 0, stream>>>(g, slots); break;
-    case 3: norm_silu_gradient_kernel<T, 3><<<blocks, block, 0, stream>>>(g, slots); break;
-    case 4: norm_silu_gradient_kernel<T, 4><<<blocks, block, 0, stream>>>(g, slots); break;
-  }
-  check_launch("norm_silu_gradient");
-}
-
 }  // namespace
 
 int64_t norm_silu_gradient_blocks(const NormSilu& op, FloatType type) {
   const Share share = share_channels(op.channels, type);
-  const int64_t cells = op.batch * op.latent_frames * op.latent_height * op.latent_width;
-  return block_count(cells * slots_of_cell(op, share), kNormSiluThreads / share.lanes);
+  return block_count(cell_count(op) * slots_of_cell(op, share), kNormSiluThreads / share.lanes);
 }
 
 void norm_silu_gradient(const NormSiluGradient& gradient, FloatType type, Stream stream) {
-  const Share share = share_channels(gradient.op.channels, type);
-  if (type == FloatType::bfloat16) {
-    launch<__nv_bfloat16>(gradient, share, type, as_stream(stream));
-  } else {
-    launch<float>(gradient, share, type, as_stream(stream));
-  }
+  const NormSilu& op = gradient.op;
+  require_norm_silu_operands(op, type);
+  require(aligned_to(16, gradient.grad_out, gradient.grad_x, gradient.grad_factor, gradient.grad_offset),
+          "norm_silu_gradient: gradients are aligned to 16 bytes");
+  require(cell_count(op) <= std::numeric_limits<unsigned>::max(), "norm_silu_gradient: too many latents");
+  const Share share = share_channels(op.channels, type);
+  const dim3 block(share.lanes, kNormSiluThreads / share.lanes);
+  with_share(type, share, [&]<typename T, int kVectors>() {
+    launch("norm_silu_gradient", norm_silu_gradient_kernel<T, kVectors>, {norm_silu_gradient_blocks(op, type)}, block,
+           stream, gradient, slots_of_cell(op, share));
+  });
 }
 
 }  // namespace faststar::cuda

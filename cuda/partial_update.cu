@@ -60,10 +60,8 @@ __global__ void partial_update_kernel(const PartialUpdate op) {
 }  // namespace
 
 void partial_update(const PartialUpdate& op, Stream stream) {
-  const unsigned blocks = block_count(kChannels * op.frames * op.height * op.width, kThreads);
-  if (blocks == 0) return;
-  partial_update_kernel<<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  check_launch("partial_update");
+  const int64_t elements = kChannels * op.frames * op.height * op.width;
+  launch("partial_update", partial_update_kernel, {block_count(elements, kThreads)}, kThreads, stream, op);
 }
 
 }  // namespace faststar::cuda

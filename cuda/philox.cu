@@ -21,13 +21,12 @@ __global__ void philox_uniform_kernel(float4* uniform, const int64_t* tokens, in
 
 void philox_uniform(float* uniform, const int64_t* tokens, int64_t n, int64_t d, uint64_t seed, uint32_t stream_word,
                     uint32_t clip, Stream stream) {
+  require(d % 4 == 0 && aligned_to(sizeof(float4), uniform), "philox_uniform: rows of whole 16-byte blocks");
   const int64_t blocks = n * (d / 4);
-  if (blocks == 0) return;
   constexpr int kThreads = 256;
-  philox_uniform_kernel<<<block_count(blocks, kThreads), kThreads, 0, as_stream(stream)>>>(
-      reinterpret_cast<float4*>(uniform), tokens, blocks, d / 4, static_cast<uint32_t>(seed),
-      static_cast<uint32_t>(seed >> 32), stream_word, clip);
-  check_launch("philox_uniform");
+  launch("philox_uniform", philox_uniform_kernel, {block_count(blocks, kThreads)}, kThreads, stream,
+         reinterpret_cast<float4*>(uniform), tokens, blocks, d / 4, static_cast<uint32_t>(seed),
+         static_cast<uint32_t>(seed >> 32), stream_word, clip);
 }
 
 }  // namespace faststar::cuda

@@ -1,7 +1,8 @@
 // Gradients of rms_norm (core/model/layers/rms_norm.h) and of norm_rope (core/model/star/norm_rope.h), whose rotation
-// is undone first. A warp a row, held in registers: x and the gradient are read once, the result is written once.
-// Blocks walk over many rows and keep the weight's gradient in registers, so that it leaves one row a block behind.
-#include "cuda/launch.cuh"
+// is undone first. A warp a row, held in registers: x and grad_out are read once, grad_x is written once.
+// Blocks walk over many rows and keep grad_weight in registers, so that each leaves one row of it behind.
+#include <algorithm>
+
 #include "cuda/vector.cuh"
 
 namespace faststar::cuda {
@@ -10,13 +11,8 @@ namespace {
 constexpr int kWarps = 8;
 constexpr int64_t kMaxBlocks = 1056;  // eight for each multiprocessor of an H100
 
-template <typename T>
-struct alignas(2 * sizeof(T)) Pair {
-  T even, odd;
-};
-
-/// The gradient of the norm's result: grad_out, turned back by the rotation.
-__device__ float2 turned_back(float2 grad_out, const RmsNormGradient& op, int64_t row, int pair) {
+/// The gradient of what the norm returned: grad_out, rotated back.
+__device__ float2 rotated_back(float2 grad_out, const RmsNormGradient& op, int64_t row, int pair) {
   if (!op.cos) return grad_out;
   const int64_t position = row / op.rows_per_position % op.positions;
   const float cos = op.cos[position * (op.width / 2) + pair];
@@ -42,29 +38,29 @@ template <typename T, int kPairs>
 __device__ void differentiate_row(const RmsNormGradient& op, int64_t row, const float2 (&weight)[kPairs],
                                   float2 (&grad_weight)[kPairs]) {
   const int pairs = static_cast<int>(op.width / 2);
-  float2 x[kPairs], gradient[kPairs];
+  float2 x[kPairs], grad_out[kPairs];
   load_row<T>(op.x, row, pairs, x);
-  load_row<T>(op.grad_out, row, pairs, gradient);
+  load_row<T>(op.grad_out, row, pairs, grad_out);
   float squares = 0.0f, along = 0.0f;
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     const int pair = i * 32 + static_cast<int>(threadIdx.x % 32);
-    if (pair < pairs) gradient[i] = turned_back(gradient[i], op, row, pair);
+    if (pair < pairs) grad_out[i] = rotated_back(grad_out[i], op, row, pair);
     squares += x[i].x * x[i].x + x[i].y * x[i].y;
-    along += x[i].x * gradient[i].x * weight[i].x + x[i].y * gradient[i].y * weight[i].y;
+    along += x[i].x * grad_out[i].x * weight[i].x + x[i].y * grad_out[i].y * weight[i].y;
   }
   const float width = static_cast<float>(op.width);
   const float scale = rsqrtf(warp_sum(squares) / width + op.eps);
   const float share = warp_sum(along) * scale * scale / width;
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
-    grad_weight[i].x += gradient[i].x * x[i].x * scale;
-    grad_weight[i].y += gradient[i].y * x[i].y * scale;
+    grad_weight[i].x += grad_out[i].x * x[i].x * scale;
+    grad_weight[i].y += grad_out[i].y * x[i].y * scale;
     const int pair = i * 32 + static_cast<int>(threadIdx.x % 32);
     if (pair < pairs) {
       static_cast<Pair<T>*>(op.grad_x)[row * pairs + pair] = {
-          from_float<T>(scale * (gradient[i].x * weight[i].x - x[i].x * share)),
-          from_float<T>(scale * (gradient[i].y * weight[i].y - x[i].y * share))};
+          from_float<T>(scale * (grad_out[i].x * weight[i].x - x[i].x * share)),
+          from_float<T>(scale * (grad_out[i].y * weight[i].y - x[i].y * share))};
     }
   }
 }
@@ -95,31 +91,21 @@ __global__ void __launch_bounds__(kWarps * 32) rms_norm_gradient_kernel(const Rm
   }
 }
 
-template <typename T>
-void launch(const RmsNormGradient& op, Stream stream) {
-  const auto blocks = static_cast<unsigned>(rms_norm_gradient_blocks(op.rows));
-  const auto run = [&](auto kernel) { kernel<<<blocks, kWarps * 32, 0, as_stream(stream)>>>(op); };
-  if (op.width <= 64) {
-    run(rms_norm_gradient_kernel<T, 1>);
-  } else if (op.width <= 256) {
-    run(rms_norm_gradient_kernel<T, 4>);
-  } else {
-    run(rms_norm_gradient_kernel<T, kMaxRmsNormGradientWidth / 64>);
-  }
-  check_launch("rms_norm_gradient");
-}
-
 }  // namespace
 
-int64_t rms_norm_gradient_blocks(int64_t rows) {
-  const int64_t blocks = (rows + kWarps - 1) / kWarps;
-  return blocks < kMaxBlocks ? blocks : kMaxBlocks;
-}
+int64_t rms_norm_gradient_blocks(int64_t rows) { return std::min(block_count(rows, kWarps), kMaxBlocks); }
 
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream) {
-  if (op.rows == 0 || op.width == 0) return;
-  if (type == FloatType::float32) return launch<float>(op, stream);
-  launch<__nv_bfloat16>(op, stream);
+  require(op.width % 2 == 0 && op.width <= kMaxRmsNormGradientWidth, "rms_norm_gradient: width is even, at most 1024");
+  require(aligned_to(sizeof(float2), op.weight, op.grad_weight), "rms_norm_gradient: weights are aligned to 8 bytes");
+  if (op.width == 0) return;
+  with_type(type, [&]<typename T>() {
+    require(aligned_to(sizeof(Pair<T>), op.x, op.grad_out, op.grad_x), "rms_norm_gradient: rows are aligned to pairs");
+    const auto kernel = op.width <= 64    ? rms_norm_gradient_kernel<T, 1>
+                        : op.width <= 256 ? rms_norm_gradient_kernel<T, 4>
+                                          : rms_norm_gradient_kernel<T, kMaxRmsNormGradientWidth / 64>;
+    launch("rms_norm_gradient", kernel, {rms_norm_gradient_blocks(op.rows)}, kWarps * 32, stream, op);
+  });
 }
 
 }  // namespace faststar::cuda

@@ -4,14 +4,11 @@
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <cuda_runtime.h>
 #include <fmt/format.h>
 
 #include <sstream>
 
-#include "core/base/device.h"
-#include "core/base/error.h"
-#include "cuda/kernels.h"
+#include "cuda/check.cuh"
 
 namespace faststar::cuda {
 namespace {
@@ -48,77 +45,57 @@ std::string describe_missing_gpu(cudaError_t error) {
   return cudaGetErrorString(error);
 }
 
-/// "90a;100" runs on capability 90 exactly (the suffix ties it to one chip) and on 10.x.
-bool runs_on(const std::string& built, int capability) {
-  std::istringstream list(built);
-  for (std::string entry; std::getline(list, entry, ';');) {
-    const int number = std::atoi(entry.c_str());
-    const bool exact = !entry.empty() && entry.back() == 'a';
-    if (exact ? number == capability : number / 10 == capability / 10 && number <= capability) return true;
-  }
-  return false;
+/// What LibTorch's allocator counts, over all its pools.
+constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+
+c10::CachingDeviceAllocator::DeviceStats allocator_statistics(int device) {
+  return c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
 }
 
 }  // namespace
 
-std::vector<GpuInfo> list_gpus(std::string* why_none) {
+Stream current_stream(int device) {
+  return {c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device)).stream(), device};
+}
+
+GpuList list_gpus() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess || count == 0) {
-    if (why_none) *why_none = describe_missing_gpu(error);
     (void)cudaGetLastError();
-    return {};
+    return {{}, describe_missing_gpu(error)};
   }
-  std::vector<GpuInfo> gpus;
-  for (int index = 0; index < count; ++index) {
+  GpuList list;
+  for (int device = 0; device < count; ++device) {
     cudaDeviceProp properties{};
-    C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
-    gpus.push_back({properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
-                    static_cast<int64_t>(properties.totalGlobalMem)});
+    check(cudaGetDeviceProperties(&properties, device), fmt::format("cuda:{}", device));
+    list.gpus.push_back({properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
+                         static_cast<int64_t>(properties.totalGlobalMem)});
   }
-  return gpus;
+  return list;
 }
 
-void check_architecture(int index) {
-  cudaDeviceProp properties{};
-  C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
-  const int capability = properties.major * 10 + properties.minor;
-  if (runs_on(FASTSTAR_CUDA_ARCHITECTURES, capability)) return;
-  fail(ErrorKind::device,
-       fmt::format("--device cuda:{}: {} has architecture {}, this faststar was built for {}", index, properties.name,
-                   capability, FASTSTAR_CUDA_ARCHITECTURES),
-       fmt::format("build with -DCMAKE_CUDA_ARCHITECTURES={}, or use --device cpu", capability));
-}
+const char* built_architectures() { return FASTSTAR_CUDA_ARCHITECTURES; }
 
-int64_t usable_bytes(int index) {
-  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+int64_t usable_bytes(int device) {
+  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
   size_t free = 0;
   size_t total = 0;
-  if (const cudaError_t error = cudaMemGetInfo(&free, &total); error != cudaSuccess) {
-    fail(ErrorKind::device, fmt::format("cuda:{}: {}", index, cudaGetErrorString(error)));
-  }
-  using c10::CachingAllocator::StatType;
-  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
-  return static_cast<int64_t>(free) + stats.reserved_bytes[static_cast<size_t>(StatType::AGGREGATE)].current;
+  check(cudaMemGetInfo(&free, &total), fmt::format("cuda:{}", device));
+  return static_cast<int64_t>(free) + allocator_statistics(device).reserved_bytes[kAllPools].current;
 }
 
-int64_t peak_bytes(int index) {
-  using c10::CachingAllocator::StatType;
-  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
-  return stats.allocated_bytes[static_cast<size_t>(StatType::AGGREGATE)].peak;
+int64_t peak_bytes(int device) { return allocator_statistics(device).allocated_bytes[kAllPools].peak; }
+
+void reset_peak_bytes(int device) {
+  c10::cuda::CUDACachingAllocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
 }
 
-void reset_peak_bytes(int index) {
-  c10::cuda::CUDACachingAllocator::resetPeakStats(static_cast<c10::DeviceIndex>(index));
-}
-
-void synchronize(int index) {
-  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+void synchronize(int device) {
+  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
   c10::cuda::device_synchronize();
 }
 
 void release_cached_memory() { c10::cuda::CUDACachingAllocator::emptyCache(); }
-
-Stream current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
 }  // namespace faststar::cuda

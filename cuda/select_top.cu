@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_select.cuh>
+#include <limits>
 
 #include "cuda/launch.cuh"
 #include "cuda/philox.h"
@@ -85,15 +86,16 @@ struct Workspace {
 template <typename Key>
 size_t sort_pairs(void* scratch, size_t bytes, const Key* keys, Key* sorted, const int32_t* values, int32_t* order,
                   int64_t count, cudaStream_t stream) {
-  cub::DeviceRadixSort::SortPairsDescending(scratch, bytes, keys, sorted, values, order, count, 0, sizeof(Key) * 8,
-                                            stream);
+  check(cub::DeviceRadixSort::SortPairsDescending(scratch, bytes, keys, sorted, values, order, count, 0,
+                                                  sizeof(Key) * 8, stream),
+        "select_top: sort");
   return bytes;
 }
 
 size_t compact(void* scratch, size_t bytes, const uint8_t* mask, int64_t* kept, int64_t* selected, int64_t count,
                cudaStream_t stream) {
   const thrust::counting_iterator<int64_t> index(0);
-  cub::DeviceSelect::Flagged(scratch, bytes, index, mask, kept, selected, count, stream);
+  check(cub::DeviceSelect::Flagged(scratch, bytes, index, mask, kept, selected, count, stream), "select_top: compact");
   return bytes;
 }
 
@@ -107,28 +109,31 @@ size_t scratch_bytes(int64_t count) {
 
 }  // namespace
 
-int64_t select_top_workspace(int64_t count) {
+int64_t select_top_workspace(int64_t count, Stream stream) {
+  const DeviceGuard guard(stream);
   return Workspace(nullptr, count).pieces.used() + static_cast<int64_t>(scratch_bytes(count));
 }
 
 void select_top(const TopSelection& op, Stream stream) {
+  require(op.count <= std::numeric_limits<int32_t>::max(), "select_top: at most 2^31 - 1 tokens");
+  require(aligned_to(kAlignment, op.workspace), "select_top: the workspace is aligned to 256 bytes");
   if (op.count == 0) return;
+  const DeviceGuard guard(stream);
   const cudaStream_t queue = as_stream(stream);
-  const unsigned blocks = block_count(op.count, kThreads);
+  const Grid blocks{block_count(op.count, kThreads)};
   Workspace work(op.workspace, op.count);
   const size_t bytes = scratch_bytes(op.count);
   void* const scratch = work.pieces.take<char>(static_cast<int64_t>(bytes));
-  score_keys_kernel<<<blocks, kThreads, 0, queue>>>(op, work.keys[0], work.order[0]);
+  launch("select_top", score_keys_kernel, blocks, kThreads, stream, op, work.keys[0], work.order[0]);
   sort_pairs(scratch, bytes, work.keys[0], work.keys[1], work.order[0], work.order[1], op.count, queue);
   const int32_t* order = work.order[1];
   if (op.primary) {
-    primary_keys_kernel<<<blocks, kThreads, 0, queue>>>(op, order, work.primary[0]);
+    launch("select_top", primary_keys_kernel, blocks, kThreads, stream, op, order, work.primary[0]);
     sort_pairs(scratch, bytes, work.primary[0], work.primary[1], order, work.order[0], op.count, queue);
     order = work.order[0];
   }
-  mark_kernel<<<blocks, kThreads, 0, queue>>>(op, order);
+  launch("select_top", mark_kernel, blocks, kThreads, stream, op, order);
   compact(scratch, bytes, op.mask, op.kept, work.selected, op.count, queue);
-  check_launch("select_top");
 }
 
 }  // namespace faststar::cuda

@@ -81,16 +81,11 @@ __global__ void __launch_bounds__(kThreads) similarity_kernel(const Similarity o
 }  // namespace
 
 void similarity_score(const Similarity& op, Stream stream) {
-  const unsigned blocks = block_count(op.frames * op.positions_per_frame, kThreads);
-  if (blocks == 0) return;
-  if (op.previous && op.reference) {
-    similarity_kernel<true, true><<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  } else if (op.previous) {
-    similarity_kernel<true, false><<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  } else {
-    similarity_kernel<false, true><<<blocks, kThreads, 0, as_stream(stream)>>>(op);
-  }
-  check_launch("similarity_score");
+  require(op.previous || op.reference, "similarity_score: no map to compare with");
+  const auto kernel = !op.reference  ? similarity_kernel<true, false>
+                      : !op.previous ? similarity_kernel<false, true>
+                                     : similarity_kernel<true, true>;
+  launch("similarity_score", kernel, {block_count(op.frames * op.positions_per_frame, kThreads)}, kThreads, stream, op);
 }
 
 }  // namespace faststar::cuda

@@ -1,6 +1,5 @@
 // silu(gate) * up (core/model/star/swiglu.h) and its gradients. A thread an aligned 16-byte vector: 6 B an element in
 // bf16, against 10 B of the two ATen ops. Tails and odd addresses go element by element.
-#include "cuda/launch.cuh"
 #include "cuda/vector.cuh"
 
 namespace faststar::cuda {
@@ -30,19 +29,6 @@ template <typename T>
 __global__ void swiglu_scalar_kernel(T* out, const T* gate, const T* up, int64_t elements) {
   const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index < elements) out[index] = swiglu_element(gate[index], up[index]);
-}
-
-template <typename T>
-void launch(void* out, const void* gate, const void* up, int64_t elements, Stream stream) {
-  if (vectorizable<T>(elements, out, gate, up)) {
-    const int64_t vectors = elements / Vector<T>::kSize;
-    swiglu_vector_kernel<T><<<block_count(vectors, kThreads), kThreads, 0, as_stream(stream)>>>(
-        static_cast<Vector<T>*>(out), static_cast<const Vector<T>*>(gate), static_cast<const Vector<T>*>(up), vectors);
-  } else {
-    swiglu_scalar_kernel<T><<<block_count(elements, kThreads), kThreads, 0, as_stream(stream)>>>(
-        static_cast<T*>(out), static_cast<const T*>(gate), static_cast<const T*>(up), elements);
-  }
-  check_launch("swiglu");
 }
 
 /// Gradients of gate and up for one element.
@@ -79,29 +65,33 @@ __global__ void swiglu_gradient_scalar_kernel(const SwigluGradient op) {
                         static_cast<T*>(op.grad_up)[i]);
 }
 
-template <typename T>
-void launch_gradient(const SwigluGradient& op, cudaStream_t stream) {
-  if (vectorizable<T>(op.elements, op.gate, op.up, op.grad_out, op.grad_gate, op.grad_up)) {
-    const int64_t vectors = op.elements / Vector<T>::kSize;
-    swiglu_gradient_vector_kernel<T><<<block_count(vectors, kThreads), kThreads, 0, stream>>>(op, vectors);
-  } else {
-    swiglu_gradient_scalar_kernel<T><<<block_count(op.elements, kThreads), kThreads, 0, stream>>>(op);
-  }
-  check_launch("swiglu_gradient");
-}
-
 }  // namespace
 
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream) {
-  if (elements == 0) return;
-  if (type == FloatType::float32) return launch<float>(out, gate, up, elements, stream);
-  launch<__nv_bfloat16>(out, gate, up, elements, stream);
+  with_type(type, [&]<typename T>() {
+    if (vectorizable<T>(elements, out, gate, up)) {
+      const int64_t vectors = elements / Vector<T>::kSize;
+      launch("swiglu", swiglu_vector_kernel<T>, {block_count(vectors, kThreads)}, kThreads, stream,
+             static_cast<Vector<T>*>(out), static_cast<const Vector<T>*>(gate), static_cast<const Vector<T>*>(up),
+             vectors);
+    } else {
+      launch("swiglu", swiglu_scalar_kernel<T>, {block_count(elements, kThreads)}, kThreads, stream,
+             static_cast<T*>(out), static_cast<const T*>(gate), static_cast<const T*>(up), elements);
+    }
+  });
 }
 
 void swiglu_gradient(const SwigluGradient& op, FloatType type, Stream stream) {
-  if (op.elements == 0) return;
-  if (type == FloatType::float32) return launch_gradient<float>(op, as_stream(stream));
-  launch_gradient<__nv_bfloat16>(op, as_stream(stream));
+  with_type(type, [&]<typename T>() {
+    if (vectorizable<T>(op.elements, op.gate, op.up, op.grad_out, op.grad_gate, op.grad_up)) {
+      const int64_t vectors = op.elements / Vector<T>::kSize;
+      launch("swiglu_gradient", swiglu_gradient_vector_kernel<T>, {block_count(vectors, kThreads)}, kThreads, stream,
+             op, vectors);
+    } else {
+      launch("swiglu_gradient", swiglu_gradient_scalar_kernel<T>, {block_count(op.elements, kThreads)}, kThreads,
+             stream, op);
+    }
+  });
 }
 
 }  // namespace faststar::cuda

@@ -1,7 +1,6 @@
 #pragma once
-#include <cuda_bf16.h>
-
-#include <cstdint>
+// What the kernels of activations share: conversions, 16-byte vectors, sums over a warp or a block.
+#include "cuda/launch.cuh"
 
 namespace faststar::cuda {
 
@@ -25,6 +24,12 @@ __device__ inline float rounded(float value) {
   return to_float(from_float<T>(value));
 }
 
+/// Two neighbours, even index first: one load or store.
+template <typename T>
+struct alignas(2 * sizeof(T)) Pair {
+  T even, odd;
+};
+
 /// 16 bytes of T: one load or store of a thread.
 template <typename T>
 struct alignas(16) Vector {
@@ -35,7 +40,7 @@ struct alignas(16) Vector {
 /// True when pointers and row length allow 16-byte accesses.
 template <typename T, typename... Pointers>
 bool vectorizable(int64_t width, Pointers... pointers) {
-  return width % Vector<T>::kSize == 0 && ((reinterpret_cast<uintptr_t>(pointers) % 16 == 0) && ...);
+  return width % Vector<T>::kSize == 0 && aligned_to(sizeof(Vector<T>), pointers...);
 }
 
 __device__ inline float warp_sum(float value) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set-up, build and all tests; the last line counts them.
+# The check of includes, set-up, build and all tests; the last line counts them.
 #
 #   ./scripts/test.sh [--asan] [CATCH_ARGUMENT]...
 #
@@ -33,6 +33,7 @@ count_line() {
   printf '%s passed, %s failed\n' "${passed:-0}" "${failed:-0}"
 }
 
+"$root/scripts/arrows.sh" || say "includes that point the wrong way; see scripts/arrows.sh"
 "$root/scripts/build.sh" "${build_options[@]}"
 status=0
 "$build/tests/faststar_tests" "$@" 2>&1 | tee "$state/test.log" || status=$?

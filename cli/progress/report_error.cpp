@@ -12,6 +12,7 @@
 
 #include "cli/progress/signals.h"
 #include "core/base/temporary_path.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {
@@ -55,6 +56,8 @@ Error current_error() {
     return error;
   } catch (const c10::Error& error) {
     return from_torch(error);
+  } catch (const cuda::Failure& error) {
+    return {error.device_lost() ? ErrorKind::device_lost : ErrorKind::device, error.what()};
   } catch (const std::filesystem::filesystem_error& error) {
     return {ErrorKind::input, first_line(error.what())};
   } catch (const std::bad_alloc&) {

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {
@@ -27,7 +27,14 @@ at::Device cuda_device(int index) {
          fmt::format("--device cuda:{}: expected 0 to {}, {} GPU(s) found", index, gpus.size() - 1, gpus.size()),
          "faststar --list-devices");
   }
-  if constexpr (kBuiltWithCuda) cuda::check_architecture(index);
+  const GpuInfo& gpu = gpus[static_cast<size_t>(index)];
+  const std::string built = cuda::built_architectures();
+  if (!runs_on(built, gpu.capability)) {
+    fail(ErrorKind::device,
+         fmt::format("--device cuda:{}: {} has architecture {}, this faststar was built for {}", index, gpu.name,
+                     gpu.capability, built),
+         fmt::format("build with -DCMAKE_CUDA_ARCHITECTURES={}, or use --device cpu", gpu.capability));
+  }
   at::globalContext().lazyInitDevice(at::kCUDA);
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
@@ -58,16 +65,47 @@ bool needs_gradient(std::initializer_list<Tensor> inputs) {
 bool use_kernels(const Tensor& input) { return kernels_take(input) && !needs_gradient({input}); }
 
 cuda::FloatType float_type(const Tensor& input) {
-  return input.scalar_type() == at::kFloat ? cuda::FloatType::float32 : cuda::FloatType::bfloat16;
+  if (input.scalar_type() == at::kFloat) return cuda::FloatType::float32;
+  TORCH_CHECK(input.scalar_type() == at::kBFloat16, "kernels take float32 and bfloat16, not ", input.dtype());
+  return cuda::FloatType::bfloat16;
+}
+
+Tensor kernel_operand(const Tensor& tensor) {
+  if (!tensor.defined()) return tensor;
+  const Tensor dense = tensor.contiguous();
+  return reinterpret_cast<uintptr_t>(dense.const_data_ptr()) % 16 == 0 ? dense : dense.clone();
+}
+
+cuda::Stream kernel_stream(std::initializer_list<Tensor> operands) {
+  std::optional<at::Device> device;
+  for (const Tensor& operand : operands) {
+    if (!operand.defined()) continue;
+    TORCH_CHECK(operand.is_contiguous(), "a kernel's operand is not contiguous: ", operand.sizes(), " with strides ",
+                operand.strides());
+    if (!device) device = operand.device();
+    TORCH_CHECK(operand.is_cuda() && operand.device() == *device, "a kernel's operands lie on ", *device, " and ",
+                operand.device());
+  }
+  TORCH_CHECK(device, "a kernel without operands");
+  return cuda::current_stream(device->index());
 }
 
 std::vector<GpuInfo> list_gpus(std::string* why_none) {
-  if constexpr (kBuiltWithCuda) {
-    return cuda::list_gpus(why_none);
-  } else {
-    if (why_none) *why_none = "this faststar was built without CUDA";
-    return {};
+  cuda::GpuList list = cuda::list_gpus();
+  if (why_none) *why_none = list.why_none;
+  return list.gpus;
+}
+
+bool runs_on(std::string_view architectures, int capability) {
+  while (!architectures.empty()) {
+    const std::string_view entry = architectures.substr(0, architectures.find(';'));
+    architectures.remove_prefix(std::min(entry.size() + 1, architectures.size()));
+    int number = 0;
+    const char* const suffix = std::from_chars(entry.data(), entry.data() + entry.size(), number).ptr;
+    const bool exact = suffix != entry.data() + entry.size() && *suffix == 'a';
+    if (exact ? number == capability : number / 10 == capability / 10 && number <= capability) return true;
   }
+  return false;
 }
 
 at::Device pick_device(const std::string& text) {
@@ -89,12 +127,7 @@ std::string device_name(at::Device device) {
   return list_gpus().at(static_cast<size_t>(device.index())).name;
 }
 
-int64_t usable_device_bytes(at::Device device) {
-  if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) return cuda::usable_bytes(device.index());
-  }
-  return 0;
-}
+int64_t usable_device_bytes(at::Device device) { return device.is_cuda() ? cuda::usable_bytes(device.index()) : 0; }
 
 bool cpu_has_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 
@@ -104,29 +137,18 @@ void set_up_backends() {
   at::globalContext().setSDPUseCuDNN(false);
 }
 
-int64_t peak_device_bytes(at::Device device) {
-  if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) return cuda::peak_bytes(device.index());
-  }
-  return 0;
-}
+int64_t peak_device_bytes(at::Device device) { return device.is_cuda() ? cuda::peak_bytes(device.index()) : 0; }
 
 void reset_peak_device_bytes(at::Device device) {
-  if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) cuda::reset_peak_bytes(device.index());
-  }
+  if (device.is_cuda()) cuda::reset_peak_bytes(device.index());
 }
 
 void synchronize(at::Device device) {
-  if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) cuda::synchronize(device.index());
-  }
+  if (device.is_cuda()) cuda::synchronize(device.index());
 }
 
 void release_cached_memory(at::Device device) {
-  if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) cuda::release_cached_memory();
-  }
+  if (device.is_cuda()) cuda::release_cached_memory();
 }
 
 }  // namespace faststar

@@ -4,15 +4,14 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/tensor.h"
 #include "cuda/kernels.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
-
-/// True when the CUDA kernels and LibTorch's CUDA half are linked in. Says nothing about a GPU being here.
-inline constexpr bool kBuiltWithCuda = FASTSTAR_WITH_CUDA;
 
 /// Which implementation of an op runs on a GPU: ours, or the plain ATen one (`--kernels`).
 enum class Kernels { automatic, reference };
@@ -30,15 +29,22 @@ bool needs_gradient(std::initializer_list<Tensor> inputs);
 /// kernels_take(input), and nothing has to be differentiated through it.
 bool use_kernels(const Tensor& input);
 
-/// How the kernels name the dtype of `input`; the kernels take float32 and bfloat16.
+/// How the kernels name the dtype of `input`, float32 or bfloat16. Throws c10::Error for another one.
 cuda::FloatType float_type(const Tensor& input);
 
-struct GpuInfo {
-  std::string name;
-  int capability = 0;  ///< 90 for compute capability 9.0
-  int multiprocessors = 0;
-  int64_t total_bytes = 0;
-};
+/// `tensor` as every kernel can read it: contiguous and aligned to 16 bytes, copied where it is not. Undefined stays
+/// undefined.
+Tensor kernel_operand(const Tensor& tensor);
+
+/// What a kernel over these operands is launched on: LibTorch's current stream of the GPU that holds them. Throws
+/// c10::Error when one of them is not contiguous or lies elsewhere; undefined ones are passed over.
+cuda::Stream kernel_stream(std::initializer_list<Tensor> operands);
+
+using GpuInfo = cuda::Gpu;
+
+/// True when kernels built for `architectures` run on a GPU: "90a" on capability 90 alone, "89" on 89 and later ones of
+/// the same major version.
+bool runs_on(std::string_view architectures, int capability);
 
 /// The GPUs that this build can see; empty without CUDA, driver or GPU. `why_none` then says which.
 std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);

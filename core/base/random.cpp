@@ -51,14 +51,12 @@ Tensor reference::philox_uniform(const RandomStep& step, RandomPurpose purpose, 
 Tensor philox_uniform(const RandomStep& step, RandomPurpose purpose, const Tensor& tokens, int64_t d) {
   TORCH_CHECK(d % 4 == 0 && tokens.dim() == 1 && tokens.scalar_type() == at::kLong,
               "philox_uniform: tokens [N] int64, d % 4 == 0");
-  if constexpr (kBuiltWithCuda) {
-    if (use_kernels(tokens)) {
-      Tensor uniform = at::empty({tokens.size(0), d}, tokens.options().dtype(at::kFloat));
-      cuda::philox_uniform(uniform.data_ptr<float>(), tokens.contiguous().data_ptr<int64_t>(), tokens.size(0), d,
-                           step.seed, stream_word(step, purpose), static_cast<uint32_t>(step.clip),
-                           cuda::current_stream());
-      return uniform;
-    }
+  if (use_kernels(tokens)) {
+    const Tensor dense = tokens.contiguous();
+    Tensor uniform = at::empty({tokens.size(0), d}, tokens.options().dtype(at::kFloat));
+    cuda::philox_uniform(uniform.data_ptr<float>(), dense.const_data_ptr<int64_t>(), tokens.size(0), d, step.seed,
+                         stream_word(step, purpose), static_cast<uint32_t>(step.clip), kernel_stream({uniform, dense}));
+    return uniform;
   }
   return reference::philox_uniform(step, purpose, tokens, d);
 }

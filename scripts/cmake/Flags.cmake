@@ -3,8 +3,7 @@ add_library(faststar_flags INTERFACE)
 target_include_directories(faststar_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_include_directories(faststar_flags SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/system-headers")
 target_link_libraries(faststar_flags INTERFACE fmt::fmt)
-target_compile_definitions(faststar_flags INTERFACE
-  FASTSTAR_WITH_CUDA=$<BOOL:${FASTSTAR_WITH_CUDA}> FASTSTAR_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(faststar_flags INTERFACE FASTSTAR_VERSION="${PROJECT_VERSION}")
 target_compile_options(faststar_flags INTERFACE
   # One flag for libraries and executables, so that they can share a precompiled header.
   $<$<COMPILE_LANGUAGE:CXX>:-fPIC> $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>

@@ -1,6 +1,6 @@
-# The imported target faststar::torch over a LibTorch folder (a release zip, or the `torch` folder of a
-# wheel). find_package(Torch) is not used: with a CUDA wheel it fails on machines without a toolkit and
-# asks nvcc 13 for architectures that it no longer knows.
+# The imported targets faststar::torch and faststar::torch_cuda over a LibTorch folder (a release zip, or the `torch`
+# folder of a wheel). find_package(Torch) is not used: with a CUDA wheel it fails on machines without a toolkit and asks
+# nvcc 13 for architectures that it no longer knows.
 if(NOT FASTSTAR_TORCH)
   message(FATAL_ERROR "No LibTorch. Run ./scripts/setup.sh, or give -DFASTSTAR_TORCH=DIR (a folder with include/ and lib/)")
 endif()
@@ -16,16 +16,17 @@ target_include_directories(faststar_torch SYSTEM INTERFACE
   "${FASTSTAR_TORCH}/include" "${FASTSTAR_TORCH}/include/torch/csrc/api/include")
 target_link_directories(faststar_torch INTERFACE "${FASTSTAR_TORCH}/lib")
 # Not libtorch.so: in a CUDA build of LibTorch it brings all CUDA libraries, which a CPU build of ours can do without.
-set(torch_libraries torch_cpu c10)
+# The system's libstdc++ first: LibTorch exports parts of another one, whose std::filesystem::remove_all jumps to 0.
+# Some of these only register operators, so the linker must not drop them. One item, so that CMake keeps it together.
+target_link_libraries(faststar_torch INTERFACE
+  "-Wl,--push-state,--no-as-needed,-lstdc++,-ltorch_cpu,-lc10,--pop-state")
+
 if(FASTSTAR_WITH_CUDA)
   if(NOT EXISTS "${FASTSTAR_TORCH}/lib/libtorch_cuda.so")
     message(FATAL_ERROR "FASTSTAR_TORCH=${FASTSTAR_TORCH} is a CPU build; use a CUDA 13 build or -DFASTSTAR_CUDA=OFF")
   endif()
-  list(APPEND torch_libraries torch_cuda c10_cuda)
-  target_link_libraries(faststar_torch INTERFACE CUDA::cudart)
+  add_library(faststar_torch_cuda INTERFACE)
+  add_library(faststar::torch_cuda ALIAS faststar_torch_cuda)
+  target_link_libraries(faststar_torch_cuda INTERFACE
+    faststar::torch "-Wl,--push-state,--no-as-needed,-ltorch_cuda,-lc10_cuda,--pop-state" CUDA::cudart)
 endif()
-# The system's libstdc++ first: LibTorch exports parts of another one, whose std::filesystem::remove_all jumps to 0.
-list(PREPEND torch_libraries stdc++)
-# Some of these only register operators, so the linker must not drop them.
-list(TRANSFORM torch_libraries PREPEND "-l")
-target_link_libraries(faststar_torch INTERFACE "-Wl,--push-state,--no-as-needed" ${torch_libraries} "-Wl,--pop-state")

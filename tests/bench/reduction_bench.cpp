@@ -31,7 +31,7 @@ double milliseconds(const std::function<void()>& action) {
   cudaEvent_t stop = nullptr;
   cudaEventCreate(&start);
   cudaEventCreate(&stop);
-  const auto queue = static_cast<cudaStream_t>(cuda::current_stream());
+  const auto queue = static_cast<cudaStream_t>(cuda::current_stream(0).handle);
   std::vector<float> times;
   for (int run = 0; run < kWarmUps + kRuns; ++run) {
     cudaEventRecord(start, queue);

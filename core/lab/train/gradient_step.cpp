@@ -16,9 +16,7 @@ StepContext make_step_context(const ParameterLayout& layout, const Tensor& weigh
                       .lower = lower,
                       .execution = execution,
                       .pool = nullptr};
-  if constexpr (kBuiltWithCuda) {
-    if (execution == Execution::graph) context.pool = cuda::make_graph_pool();
-  }
+  if (execution == Execution::graph) context.pool = cuda::make_graph_pool();
   return context;
 }
 
@@ -39,12 +37,10 @@ void GradientStep::compute() {
 }
 
 const Tensor& GradientStep::operator()() {
-  if constexpr (kBuiltWithCuda) {
-    if (context_.execution == Execution::graph) {
-      if (!replay_) replay_ = cuda::record([this] { compute(); }, context_.pool);
-      replay_();
-      return statistics_;
-    }
+  if (context_.execution == Execution::graph) {
+    if (!replay_) replay_ = cuda::record([this] { compute(); }, context_.pool);
+    replay_();
+    return statistics_;
   }
   compute();
   return statistics_;

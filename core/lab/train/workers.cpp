@@ -170,9 +170,7 @@ uint16_t Rendezvous::port() const { return store_->server.getPort(); }
 
 std::unique_ptr<Workers> join_workers(const WorkerPlace& place, at::Device device) {
   if (place.count == 1) return std::make_unique<Workers>();
-  if constexpr (kBuiltWithCuda) {
-    if (device.is_cuda()) return std::make_unique<GpuWorkers>(place, device);
-  }
+  if (device.is_cuda()) return std::make_unique<GpuWorkers>(place, device);
   return std::make_unique<StoreWorkers>(place);
 }
 

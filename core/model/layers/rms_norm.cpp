@@ -12,11 +12,9 @@ namespace {
 
 Tensor run_kernel(const Tensor& x, const Tensor& weight, double eps) {
   Tensor normed = at::empty_like(x);
-  if constexpr (kBuiltWithCuda) {
-    const int64_t width = x.size(-1);
-    cuda::rms_norm(normed.data_ptr(), x.data_ptr(), weight.data_ptr<float>(), width == 0 ? 0 : x.numel() / width, width,
-                   static_cast<float>(eps), float_type(x), cuda::current_stream());
-  }
+  const int64_t width = x.size(-1);
+  cuda::rms_norm(normed.data_ptr(), x.data_ptr(), weight.data_ptr<float>(), width == 0 ? 0 : x.numel() / width, width,
+                 static_cast<float>(eps), float_type(x), kernel_stream({x, weight}));
   return normed;
 }
 
@@ -30,7 +28,7 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
                                                  const torch::autograd::variable_list& grad_out) {
     const auto saved = context->get_saved_variables();
     const RmsNormGradients gradients =
-        rms_norm_gradient(saved[0], saved[1], context->saved_data["eps"].toDouble(), {}, grad_out[0].contiguous());
+        rms_norm_gradient(saved[0], saved[1], context->saved_data["eps"].toDouble(), {}, grad_out[0]);
     return {gradients.x, gradients.weight, Tensor()};
   }
 };
@@ -46,9 +44,9 @@ Tensor reference::rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   TORCH_CHECK(weight.dim() == 1 && weight.size(0) == x.size(-1) && weight.scalar_type() == at::kFloat, "rms_norm: x ",
               x.sizes(), ", weight ", weight.sizes(), " ", weight.dtype());
-  if (kBuiltWithCuda && kernels_take(x) && x.is_contiguous()) {
-    if (!needs_gradient({x, weight})) return run_kernel(x, weight, eps);
-    if (rms_norm_gradient_takes(x)) return RmsNormFunction::apply(x, weight, eps);
+  if (kernels_take(x) && x.is_contiguous()) {
+    if (!needs_gradient({x, weight})) return run_kernel(x, weight.contiguous(), eps);
+    if (rms_norm_gradient_takes(x)) return RmsNormFunction::apply(kernel_operand(x), kernel_operand(weight), eps);
   }
   return reference::rms_norm(x, weight, eps);
 }

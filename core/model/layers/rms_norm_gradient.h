@@ -17,9 +17,9 @@ struct RmsNormGradients {
 /// True when the kernel takes rows like those of x [..., C]. Always false in a build without CUDA.
 bool rms_norm_gradient_takes(const Tensor& x);
 
-/// The gradients of rms_norm, or with a rotation of norm_rope, by our kernel. x and grad_out [..., C], both contiguous
-/// and of one dtype; weight [C] float32.
+/// The gradients of rms_norm, or with a rotation of norm_rope, by our kernel. x and grad [..., C] of one dtype, weight
+/// [C] float32; x and weight as kernel_operand returns them.
 RmsNormGradients rms_norm_gradient(const Tensor& x, const Tensor& weight, double eps, const PairRotation& rotation,
-                                   const Tensor& grad_out);
+                                   const Tensor& grad);
 
 }  // namespace faststar

@@ -41,7 +41,7 @@ Tensor run_kernel(const Tensor& summed, const Tensor& codes, const Tensor& featu
                         .bits = codes.size(1),
                         .rows = codes.size(3),
                         .columns = codes.size(4)},
-                       cuda::current_stream());
+                       kernel_stream({summed, codes, feature_mask}));
   return updated;
 }
 
@@ -58,11 +58,9 @@ Tensor partial_update(const Tensor& summed, const MaskedCodes& update, UpdateBou
   TORCH_CHECK(summed.dim() == 5 && update.codes.dim() == 5 && summed.scalar_type() == at::kFloat &&
                   update.codes.scalar_type() == at::kFloat,
               "partial_update: summed [1, 64, t, H, W] and codes [1, d, t, h, w], float32");
-  if constexpr (kBuiltWithCuda) {
-    if (use_kernels(summed) && boundary != UpdateBoundary::normalized) {
-      return run_kernel(summed.contiguous(), source_codes(update, boundary).contiguous(),
-                        update.feature_mask.contiguous());
-    }
+  if (use_kernels(summed) && boundary != UpdateBoundary::normalized) {
+    return run_kernel(summed.contiguous(), source_codes(update, boundary).contiguous(),
+                      update.feature_mask.contiguous());
   }
   return reference::partial_update(summed, update, boundary);
 }

@@ -36,7 +36,8 @@ Selection run_kernel(const Ranking& ranking, int64_t keep) {
   const int64_t count = score.size(0);
   Selection selection{at::empty({keep}, score.options().dtype(at::kLong)),
                       at::empty({count}, score.options().dtype(at::kByte))};
-  const Tensor workspace = at::empty({cuda::select_top_workspace(count)}, score.options().dtype(at::kByte));
+  const cuda::Stream stream = kernel_stream({score, primary});
+  const Tensor workspace = at::empty({cuda::select_top_workspace(count, stream)}, score.options().dtype(at::kByte));
   cuda::select_top({.score = score.const_data_ptr<float>(),
                     .primary = primary.defined() ? primary.const_data_ptr<float>() : nullptr,
                     .kept = selection.kept.data_ptr<int64_t>(),
@@ -49,7 +50,7 @@ Selection run_kernel(const Ranking& ranking, int64_t keep) {
                     .seed = ranking.step.seed,
                     .stream_word = stream_word(ranking.step, RandomPurpose::tie_break),
                     .clip = static_cast<uint32_t>(ranking.step.clip)},
-                   cuda::current_stream());
+                   stream);
   return selection;
 }
 
@@ -73,9 +74,7 @@ Selection select_top(const Ranking& ranking, int64_t keep) {
   TORCH_CHECK(ranking.score.dim() == 1 && ranking.score.scalar_type() == at::kFloat && keep >= 0 &&
                   keep <= ranking.score.size(0),
               "select_top: score [N] float32, 0 <= keep <= N");
-  if constexpr (kBuiltWithCuda) {
-    if (use_kernels(ranking.score)) return run_kernel(ranking, keep);
-  }
+  if (use_kernels(ranking.score)) return run_kernel(ranking, keep);
   return reference::select_top(ranking, keep);
 }
 

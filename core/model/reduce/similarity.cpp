@@ -95,7 +95,7 @@ SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p, double eps)
                           .positions_per_frame = held.current.size(3) * held.current.size(4),
                           .norm = kernel_norm(p),
                           .eps = static_cast<float>(eps)},
-                         cuda::current_stream());
+                         kernel_stream({held.current, held.previous, held.reference}));
   return result;
 }
 
@@ -128,9 +128,7 @@ SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegr
 
 SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p, double eps) {
   check_maps(maps);
-  if constexpr (kBuiltWithCuda) {
-    if (use_kernels(maps.current)) return run_kernel(maps, p, eps);
-  }
+  if (use_kernels(maps.current)) return run_kernel(maps, p, eps);
   return reference::similarity_score(maps, p, eps);
 }
 

@@ -80,7 +80,7 @@ Tensor run_kernel(const Tensor& map, const Scale& grid) {
                    .width = map.size(2),
                    .rows = grid.h,
                    .columns = grid.w},
-                  cuda::current_stream());
+                  kernel_stream({map}));
   return mean;
 }
 
@@ -105,9 +105,7 @@ Tensor reference::area_mean(const Tensor& map, const Scale& grid) {
 Tensor area_mean(const Tensor& map, const Scale& grid) {
   TORCH_CHECK(map.dim() == 3 && map.scalar_type() == at::kFloat && map.size(0) == grid.t,
               "area_mean: map [T, H, W] float32");
-  if constexpr (kBuiltWithCuda) {
-    if (use_kernels(map)) return run_kernel(map.contiguous(), grid);
-  }
+  if (use_kernels(map)) return run_kernel(map.contiguous(), grid);
   return reference::area_mean(map, grid);
 }
 

@@ -13,19 +13,17 @@ namespace {
 
 Tensor run_kernel(const Tensor& x, const Tensor& weight, double eps, const Tensor& cos, const Tensor& sin) {
   Tensor rotated = at::empty_like(x);
-  if constexpr (kBuiltWithCuda) {
-    cuda::norm_rope({.out = rotated.data_ptr(),
-                     .x = x.data_ptr(),
-                     .weight = weight.data_ptr<float>(),
-                     .cos = cos.data_ptr<float>(),
-                     .sin = sin.data_ptr<float>(),
-                     .batch = x.size(0),
-                     .tokens = x.size(1),
-                     .heads = x.size(2),
-                     .head_dim = x.size(3),
-                     .eps = static_cast<float>(eps)},
-                    float_type(x), cuda::current_stream());
-  }
+  cuda::norm_rope({.out = rotated.data_ptr(),
+                   .x = x.data_ptr(),
+                   .weight = weight.data_ptr<float>(),
+                   .cos = cos.data_ptr<float>(),
+                   .sin = sin.data_ptr<float>(),
+                   .batch = x.size(0),
+                   .tokens = x.size(1),
+                   .heads = x.size(2),
+                   .head_dim = x.size(3),
+                   .eps = static_cast<float>(eps)},
+                  float_type(x), kernel_stream({x, weight, cos, sin}));
   return rotated;
 }
 
@@ -39,8 +37,8 @@ struct NormRopeFunction : torch::autograd::Function<NormRopeFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grad_out) {
     const auto saved = context->get_saved_variables();
-    const RmsNormGradients gradients = rms_norm_gradient(saved[0], saved[1], context->saved_data["eps"].toDouble(),
-                                                         {saved[2], saved[3]}, grad_out[0].contiguous());
+    const RmsNormGradients gradients =
+        rms_norm_gradient(saved[0], saved[1], context->saved_data["eps"].toDouble(), {saved[2], saved[3]}, grad_out[0]);
     return {gradients.x, gradients.weight, Tensor(), Tensor(), Tensor()};
   }
 };
@@ -63,9 +61,11 @@ Tensor reference::norm_rope(const Tensor& x, const Tensor& weight, double eps, c
 Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
   TORCH_CHECK(x.dim() == 4 && rope.cos.size(0) == x.size(1) && rope.cos.size(1) * 2 == x.size(3), "norm_rope: x ",
               x.sizes(), ", rope ", rope.cos.sizes());
-  if (kBuiltWithCuda && kernels_take(x) && x.is_contiguous() && x.size(3) <= cuda::kMaxNormRopeWidth) {
-    if (!needs_gradient({x, weight})) return run_kernel(x, weight, eps, rope.cos, rope.sin);
-    if (rms_norm_gradient_takes(x)) return NormRopeFunction::apply(x, weight, eps, rope.cos, rope.sin);
+  if (kernels_take(x) && x.is_contiguous() && x.size(3) <= cuda::kMaxNormRopeWidth) {
+    const Tensor rows = kernel_operand(x), scale = kernel_operand(weight);
+    const Tensor cos = rope.cos.contiguous(), sin = rope.sin.contiguous();
+    if (!needs_gradient({x, weight})) return run_kernel(rows, scale, eps, cos, sin);
+    if (rms_norm_gradient_takes(x)) return NormRopeFunction::apply(rows, scale, eps, cos, sin);
   }
   return reference::norm_rope(x, weight, eps, rope);
 }

@@ -11,10 +11,8 @@ namespace {
 
 Tensor run_kernel(const Tensor& gate, const Tensor& up) {
   Tensor product = at::empty_like(gate);
-  if constexpr (kBuiltWithCuda) {
-    cuda::swiglu(product.data_ptr(), gate.data_ptr(), up.data_ptr(), gate.numel(), float_type(gate),
-                 cuda::current_stream());
-  }
+  cuda::swiglu(product.data_ptr(), gate.data_ptr(), up.data_ptr(), gate.numel(), float_type(gate),
+               kernel_stream({gate, up}));
   return product;
 }
 
@@ -28,15 +26,13 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
     const auto saved = context->get_saved_variables();
     const Tensor dense = grad_out[0].contiguous();
     const Tensor grad_gate = at::empty_like(saved[0]), grad_up = at::empty_like(saved[1]);
-    if constexpr (kBuiltWithCuda) {
-      cuda::swiglu_gradient({.gate = saved[0].const_data_ptr(),
-                             .up = saved[1].const_data_ptr(),
-                             .grad_out = dense.const_data_ptr(),
-                             .grad_gate = grad_gate.mutable_data_ptr(),
-                             .grad_up = grad_up.mutable_data_ptr(),
-                             .elements = dense.numel()},
-                            float_type(dense), cuda::current_stream());
-    }
+    cuda::swiglu_gradient({.gate = saved[0].const_data_ptr(),
+                           .up = saved[1].const_data_ptr(),
+                           .grad_out = dense.const_data_ptr(),
+                           .grad_gate = grad_gate.mutable_data_ptr(),
+                           .grad_up = grad_up.mutable_data_ptr(),
+                           .elements = dense.numel()},
+                          float_type(dense), kernel_stream({saved[0], saved[1], dense}));
     return {grad_gate, grad_up};
   }
 };
@@ -48,7 +44,7 @@ Tensor reference::swiglu(const Tensor& gate, const Tensor& up) { return at::silu
 Tensor swiglu(const Tensor& gate, const Tensor& up) {
   TORCH_CHECK(gate.sizes() == up.sizes() && gate.dtype() == up.dtype(), "swiglu: gate ", gate.sizes(), ", up ",
               up.sizes());
-  if (kBuiltWithCuda && kernels_take(gate) && gate.is_contiguous() && up.is_contiguous()) {
+  if (kernels_take(gate) && gate.is_contiguous() && up.is_contiguous()) {
     return needs_gradient({gate, up}) ? SwigluFunction::apply(gate, up) : run_kernel(gate, up);
   }
   return reference::swiglu(gate, up);

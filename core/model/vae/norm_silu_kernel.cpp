@@ -15,19 +15,14 @@ using torch::autograd::variable_list;
 /// Side of the squares that a plain norm's gradient shares out, in pixels.
 constexpr int64_t kPlainSquare = 8;
 
-/// A tensor that a kernel may read 16 bytes at a time; undefined ones stay so.
-Tensor aligned(const Tensor& tensor) {
-  if (!tensor.defined()) return tensor;
-  const Tensor dense = tensor.contiguous();
-  return reinterpret_cast<uintptr_t>(dense.const_data_ptr()) % 16 == 0 ? dense : dense.clone();
-}
-
 const void* address(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 
 /// The operands, as the kernels want them: undefined where the op has none.
 struct Operands {
   Tensor x, gamma, factor, offset, before;
 };
+
+cuda::Stream stream_of(const Operands& of) { return kernel_stream({of.x, of.gamma, of.factor, of.offset, of.before}); }
 
 /// The op but for its result.
 cuda::NormSilu describe(const Operands& of, bool at_start) {
@@ -62,7 +57,7 @@ Tensor compute(const Operands& of) {
   const Tensor extended = at::empty({x.size(0), 2 + x.size(1), x.size(2), x.size(3), x.size(4)}, x.options());
   cuda::NormSilu op = describe(of, !of.before.defined());
   op.extended = extended.mutable_data_ptr();
-  if constexpr (kBuiltWithCuda) cuda::norm_silu(op, float_type(x), cuda::current_stream());
+  cuda::norm_silu(op, float_type(x), stream_of(of));
   return extended;
 }
 
@@ -74,21 +69,19 @@ variable_list differentiate(const Operands& of, const Tensor& grad_out) {
     gradients.offset = at::empty_like(of.offset);
   }
   if (of.before.defined()) gradients.before = grad_out.narrow(1, 0, 2);
-  if constexpr (kBuiltWithCuda) {
-    cuda::NormSiluGradient gradient{.op = describe(of, !of.before.defined()),
-                                    .grad_out = grad_out.const_data_ptr(),
-                                    .grad_x = gradients.x.mutable_data_ptr()};
-    if (of.factor.defined()) {
-      gradient.grad_factor = gradients.factor.mutable_data_ptr();
-      gradient.grad_offset = gradients.offset.mutable_data_ptr();
-    }
-    const auto type = float_type(of.x);
-    const int64_t blocks = cuda::norm_silu_gradient_blocks(gradient.op, type);
-    const Tensor grad_gamma = at::empty({blocks, of.x.size(4)}, of.gamma.options());
-    gradient.grad_gamma = grad_gamma.mutable_data_ptr<float>();
-    cuda::norm_silu_gradient(gradient, type, cuda::current_stream());
-    gradients.gamma = grad_gamma.sum(0);
+  cuda::NormSiluGradient gradient{.op = describe(of, !of.before.defined()),
+                                  .grad_out = grad_out.const_data_ptr(),
+                                  .grad_x = gradients.x.mutable_data_ptr()};
+  if (of.factor.defined()) {
+    gradient.grad_factor = gradients.factor.mutable_data_ptr();
+    gradient.grad_offset = gradients.offset.mutable_data_ptr();
   }
+  const auto type = float_type(of.x);
+  const int64_t blocks = cuda::norm_silu_gradient_blocks(gradient.op, type);
+  const Tensor grad_gamma = at::empty({blocks, of.x.size(4)}, of.gamma.options());
+  gradient.grad_gamma = grad_gamma.mutable_data_ptr<float>();
+  cuda::norm_silu_gradient(gradient, type, stream_of(of));
+  gradients.gamma = grad_gamma.sum(0);
   return {gradients.x, gradients.gamma, gradients.factor, gradients.offset, gradients.before};
 }
 
@@ -97,14 +90,14 @@ struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& gamma,
                         const std::optional<Tensor>& factor, const std::optional<Tensor>& offset,
                         const std::optional<Tensor>& before) {
-    const Operands of{aligned(x), aligned(gamma), aligned(factor.value_or(Tensor())),
-                      aligned(offset.value_or(Tensor())), aligned(before.value_or(Tensor()))};
+    const Operands of{kernel_operand(x), kernel_operand(gamma), kernel_operand(factor.value_or(Tensor())),
+                      kernel_operand(offset.value_or(Tensor())), kernel_operand(before.value_or(Tensor()))};
     context->save_for_backward({of.x, of.gamma, of.factor, of.offset, of.before});
     return compute(of);
   }
   static variable_list backward(AutogradContext* context, const variable_list& grad_out) {
     const variable_list saved = context->get_saved_variables();
-    return differentiate({saved[0], saved[1], saved[2], saved[3], saved[4]}, aligned(grad_out[0]));
+    return differentiate({saved[0], saved[1], saved[2], saved[3], saved[4]}, kernel_operand(grad_out[0]));
   }
 };
 
@@ -116,8 +109,7 @@ int64_t frames_per_latent(int64_t frames, int64_t latents, bool at_start) {
 }
 
 bool norm_silu_kernel_takes(const Tensor& x) {
-  if constexpr (kBuiltWithCuda) return kernels_take(x) && cuda::norm_silu_takes(x.size(4), float_type(x));
-  return false;
+  return kernels_take(x) && cuda::norm_silu_takes(x.size(4), float_type(x));
 }
 
 Tensor norm_silu_kernel(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
@@ -127,7 +119,8 @@ Tensor norm_silu_kernel(const Tensor& x, const Tensor& gamma, const std::optiona
   if (needs_gradient({x, gamma, factor, offset, before})) {
     return NormSiluFunction::apply(x, gamma, std::optional(factor), std::optional(offset), std::optional(before));
   }
-  return compute({aligned(x), aligned(gamma), aligned(factor), aligned(offset), aligned(before)});
+  return compute({kernel_operand(x), kernel_operand(gamma), kernel_operand(factor), kernel_operand(offset),
+                  kernel_operand(before)});
 }
 
 }  // namespace faststar

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
+#include "cuda/runtime.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -48,6 +49,14 @@ TEST_CASE("exhausted memory of any kind is a device error with a hint", "[cli]")
 
 TEST_CASE("an error of CUDA that is none of memory is a lost device", "[cli]") {
   CHECK(reported([] { TORCH_CHECK(false, "CUDA error: an illegal memory access was encountered"); }).kind() ==
+        ErrorKind::device_lost);
+}
+
+TEST_CASE("a refused launch is an error of the device, which is lost where CUDA says so", "[cli]") {
+  const Error refused = reported([] { throw cuda::Failure("swiglu: invalid configuration argument"); });
+  CHECK(refused.kind() == ErrorKind::device);
+  CHECK(std::string(refused.what()) == "swiglu: invalid configuration argument");
+  CHECK(reported([] { throw cuda::Failure("swiglu: misaligned address", cuda::Failure::Device::lost); }).kind() ==
         ErrorKind::device_lost);
 }
 
