@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/weights/checkpoint.h"
+#include "core/lab/metrics/lpips.h"
 #include "core/media/frame_source.h"
 #include "core/media/image.h"
 #include "core/media/side_by_side.h"
@@ -33,7 +34,7 @@ struct CompareCommand {
   Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
 };
 
-/// Two files whose frames stand against each other one by one.
+/// Two files to compare frame by frame.
 struct Pair {
   explicit Pair(const CompareCommand& command) : a(command.a), b(command.b) {}
   bool are_pictures() const { return !a.fps() && !b.fps(); }
@@ -52,10 +53,10 @@ void check_pair(const CompareCommand& command, const Pair& pair) {
   }
   if (command.skip >= pair.a.frames()) {
     fail(ErrorKind::usage,
-         fmt::format("--skip {}: expected less than the {} frames there are", command.skip, pair.a.frames()));
+         fmt::format("--skip {}: expected less than the number of frames, {}", command.skip, pair.a.frames()));
   }
   if (pair.a.fps() && pair.b.fps() && *pair.a.fps() != *pair.b.fps()) {
-    log::info("{:g} and {:g} frames a second: frames are compared by number, not by time", *pair.a.fps(),
+    log::info("frame rates differ ({:g} and {:g} fps): frames are compared by number, not by time", *pair.a.fps(),
               *pair.b.fps());
   }
 }
@@ -113,7 +114,7 @@ ComparedFrames measure(const CompareCommand& command, Pair& pair, const Lpips* l
     const auto a = pair.a.next(), b = pair.b.next();
     if (!a || !b) {
       fail(ErrorKind::input,
-           fmt::format("{}: ends at frame {}, expected {} frames", a ? command.b : command.a, number, pair.a.frames()));
+           fmt::format("{}: ends after {} frames, expected {}", a ? command.b : command.a, number, pair.a.frames()));
     }
     if (beside) beside->write(*a, *b);
     if (number < command.skip) continue;
@@ -133,7 +134,7 @@ void check_outputs(const CompareCommand& command) {
 }
 
 int run_compare(const CompareCommand& command) {
-  if (command.skip < 0) fail(ErrorKind::usage, fmt::format("--skip {}: expected 0 or more frames", command.skip));
+  if (command.skip < 0) fail(ErrorKind::usage, fmt::format("--skip {}: expected 0 or more", command.skip));
   check_outputs(command);
   Pair pair(command);
   check_pair(command, pair);
@@ -145,21 +146,22 @@ int run_compare(const CompareCommand& command) {
   print_result(command.json ? to_json(summarize_fidelity(compared.frames)) + "\n"
                             : fidelity_table(compared) + time_row(command.a, command.b));
   const bool starts_alike = command.skip == 0 && compared.frames.size() > 1 && compared.frames.front().mse == 0;
-  if (starts_alike) log::info("frame 0 is the same in both; --skip 1 measures the frames after it");
+  if (starts_alike) log::info("frame 0 is identical in both files; --skip 1 leaves it out");
   return 0;
 }
 
 }  // namespace
 
 Command add_compare(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("compare", "how near a video or picture is to another: PSNR, SSIM, LPIPS");
+  CLI::App* command = app.add_subcommand("compare", "difference of two videos or pictures: PSNR, SSIM, LPIPS");
   const auto options = std::make_shared<CompareCommand>();
   command->add_option("A", options->a, "")->required();
   command->add_option("B", options->b, "")->required();
-  add_command_option(*command, "skip", options->skip, {"N", "leave the first N frames out (0)"});
-  add_command_option(*command, "json", options->json, {"", "the result as JSON on stdout"});
-  add_command_option(*command, "csv", options->csv, {"FILE", "write every frame's numbers"});
-  add_command_option(*command, "side_by_side", options->side_by_side, {"FILE", "write A left, B right"});
+  add_command_option(*command, "skip", options->skip, {"N", "ignore the first N frames (0)"});
+  add_command_option(*command, "json", options->json, {"", "print the result as JSON"});
+  add_command_option(*command, "csv", options->csv, {"FILE", "write the values of every frame"});
+  add_command_option(*command, "side_by_side", options->side_by_side,
+                     {"FILE", "write a video or picture with A left, B right"});
   add_command_option(*command, "overwrite", options->overwrite, {"", "replace files that exist"});
   add_command_option(*command, "lpips_backbone", options->lpips_backbone, {"FILE", "torchvision's alexnet or vgg16"});
   add_command_option(*command, "lpips_linear", options->lpips_linear,

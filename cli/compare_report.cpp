@@ -36,7 +36,7 @@ std::string row(const char* metric, const std::string& mean, const std::string& 
 std::string psnr_rows(const ComparedFrames& compared, const PsnrSummary& psnr) {
   if (!psnr.mean) return row("PSNR", "infinite", "all frames are identical");
   const Worst worst = worst_frame(compared, [](const FrameFidelity& frame) { return frame.mse; });
-  return row("PSNR pooled", decibels(psnr.pooled), "of the mean squared error over all frames") +
+  return row("PSNR pooled", decibels(psnr.pooled), "MSE averaged over all frames") +
          row("PSNR mean", decibels(psnr.mean),
              fmt::format("worst {} at frame {}", decibels(faststar::psnr(worst.frame.mse)), worst.number));
 }
@@ -62,7 +62,7 @@ std::string head_line(const ComparedFrames& compared, const PsnrSummary& psnr) {
                      compared.size.height, identical);
 }
 
-/// What a file of ours says about the seconds of its transformer passes.
+/// Seconds of the transformer passes, as recorded in a file made by faststar.
 std::optional<double> token_seconds(const std::filesystem::path& file) {
   const auto provenance = read_provenance(file);
   if (!provenance || provenance->run_json.empty()) return std::nullopt;
@@ -78,7 +78,7 @@ std::string time_row(const std::filesystem::path& a, const std::filesystem::path
   const auto of_a = token_seconds(a), of_b = token_seconds(b);
   if (!of_a || !of_b || *of_b <= 0) return "";
   return row("transformer", fmt::format("{:.1f} s", *of_a),
-             fmt::format("{:.1f} s, {:.2f} times as fast", *of_b, *of_a / *of_b));
+             fmt::format("{:.1f} s, {:.2f}x as fast", *of_b, *of_a / *of_b));
 }
 
 std::string fidelity_csv(const ComparedFrames& compared) {

@@ -16,7 +16,6 @@
 #include "core/config/resolve.h"
 #include "core/lab/evaluate/engine_model.h"
 #include "core/lab/evaluate/evaluation.h"
-#include "core/lab/evaluate/report.h"
 #include "core/lab/train/model_card.h"
 #include "core/media/image.h"
 
@@ -26,9 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct EvaluateCommand {
-  FieldTexts model;  ///< settings of the run, as typed
+  FieldTexts model;  ///< settings of the run, as given
   FieldTexts counts;
-  std::string training;  ///< empty: what the log names, else kLastTraining
+  std::string training;  ///< empty: named by the log, else kLastTraining
   std::string output = "evaluation";
   std::string log;  ///< of its training; empty: no model card
   std::string commit = "unknown";
@@ -73,7 +72,7 @@ struct ResultFiles {
   fs::path folder, json, markdown, prompts, continuations, card;
 };
 
-/// Where the results go: made, without results of another evaluation unless they may be replaced.
+/// Creates the folder. Throws Error(output) when it has results that may not be replaced.
 ResultFiles prepare_folder(const EvaluateCommand& command, bool with_card) {
   const fs::path folder = command.output;
   const ResultFiles files{.folder = folder,
@@ -103,17 +102,17 @@ std::string day_of(const fs::path& file) {
                      static_cast<unsigned>(date.day()));
 }
 
-/// What is judged, by whose settings.
-struct Subject {
-  std::optional<TrainRecord> record;  ///< of --log
+/// The training of the model: its log and its settings.
+struct TrainingInput {
+  std::optional<TrainRecord> record;  ///< from --log
   std::string date;                   ///< of --log
   std::string training_name;
   TrainSettings training;
 
-  explicit Subject(const EvaluateCommand& command) {
+  explicit TrainingInput(const EvaluateCommand& command) {
     if (!command.log.empty()) {
       record = read_train_log(command.log);
-      if (record->stages.empty()) fail(ErrorKind::input, fmt::format("{}: no entry of a training", command.log));
+      if (record->stages.empty()) fail(ErrorKind::input, fmt::format("{}: not a log of a training", command.log));
       date = day_of(command.log);
     }
     training_name = !command.training.empty()                ? command.training
@@ -123,63 +122,63 @@ struct Subject {
   }
 };
 
-/// Pictures and figures, made before any file is written.
-struct Judgement {
-  Tensor prompts;
+/// All results, in memory before any file is written.
+struct EvaluateResult {
+  Tensor prompts;  ///< contact sheets
   std::optional<Tensor> continuations;
   Evaluation evaluation;
 };
 
-Judgement judge(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
-                Progress& progress) {
-  progress.plan(Stage::evaluate, sheets_cost(counts) + evaluation_cost(counts));
+EvaluateResult measure_all(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
+                           Progress& progress) {
+  progress.plan(Stage::evaluate, sheets_cost(counts.video_clips) + evaluation_cost(counts));
   const auto listener = [&](std::string_view part, int64_t done, int64_t total, double cost) {
     progress.advance(Stage::evaluate, cost, fmt::format("{} {}/{}", part, done, total));
-    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; nothing is written");
+    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; no results were written");
   };
-  Judgement judgement{.prompts = prompt_sheet(model, listener), .continuations = {}, .evaluation = {}};
-  if (counts.video_clips > 1) judgement.continuations = continuation_sheet(model, training.world, listener);
-  judgement.evaluation = evaluate_model(model, training.world, counts, listener);
-  return judgement;
+  EvaluateResult result{.prompts = prompt_sheet(model, listener), .continuations = {}, .evaluation = {}};
+  if (counts.video_clips > 1) result.continuations = continuation_sheet(model, training.world, listener);
+  result.evaluation = evaluate_model(model, training.world, counts, listener);
+  return result;
 }
 
-void write_results(const ResultFiles& files, const Judgement& judgement, const std::string& json) {
-  write_image(files.prompts, judgement.prompts, "", Existing::replace);
-  if (judgement.continuations) write_image(files.continuations, *judgement.continuations, "", Existing::replace);
+void write_results(const ResultFiles& files, const EvaluateResult& result, const std::string& json) {
+  write_image(files.prompts, result.prompts, "", Existing::replace);
+  if (result.continuations) write_image(files.continuations, *result.continuations, "", Existing::replace);
   write_file(files.json, json, Existing::replace);
-  write_file(files.markdown, evaluation_markdown(judgement.evaluation), Existing::replace);
+  write_file(files.markdown, evaluation_markdown(result.evaluation), Existing::replace);
 }
 
-/// Two seconds: what the checker takes for a clip.
+/// The checker needs clips of two seconds.
 void check_clip_length(const TestedModel& model) {
   constexpr int kLatents = 8;
   if (model.latents_per_clip == kLatents) return;
-  fail(ErrorKind::usage, fmt::format("evaluate: expected a model with clips of {} latent frames, got {}", kLatents,
+  fail(ErrorKind::usage, fmt::format("evaluate: expected a model with {} latent frames per clip, got {}", kLatents,
                                      model.latents_per_clip));
 }
 
 int run_evaluate(const EvaluateCommand& command) {
-  const Subject subject(command);
-  const EvaluationSettings counts = chosen_counts(command, subject.training);
+  const TrainingInput input(command);
+  const EvaluationSettings counts = chosen_counts(command, input.training);
   const ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
   Engine engine(plan_engine(resolved), Residency::everything);
-  const ResultFiles files = prepare_folder(command, subject.record.has_value());
+  const ResultFiles files = prepare_folder(command, input.record.has_value());
   log::info("model: {}", describe_model(engine.setup().model));
   const TestedModel model = tested_model(engine, resolved.settings.config);
   check_clip_length(model);
   stop_in_two_stages();
   ProgressDisplay progress(resolved.settings.config.runtime.progress);
-  const Judgement judgement = judge(model, subject.training, counts, progress);
-  const std::string json = evaluation_json(judgement.evaluation);
-  write_results(files, judgement, json);
-  if (subject.record) {
-    const CardFacts facts{.training = subject.training,
-                          .training_name = subject.training_name,
-                          .record = *subject.record,
+  const EvaluateResult result = measure_all(model, input.training, counts, progress);
+  const std::string json = evaluation_json(result.evaluation);
+  write_results(files, result, json);
+  if (input.record) {
+    const CardFacts facts{.training = input.training,
+                          .training_name = input.training_name,
+                          .record = *input.record,
                           .commit = command.commit,
-                          .date = subject.date,
+                          .date = input.date,
                           .device = device_name(engine.device())};
-    write_file(files.card, model_card(judgement.evaluation, facts), Existing::replace);
+    write_file(files.card, model_card(result.evaluation, facts), Existing::replace);
   }
   if (command.json) {
     print_result(json);
@@ -192,7 +191,7 @@ int run_evaluate(const EvaluateCommand& command) {
 }  // namespace
 
 Command add_evaluate(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("evaluate", "how well a small model draws its world, by held-out clips");
+  CLI::App* command = app.add_subcommand("evaluate", "evaluate a small model on held-out clips of its world");
   const auto options = std::make_shared<EvaluateCommand>();
   add_command_option(*command, "output", options->output, {"DIR", "folder of the results (evaluation)"});
   const auto add = [&](std::string_view name, FieldTexts& texts, const OptionText& text, const std::string& group) {
@@ -202,14 +201,15 @@ Command add_evaluate(CLI::App& app) {
   add("model", options->model, {"DIR", "a model folder (the embedded model)"}, kScreenGroup);
   add("device", options->model, {"NAME", "cpu, cuda or cuda:N"}, kScreenGroup);
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
-  add("guidance", options->model, {"X", "instead of the model's own"}, kMoreGroup);
+  add("guidance", options->model, {"X", "guidance scale (the model's own)"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training, {"NAME|FILE", "its training (train-tiny-hearts)"});
-  add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of its training: write MODEL.md"});
-  add_command_option(*command, "commit", options->commit, {"TEXT", "that trained it, for MODEL.md"});
-  add_command_option(*command, "quick", options->quick, {"", "a tenth of the clips"});
-  add_command_option(*command, "json", options->json, {"", "the figures as JSON on stdout"});
-  add_command_option(*command, "overwrite", options->overwrite, {"", "replace former results"});
+  add_command_option(*command, "training", options->training,
+                     {"NAME|FILE", "training of the model (train-tiny-hearts)"});
+  add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of the training: write MODEL.md"});
+  add_command_option(*command, "commit", options->commit, {"TEXT", "commit of the training, for MODEL.md"});
+  add_command_option(*command, "quick", options->quick, {"", "use a tenth of the clips"});
+  add_command_option(*command, "json", options->json, {"", "print the results as JSON"});
+  add_command_option(*command, "overwrite", options->overwrite, {"", "replace existing results"});
   const EvaluationSettings defaults;
   visit_fields(defaults, [&](const Field& field, int) {
     add(field.name, options->counts, {"N", field.help.data()}, kMoreGroup);

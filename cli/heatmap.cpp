@@ -33,7 +33,8 @@ bool is_picture_name(const std::string& path) {
 HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& places) {
   const int64_t number = video.index();
   if (number >= static_cast<int64_t>(places.size())) {
-    fail(ErrorKind::input, fmt::format("the video goes on after frame {}, the last of its run", places.size() - 1));
+    fail(ErrorKind::input,
+         fmt::format("the video has more frames than its run, whose last one is frame {}", places.size() - 1));
   }
   return {video.pixels(), number, video.time(), places[static_cast<size_t>(number)]};
 }
@@ -98,7 +99,7 @@ int run_heatmap(const HeatmapCommand& command) {
 }  // namespace
 
 Command add_heatmap(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("heatmap", "scores and pruned tokens of a run, drawn over its video");
+  CLI::App* command = app.add_subcommand("heatmap", "scores and pruned tokens of a run, drawn on its video");
   const auto options = std::make_shared<HeatmapCommand>();
   command->add_option("TRACE", options->trace, "")->required();
   command->add_option("VIDEO", options->video, "")->required();

@@ -36,12 +36,12 @@ struct StudyCommand {
   std::string variants;
   std::string prompts;
   int64_t world = 0;
-  std::string seed = "0";  ///< a text, as FASTSTAR_SEED may be one for another command to judge
+  std::string seed = "0";  ///< a string: FASTSTAR_SEED may hold a value that only other commands accept
   std::string shard;
   bool report = false;
 };
 
-/// The video seed of the last prompt of a study has to fit into 32 bits.
+/// The video seed of the last prompt of a study must fit into 32 bits.
 constexpr int64_t kMaxSeeds = 40'000;
 
 std::filesystem::path study_file(const std::string& name_or_file) {
@@ -50,7 +50,7 @@ std::filesystem::path study_file(const std::string& name_or_file) {
   return file;
 }
 
-/// Throws Error(usage) when it is none.
+/// Throws Error(usage) when it is not valid.
 int64_t seed_of(const StudyCommand& command) {
   const std::string& text = command.seed;
   int64_t seed = -1;
@@ -61,7 +61,7 @@ int64_t seed_of(const StudyCommand& command) {
 
 void check_command(const StudyCommand& command) {
   if (command.prompts.empty() == (command.world == 0)) {
-    fail(ErrorKind::usage, "expected one of --prompts and --world", "--world 200");
+    fail(ErrorKind::usage, "expected --prompts or --world", "--world 200");
   }
   if (command.world < 0 || command.world > kPromptsPerSeed) {
     fail(ErrorKind::usage, fmt::format("--world {}: expected 1 to {} prompts", command.world, kPromptsPerSeed));
@@ -69,7 +69,7 @@ void check_command(const StudyCommand& command) {
   seed_of(command);
 }
 
-/// Reduction as flags and --config say it is what variants start from; the job itself is dense.
+/// The reduction given by flags and --config is the base of all variants; the job itself is dense.
 Settings take_reduction(Settings& settings) {
   Settings base = settings;
   settings.config.reduction = {};
@@ -116,7 +116,7 @@ TestedModel tested_model(Engine& engine, const GenerateJob& job) {
           .detail_scale_min_tokens = job.schedule.detail_scale_min_tokens};
 }
 
-/// Of everything that two records of one table must share, the machine's part too: bits and times depend on it.
+/// Hash of everything that all records of a study share, the machine included: bits and times depend on it.
 std::string setup_hash(const Engine& engine, Config config, const StudyCommand& command) {
   config.runtime.precision = engine.setup().precision;
   std::string text =
@@ -126,7 +126,7 @@ std::string setup_hash(const Engine& engine, Config config, const StudyCommand& 
   return fmt::format("{:016x}", fnv1a(text));
 }
 
-/// Scenes can be rendered, and clips checked, at the size and length of the procedural world only.
+/// Scenes are rendered and clips checked only at the size and length of the procedural world.
 bool shows_world(const GenerateJob& job) {
   constexpr int64_t kCheckedFrames = 33;
   return job.size.height == kWorldHeight && job.size.width == kWorldWidth && job.size.frames == kCheckedFrames;
@@ -143,7 +143,7 @@ void check_variants(const std::vector<StudyVariant>& variants, const Schedule& s
   }
 }
 
-int run_arms(const StudyCommand& command) {
+int run_variants(const StudyCommand& command) {
   check_command(command);
   const Shard shard = command.shard.empty() ? shard_from_environment() : parse_shard(command.shard, "--shard");
   ResolvedSettings resolved = resolve_settings(command.settings);
@@ -181,7 +181,7 @@ int run_arms(const StudyCommand& command) {
 
 int run_reduction_study(const StudyCommand& command) {
   const bool only_report = command.report && command.prompts.empty() && command.world == 0;
-  const bool whole = only_report || run_arms(command) == 1;
+  const bool whole = only_report || run_variants(command) == 1;
   if (!whole && !command.report) return 0;
   print_result(write_study_report(command.out));
   return 0;
@@ -190,20 +190,20 @@ int run_reduction_study(const StudyCommand& command) {
 }  // namespace
 
 Command add_study(CLI::App& app) {
-  CLI::App* study = app.add_subcommand("study", "measure methods against each other");
+  CLI::App* study = app.add_subcommand("study", "compare methods");
   study->require_subcommand(1);
   CLI::App* command =
-      study->add_subcommand("reduction", "token reduction: speed, and nearness to dense and true clips");
+      study->add_subcommand("reduction", "token reduction: speed, and fidelity to the dense and the true clips");
   const auto options = std::make_shared<StudyCommand>();
-  add_command_option(*command, "out", options->out, {"DIR", "results; goes on with what is there"});
+  add_command_option(*command, "out", options->out, {"DIR", "folder of the results; an existing study is resumed"});
   command->get_option("--out")->required();
-  add_command_option(*command, "world", options->world, {"N", "prompts: N held-out captions"});
-  add_command_option(*command, "prompts", options->prompts, {"FILE", "prompts: a list as batch takes it"});
-  add_command_option(*command, "seed", options->seed, {"S", "of captions and videos (0)"});
-  add_command_option(*command, "study", options->study, {"NAME|FILE", "the variants (study-reduction)"});
-  add_command_option(*command, "variants", options->variants, {"NAME,NAME", "only these of the file"});
-  add_command_option(*command, "shard", options->shard, {"I/N", "only part I of N, beside other processes"});
-  add_command_option(*command, "report", options->report, {"", "join results: table, JSON and HTML"});
+  add_command_option(*command, "world", options->world, {"N", "use N held-out captions of the procedural world"});
+  add_command_option(*command, "prompts", options->prompts, {"FILE", "use a list of prompts, in the formats of batch"});
+  add_command_option(*command, "seed", options->seed, {"S", "seed of captions and videos (0)"});
+  add_command_option(*command, "study", options->study, {"NAME|FILE", "file with the variants (study-reduction)"});
+  add_command_option(*command, "variants", options->variants, {"NAME,NAME", "run only these variants"});
+  add_command_option(*command, "shard", options->shard, {"I/N", "run part I of N; other processes run the rest"});
+  add_command_option(*command, "report", options->report, {"", "write the report of all results: table, JSON, HTML"});
   add_setting_options(
       *command,
       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",

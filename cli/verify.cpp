@@ -49,9 +49,12 @@ int run_verify(const VerifyCommand& command) {
 }  // namespace
 
 Command add_verify(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("verify", "numerics against results of the official model");
+  CLI::App* command = app.add_subcommand("verify", "compare numerics with the official implementation");
   const auto options = std::make_shared<VerifyCommand>();
-  command->add_option("folder", options->folder, "a fixture set")->required()->type_name("DIR")->group(kScreenGroup);
+  command->add_option("folder", options->folder, "folder with a fixture set")
+      ->required()
+      ->type_name("DIR")
+      ->group(kScreenGroup);
   command->add_option("--device", options->device, "cpu, cuda or cuda:N")
       ->type_name("NAME")
       ->envname("FASTSTAR_DEVICE")
@@ -64,9 +67,7 @@ Command add_verify(CLI::App& app) {
       ->type_name("NAME")
       ->envname("FASTSTAR_ATTENTION")
       ->group(kScreenGroup);
-  command->add_flag("--json", options->json, "the report as JSON on stdout")
-      ->envname("FASTSTAR_JSON")
-      ->group(kScreenGroup);
+  command->add_flag("--json", options->json, "print the report as JSON")->envname("FASTSTAR_JSON")->group(kScreenGroup);
   return {command, [options] { return run_verify(*options); }};
 }
 

@@ -56,7 +56,7 @@ TEST_CASE("compare writes both videos side by side, and never over a file", "[cl
   CHECK(run(folder, line + " --overwrite").exit_code == 0);
 }
 
-TEST_CASE("compare tells how long two files of ours took", "[cli]") {
+TEST_CASE("compare shows how long two videos of ours took", "[cli]") {
   const test::TempDir folder;
   const auto write = [&](const std::string& name, const std::string& run) {
     test::write_video(folder / name, test::noise_frames(2, 24, 32), kLossless, to_comment({"1", "t2v", "{}", run}));
@@ -65,7 +65,7 @@ TEST_CASE("compare tells how long two files of ours took", "[cli]") {
   write("b.mkv", R"({"seconds": {"tokens": 16.6}})");
   write("c.mkv", "");
   CHECK_THAT(run(folder, "compare a.mkv b.mkv --device cpu").out,
-             Catch::Matchers::Contains("transformer  33.2 s       16.6 s, 2.00 times as fast"));
+             Catch::Matchers::Contains("transformer  33.2 s       16.6 s, 2.00x as fast"));
   CHECK(run(folder, "compare a.mkv c.mkv --device cpu").out.find("transformer") == std::string::npos);
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("compare takes pictures", "[cli]") {
   CHECK(same.out.find("infinite     all frames are identical") != std::string::npos);
 }
 
-TEST_CASE("what cannot be compared is told in one line", "[cli]") {
+TEST_CASE("what cannot be compared gives one line", "[cli]") {
   const test::TempDir folder;
   write_two_videos(folder);
   test::write_video(folder / "short.mkv", test::numbered_frames(2, 24, 32), kLossless);

@@ -32,7 +32,7 @@ TEST_CASE("heatmap refuses what does not belong together", "[cli]") {
   const Outcome other = run(folder, "heatmap t.safetensors v.mp4 -o out.png");
   CHECK(other.exit_code == 3);
   CHECK(other.error ==
-        "error: t.safetensors: its run makes 9 frames, the video has 5\n"
+        "error: t.safetensors: its run has 9 frames, the video has 5\n"
         "hint: the video must come from the same run\n");
   CHECK(run(folder, "heatmap v.mp4 v.mp4 -o out.png").exit_code == 3);
   CHECK(run(folder, "heatmap t.safetensors v.mp4 -o absent/out.png").exit_code == 6);

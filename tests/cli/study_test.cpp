@@ -17,8 +17,8 @@ TEST_CASE("a study says what it needs before weights load", "[cli]") {
     CHECK(outcome.error.find(message) != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(folder / "s"));
   };
-  refused("", "expected one of --prompts and --world");
-  refused("--world 2 --variants skipp", "--variants: skipp: no such variant");
+  refused("", "expected --prompts or --world");
+  refused("--world 2 --variants skipp", "--variants: skipp: the study file has no such variant");
   refused("--world 2 --study absent.yaml", "--study absent.yaml: no such file");
   refused("--world 2 --seed 50000", "--seed 50000: expected 0 to 40000");
   refused("--world 2 --shard 3/2", "--shard: expected part/parts");
@@ -31,7 +31,7 @@ TEST_CASE("a report without results is refused", "[cli]") {
   const TempDir folder;
   const auto outcome = run(folder, "study reduction --out . --report");
   CHECK(outcome.exit_code == 3);
-  CHECK(outcome.error.find("expected results of a study, got none") != std::string::npos);
+  CHECK(outcome.error.find("no results of a study found") != std::string::npos);
 }
 
 }  // namespace

@@ -1,50 +1,10 @@
 #pragma once
-#include <optional>
+#include <string>
 #include <vector>
 
-#include "core/base/tensor.h"
-#include "core/lab/evaluate/background_reader.h"
-#include "core/lab/evaluate/motion.h"
-#include "core/lab/evaluate/outline.h"
-#include "core/lab/world/scene.h"
+#include "core/lab/evaluate/checker.h"
 
-/// Reads off a clip what its caption should say, with no learned part: the judge of what a model makes.
 namespace faststar {
-
-/// An object as the checker sees it.
-struct SeenObject {
-  ObjectColour colour = ObjectColour::red;
-  std::optional<Shape> shape;
-  std::optional<Motion> motion;
-};
-
-/// A clip as the checker sees it.
-struct SeenScene {
-  Pattern pattern = Pattern::plain;
-  BackgroundColour background = BackgroundColour::blue;
-  Camera camera = Camera::still;
-  int count = 0;                    ///< objects, in most frames
-  bool steady = false;              ///< that count in every frame
-  std::vector<SeenObject> objects;  ///< the largest two, the left one first
-};
-
-/// Looks at nine frames, at half size.
-class AttributeChecker {
- public:
-  /// clip [3, F, H, W] floating-point in about [-1, 1] on any device: that part of a clip, in full frames of the world.
-  SeenScene operator()(const Tensor& clip, ClipPart part = ClipPart::first_half) const {
-    return read(look(clip), part);
-  }
-
-  /// The two steps of that: what it looks at of a clip, nine frames at half size in 0..1, [9, 3, H/2, W/2] float32 on
-  /// the CPU; and what it sees there, which any thread may ask.
-  static Tensor look(const Tensor& clip);
-  SeenScene read(const Tensor& frames, ClipPart part) const;
-
- private:
-  OutlineReader outlines_;
-  BackgroundReader backgrounds_;
-};
 
 /// Which attributes of a clip are right.
 struct AttributeScore {
@@ -54,12 +14,47 @@ struct AttributeScore {
   bool colour = false;  ///< of every object; so are shape and motion
   bool shape = false;
   bool motion = false;
-  bool steady = false;  ///< the count never changes; no part of all()
+  bool steady = false;  ///< the count never changes; not part of all()
   bool all() const { return background && camera && count && colour && shape && motion; }
 };
 
-/// Compares what is seen with what was asked for. With one object asked for and several seen, an attribute is right
-/// if any of them has it; with two asked for and another number seen, no object attribute is.
+/// Compares a seen scene with the requested one. With one object requested and several seen, an attribute is right if
+/// any of them has it; with two requested and another number seen, no object attribute is right.
 AttributeScore score_attributes(const SeenScene& seen, const ClipRecord& asked);
+
+/// A clip with a wrong attribute.
+struct AttributeMiss {
+  std::string prompt;
+  std::string asked;  ///< the scene as describe() writes it
+  std::string seen;
+};
+
+/// Fractions of clips in which an attribute is right.
+struct AttributeRates {
+  int64_t clips = 0;
+  double background = 0;
+  double camera = 0;
+  double count = 0;
+  double colour = 0;
+  double shape = 0;
+  double motion = 0;
+  double all = 0;
+  double steady = 0;  ///< the number of objects never changes
+  std::vector<AttributeMiss> misses;
+};
+
+/// Accumulates scores of clips.
+class AttributeTally {
+ public:
+  void add(const SeenScene& seen, const ClipRecord& asked, const std::string& prompt);
+  AttributeRates rates() const;
+
+ private:
+  AttributeRates sums_;
+};
+
+/// A scene in words: "red ball left, black star spin on blue stripes".
+std::string describe(const ClipRecord& record);
+std::string describe(const SeenScene& scene);
 
 }  // namespace faststar

@@ -1,7 +1,9 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "core/base/tensor.h"
+#include "core/lab/world/scene.h"
 
 namespace faststar {
 
@@ -16,11 +18,28 @@ struct Blob {
   double area() const { return static_cast<double>(pixels.size()); }
 };
 
-/// The pieces of mask [H, W] bool (CPU) that have at least `least_pixels`, the largest first. Pixels that share an
-/// edge are connected.
-std::vector<Blob> find_blobs(const Tensor& mask, int least_pixels);
+/// The connected pieces of mask [H, W] bool (CPU) with at least `min_pixels` pixels, the largest first. Pixels that
+/// share an edge are connected.
+std::vector<Blob> find_blobs(const Tensor& mask, int min_pixels);
 
-/// Intersection over union when `b` is moved so that both centres agree, to a pixel. In 0..1.
+/// Intersection over union after `b` is moved to the centre of `a`, rounded to a pixel. 0 to 1.
 double centred_overlap(const Blob& a, const Blob& b);
+
+/// Recognises the shape of a blob at any size and rotation, from the distances of its pixels to the centre and the
+/// harmonics of its outline. Compares with every shape of the world as rendered.
+class ShapeReader {
+ public:
+  ShapeReader();
+
+  /// The shape of most of `blobs`, one object over time. nullopt when all are too small.
+  std::optional<Shape> operator()(const std::vector<Blob>& blobs) const;
+
+ private:
+  struct Reference {
+    Shape shape;
+    std::vector<double> features;
+  };
+  std::vector<Reference> references_;
+};
 
 }  // namespace faststar

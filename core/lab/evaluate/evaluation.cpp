@@ -4,12 +4,8 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
-#include "core/lab/evaluate/contact_sheet.h"
-
 namespace faststar {
 namespace {
-
-constexpr int64_t kContinuationsShown = 6;
 
 const char* name_of(ClipPart part) {
   switch (part) {
@@ -20,14 +16,14 @@ const char* name_of(ClipPart part) {
   return "second half of 4 s";
 }
 
-/// What a set of prompts has other than the world.
+/// How a set of prompts differs from the world of the training.
 struct Difference {
   std::optional<double> two_objects;
   std::optional<double> foreign_words;
   std::optional<double> camera_pan;
 };
 
-/// What the parts of an evaluation share.
+/// State shared by the parts of an evaluation.
 struct Bench {
   const TestedModel& model;
   WorldSettings world;
@@ -43,10 +39,10 @@ struct Bench {
   }
 };
 
-/// What a clip costs, in clips of 2 s that are generated; about.
-constexpr double kCodedCost = .5, kForetoldCost = .5, kHalfCost = .6, kLongCost = 2, kRenderedCost = .05;
+/// Approximate cost of a clip, in generated clips of 2 s.
+constexpr double kCodedCost = .5, kPredictedCost = .5, kHalfCost = .6, kLongCost = 2, kRenderedCost = .05;
 
-/// A part of an evaluation: how many clips it is made of, each of which its listener hears of, and what measures them.
+/// A part of an evaluation. `measure` calls its listener after each clip.
 struct Part {
   std::string name;
   int clips = 0;
@@ -63,7 +59,8 @@ Part reconstruction(int clips, int video_clips) {
 }
 
 Part bit_accuracy(int clips, int video_clips) {
-  return {"bits", clips, video_clips * kForetoldCost, [=](Bench& bench, int count, const EvaluationListener& listener) {
+  return {"bits", clips, video_clips * kPredictedCost,
+          [=](Bench& bench, int count, const EvaluationListener& listener) {
             bench.result.bits =
                 measure_bit_accuracy(bench.model, bench.clips(HeldOutSet::bits), count, video_clips, listener);
           }};
@@ -108,7 +105,7 @@ Part validation(ClipPart part, int clips) {
           }};
 }
 
-/// The parts that the settings ask for, in the order of the report.
+/// The parts with a clip or more, in the order of the report.
 std::vector<Part> parts_of(const EvaluationSettings& settings) {
   const auto if_long = [&](int clips) { return settings.video_clips > 1 ? clips : 0; };
   std::vector<Part> parts = {
@@ -118,7 +115,7 @@ std::vector<Part> parts_of(const EvaluationSettings& settings) {
       prompts("one object", test_prompts, HeldOutSet::one_object, {.two_objects = 0}, settings.one_object),
       prompts("two objects", test_prompts, HeldOutSet::two_objects, {.two_objects = 1, .camera_pan = 0},
               settings.two_objects),
-      prompts("words from outside", test_prompts, HeldOutSet::foreign_words, {.foreign_words = 1},
+      prompts("out-of-vocabulary", test_prompts, HeldOutSet::foreign_words, {.foreign_words = 1},
               settings.foreign_words),
       prompts("camera pans", test_prompts, HeldOutSet::camera_pans, {.camera_pan = 1}, settings.camera_pans),
       prompts("1 s", test_one_second, HeldOutSet::one_second, {}, settings.one_second, kHalfCost),
@@ -150,53 +147,6 @@ double evaluation_cost(const EvaluationSettings& settings) {
   double cost = 0;
   for (const Part& part : parts_of(settings)) cost += part.clips * part.cost;
   return cost;
-}
-
-double sheets_cost(const EvaluationSettings& settings) {
-  return static_cast<double>(sheet_prompts().size()) + (settings.video_clips > 1 ? kContinuationsShown * kLongCost : 0);
-}
-
-const std::vector<std::string>& sheet_prompts() {
-  static const std::vector<std::string> prompts = {
-      "a red ball bouncing on a blue striped background",
-      "A red ball moves left on a blue background.",
-      "a yellow star spinning on a purple checkered background",
-      "a blue square moving up on a pink striped background",
-      "a green triangle moving in a circle on a gray background",
-      "an orange ring bouncing on a blue wavy background",
-      "a black star growing on a green dotted background",
-      "a purple ball shrinking on a yellow gradient background",
-      "a cyan heart bouncing on a green checkered background while the camera pans right",
-      "a small orange square moving down on a purple dotted background",
-      "a red ball bouncing and a blue star spinning on a yellow background",
-      "a green square rising and an orange ball growing on a pink background",
-  };
-  return prompts;
-}
-
-Tensor prompt_sheet(const TestedModel& model, const PartListener& listener) {
-  const c10::InferenceMode inference;
-  constexpr uint64_t kSeed = 7;
-  const Schedule schedule = schedule_of(model, 1);
-  std::vector<Tensor> clips;
-  for (const std::string& prompt : sheet_prompts()) {
-    clips.push_back(decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = kSeed})));
-    if (listener) listener("sheet", std::ssize(clips), std::ssize(sheet_prompts()), 1);
-  }
-  return contact_sheet(clips, 5, 2);
-}
-
-Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const PartListener& listener) {
-  const c10::InferenceMode inference;
-  constexpr int64_t kFrames = 9;
-  world.foreign_words = 0;  // as in the set of prompts
-  const HeldOutClips held_out(model.device(), world, HeldOutSet::continuation);
-  std::vector<Tensor> clips;
-  for (int64_t i = 0; i < kContinuationsShown; ++i) {
-    clips.push_back(continue_clip(model, held_out, i));
-    if (listener) listener("sheet of continuations", i + 1, kContinuationsShown, kLongCost);
-  }
-  return contact_sheet(clips, kFrames, 1);
 }
 
 }  // namespace faststar

@@ -1,5 +1,4 @@
 #pragma once
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -7,29 +6,28 @@
 #include <vector>
 
 #include "core/base/atomic_file.h"
-#include "core/lab/evaluate/bit_accuracy.h"
+#include "core/lab/evaluate/contact_sheet.h"
 #include "core/lab/evaluate/prompt_test.h"
-#include "core/lab/evaluate/reconstruction.h"
 
 namespace faststar {
 
-/// Video clips of the longest videos that are judged: 4 s.
+/// Video clips of the longest videos evaluated: 4 s.
 inline constexpr int kMaxVideoClips = 2;
 
-/// How much of what is measured; 0 leaves a part out.
+/// Number of clips of each part; 0 leaves the part out.
 struct EvaluationSettings {
   int vae_clips = 32;       ///< of 2 s
   int long_vae_clips = 16;  ///< of 4 s
   int bit_clips = 32;       ///< of `video_clips` video clips
   int one_object = 200;     ///< prompts
   int two_objects = 100;
-  int foreign_words = 100;  ///< prompts, each with words from outside the world
+  int foreign_words = 100;  ///< prompts with out-of-vocabulary words
   int camera_pans = 100;    ///< prompts with a pan
   int one_second = 100;     ///< prompts
   int four_seconds = 100;   ///< prompts
   int continuations = 100;
-  int checker_clips = 200;  ///< rendered clips that the checker is checked with
-  int video_clips = 2;      ///< clips that the model was trained for: 1 leaves all of 4 s out
+  int checker_clips = 200;  ///< rendered clips that validate the checker
+  int video_clips = 2;      ///< that the model was trained for; 1 leaves out all 4 s parts
 };
 
 template <FieldsOf<EvaluationSettings> Self, typename Visitor>
@@ -37,54 +35,47 @@ void visit_fields(Self& c, Visitor&& visit) {
   constexpr Range count{0, 100000};
   visit(Field{.name = "vae_clips", .help = "clips of 2 s through the VAE", .range = count}, c.vae_clips);
   visit(Field{.name = "long_vae_clips", .help = "clips of 4 s through the VAE", .range = count}, c.long_vae_clips);
-  visit(Field{.name = "bit_clips", .help = "clips whose bits are foretold", .range = count}, c.bit_clips);
+  visit(Field{.name = "bit_clips", .help = "clips whose bits are predicted", .range = count}, c.bit_clips);
   visit(Field{.name = "one_object", .help = "prompts with one object", .range = count}, c.one_object);
   visit(Field{.name = "two_objects", .help = "prompts with two objects", .range = count}, c.two_objects);
-  visit(Field{.name = "foreign_words", .help = "prompts with words from outside", .range = count}, c.foreign_words);
-  visit(Field{.name = "camera_pans", .help = "prompts with a camera that pans", .range = count}, c.camera_pans);
+  visit(Field{.name = "foreign_words", .help = "out-of-vocabulary prompts", .range = count}, c.foreign_words);
+  visit(Field{.name = "camera_pans", .help = "prompts with a camera pan", .range = count}, c.camera_pans);
   visit(Field{.name = "one_second", .help = "prompts for 1 s", .range = count}, c.one_second);
   visit(Field{.name = "four_seconds", .help = "prompts for 4 s", .range = count}, c.four_seconds);
-  visit(Field{.name = "continuations", .help = "clips that are gone on from", .range = count}, c.continuations);
-  visit(Field{.name = "checker_clips", .help = "clips that the checker is checked with", .range = count},
+  visit(Field{.name = "continuations", .help = "clips to continue", .range = count}, c.continuations);
+  visit(Field{.name = "checker_clips", .help = "rendered clips that validate the checker", .range = count},
         c.checker_clips);
-  visit(Field{.name = "video_clips", .help = "clips that the model was trained for", .range = {1, kMaxVideoClips}},
-        c.video_clips);
+  visit(
+      Field{.name = "video_clips", .help = "video clips that the model was trained for", .range = {1, kMaxVideoClips}},
+      c.video_clips);
 }
 
-/// A row of attribute rates.
+/// One row of the tables of attributes.
 struct NamedRates {
   std::string name;
   AttributeRates rates;
 };
 
-/// All that is measured of a model.
+/// The results of an evaluation.
 struct Evaluation {
   std::vector<Reconstruction> reconstructions;
   std::vector<ScaleScore> bits;
   std::vector<NamedRates> attributes;
-  std::optional<ClipFidelity> continuation;  ///< of second halves to those of the clips that are gone on from
-  std::vector<NamedRates> checker;           ///< the checker on rendered clips; what it is worth
+  std::optional<ClipFidelity> continuation;  ///< of the second halves to the true ones
+  std::vector<NamedRates> checker;           ///< on rendered clips: what the checker is worth
 };
 
-/// Hears of `done` of `total` clips of `part`, each of which costs `cost`; throwing ends the evaluation.
-using PartListener = std::function<void(std::string_view part, int64_t done, int64_t total, double cost)>;
-
-/// Judges a model by held-out clips of `world`: the part of the world that it was trained on.
+/// Evaluates a model on held-out clips of `world`, the part of the procedural world that it was trained on.
 Evaluation evaluate_model(const TestedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
                           const PartListener& listener = {});
 
-/// What all costs together that evaluate_model() tells its listener of.
+/// Sum of the costs that evaluate_model() reports to its listener.
 double evaluation_cost(const EvaluationSettings& settings);
 
-/// The prompts of the contact sheet.
-const std::vector<std::string>& sheet_prompts();
+/// All results, with every miss, as JSON.
+std::string evaluation_json(const Evaluation& evaluation);
 
-/// What the model makes of sheet_prompts(), and how it goes on from six held-out clips: uint8 [h, w, 3] RGB, as
-/// contact_sheet. The listener hears of every clip.
-Tensor prompt_sheet(const TestedModel& model, const PartListener& listener = {});
-Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const PartListener& listener = {});
-
-/// What the sheets cost that settings.video_clips allow: both, or the prompts alone.
-double sheets_cost(const EvaluationSettings& settings);
+/// The results as Markdown tables, for a model card.
+std::string evaluation_markdown(const Evaluation& evaluation);
 
 }  // namespace faststar

@@ -1,11 +1,16 @@
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "core/lab/world/clip_source.h"
 
 namespace faststar {
 
-/// The sets of held-out clips: each test has its own, and no clip of training is in any.
+/// Called with `done` of `total` items; throwing ends the evaluation.
+using EvaluationListener = std::function<void(int64_t done, int64_t total)>;
+
+/// The sets of held-out clips. Each test has its own set, and no clip of the training is in any.
 enum class HeldOutSet : uint32_t {
   reconstruction,
   bits,
@@ -20,8 +25,7 @@ enum class HeldOutSet : uint32_t {
   one_second,
 };
 
-/// Clips that no training saw, drawn from all that the world and its language have: nothing is left out, nothing
-/// is emphasised.
+/// Clips that no training has seen, drawn from the whole world and its language, without emphasis.
 class HeldOutClips {
  public:
   /// `settings`: which scenes, wording and share of second objects and foreign words; the emphasis is set to 1.

@@ -7,11 +7,11 @@
 
 namespace faststar {
 
-/// What of a clip is looked at: its first second, or a half of four. Things slow down in the second half
+/// The part of a clip that is checked: its first second, or a half of four. Objects slow down in the second half
 /// (core/lab/world/trajectory.h).
 enum class ClipPart { first_second, first_half, second_half };
 
-/// The frames of a part that are looked at: so many, evenly spaced.
+/// The evenly spaced frames of a part that are checked.
 inline constexpr int64_t kFramesSeen = 9;
 struct SeenFrames {
   int64_t first = 0;
@@ -19,10 +19,10 @@ struct SeenFrames {
 };
 SeenFrames frames_of(ClipPart part);
 
-/// One object in each of those frames; nothing where it was not found.
+/// One object in each of those frames; nullopt where it was not found.
 using Track = std::vector<std::optional<Blob>>;
 
-/// How the object moves; none when it was found in fewer than two thirds of the frames. frame_height is in pixels
+/// How the object moves; nullopt when it was found in fewer than two thirds of the frames. frame_height is in pixels
 /// of the blobs.
 std::optional<Motion> read_motion(const Track& track, double frame_height, ClipPart part);
 

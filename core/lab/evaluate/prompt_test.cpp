@@ -12,18 +12,18 @@ namespace {
 
 constexpr int kShortClips = 1, kLongClips = 2;  ///< video clips of 2 s and of 4 s
 
-/// The last two seconds of a long clip [3, F, H, W], from the frame on that the first two end with.
+/// The last two seconds of a long clip [3, F, H, W], starting with the last frame of the first two.
 Tensor second_half(const Tensor& clip) { return clip.narrow(1, clip.size(1) / 2, clip.size(1) / 2 + 1); }
 
 Tensor first_half(const Tensor& clip) { return clip.narrow(1, 0, clip.size(1) / 2 + 1); }
 
-/// Scores clips on other cores while the next ones are made.
+/// Checks clips on other cores while the next ones are generated.
 class BackgroundChecks {
  public:
   BackgroundChecks(const AttributeChecker& checker, const HeldOutClips& prompts)
       : checker_(checker), prompts_(prompts) {}
 
-  /// `clip` was made of prompt `index`.
+  /// `clip` was generated for prompt `index`.
   void add(const Tensor& clip, int64_t index, ClipPart part = ClipPart::first_half) {
     pending_.push_back({index, std::async(std::launch::async, [this, part, frames = AttributeChecker::look(clip)] {
                           const c10::InferenceMode inference;
@@ -59,7 +59,7 @@ Tensor make_clip(const TestedModel& model, const Schedule& schedule, const std::
   return decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = static_cast<uint64_t>(seed)}));
 }
 
-/// Runs `test(i)` for every prompt and tells the listener.
+/// Calls `test(i)` and the listener for every prompt.
 template <typename Test>
 void for_each_prompt(int64_t count, const EvaluationListener& listener, Test&& test) {
   for (int64_t i = 0; i < count; ++i) {
@@ -68,7 +68,7 @@ void for_each_prompt(int64_t count, const EvaluationListener& listener, Test&& t
   }
 }
 
-/// Clips of one video clip, all of which is `part`.
+/// Clips of one video clip, checked as `part`.
 AttributeRates test_short_prompts(const TestedModel& model, const AttributeChecker& checker,
                                   const HeldOutClips& prompts, const Schedule& schedule, ClipPart part, int64_t count,
                                   const EvaluationListener& listener) {
@@ -125,6 +125,21 @@ ContinuationScore test_continuations(const TestedModel& model, const AttributeCh
     fidelity.add(prompts.render(prompts.record(i), added.size(1) - 1, added.size(1)), added);
   });
   return {checks.rates(), fidelity.mean()};
+}
+
+CheckerValidation validate_checker(const AttributeChecker& checker, const HeldOutClips& clips, int64_t count,
+                                   ClipPart part, const EvaluationListener& listener) {
+  const SeenFrames seen_frames = frames_of(part);
+  const Tensor numbers = at::arange(kFramesSeen, at::kLong) * seen_frames.step + seen_frames.first;
+  AttributeTally truth, shuffled;
+  for (int64_t i = 0; i < count; ++i) {
+    const ClipRecord record = clips.record(i);
+    const SeenScene seen = checker(clips.stills(record, numbers), part);
+    truth.add(seen, record, clips.prompt(i));
+    shuffled.add(seen, clips.record(i + 1), clips.prompt(i + 1));
+    if (listener) listener(i + 1, count);
+  }
+  return {truth.rates(), shuffled.rates()};
 }
 
 }  // namespace faststar

@@ -1,8 +1,8 @@
-#include "core/lab/evaluate/report.h"
-
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+
+#include "core/lab/evaluate/evaluation.h"
 
 namespace faststar {
 namespace {
@@ -44,7 +44,7 @@ std::string reconstruction_table(const std::vector<Reconstruction>& results) {
   return text;
 }
 
-/// PSNR over the length of clips: of frame 0, and of every eighth of the rest.
+/// PSNR over time: of frame 0, then of groups of eight frames.
 std::string drift_lines(const std::vector<Reconstruction>& results) {
   constexpr size_t kGroup = 8;
   std::string text;
@@ -63,7 +63,7 @@ std::string drift_lines(const std::vector<Reconstruction>& results) {
 const char* clip_name(int clip) { return clip == 0 ? "image" : clip == 1 ? "first video clip" : "second video clip"; }
 
 std::string bits_table(const std::vector<ScaleScore>& scores) {
-  std::string head = "| bits foretold |", rule = "|---|";
+  std::string head = "| bits predicted |", rule = "|---|";
   std::vector<std::string> rows;
   for (const ScaleScore& score : scores) {
     if (score.clip == 0) {
@@ -93,7 +93,7 @@ std::string rates_table(const char* title, const std::vector<NamedRates>& rows) 
 }
 
 std::string continuation_line(const ClipFidelity& fidelity) {
-  return fmt::format("What continuations add, against the true clips: {:.2f} dB, {:.2f} on objects, SSIM {:.4f}.\n",
+  return fmt::format("Continuations against the true clips: {:.2f} dB, {:.2f} on objects, SSIM {:.4f}.\n",
                      fidelity.psnr, fidelity.object_psnr, fidelity.ssim);
 }
 
@@ -127,7 +127,7 @@ std::string evaluation_markdown(const Evaluation& evaluation) {
   if (!evaluation.bits.empty()) add(bits_table(evaluation.bits));
   if (!evaluation.attributes.empty()) add(rates_table("held-out prompts", evaluation.attributes));
   if (evaluation.continuation) add(continuation_line(*evaluation.continuation));
-  if (!evaluation.checker.empty()) add(rates_table("the checker itself", evaluation.checker));
+  if (!evaluation.checker.empty()) add(rates_table("checker on rendered clips", evaluation.checker));
   return text;
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "core/lab/evaluate/listener.h"
 #include "core/model/star/generator.h"
 #include "core/model/vae/video_vae.h"
 

@@ -15,16 +15,16 @@ struct Point {
   int64_t y = 0;
 };
 
-/// A picture to draw on. What lies outside of it is cut off.
+/// A picture to draw on. Drawing is clipped to it.
 class Canvas {
  public:
-  /// uint8 [size.height, size.width, 3], `background` all over.
+  /// uint8 [size.height, size.width, 3], filled with `background`.
   Canvas(PixelSize size, Colour background);
 
   void fill(Point top_left, PixelSize size, Colour colour);
   /// `picture`: uint8 [H, W, 3].
   void paste(Point top_left, const Tensor& picture);
-  /// One line in a face of 5 x 8 dots, each `dot` pixels wide; characters it lacks leave a gap.
+  /// One line in a font of 5 x 8 dots, each `dot` pixels wide; a character that the font lacks is a gap.
   void write(Point top_left, std::string_view text, Colour colour, int64_t dot);
 
   const Tensor& pixels() const { return pixels_; }
@@ -33,7 +33,7 @@ class Canvas {
   Tensor pixels_;
 };
 
-/// What a line of `characters` takes with Canvas::write.
+/// Size of a line of `characters` drawn with Canvas::write.
 PixelSize text_size(size_t characters, int64_t dot);
 
 }  // namespace faststar

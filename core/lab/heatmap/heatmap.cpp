@@ -4,12 +4,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "core/lab/heatmap/colour_map.h"
-#include "core/lab/heatmap/panels.h"
+#include <cmath>
 
 namespace faststar {
 namespace {
+
+constexpr int64_t kPoints = 9;
+// viridis at 0, 1/8, ..., 1.
+constexpr float kViridis[kPoints][3] = {{68, 1, 84},    {71, 44, 122}, {59, 81, 139},  {44, 113, 142}, {33, 144, 141},
+                                        {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}};
+
+constexpr double kScoreShare = 0.8;   // weight of the colours in the blend with the frame
+constexpr double kPrunedShare = 0.2;  // of their brightness that pruned tokens keep, on top of kPruned
+
+// map [h, w, ...] -> [H, W, ...], each place a block.
+Tensor enlarge(const Tensor& map, int64_t height, int64_t width) {
+  const auto rows = at::floor_divide(at::arange(height) * map.size(0), height);
+  const auto columns = at::floor_divide(at::arange(width) * map.size(1), width);
+  return map.index_select(0, rows).index_select(1, columns);
+}
+
+// [H, W, 3] -> [H, W, 1], BT.601 luma.
+Tensor grey(const Tensor& frame) {
+  return at::matmul(frame.to(at::kFloat), at::tensor({0.299F, 0.587F, 0.114F})).unsqueeze(-1);
+}
 
 constexpr Colour kBackground = {24, 24, 28}, kBright = {235, 235, 235}, kDim = {165, 165, 170};
 constexpr int64_t kDot = 2;              // pixels of a dot of text
@@ -20,14 +38,14 @@ constexpr int64_t kLegend = kLine;
 constexpr size_t kHeadingCharacters = 27;  // "kept 80%  score to 1.2e-05"
 constexpr int64_t kSheetWidth = 1920;      // aimed at
 constexpr int64_t kMaxPanelHeight = 360;
-/// Scores beyond this share of all are drawn like it: a few outliers must not darken the rest.
-constexpr double kShareInRange = 0.995;
+/// Scores above this quantile are clipped: a few outliers must not darken the rest.
+constexpr double kClipQuantile = 0.995;
 
 int64_t next_even(int64_t length) { return length + length % 2; }
 
 double top_of_range(const Tensor& score) {
   const Tensor sorted = std::get<0>(score.flatten().nan_to_num(0, 0, 0).sort());
-  const auto index = static_cast<int64_t>(kShareInRange * static_cast<double>(sorted.numel() - 1));
+  const auto index = static_cast<int64_t>(kClipQuantile * static_cast<double>(sorted.numel() - 1));
   return sorted[index].item<double>();
 }
 
@@ -43,12 +61,38 @@ PixelSize panel_size(PixelSize frame, size_t columns) {
 
 }  // namespace
 
+Tensor viridis(const Tensor& values) {
+  const Tensor colours = at::empty({kPoints, 3}, at::kFloat);
+  std::copy_n(&kViridis[0][0], kPoints * 3, colours.mutable_data_ptr<float>());
+  const Tensor place = values.nan_to_num(1).clamp(0, 1) * (kPoints - 1);
+  const Tensor below = place.floor().clamp_max(kPoints - 2);
+  const Tensor share = (place - below).unsqueeze(-1);
+  const Tensor lower = below.to(at::kLong).flatten();
+  auto shape = values.sizes().vec();
+  shape.push_back(3);
+  const Tensor start = colours.index_select(0, lower).view(shape);
+  const Tensor end = colours.index_select(0, lower + 1).view(shape);
+  return (start + share * (end - start)).round().to(at::kByte);
+}
+
+Tensor score_panel(const Tensor& frame, const Tensor& score, double max) {
+  const Tensor colours = viridis(max > 0 ? score / max : at::zeros_like(score)).to(at::kFloat);
+  const Tensor mixture = enlarge(colours, frame.size(0), frame.size(1)) * kScoreShare + grey(frame) * (1 - kScoreShare);
+  return mixture.round().to(at::kByte);
+}
+
+Tensor mask_panel(const Tensor& frame, const Tensor& mask) {
+  const Tensor kept = enlarge(mask.ne(0), frame.size(0), frame.size(1)).unsqueeze(-1);
+  const Tensor tint = at::tensor(at::ArrayRef<uint8_t>(kPruned.data(), kPruned.size()), at::kFloat);
+  return at::where(kept, frame, (grey(frame) * kPrunedShare + tint).round().to(at::kByte));
+}
+
 HeatmapPainter::HeatmapPainter(const Trace& trace, PixelSize frame)
     : trace_(trace), steps_of_(trace.clip_latents.size()) {
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     const TracedStep& step = trace.steps[i];
     steps_of_[static_cast<size_t>(step.clip)].push_back(i);
-    most_.push_back(step.score.defined() ? top_of_range(step.score) : 0);
+    max_score_.push_back(step.score.defined() ? top_of_range(step.score) : 0);
     has_scores_ = has_scores_ || step.score.defined();
   }
   for (const auto& steps : steps_of_) columns_ = std::max(columns_, steps.size() + 1);
@@ -93,7 +137,7 @@ void HeatmapPainter::draw_heading(Canvas& canvas, int64_t y, int64_t clip) const
     canvas.write({x, y},
                  fmt::format("scale {}{}  {}x{}", step.scale, pass, step.token_mask.size(1), step.token_mask.size(2)),
                  kBright, kDot);
-    const std::string range = step.score.defined() ? fmt::format("  score to {:.2g}", most_[steps[column]]) : "";
+    const std::string range = step.score.defined() ? fmt::format("  score to {:.2g}", max_score_[steps[column]]) : "";
     canvas.write({x, y + kLine}, fmt::format("kept {:.0f}%{}", 100 * step.kept_share(), range), kDim, kDot);
   }
 }
@@ -115,7 +159,8 @@ void HeatmapPainter::draw_band(Canvas& canvas, int64_t y, const HeatmapFrame& fr
 void HeatmapPainter::draw_step(Canvas& canvas, Point top_left, const Tensor& small, size_t step, int64_t latent) const {
   const auto& [clip, scale, repetition, token_mask, score] = trace_.steps[step];
   if (score.defined()) {
-    canvas.paste(top_left, score_panel(small, score[latent * score.size(0) / trace_.clip_latents[clip]], most_[step]));
+    canvas.paste(top_left,
+                 score_panel(small, score[latent * score.size(0) / trace_.clip_latents[clip]], max_score_[step]));
   }
   if (has_scores_) top_left.y += panel_.height + kGap;
   canvas.paste(top_left, mask_panel(small, token_mask[latent * token_mask.size(0) / trace_.clip_latents[clip]]));

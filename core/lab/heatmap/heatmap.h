@@ -6,7 +6,23 @@
 
 namespace faststar {
 
-/// A frame of the video to be shown.
+/// Values from 0 (dark violet) to 1 (yellow) as perceptually uniform colours; values outside are clamped, NaN is 1.
+/// values: float32 [...] on the CPU. Returns uint8 [..., 3] RGB.
+/// Source: the control points of viridis (S. van der Walt, N. Smith; CC0), interpolated linearly.
+Tensor viridis(const Tensor& values);
+
+/// Colour of pruned tokens: dark, with a tint that dark areas of a video rarely have.
+inline constexpr Colour kPruned = {46, 34, 84};
+
+/// `score` (float32 [h, w]) as colours from 0 to `max`, blended over a grey `frame` (uint8 [H, W, 3]), one block per
+/// token. uint8 [H, W, 3].
+Tensor score_panel(const Tensor& frame, const Tensor& score, double max);
+
+/// `frame` (uint8 [H, W, 3]) unchanged where `mask` (uint8 [h, w]) is 1, grey and tinted with kPruned elsewhere.
+/// uint8 [H, W, 3].
+Tensor mask_panel(const Tensor& frame, const Tensor& mask);
+
+/// A frame of the video to show.
 struct HeatmapFrame {
   Tensor pixels;  ///< uint8 [H, W, 3]
   int64_t number = 0;
@@ -14,14 +30,14 @@ struct HeatmapFrame {
   LatentPlace place;
 };
 
-/// Pictures of what a run pruned (FastSTAR, Figures 7 and 8): a column a reduced step of the frame's clip, above the
-/// score and below the kept and pruned tokens, both over the frame, with scale labels and a legend.
+/// Pictures of what a run pruned (FastSTAR, Figures 7 and 8): one column per reduced step of the frame's clip, with
+/// the score on top and the kept and pruned tokens below, both drawn on the frame, with scale labels and a legend.
 class HeatmapPainter {
  public:
   /// `trace` outlives the painter. `frame`: size of the video.
   HeatmapPainter(const Trace& trace, PixelSize frame);
 
-  /// The size of the picture of one frame; even, as H.264 wants it.
+  /// Size of the picture of one frame; even, as H.264 requires.
   PixelSize size() const { return sheet_size(1, 1); }
   /// `frames` below each other: uint8 [H, W, 3]; of one frame [size(), 3].
   Tensor paint(const std::vector<HeatmapFrame>& frames) const;
@@ -37,7 +53,7 @@ class HeatmapPainter {
 
   const Trace& trace_;
   std::vector<std::vector<size_t>> steps_of_;  // by clip: which of the trace's steps
-  std::vector<double> most_;                   // by step: the score that gets the last colour
+  std::vector<double> max_score_;              // by step: the score drawn in the last colour
   bool has_scores_ = false;
   PixelSize panel_;
   int64_t column_ = 0;  // width, pixels

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kFramesPerLatent = 4;
 
-/// A tensor of the file with `dimensions` axes and `dtype`, of its own memory; undefined when the file has none.
+/// A copy of a tensor [T, H, W] of the file; undefined when the file has none of that name.
 Tensor read_map(const Safetensors& file, const std::string& name, at::ScalarType dtype) {
   const auto found = file.tensors().find(name);
   if (found == file.tensors().end()) return {};
@@ -38,7 +38,8 @@ TracedStep read_step(const Safetensors& file, const std::string& prefix, const n
 void count_latents(std::vector<int64_t>& clip_latents, int64_t clip, int64_t latents, const std::string& origin) {
   constexpr int64_t kMaxClips = 10000, kMaxLatents = 100000;
   if (clip < 0 || clip >= kMaxClips || latents < 1 || latents > kMaxLatents) {
-    fail(ErrorKind::input, fmt::format("{}: a step of clip {} with {} latent frames", origin, clip, latents));
+    fail(ErrorKind::input, fmt::format("{}: expected clips 0 to {} of 1 to {} latent frames, got clip {} with {}",
+                                       origin, kMaxClips - 1, kMaxLatents, clip, latents));
   }
   clip_latents.resize(std::max(clip_latents.size(), static_cast<size_t>(clip) + 1));
   int64_t& count = clip_latents[static_cast<size_t>(clip)];
@@ -69,7 +70,7 @@ Trace parse_trace(const std::filesystem::path& path) {
     if (!document.contains("steps")) refuse("list of steps");
     return read_steps(*file, document["steps"]);
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorKind::input, fmt::format("{}: the list of steps: {}", file->origin(), error.what()));
+    fail(ErrorKind::input, fmt::format("{}: list of steps: {}", file->origin(), error.what()));
   }
 }
 
@@ -82,7 +83,7 @@ double TracedStep::kept_share() const {
 Trace read_trace(const std::filesystem::path& path) {
   try {
     return parse_trace(path);
-  } catch (const Error& error) {  // a file to look at, not a model
+  } catch (const Error& error) {  // the trace is an input, not a model
     fail(ErrorKind::input, error.what(), error.hint());
   }
 }
@@ -93,7 +94,7 @@ std::vector<LatentPlace> place_frames(const Trace& trace, int64_t frames) {
   const int64_t latents = std::accumulate(clips.begin(), clips.end(), int64_t{0});
   const int64_t expected = kFramesPerLatent * latents - (starts_with_image ? kFramesPerLatent - 1 : 0);
   if (frames != expected) {
-    fail(ErrorKind::input, fmt::format("{}: its run makes {} frames, the video has {}", trace.origin, expected, frames),
+    fail(ErrorKind::input, fmt::format("{}: its run has {} frames, the video has {}", trace.origin, expected, frames),
          "the video must come from the same run");
   }
   std::vector<LatentPlace> places;

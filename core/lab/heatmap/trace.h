@@ -18,26 +18,26 @@ struct TracedStep {
   double kept_share() const;
 };
 
-/// What `--trace` wrote, as far as pictures of it need.
+/// The part of a file written by `--trace` that heatmaps need.
 struct Trace {
-  std::string origin;                 ///< the file, as messages name it
+  std::string origin;                 ///< the file, for messages
   std::vector<int64_t> clip_latents;  ///< latent frames of each clip, in order
   std::vector<TracedStep> steps;      ///< the reduced ones, in order
 };
 
 /// Reads the tensors `step.NNN.token_mask` and `step.NNN.score`; NNN is the "index" of an entry of
 /// `steps` in the JSON under the metadata key `faststar`, beside "clip", "scale", "repetition" and "grid" [T, h, w].
-/// Throws Error(input) when the file is missing, damaged, no trace, or has no reduced step.
+/// Throws Error(input) when the file is missing, damaged or not a trace, or has no reduced step.
 Trace read_trace(const std::filesystem::path& path);
 
-/// Where a frame of the video stands in the run.
+/// Which latent frame of the run a video frame belongs to.
 struct LatentPlace {
   int64_t clip = 0;
   int64_t latent = 0;  ///< within the clip
 };
 
-/// One place a frame: four frames a latent, but one for the single latent of an image clip at the start.
-/// Throws Error(input) when the trace's run makes another number of frames.
+/// One entry per frame: four frames per latent, but one for the single latent of an image clip at the start.
+/// Throws Error(input) when the run has another number of frames.
 std::vector<LatentPlace> place_frames(const Trace& trace, int64_t frames);
 
 }  // namespace faststar

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/lab/metrics/frame_pair.h"
+#include "core/lab/metrics/fidelity.h"
 
 namespace faststar {
 namespace {

@@ -3,16 +3,163 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <optional>
 
-#include "core/lab/study/plot_area.h"
-
 namespace faststar {
 namespace {
 
-/// Puts labels beside points where they cover neither each other nor a point or line.
+/// The pieces that charts are drawn with, as SVG text. Lengths are pixels.
+namespace svg {
+
+enum class Anchor { start, middle, end };
+
+struct Place {
+  double x = 0;
+  double y = 0;
+};
+
+constexpr double kDotRadius = 4;
+
+constexpr std::array<const char*, 3> kAnchors = {"start", "middle", "end"};
+
+std::string note_element(const std::string& note) {
+  return note.empty() ? "" : fmt::format("<title>{}</title>", html_escaped(note));
+}
+
+std::string text(Place place, const std::string& words, Anchor anchor = Anchor::start) {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", place.x, place.y,
+                     kAnchors[static_cast<size_t>(anchor)], html_escaped(words));
+}
+
+/// Reads upwards; `place` is its middle.
+std::string upright_text(Place place, const std::string& words) {
+  return fmt::format("<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+                     place.x, place.y, html_escaped(words));
+}
+
+/// `css_class` names a rule of the page's style.
+std::string line(Place from, Place to, const std::string& css_class) {
+  return fmt::format("<line class=\"{}\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", css_class,
+                     from.x, from.y, to.x, to.y);
+}
+
+std::string polyline(const std::vector<Place>& places, const std::string& colour) {
+  std::string points;
+  for (const Place& place : places) points += fmt::format("{:.1f},{:.1f} ", place.x, place.y);
+  return fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"{}\"/>\n", colour, points);
+}
+
+/// `note` is its tooltip.
+std::string dot(Place place, const std::string& colour, const std::string& note) {
+  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\">{}</circle>\n", place.x, place.y,
+                     kDotRadius, colour, note_element(note));
+}
+
+std::string box(Place corner, double width, double height, const std::string& colour, const std::string& note = "") {
+  return fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\">{}</rect>\n",
+                     corner.x, corner.y, width, height, colour, note_element(note));
+}
+
+std::string picture(double width, double height, const std::string& content) {
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0f} {:.0f}\" width=\"{:.0f}\">\n{}"
+      "</svg>\n",
+      width, height, width, content);
+}
+
+/// Colours that the colour-blind can tell apart (Okabe and Ito 2008), repeated.
+const std::string& colour(size_t number) {
+  static const std::array<std::string, 8> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                     "#e69f00", "#56b4e9", "#555555", "#b8a800"};
+  return colours[number % colours.size()];
+}
+
+/// About five round numbers in [low, high].
+std::vector<double> ticks(double low, double high) {
+  constexpr double kWanted = 5;
+  const double rough = std::max(high - low, 1e-9) / kWanted;
+  const double power = std::pow(10, std::floor(std::log10(rough)));
+  const double step = power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : rough / power > 1 ? 2 : 1);
+  std::vector<double> values;
+  for (double value = std::ceil(low / step) * step; value <= high + step * 1e-6; value += step) {
+    values.push_back(std::abs(value) < step * 1e-6 ? 0 : value);
+  }
+  return values;
+}
+
+}  // namespace svg
+
+/// The rectangle that a chart is drawn in: maps values to pixels and draws the axes around it.
+class PlotArea {
+ public:
+  struct Span {
+    double low = 0;
+    double high = 1;
+  };
+  PlotArea(Span x, Span y) : x_(x), y_(y) {}
+
+  static constexpr double kWidth = 960, kHeight = 420;
+  static constexpr double kLeft = 70, kTop = 40, kRightEdge = kWidth - 190, kBottomEdge = kHeight - 60;
+
+  svg::Place place(double x, double y) const {
+    return {kLeft + (x - x_.low) / (x_.high - x_.low) * (kRightEdge - kLeft),
+            kBottomEdge - (y - y_.low) / (y_.high - y_.low) * (kBottomEdge - kTop)};
+  }
+  /// Title, grid, numbers and labels; `x_names` replace the numbers x = 0, 1, ...
+  std::string frame(const std::string& title, const std::string& x_label, const std::string& y_label,
+                    const std::vector<std::string>& x_names) const;
+
+ private:
+  Span x_;
+  Span y_;
+};
+
+/// A span with some room around the values; of equal values, one around them.
+PlotArea::Span span_of(const std::vector<double>& values) {
+  if (values.empty()) return {};
+  constexpr double kRoom = 0.06;
+  const auto [low, high] = std::ranges::minmax(values);
+  const double room = high > low ? (high - low) * kRoom : 0.5;
+  return {low - room, high + room};
+}
+
+std::string PlotArea::frame(const std::string& title, const std::string& x_label, const std::string& y_label,
+                            const std::vector<std::string>& x_names) const {
+  std::string drawn = svg::text({kLeft, 22}, title);
+  for (const double y : svg::ticks(y_.low, y_.high)) {
+    const double height = place(x_.low, y).y;
+    drawn += svg::line({kLeft, height}, {kRightEdge, height}, "grid");
+    drawn += svg::text({kLeft - 8, height + 4}, fmt::format("{:g}", y), svg::Anchor::end);
+  }
+  for (size_t i = 0; i < x_names.size(); ++i) {
+    drawn += svg::text({place(static_cast<double>(i), y_.low).x, kBottomEdge + 20}, x_names[i], svg::Anchor::middle);
+  }
+  for (const double x : x_names.empty() ? svg::ticks(x_.low, x_.high) : std::vector<double>()) {
+    const double across = place(x, y_.low).x;
+    drawn += svg::line({across, kTop}, {across, kBottomEdge}, "grid");
+    drawn += svg::text({across, kBottomEdge + 20}, fmt::format("{:g}", x), svg::Anchor::middle);
+  }
+  drawn += svg::line({kLeft, kBottomEdge}, {kRightEdge, kBottomEdge}, "axis");
+  drawn += svg::text({(kLeft + kRightEdge) / 2, kHeight - 16}, x_label, svg::Anchor::middle);
+  return drawn + svg::upright_text({20, (kTop + kBottomEdge) / 2}, y_label);
+}
+
+/// The colours of a drawing, right of the plot.
+std::string legend(const std::vector<std::string>& names) {
+  constexpr double kLine = 20;
+  std::string drawn;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const double y = PlotArea::kTop + kLine * static_cast<double>(i);
+    drawn += svg::box({PlotArea::kRightEdge + 16, y}, 12, 12, svg::colour(i));
+    drawn += svg::text({PlotArea::kRightEdge + 34, y + 11}, names[i]);
+  }
+  return drawn;
+}
+
+/// Places labels beside points so that they cover neither each other nor a point or line.
 class LabelPlacer {
  public:
   void avoid(svg::Place dot) { take(dot, svg::kDotRadius); }
@@ -42,7 +189,7 @@ class LabelPlacer {
       const double start = spot.x - width * static_cast<double>(anchor) / 2;  // of the width 0, a half, all
       const Box box{start, spot.y, width, kLine};
       const auto overlaps = [&](const Box& other) { return other.overlaps(box); };
-      const bool fits = start >= PlotArea::kLeft && start + width <= PlotArea::kWidth - PlotArea::kRight;
+      const bool fits = start >= PlotArea::kLeft && start + width <= PlotArea::kRightEdge;
       if (!fits || std::ranges::any_of(taken_, overlaps)) continue;
       taken_.push_back(box);
       return svg::text({spot.x, spot.y + kLine - 2}, label, anchor);
@@ -73,19 +220,18 @@ PlotArea area_of(const Chart& chart) {
     }
   }
   for (size_t i = 0; i < chart.x_names.size(); ++i) xs.push_back(static_cast<double>(i));
-  return {PlotArea::span_of(xs), PlotArea::span_of(ys)};
+  return {span_of(xs), span_of(ys)};
 }
 
-/// A level outside of the plot is words at its edge: a line far away would squeeze the points.
+/// A level outside of the plot is written at its edge: a line far away would squeeze the points.
 std::string draw_level(const ChartLevel& level, const PlotArea& area) {
-  constexpr double kTopEdge = PlotArea::kTop, kBottomEdge = PlotArea::kHeight - PlotArea::kBottom;
   const double y = area.place(0, level.y).y;
   const double left = PlotArea::kLeft + 6;
-  if (y < kTopEdge) return svg::text({left, kTopEdge + 12}, fmt::format("{} (above): {:.4g}", level.name, level.y));
-  if (y > kBottomEdge)
-    return svg::text({left, kBottomEdge - 6}, fmt::format("{} (below): {:.4g}", level.name, level.y));
-  return svg::line({PlotArea::kLeft, y}, {PlotArea::kWidth - PlotArea::kRight, y}, "level") +
-         svg::text({left, y - 4}, level.name);
+  if (y < PlotArea::kTop)
+    return svg::text({left, PlotArea::kTop + 12}, fmt::format("{} (above): {:.4g}", level.name, level.y));
+  if (y > PlotArea::kBottomEdge)
+    return svg::text({left, PlotArea::kBottomEdge - 6}, fmt::format("{} (below): {:.4g}", level.name, level.y));
+  return svg::line({PlotArea::kLeft, y}, {PlotArea::kRightEdge, y}, "level") + svg::text({left, y - 4}, level.name);
 }
 
 void keep_clear(const Chart& chart, const ChartSeries& series, const PlotArea& area, LabelPlacer& labels) {
@@ -121,6 +267,20 @@ std::string draw_series(const Chart& chart, const ChartSeries& series, const std
 
 }  // namespace
 
+std::string html_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out.append("&amp;"); break;
+      case '<': out.append("&lt;"); break;
+      case '>': out.append("&gt;"); break;
+      case '"': out.append("&quot;"); break;
+      default: out.push_back(c);
+    }
+  }
+  return out;
+}
+
 std::string draw(const Chart& chart) {
   const PlotArea area = area_of(chart);
   std::string drawn = area.frame(chart.title, chart.x_label, chart.y_label, chart.x_names);
@@ -133,7 +293,7 @@ std::string draw(const Chart& chart) {
     drawn += draw_series(chart, chart.series[i], svg::colour(i), area, labels);
   }
   if (names.empty()) drawn += svg::text({PlotArea::kLeft + 10, PlotArea::kTop + 20}, "no results for this plot");
-  return svg::picture(PlotArea::kWidth, PlotArea::kHeight, drawn + PlotArea::legend(names));
+  return svg::picture(PlotArea::kWidth, PlotArea::kHeight, drawn + legend(names));
 }
 
 std::string draw(const BarChart& chart) {
@@ -165,7 +325,7 @@ std::string draw(const BarChart& chart) {
     }
   }
   if (names.empty()) drawn += svg::text({PlotArea::kLeft + 10, PlotArea::kTop + 20}, "no results for this plot");
-  return svg::picture(PlotArea::kWidth, PlotArea::kHeight, drawn + PlotArea::legend(chart.part_names));
+  return svg::picture(PlotArea::kWidth, PlotArea::kHeight, drawn + legend(chart.part_names));
 }
 
 }  // namespace faststar

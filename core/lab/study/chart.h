@@ -16,7 +16,7 @@ struct ChartSeries {
   std::vector<ChartPoint> points;
 };
 
-/// A value that a dashed line marks over the whole width; words say it where it lies outside of the points.
+/// A value marked by a dashed line over the whole width, or by text at the edge when it is far from the points.
 struct ChartLevel {
   std::string name;
   double y = 0;
@@ -29,16 +29,19 @@ struct Chart {
   std::string title;
   std::string x_label;
   std::string y_label;
-  Joined joined = Joined::no;        ///< points of a series, in their order
+  Joined joined = Joined::no;        ///< a line through the points of a series
   std::vector<std::string> x_names;  ///< of x = 0, 1, ...; empty: numbers
   std::vector<ChartSeries> series;
   std::vector<ChartLevel> levels;
 };
 
-/// As SVG; a chart without any point says so.
+/// As SVG; a chart without points says so.
 std::string draw(const Chart& chart);
 
-/// Bars that are stacked from parts, side by side in groups.
+/// `text` with the special characters of HTML and SVG escaped.
+std::string html_escaped(const std::string& text);
+
+/// Stacked bars, side by side in groups.
 struct BarChart {
   struct Bar {
     std::string name;

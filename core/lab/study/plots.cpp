@@ -13,9 +13,9 @@ namespace {
 
 constexpr const char* kPsnr = "PSNR against dense, dB";
 
-std::string setting_of(const ArmSummary& arm, const std::string& key, std::string_view standard) {
-  const auto found = arm.settings.find(key);
-  return found == arm.settings.end() ? std::string(standard) : found->second;
+std::string setting_of(const VariantSummary& variant, const std::string& key, std::string_view standard) {
+  const auto found = variant.settings.find(key);
+  return found == variant.settings.end() ? std::string(standard) : found->second;
 }
 
 ReductionTexts without(ReductionTexts settings, const std::string& key) {
@@ -23,39 +23,40 @@ ReductionTexts without(ReductionTexts settings, const std::string& key) {
   return settings;
 }
 
-/// The arms that differ from the one called faststar in the setting `key` at most.
-std::vector<const ArmSummary*> neighbours(const StudySummary& study, const std::string& key) {
-  std::vector<const ArmSummary*> arms;
-  const ArmSummary* const middle = study.find(kFastStarArm);
-  if (middle == nullptr) return arms;
-  for (const ArmSummary& arm : study.arms) {
-    if (arm.psnr.count > 0 && without(arm.settings, key) == without(middle->settings, key)) arms.push_back(&arm);
+/// The variants that differ from "faststar" at most in the setting `key`.
+std::vector<const VariantSummary*> neighbours(const StudySummary& study, const std::string& key) {
+  std::vector<const VariantSummary*> variants;
+  const VariantSummary* const middle = study.find(kFastStarVariant);
+  if (middle == nullptr) return variants;
+  for (const VariantSummary& variant : study.variants) {
+    if (variant.psnr.count > 0 && without(variant.settings, key) == without(middle->settings, key))
+      variants.push_back(&variant);
   }
-  return arms;
+  return variants;
 }
 
-ChartPoint point_of(double x, const ArmSummary& arm) {
-  return {.x = x, .y = arm.psnr.mean, .error = arm.psnr.standard_error(), .label = arm.name};
+ChartPoint point_of(double x, const VariantSummary& variant) {
+  return {.x = x, .y = variant.psnr.mean, .error = variant.psnr.standard_error(), .label = variant.name};
 }
 
-/// Where rounding alone ends up.
+/// PSNR of the noise floor.
 std::vector<ChartLevel> noise_level(const StudySummary& study) {
-  const ArmSummary* const arm = study.find(kNoiseFloorArm);
-  if (arm == nullptr || arm->psnr.count == 0) return {};
-  return {{kNoiseFloorArm, arm->psnr.mean}};
+  const VariantSummary* const variant = study.find(kNoiseFloorVariant);
+  if (variant == nullptr || variant->psnr.count == 0) return {};
+  return {{kNoiseFloorVariant, variant->psnr.mean}};
 }
 
-/// The random arm and those that score something else than the one called faststar.
-std::vector<const ArmSummary*> scorers(const StudySummary& study) {
-  std::vector<const ArmSummary*> arms = neighbours(study, "faststar.scorer");
-  const ArmSummary* const random = study.find(kRandomArm);
-  if (random != nullptr && random->psnr.count > 0) arms.insert(arms.begin(), random);
-  return arms;
+/// "random", and the variants that differ from "faststar" at most in the scorer.
+std::vector<const VariantSummary*> scorers(const StudySummary& study) {
+  std::vector<const VariantSummary*> variants = neighbours(study, "faststar.scorer");
+  const VariantSummary* const random = study.find(kRandomVariant);
+  if (random != nullptr && random->psnr.count > 0) variants.insert(variants.begin(), random);
+  return variants;
 }
 
-std::vector<double> ratios_of(const ArmSummary& arm) {
+std::vector<double> ratios_of(const VariantSummary& variant) {
   const ReductionSettings standard;
-  const auto json = nlohmann::json::parse(setting_of(arm, "ratios", ""), nullptr, /*allow_exceptions=*/false);
+  const auto json = nlohmann::json::parse(setting_of(variant, "ratios", ""), nullptr, /*allow_exceptions=*/false);
   return json.is_array() ? json.get<std::vector<double>>() : standard.ratios;
 }
 
@@ -74,16 +75,16 @@ std::string size_text(const Scale& scale) { return fmt::format("{}x{}", scale.h,
 }  // namespace
 
 Chart pareto_plot(const StudySummary& study) {
-  Chart chart{.title = "Nearness to the dense clip against speed",
+  Chart chart{.title = "Fidelity to the dense clip against speed-up",
               .x_label = "speed-up of the backbone",
               .y_label = kPsnr,
               .levels = noise_level(study)};
-  for (const ArmSummary& arm : study.arms) {
-    if (arm.psnr.count == 0 || arm.settings.empty()) continue;
-    const std::string method = setting_of(arm, "method", "none");
+  for (const VariantSummary& variant : study.variants) {
+    if (variant.psnr.count == 0 || variant.settings.empty()) continue;
+    const std::string method = setting_of(variant, "method", "none");
     auto series = std::ranges::find(chart.series, method, &ChartSeries::name);
     if (series == chart.series.end()) series = chart.series.insert(series, {.name = method});
-    series->points.push_back({.x = arm.backbone_speedup.median, .y = arm.psnr.mean, .label = arm.name});
+    series->points.push_back({.x = variant.backbone_speedup.median, .y = variant.psnr.mean, .label = variant.name});
   }
   return chart;
 }
@@ -91,15 +92,16 @@ Chart pareto_plot(const StudySummary& study) {
 Chart norm_plot(const StudySummary& study) {
   const std::string key = "faststar.p";
   const auto& names = Choices<NormDegree>::names;
-  Chart chart{.title = "The norm that joins the distances",
+  Chart chart{.title = "Norm that combines the distances",
               .x_label = "p",
               .y_label = kPsnr,
               .joined = Joined::yes,
               .x_names = {names.begin(), names.end()}};
-  ChartSeries series{.name = kFastStarArm};
+  ChartSeries series{.name = kFastStarVariant};
   for (size_t i = 0; i < names.size(); ++i) {
-    for (const ArmSummary* arm : neighbours(study, key)) {
-      if (setting_of(*arm, key, "2") == names[i]) series.points.push_back(point_of(static_cast<double>(i), *arm));
+    for (const VariantSummary* variant : neighbours(study, key)) {
+      if (setting_of(*variant, key, "2") == names[i])
+        series.points.push_back(point_of(static_cast<double>(i), *variant));
     }
   }
   if (!series.points.empty()) chart.series.push_back(std::move(series));
@@ -107,16 +109,16 @@ Chart norm_plot(const StudySummary& study) {
 }
 
 Chart last_ratio_plot(const StudySummary& study) {
-  Chart chart{.title = "The ratio of the last scale",
-              .x_label = "share of its tokens removed",
+  Chart chart{.title = "Ratio of the last scale",
+              .x_label = "fraction of its tokens removed",
               .y_label = kPsnr,
               .joined = Joined::yes};
-  const ArmSummary* const middle = study.find(kFastStarArm);
+  const VariantSummary* const middle = study.find(kFastStarVariant);
   if (middle == nullptr) return chart;
-  ChartSeries series{.name = kFastStarArm};
-  for (const ArmSummary* arm : neighbours(study, "ratios")) {
-    const auto ratios = ratios_of(*arm);
-    if (differ_in_last_only(ratios, ratios_of(*middle))) series.points.push_back(point_of(ratios.back(), *arm));
+  ChartSeries series{.name = kFastStarVariant};
+  for (const VariantSummary* variant : neighbours(study, "ratios")) {
+    const auto ratios = ratios_of(*variant);
+    if (differ_in_last_only(ratios, ratios_of(*middle))) series.points.push_back(point_of(ratios.back(), *variant));
   }
   std::ranges::sort(series.points, {}, &ChartPoint::x);
   if (!series.points.empty()) chart.series.push_back(std::move(series));
@@ -124,13 +126,14 @@ Chart last_ratio_plot(const StudySummary& study) {
 }
 
 Chart scorer_plot(const StudySummary& study) {
-  Chart chart{.title = "What is scored, at equal tokens", .x_label = "", .y_label = kPsnr};
+  Chart chart{.title = "Scorers at equal tokens", .x_label = "", .y_label = kPsnr};
   ChartSeries series{.name = "mean ± s.e."};
-  for (const ArmSummary* arm : scorers(study)) {
-    ChartPoint point = point_of(static_cast<double>(series.points.size()), *arm);
+  for (const VariantSummary* variant : scorers(study)) {
+    ChartPoint point = point_of(static_cast<double>(series.points.size()), *variant);
     point.label.clear();
     series.points.push_back(point);
-    chart.x_names.push_back(arm->name == kRandomArm ? kRandomArm : setting_of(*arm, "faststar.scorer", "both"));
+    chart.x_names.push_back(variant->name == kRandomVariant ? kRandomVariant
+                                                            : setting_of(*variant, "faststar.scorer", "both"));
   }
   if (!series.points.empty()) chart.series.push_back(std::move(series));
   return chart;
@@ -142,15 +145,15 @@ BarChart latency_plot(const StudySummary& study) {
                  .y_label = "ms, all repetitions",
                  .part_names = {"all parts"},
                  .groups = {}};
-  const ArmSummary* const dense = study.find(kDenseArm);
-  const ArmSummary* const reduced = study.find(kFastStarArm);
+  const VariantSummary* const dense = study.find(kDenseVariant);
+  const VariantSummary* const reduced = study.find(kFastStarVariant);
   if (dense == nullptr || reduced == nullptr) return chart;
   const bool by_part = !dense->part_ms.empty() && dense->part_ms.size() == reduced->part_ms.size();
   if (by_part) chart.part_names.assign(kPassPartNames.begin(), kPassPartNames.end());
-  const auto bar = [&](const ArmSummary& arm, size_t scale) {
-    if (!by_part) return BarChart::Bar{arm.name, {arm.scale_ms[scale]}};
-    const auto& ms = arm.part_ms[scale].ms;
-    return BarChart::Bar{arm.name, {ms.begin(), ms.end()}};
+  const auto bar = [&](const VariantSummary& variant, size_t scale) {
+    if (!by_part) return BarChart::Bar{variant.name, {variant.scale_ms[scale]}};
+    const auto& ms = variant.part_ms[scale].ms;
+    return BarChart::Bar{variant.name, {ms.begin(), ms.end()}};
   };
   for (size_t scale = first_video_scale(study); scale < study.scales.size(); ++scale) {
     chart.groups.push_back({size_text(study.scales[scale]), {bar(*dense, scale), bar(*reduced, scale)}});
@@ -159,13 +162,13 @@ BarChart latency_plot(const StudySummary& study) {
 }
 
 Chart overlap_plot(const StudySummary& study) {
-  Chart chart{.title = "Lock-in: pruned again",
+  Chart chart{.title = "Lock-in: tokens pruned again",
               .x_label = "reduced pass: scale, repetition",
-              .y_label = "share of what the reduced pass before pruned",
+              .y_label = "fraction of the tokens pruned in the previous reduced pass",
               .joined = Joined::yes};
   std::map<std::pair<int, int>, double> across;
-  for (const ArmSummary* arm : scorers(study)) {
-    for (const ReducedPassRecord& pass : arm->passes) {
+  for (const VariantSummary* variant : scorers(study)) {
+    for (const ReducedPassRecord& pass : variant->passes) {
       if (pass.pruned_again) across[{pass.scale, pass.repetition}] = 0;  // the first pass has none before it
     }
   }
@@ -173,9 +176,9 @@ Chart overlap_plot(const StudySummary& study) {
     x = static_cast<double>(chart.x_names.size());
     chart.x_names.push_back(fmt::format("({},{})", pass.first, pass.second));
   }
-  for (const ArmSummary* arm : scorers(study)) {
-    ChartSeries series{.name = arm->name};
-    for (const ReducedPassRecord& pass : arm->passes) {
+  for (const VariantSummary* variant : scorers(study)) {
+    ChartSeries series{.name = variant->name};
+    for (const ReducedPassRecord& pass : variant->passes) {
       if (pass.pruned_again) series.points.push_back({across[{pass.scale, pass.repetition}], *pass.pruned_again});
     }
     if (!series.points.empty()) chart.series.push_back(std::move(series));
@@ -184,9 +187,9 @@ Chart overlap_plot(const StudySummary& study) {
 }
 
 Chart frequency_plot(const StudySummary& study) {
-  Chart chart{.title = "How the feature map converges, dense",
+  Chart chart{.title = "High frequencies of the accumulated features, dense",
               .x_label = "scale",
-              .y_label = "share of energy at high frequencies",
+              .y_label = "fraction of energy at high frequencies",
               .joined = Joined::yes};
   const size_t first_video = std::min(first_video_scale(study), study.high_frequency.size());
   ChartSeries image{.name = "image clip"}, video{.name = "video clips"};

@@ -2,22 +2,22 @@
 #include "core/lab/study/chart.h"
 #include "core/lab/study/statistics.h"
 
-/// What a study shows as pictures. Sweeps are the arms that differ from the one called faststar in one setting.
+/// The plots of a study. Sweeps show the variants that differ from "faststar" in one setting.
 namespace faststar {
 
-/// PSNR against speed-up, every arm.
+/// PSNR over speed-up, all variants.
 Chart pareto_plot(const StudySummary& study);
-/// PSNR against the norm that joins the two distances.
+/// PSNR over the norm that combines the two distances.
 Chart norm_plot(const StudySummary& study);
-/// PSNR against the ratio of the last scale.
+/// PSNR over the ratio of the last scale.
 Chart last_ratio_plot(const StudySummary& study);
-/// PSNR of what is scored, at equal tokens.
+/// PSNR by scorer, at equal tokens.
 Chart scorer_plot(const StudySummary& study);
 /// Milliseconds of each scale of the video clips, dense and reduced, stacked by part where parts were timed.
 BarChart latency_plot(const StudySummary& study);
-/// How a reduced pass prunes what the one before pruned.
+/// Fraction of the tokens pruned by a reduced pass that the next one prunes again.
 Chart overlap_plot(const StudySummary& study);
-/// Share of the energy of the accumulated features at high spatial frequencies, scale by scale.
+/// Fraction of the energy of the accumulated features at high spatial frequencies, scale by scale.
 Chart frequency_plot(const StudySummary& study);
 
 }  // namespace faststar

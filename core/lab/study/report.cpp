@@ -1,17 +1,164 @@
 #include "core/lab/study/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/lab/study/plots.h"
 #include "core/lab/study/results.h"
+#include "core/lab/study/table.h"
 
 namespace faststar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json value_or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json spread_json(const Spread& spread) {
+  if (spread.count == 0) return nullptr;
+  return {{"count", spread.count},
+          {"mean", spread.mean},
+          {"deviation", spread.deviation},
+          {"standard_error", spread.standard_error()},
+          {"median", spread.median}};
+}
+
+Json passes_json(const VariantSummary& variant) {
+  Json passes = Json::array();
+  for (const ReducedPassRecord& pass : variant.passes) {
+    passes.push_back({{"scale", pass.scale},
+                      {"repetition", pass.repetition},
+                      {"tokens", pass.tokens},
+                      {"kept", pass.kept},
+                      {"spatial_similarity", value_or_null(pass.spatial)},
+                      {"temporal_similarity", value_or_null(pass.temporal)},
+                      {"pruned_again", value_or_null(pass.pruned_again)}});
+  }
+  return passes;
+}
+
+Json variant_json(const VariantSummary& variant) {
+  return {{"variant", variant.name},
+          {"settings", variant.settings},
+          {"prompts", variant.prompts},
+          {"identical", variant.identical},
+          {"tokens", variant.tokens},
+          {"kept", variant.kept},
+          {"psnr", spread_json(variant.psnr)},
+          {"psnr_pooled", value_or_null(variant.pooled_psnr)},
+          {"ssim", variant.psnr.count > 0 ? Json(variant.ssim) : Json(nullptr)},
+          {"psnr_above_random", spread_json(variant.from_random)},
+          {"wins_over_random", variant.from_random.count > 0 ? Json(variant.wins) : Json(nullptr)},
+          {"backbone_ms", variant.backbone_ms},
+          {"end_to_end_ms", variant.end_to_end_ms},
+          {"backbone_speedup", spread_json(variant.backbone_speedup)},
+          {"end_to_end_speedup", spread_json(variant.end_to_end_speedup)},
+          {"scale_ms", variant.scale_ms},
+          {"part_ms", variant.part_ms.empty() ? Json(nullptr) : parts_json(variant.part_ms)},
+          {"attributes_right", value_or_null(variant.right)},
+          {"given_psnr", spread_json(variant.given_psnr)},
+          {"truth_psnr", spread_json(variant.truth_psnr)},
+          {"truth_psnr_above_dense", spread_json(variant.truth_from_dense)},
+          {"truth_psnr_above_random", spread_json(variant.truth_from_random)},
+          {"passes", passes_json(variant)}};
+}
+
+std::string markdown_of(const StudyTable& table) {
+  std::string text = fmt::format("| {} |\n|", fmt::join(table.head, " | "));
+  for (size_t i = 0; i < table.head.size(); ++i) text += "---|";
+  text += "\n";
+  for (const auto& row : table.rows) text += fmt::format("| {} |\n", fmt::join(row, " | "));
+  return text;
+}
+
+constexpr const char* kHead = R"(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>faststar study: token reduction</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 1280px; margin: 2em auto;
+       padding: 0 1em; }
+h1 { font-size: 1.5em; }
+table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
+th, td { padding: 2px 8px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; }
+.table { overflow-x: auto; }
+.note { color: #555; font-size: 13px; max-width: 75em; }
+svg { display: block; max-width: 100%; height: auto; margin: 1.5em 0; font: 11px system-ui, sans-serif; }
+svg text { paint-order: stroke; stroke: #fff; stroke-width: 3px; }
+svg > text:first-child { font-size: 14px; font-weight: 600; }
+.grid { stroke: #e4e4e4; }
+.axis, .error { stroke: #444; }
+.level { stroke: #888; stroke-dasharray: 5 4; }
+@media print { body { margin: 0; max-width: none; } svg { break-inside: avoid; } .table { overflow: visible; }
+               table { font-size: 8px; } }
+</style>
+</head>
+<body>
+)";
+
+std::string cells(const std::vector<std::string>& texts, const char* element) {
+  std::string row;
+  for (const std::string& text : texts) row += fmt::format("<{0}>{1}</{0}>", element, html_escaped(text));
+  return fmt::format("<tr>{}</tr>\n", row);
+}
+
+std::string table_element(const StudyTable& table) {
+  std::string rows;
+  for (const auto& row : table.rows) rows += cells(row, "td");
+  return fmt::format("<div class=\"table\"><table>\n<thead>{}</thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+                     cells(table.head, "th"), rows);
+}
+
+std::string note(const std::string& text) { return fmt::format("<p class=\"note\">{}</p>\n", html_escaped(text)); }
+
+}  // namespace
+
+std::string study_json(const StudySummary& study) {
+  Json json = {{"setup", study.setup}, {"prompts", study.prompts}, {"scales", Json::array()}};
+  for (const Scale& scale : study.scales) json["scales"].push_back({scale.t, scale.h, scale.w});
+  json["high_frequency_share"] = study.high_frequency;
+  json["variants"] = Json::array();
+  for (const VariantSummary& variant : study.variants) json["variants"].push_back(variant_json(variant));
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string study_markdown(const StudySummary& study) {
+  std::string text = fmt::format("{}\n{}\n", markdown_of(variant_table(study)), table_notes(study));
+  const StudyTable parts = part_table(study);
+  if (!parts.rows.empty()) text += fmt::format("\n{}\n{}\n", markdown_of(parts), part_notes());
+  return text;
+}
+
+std::string study_html(const StudySummary& study) {
+  std::string page = kHead;
+  page += fmt::format("<h1>Token reduction on {}</h1>\n", prompts_text(study));
+  page += table_element(variant_table(study));
+  page += note(table_notes(study));
+  for (const Chart& chart : {pareto_plot(study), scorer_plot(study), norm_plot(study), last_ratio_plot(study),
+                             overlap_plot(study), frequency_plot(study)}) {
+    page += draw(chart);
+  }
+  page += draw(latency_plot(study));
+  const StudyTable parts = part_table(study);
+  if (!parts.rows.empty()) page += table_element(parts) + note(part_notes());
+  return page + "</body>\n</html>\n";
+}
 
 std::string write_study_report(const std::filesystem::path& folder) {
   const auto records = read_results(folder);
   if (records.empty()) {
-    fail(ErrorKind::input, fmt::format("{}: expected results of a study, got none", folder.string()));
+    fail(ErrorKind::input, fmt::format("{}: no results of a study found", folder.string()));
   }
   const StudySummary study = summarize_study(records);
   write_file(folder / "study.json", study_json(study), Existing::replace);

@@ -6,16 +6,16 @@
 
 namespace faststar {
 
-/// Every figure of a study, for other programs.
+/// All figures of a study.
 std::string study_json(const StudySummary& study);
 
-/// The arms and the times of the parts as tables in Markdown, and what their columns say.
+/// Tables of the variants and of the times of the parts, in Markdown, with notes.
 std::string study_markdown(const StudySummary& study);
 
-/// The study as one page that needs nothing else: tables and plots.
+/// One self-contained page with tables and plots.
 std::string study_html(const StudySummary& study);
 
-/// Joins all results in `folder`, writes study.json and study.html beside them, and returns the Markdown. Throws
+/// Summarizes all results in `folder`, writes study.json and study.html beside them, and returns the Markdown. Throws
 /// Error(input) when there are none or one is damaged, Error(output).
 std::string write_study_report(const std::filesystem::path& folder);
 

@@ -1,34 +1,87 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "core/lab/study/record.h"
-#include "core/lab/study/study_prompt.h"
+#include "core/lab/metrics/fidelity.h"
+#include "core/lab/study/arm.h"
+#include "core/lab/study/inputs.h"
 #include "core/pipeline/batch/lock_file.h"
 #include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 
-/// All results in a folder: results.jsonl and results-1.jsonl, results-2.jsonl, ... of processes that share a study. A
-/// line that a killed process left half-written does not count. Throws Error(input) naming the line when one is
-/// damaged, or made with another setup than the first.
+/// Difference of two clips, over the frames after the first, which reduction does not change.
+struct ClipDistance {
+  double mse = 0;                   ///< over these frames, squared levels; 0: identical
+  std::optional<double> psnr_mean;  ///< dB, mean over the frames that differ
+  double ssim = 0;                  ///< mean
+};
+
+/// Which attributes of the caption are right in the clip.
+struct SeenAttributes {
+  bool background = false;
+  bool objects = false;  ///< count, colours, shapes
+  bool motion = false;   ///< of objects and camera
+  bool all = false;
+};
+
+/// One variant on one prompt: a line of a results file.
+struct StudyRecord {
+  std::string setup;  ///< hash of everything that all variants share
+  int64_t prompt = 0;
+  std::string text;
+  uint64_t seed = 0;
+  std::string variant;
+  ReductionTexts settings;  ///< see StudyVariant
+  int64_t tokens = 0;       ///< of all passes
+  int64_t kept = 0;         ///< of these, computed
+  double text_ms = 0;
+  double decode_ms = 0;
+  std::vector<double> scale_ms;        ///< by scale; of the scales before the reduced ones the dense run's
+  std::vector<PartTimes> part_ms;      ///< by scale, from a separate run; empty: not measured
+  std::vector<Scale> scales;           ///< dense variant only
+  std::vector<double> high_frequency;  ///< dense variant only: fraction by scale
+  std::vector<ReducedPassRecord> passes;
+  std::optional<ClipDistance> from_dense;   ///< empty for the dense variant
+  std::optional<SeenAttributes> seen;       ///< prompts of the procedural world
+  std::optional<ClipDistance> given_dense;  ///< first frame given: from the dense run
+  std::optional<ClipDistance> given_truth;  ///< first frame given: from the rendered clip
+
+  double backbone_ms() const;
+  double end_to_end_ms() const { return text_ms + backbone_ms() + decode_ms; }
+};
+
+/// One line of JSON, without newline.
+std::string to_json_line(const StudyRecord& record);
+
+/// Throws Error(input) starting with `where` when `line` was not written by to_json_line.
+StudyRecord parse_record(const std::string& line, const std::string& where);
+
+/// Times by scale, part by part: {"linear": [ms of scale 0, ...], ...}.
+nlohmann::ordered_json parts_json(const std::vector<PartTimes>& by_scale);
+
+/// All results in a folder: results.jsonl, and results-1.jsonl, results-2.jsonl, ... of processes that share a study. A
+/// half-written last line is ignored. Throws Error(input) naming the line when one is damaged or made with another
+/// setup than the first.
 std::vector<StudyRecord> read_results(const std::filesystem::path& folder);
 
 /// The results file of one process.
 class ResultsFile {
  public:
-  /// Makes the folder. Throws Error(output) when it cannot, or when another process writes this part; as read_results;
-  /// and Error(usage) when results are there of the same names but other settings, prompts or another setup.
+  /// Creates the folder. Throws Error(output) when it cannot or when another process writes this part, like
+  /// read_results, and Error(usage) when the folder has results of other prompts, settings or another setup.
   ResultsFile(std::filesystem::path folder, const Shard& shard, const std::string& setup,
               const std::vector<StudyPrompt>& prompts, const std::vector<StudyVariant>& variants);
 
   bool has(int64_t prompt, const std::string& variant) const { return done_.contains({prompt, variant}); }
-  /// Appends a line and gives it to the system. Throws Error(output).
+  /// Appends a line and flushes it. Throws Error(output).
   void append(const StudyRecord& record);
 
  private:

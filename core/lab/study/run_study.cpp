@@ -4,73 +4,188 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "core/base/error.h"
-#include "core/lab/study/results.h"
+#include "core/lab/reference_kernels.h"
+#include "core/model/vae/frames.h"
 
 namespace faststar {
 namespace {
 
-class StudyRun {
- public:
-  StudyRun(const StudyModel& model, const StudyJob& job, Progress& progress)
-      : model_(model), job_(job), progress_(progress), arms_(control_arms()) {
-    arms_.insert(arms_.end(), job.variants.begin(), job.variants.end());
-    results_.emplace(job.folder, job.shard, model.setup, job.prompts, arms_);
-  }
+/// Added to the seed for the variant "other seed".
+constexpr uint64_t kOtherSeed = uint64_t{1} << 31;
 
-  void run() {
-    size_t planned = 0;
-    for (const StudyPrompt* prompt : part()) planned += missing(*prompt).size();
-    progress_.plan(Stage::tokens, static_cast<double>(planned));
-    for (const StudyPrompt* prompt : part()) run_prompt(*prompt);
-  }
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
 
- private:
-  std::vector<const StudyPrompt*> part() const {
-    std::vector<const StudyPrompt*> prompts;
-    for (const StudyPrompt& prompt : job_.prompts) {
-      if (prompt.index % job_.shard.count == job_.shard.index) prompts.push_back(&prompt);
-    }
-    return prompts;
-  }
-
-  std::vector<const StudyVariant*> missing(const StudyPrompt& prompt) const {
-    std::vector<const StudyVariant*> arms;
-    for (const StudyVariant& arm : arms_) {
-      if (!results_->has(prompt.index, arm.name)) arms.push_back(&arm);
-    }
-    return arms;
-  }
-
-  void run_prompt(const StudyPrompt& prompt) {
-    const auto arms = missing(prompt);
-    if (arms.empty()) return;
-    stop_if_asked();
-    PromptStudy study(model_, prompt);
-    for (const StudyVariant* arm : arms) {
-      stop_if_asked();
-      results_->append(study.measure(*arm));
-      progress_.advance(Stage::tokens, 1,
-                        fmt::format("prompt {}/{}, {}", prompt.index + 1, job_.prompts.size(), arm->name));
-    }
-  }
-
-  void stop_if_asked() const {
-    if (progress_.stop_requested()) fail(ErrorKind::interrupted, "stopped; the same command goes on");
-  }
-
-  const StudyModel& model_;
-  const StudyJob& job_;
-  Progress& progress_;
-  std::vector<StudyVariant> arms_;
-  std::optional<ResultsFile> results_;
-};
+/// Without frame 0: it belongs to the image clip, which is never reduced.
+ClipDistance distance(const Tensor& frames, const Tensor& from) {
+  const int64_t count = frames.size(0) - 1;
+  const auto fidelity = measure_fidelity(frames.narrow(0, 1, count), from.narrow(0, 1, count), nullptr);
+  const VideoFidelity summary = summarize_fidelity(fidelity);
+  ClipDistance distance{.mse = 0, .psnr_mean = summary.psnr.mean, .ssim = summary.ssim_mean};
+  for (const FrameFidelity& frame : fidelity) distance.mse += frame.mse / static_cast<double>(count);
+  return distance;
+}
 
 }  // namespace
 
+PromptStudy::PromptStudy(const StudyModel& model, const StudyPrompt& prompt) : model_(model), prompt_(prompt) {
+  const auto start = std::chrono::steady_clock::now();
+  text_.cond = model.tested.encode_text(prompt.text);
+  text_.uncond = model.tested.transformer.unconditional_text(text_.cond.size(0));
+  synchronize(model.tested.device());
+  text_ms_ = milliseconds_since(start);
+  dense_ = dense_clip({}, Spectrum::measure);
+  if (prompt.record && model.world != nullptr) render_truth();
+}
+
+void PromptStudy::render_truth() {
+  const Tensor pixels = model_.world->render(*prompt_.record, 0, dense_.frames.size(0)).pixels;
+  truth_ = to_frames(pixels);
+  given_ = dense_clip(bits_of(model_.tested, model_.schedule, pixels.narrow(2, 0, 1)), Spectrum::leave);
+}
+
+ArmRequest PromptStudy::request_of(const ReductionSettings& reduction) const {
+  return {.text = text_,
+          .seed = prompt_.seed,
+          .given = {},
+          .reduction = reduction,
+          .attention = model_.tested.generation.attention};
+}
+
+PromptStudy::Clip PromptStudy::make(const ArmRequest& request) const {
+  Clip clip;
+  clip.run = run_arm(model_.tested, model_.schedule, request);
+  const auto start = std::chrono::steady_clock::now();
+  clip.decoded = decode_frames(model_.tested, clip.run.codes);
+  clip.frames = to_frames(clip.decoded.unsqueeze(0));
+  synchronize(model_.tested.device());
+  clip.decode_ms = milliseconds_since(start);
+  return clip;
+}
+
+PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum spectrum) const {
+  ArmRequest request = request_of({});
+  request.given = std::move(given);
+  request.spectrum = spectrum;
+  return make(request);
+}
+
+PromptStudy::Clip PromptStudy::variant_clip(const StudyVariant& variant, const Clip& dense) const {
+  ArmRequest request = request_of(variant.reduction);
+  if (variant.kind == VariantKind::other_seed) request.seed += kOtherSeed;
+  if (variant.kind == VariantKind::noise_floor) {
+    request.attention = AttentionBackend::aten;
+    const ReferenceKernelScope reference(model_.kernels);
+    return make(request);
+  }
+  if (variant.kind == VariantKind::reduced) {
+    const size_t shared = shared_steps(variant.reduction, model_.schedule, model_.tested.generation.repetitions);
+    request.given.assign(dense.run.bits.begin(), dense.run.bits.begin() + static_cast<int64_t>(shared));
+    Clip clip = make(request);
+    std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
+    return clip;
+  }
+  return make(request);
+}
+
+StudyRecord PromptStudy::measure(const StudyVariant& variant) {
+  const bool is_dense = variant.kind == VariantKind::dense;
+  const Clip made = is_dense ? Clip{} : variant_clip(variant, dense_);
+  const Clip& clip = is_dense ? dense_ : made;
+  StudyRecord record{.setup = model_.setup,
+                     .prompt = prompt_.index,
+                     .text = prompt_.text,
+                     .seed = prompt_.seed,
+                     .variant = variant.name,
+                     .settings = variant.settings,
+                     .tokens = clip.run.tokens,
+                     .kept = clip.run.kept,
+                     .text_ms = text_ms_,
+                     .decode_ms = clip.decode_ms,
+                     .scale_ms = by_scale(clip.run.step_ms),
+                     .part_ms = time_parts_of(variant),
+                     .scales = {},
+                     .high_frequency = clip.run.high_frequency,
+                     .passes = clip.run.passes,
+                     .from_dense = {},
+                     .seen = {},
+                     .given_dense = {},
+                     .given_truth = {}};
+  if (is_dense) {
+    record.scales = model_.schedule.scales();
+  } else {
+    record.from_dense = distance(clip.frames, dense_.frames);
+  }
+  if (prompt_.record && model_.checker != nullptr) record.seen = check(clip.decoded);
+  if (given_) measure_given(variant, record);
+  return record;
+}
+
+void PromptStudy::measure_given(const StudyVariant& variant, StudyRecord& record) const {
+  if (variant.kind == VariantKind::dense) {
+    record.given_truth = distance(given_->frames, truth_);
+  } else if (variant.kind == VariantKind::reduced) {
+    const Clip clip = variant_clip(variant, *given_);
+    record.given_dense = distance(clip.frames, given_->frames);
+    record.given_truth = distance(clip.frames, truth_);
+  }
+}
+
+SeenAttributes PromptStudy::check(const Tensor& decoded) const {
+  const AttributeScore score = score_attributes((*model_.checker)(decoded), *prompt_.record);
+  return {.background = score.background,
+          .objects = score.count && score.colour && score.shape,
+          .motion = score.motion && score.camera,
+          .all = score.all()};
+}
+
+std::vector<PartTimes> PromptStudy::time_parts_of(const StudyVariant& variant) const {
+  const bool compared = variant.kind == VariantKind::dense || variant.kind == VariantKind::reduced;
+  if (!compared || prompt_.index >= kPromptsTimedByPart) return {};
+  return by_scale(time_parts(model_.tested, model_.schedule, request_of(variant.reduction)));
+}
+
+template <typename Ms>
+std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms) const {
+  std::vector<Ms> sums(model_.schedule.scales().size(), Ms{});
+  for (const Step& step : model_.schedule.steps(model_.tested.generation.repetitions)) {
+    sums[static_cast<size_t>(step.scale)] += step_ms[static_cast<size_t>(step.index)];
+  }
+  return sums;
+}
+
 void run_study(const StudyModel& model, const StudyJob& job, Progress& progress) {
   const c10::InferenceMode inference;
-  StudyRun(model, job, progress).run();
+  std::vector<StudyVariant> variants = control_variants();
+  variants.insert(variants.end(), job.variants.begin(), job.variants.end());
+  ResultsFile results(job.folder, job.shard, model.setup, job.prompts, variants);
+  const auto is_missing = [&](const StudyPrompt& prompt, const StudyVariant& variant) {
+    return prompt.index % job.shard.count == job.shard.index && !results.has(prompt.index, variant.name);
+  };
+  const auto stop_if_asked = [&] {
+    if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; run the same command again to resume");
+  };
+  int64_t planned = 0;
+  for (const StudyPrompt& prompt : job.prompts) {
+    planned += std::ranges::count_if(variants, [&](const auto& variant) { return is_missing(prompt, variant); });
+  }
+  progress.plan(Stage::tokens, static_cast<double>(planned));
+  for (const StudyPrompt& prompt : job.prompts) {
+    std::optional<PromptStudy> study;
+    for (const StudyVariant& variant : variants) {
+      if (!is_missing(prompt, variant)) continue;
+      stop_if_asked();
+      if (!study) study.emplace(model, prompt);
+      results.append(study->measure(variant));
+      progress.advance(Stage::tokens, 1,
+                       fmt::format("prompt {}/{}, {}", prompt.index + 1, job.prompts.size(), variant.name));
+    }
+  }
 }
 
 }  // namespace faststar

@@ -1,23 +1,79 @@
 #pragma once
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "core/base/device.h"
 #include "core/base/progress.h"
-#include "core/lab/study/prompt_study.h"
-#include "core/pipeline/batch/shard.h"
+#include "core/lab/evaluate/attributes.h"
+#include "core/lab/study/results.h"
 
 namespace faststar {
 
-/// A study to run, everything chosen.
+/// For this many first prompts the parts of passes are timed too, in one more run per variant.
+inline constexpr int64_t kPromptsTimedByPart = 3;
+
+/// What all variants of a study share.
+struct StudyModel {
+  const TestedModel& tested;
+  const Schedule& schedule;
+  const HeldOutClips* world = nullptr;  ///< renders the scene of a caption; null: no such prompts
+  const AttributeChecker* checker = nullptr;
+  Kernels kernels = Kernels::automatic;  ///< of every variant but the noise floor
+  std::string setup;                     ///< see StudyRecord
+};
+
+/// The variants of one prompt. The text is encoded once; the passes before a variant's first reduced scale are taken
+/// from the dense run, with their times. All in memory.
+class PromptStudy {
+ public:
+  /// Runs the prompt dense. Keeps references to both arguments.
+  PromptStudy(const StudyModel& model, const StudyPrompt& prompt);
+
+  /// Runs and measures one variant; the dense one has run already.
+  StudyRecord measure(const StudyVariant& variant);
+
+ private:
+  /// A clip, from text alone or with its first frame given.
+  struct Clip {
+    ArmRun run;
+    Tensor frames;   ///< [F, H, W, 3] uint8
+    Tensor decoded;  ///< [3, F, H, W] float32, about [-1, 1]
+    double decode_ms = 0;
+  };
+  ArmRequest request_of(const ReductionSettings& reduction) const;
+  Clip make(const ArmRequest& request) const;
+  Clip dense_clip(std::vector<Tensor> given, Spectrum spectrum) const;
+  Clip variant_clip(const StudyVariant& variant, const Clip& dense) const;
+  void render_truth();
+  void measure_given(const StudyVariant& variant, StudyRecord& record) const;
+  SeenAttributes check(const Tensor& decoded) const;
+  /// Empty where parts are not timed.
+  std::vector<PartTimes> time_parts_of(const StudyVariant& variant) const;
+  /// Sums over the steps of each scale.
+  template <typename Ms>
+  std::vector<Ms> by_scale(const std::vector<Ms>& step_ms) const;
+
+  const StudyModel& model_;
+  const StudyPrompt& prompt_;
+  TextFeatures text_;
+  double text_ms_ = 0;
+  Clip dense_;
+  Tensor truth_;               ///< [F, H, W, 3] uint8; undefined without the procedural world
+  std::optional<Clip> given_;  ///< dense, first frame given
+};
+
+/// A study to run.
 struct StudyJob {
   std::filesystem::path folder;
   Shard shard;
   std::vector<StudyPrompt> prompts;    ///< of all processes
-  std::vector<StudyVariant> variants;  ///< reduced arms; the controls come before them
+  std::vector<StudyVariant> variants;  ///< without the control variants, which always run
 };
 
-/// Measures every arm of every prompt of this process's part, but those whose results are there already (see
-/// ResultsFile for what is refused). Ends after the arm at hand with Error(interrupted) when `progress` asks to stop.
+/// Measures every variant of every prompt of this process's shard, except those whose results exist (see ResultsFile
+/// for errors). Throws Error(interrupted) after the current variant when `progress` asks to stop.
 void run_study(const StudyModel& model, const StudyJob& job, Progress& progress);
 
 }  // namespace faststar

@@ -18,13 +18,13 @@ double median_of(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-/// dB; nothing for an identical clip, whose PSNR is infinite, and without the measurement.
+/// dB; nullopt for an identical clip, whose PSNR is infinite, and when not measured.
 std::optional<double> psnr_of(const std::optional<ClipDistance>& distance) {
   if (!distance || distance->mse == 0) return std::nullopt;
   return psnr(distance->mse);
 }
 
-/// The values that `value_of(record)` has.
+/// The values of `value_of(record)` that are not nullopt.
 template <typename ValueOf>
 std::vector<double> values_of(const RecordsByPrompt& records, ValueOf&& value_of) {
   std::vector<double> values;
@@ -35,7 +35,7 @@ std::vector<double> values_of(const RecordsByPrompt& records, ValueOf&& value_of
   return values;
 }
 
-/// combine(value here, value there) of the prompts where both have one.
+/// combine(value here, value there) of the prompts that have both.
 template <typename ValueOf, typename Combine>
 std::vector<double> paired(const RecordsByPrompt& here, const RecordsByPrompt& there, ValueOf&& value_of,
                            Combine&& combine) {
@@ -59,7 +59,7 @@ std::optional<double> pooled_psnr(const RecordsByPrompt& records) {
   return psnr(mean);
 }
 
-/// The median of number_of(what a record says of the scale), of the records that say something.
+/// The median of number_of(entry of the scale), over the records that have one.
 template <typename Value, typename NumberOf>
 double median_of_scale(const RecordsByPrompt& records, std::vector<Value> StudyRecord::*by_scale, size_t scale,
                        NumberOf&& number_of) {
@@ -100,7 +100,7 @@ std::optional<double> mean_where_there(const std::vector<const ReducedPassRecord
   return spread_of(values).mean;
 }
 
-/// Means of the passes of the same scale and repetition.
+/// Means by scale and repetition.
 std::vector<ReducedPassRecord> mean_passes(const RecordsByPrompt& records) {
   std::map<std::pair<int, int>, std::vector<const ReducedPassRecord*>> all;
   for (const auto& [prompt, record] : records) {
@@ -119,21 +119,21 @@ std::vector<ReducedPassRecord> mean_passes(const RecordsByPrompt& records) {
   return means;
 }
 
-/// The arms of a study, each prompt by prompt.
+/// The records of a study by variant and prompt.
 class Summarizer {
  public:
   explicit Summarizer(const std::vector<StudyRecord>& records) {
     for (const StudyRecord& record : records) {
-      if (!arms_.contains(record.variant)) order_.push_back(record.variant);
-      arms_[record.variant][record.prompt] = &record;
+      if (!variants_.contains(record.variant)) order_.push_back(record.variant);
+      variants_[record.variant][record.prompt] = &record;
     }
   }
 
   StudySummary summarize() const {
     StudySummary summary;
-    const RecordsByPrompt& dense = of(kDenseArm);
+    const RecordsByPrompt& dense = of(kDenseVariant);
     summary.prompts = static_cast<int64_t>(dense.size());
-    for (const std::string& name : order_) summary.arms.push_back(summarize(name, of(name)));
+    for (const std::string& name : order_) summary.variants.push_back(summarize(name, of(name)));
     if (dense.empty()) return summary;
     summary.setup = dense.begin()->second->setup;
     summary.scales = dense.begin()->second->scales;
@@ -144,8 +144,8 @@ class Summarizer {
  private:
   const RecordsByPrompt& of(const std::string& name) const {
     static const RecordsByPrompt none;
-    const auto found = arms_.find(name);
-    return found == arms_.end() ? none : found->second;
+    const auto found = variants_.find(name);
+    return found == variants_.end() ? none : found->second;
   }
 
   static std::vector<double> mean_spectrum(const RecordsByPrompt& dense) {
@@ -158,63 +158,64 @@ class Summarizer {
     return shares;
   }
 
-  ArmSummary summarize(const std::string& name, const RecordsByPrompt& records) const {
+  VariantSummary summarize(const std::string& name, const RecordsByPrompt& records) const {
     const StudyRecord& first = *records.begin()->second;
-    ArmSummary arm{.name = name, .settings = first.settings};
-    arm.prompts = static_cast<int64_t>(records.size());
-    arm.tokens = first.tokens;
-    arm.scale_ms = median_by_scale(records);
-    arm.part_ms = median_parts(records);
-    arm.passes = mean_passes(records);
-    arm.kept = spread_of(values_of(records, [](const StudyRecord& r) -> std::optional<double> { return r.kept; })).mean;
-    add_fidelity(records, arm);
-    add_speed(records, arm);
-    add_truth(records, arm);
-    return arm;
+    VariantSummary variant{.name = name, .settings = first.settings};
+    variant.prompts = static_cast<int64_t>(records.size());
+    variant.tokens = first.tokens;
+    variant.scale_ms = median_by_scale(records);
+    variant.part_ms = median_parts(records);
+    variant.passes = mean_passes(records);
+    variant.kept =
+        spread_of(values_of(records, [](const StudyRecord& r) -> std::optional<double> { return r.kept; })).mean;
+    add_fidelity(records, variant);
+    add_speed(records, variant);
+    add_truth(records, variant);
+    return variant;
   }
 
-  void add_fidelity(const RecordsByPrompt& records, ArmSummary& arm) const {
+  void add_fidelity(const RecordsByPrompt& records, VariantSummary& variant) const {
     const auto value = [](const StudyRecord& record) { return psnr_of(record.from_dense); };
-    arm.psnr = spread_of(values_of(records, value));
-    arm.pooled_psnr = pooled_psnr(records);
+    variant.psnr = spread_of(values_of(records, value));
+    variant.pooled_psnr = pooled_psnr(records);
     const auto ssim = [](const StudyRecord& record) -> std::optional<double> {
       if (!record.from_dense) return std::nullopt;
       return record.from_dense->ssim;
     };
-    arm.ssim = spread_of(values_of(records, ssim)).mean;
+    variant.ssim = spread_of(values_of(records, ssim)).mean;
     for (const auto& [prompt, record] : records) {
-      arm.identical += record->from_dense && record->from_dense->mse == 0 ? 1 : 0;
+      variant.identical += record->from_dense && record->from_dense->mse == 0 ? 1 : 0;
     }
-    const auto above = paired(records, of(kRandomArm), value, std::minus<>());
-    arm.from_random = spread_of(above);
+    const auto above = paired(records, of(kRandomVariant), value, std::minus<>());
+    variant.from_random = spread_of(above);
     const auto wins = std::ranges::count_if(above, [](double difference) { return difference > 0; });
-    if (!above.empty()) arm.wins = static_cast<double>(wins) / static_cast<double>(above.size());
+    if (!above.empty()) variant.wins = static_cast<double>(wins) / static_cast<double>(above.size());
   }
 
-  void add_speed(const RecordsByPrompt& records, ArmSummary& arm) const {
+  void add_speed(const RecordsByPrompt& records, VariantSummary& variant) const {
     const auto backbone = [](const StudyRecord& r) -> std::optional<double> { return r.backbone_ms(); };
     const auto end_to_end = [](const StudyRecord& r) -> std::optional<double> { return r.end_to_end_ms(); };
     const auto faster = [](double here, double dense) { return dense / here; };
-    arm.backbone_ms = median_of(values_of(records, backbone));
-    arm.end_to_end_ms = median_of(values_of(records, end_to_end));
-    arm.backbone_speedup = spread_of(paired(records, of(kDenseArm), backbone, faster));
-    arm.end_to_end_speedup = spread_of(paired(records, of(kDenseArm), end_to_end, faster));
+    variant.backbone_ms = median_of(values_of(records, backbone));
+    variant.end_to_end_ms = median_of(values_of(records, end_to_end));
+    variant.backbone_speedup = spread_of(paired(records, of(kDenseVariant), backbone, faster));
+    variant.end_to_end_speedup = spread_of(paired(records, of(kDenseVariant), end_to_end, faster));
   }
 
-  void add_truth(const RecordsByPrompt& records, ArmSummary& arm) const {
+  void add_truth(const RecordsByPrompt& records, VariantSummary& variant) const {
     const auto right = values_of(records, [](const StudyRecord& record) -> std::optional<double> {
       if (!record.seen) return std::nullopt;
       return record.seen->all ? 1 : 0;
     });
-    if (!right.empty()) arm.right = spread_of(right).mean;
+    if (!right.empty()) variant.right = spread_of(right).mean;
     const auto truth = [](const StudyRecord& record) { return psnr_of(record.given_truth); };
-    arm.given_psnr = spread_of(values_of(records, [](const StudyRecord& r) { return psnr_of(r.given_dense); }));
-    arm.truth_psnr = spread_of(values_of(records, truth));
-    arm.truth_from_dense = spread_of(paired(records, of(kDenseArm), truth, std::minus<>()));
-    arm.truth_from_random = spread_of(paired(records, of(kRandomArm), truth, std::minus<>()));
+    variant.given_psnr = spread_of(values_of(records, [](const StudyRecord& r) { return psnr_of(r.given_dense); }));
+    variant.truth_psnr = spread_of(values_of(records, truth));
+    variant.truth_from_dense = spread_of(paired(records, of(kDenseVariant), truth, std::minus<>()));
+    variant.truth_from_random = spread_of(paired(records, of(kRandomVariant), truth, std::minus<>()));
   }
 
-  std::map<std::string, RecordsByPrompt> arms_;
+  std::map<std::string, RecordsByPrompt> variants_;
   std::vector<std::string> order_;
 };
 
@@ -234,9 +235,9 @@ Spread spread_of(std::vector<double> values) {
   return spread;
 }
 
-const ArmSummary* StudySummary::find(const std::string& name) const {
-  const auto found = std::ranges::find(arms, name, &ArmSummary::name);
-  return found == arms.end() ? nullptr : &*found;
+const VariantSummary* StudySummary::find(const std::string& name) const {
+  const auto found = std::ranges::find(variants, name, &VariantSummary::name);
+  return found == variants.end() ? nullptr : &*found;
 }
 
 StudySummary summarize_study(const std::vector<StudyRecord>& records) { return Summarizer(records).summarize(); }

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "core/lab/study/plots.h"
-#include "core/lab/study/prompt_study.h"
+#include "core/lab/study/run_study.h"
 
 namespace faststar {
 namespace {
@@ -19,32 +19,33 @@ std::string with_error(const Spread& spread) {
 
 std::string mean_text(const Spread& spread) { return spread.count == 0 ? "" : fmt::format("{:.2f}", spread.mean); }
 
-std::string psnr_text(const ArmSummary& arm) {
-  if (arm.psnr.count == 0) return arm.identical > 0 ? "identical" : "";
-  const std::string text = arm.psnr.count == 1 ? fmt::format("{:.2f}", arm.psnr.mean)
-                                               : fmt::format("{:.2f} ± {:.1f}", arm.psnr.mean, arm.psnr.deviation);
-  return arm.identical == 0 ? text : fmt::format("{} ({} identical)", text, arm.identical);
+std::string psnr_text(const VariantSummary& variant) {
+  if (variant.psnr.count == 0) return variant.identical > 0 ? "identical" : "";
+  const std::string text = variant.psnr.count == 1
+                               ? fmt::format("{:.2f}", variant.psnr.mean)
+                               : fmt::format("{:.2f} ± {:.1f}", variant.psnr.mean, variant.psnr.deviation);
+  return variant.identical == 0 ? text : fmt::format("{} ({} identical)", text, variant.identical);
 }
 
-std::vector<std::string> row_of(const ArmSummary& arm) {
-  const bool compared = arm.psnr.count > 0;
-  const bool is_random = arm.name == kRandomArm;
-  return {arm.name,
-          fmt::format("{}", arm.prompts),
-          fmt::format("{:.1f}", 100 * arm.kept / static_cast<double>(std::max<int64_t>(arm.tokens, 1))),
-          psnr_text(arm),
-          compared ? fmt::format("{:.2f}", arm.psnr.median) : "",
-          is_random ? "" : with_error(arm.from_random),
-          is_random || arm.from_random.count == 0 ? "" : fmt::format("{:.2f}", arm.wins),
-          arm.pooled_psnr ? fmt::format("{:.2f}", *arm.pooled_psnr) : "",
-          compared ? fmt::format("{:.4f}", arm.ssim) : "",
-          fmt::format("{:.0f}", arm.backbone_ms),
-          mean_text(arm.backbone_speedup),
-          mean_text(arm.end_to_end_speedup),
-          arm.right ? fmt::format("{:.1f}", 100 * *arm.right) : "",
-          mean_text(arm.given_psnr),
-          mean_text(arm.truth_psnr),
-          arm.name == kDenseArm ? "" : with_error(arm.truth_from_dense)};
+std::vector<std::string> row_of(const VariantSummary& variant) {
+  const bool compared = variant.psnr.count > 0;
+  const bool is_random = variant.name == kRandomVariant;
+  return {variant.name,
+          fmt::format("{}", variant.prompts),
+          fmt::format("{:.1f}", 100 * variant.kept / static_cast<double>(std::max<int64_t>(variant.tokens, 1))),
+          psnr_text(variant),
+          compared ? fmt::format("{:.2f}", variant.psnr.median) : "",
+          is_random ? "" : with_error(variant.from_random),
+          is_random || variant.from_random.count == 0 ? "" : fmt::format("{:.2f}", variant.wins),
+          variant.pooled_psnr ? fmt::format("{:.2f}", *variant.pooled_psnr) : "",
+          compared ? fmt::format("{:.4f}", variant.ssim) : "",
+          fmt::format("{:.0f}", variant.backbone_ms),
+          mean_text(variant.backbone_speedup),
+          mean_text(variant.end_to_end_speedup),
+          variant.right ? fmt::format("{:.1f}", 100 * *variant.right) : "",
+          mean_text(variant.given_psnr),
+          mean_text(variant.truth_psnr),
+          variant.name == kDenseVariant ? "" : with_error(variant.truth_from_dense)};
 }
 
 void drop_empty_columns(StudyTable& table) {
@@ -58,12 +59,12 @@ void drop_empty_columns(StudyTable& table) {
 
 }  // namespace
 
-StudyTable arm_table(const StudySummary& study) {
+StudyTable variant_table(const StudySummary& study) {
   StudyTable table{.head = {"variant", "prompts", "tokens %", "PSNR dB ± sd", "median", "vs random ± s.e.", "wins",
                             "pooled MSE dB", "SSIM", "backbone ms", "speed-up", "end to end", "right %",
                             "given: vs dense", "given: vs truth", "truth: minus dense ± s.e."},
                    .rows = {}};
-  for (const ArmSummary& arm : study.arms) table.rows.push_back(row_of(arm));
+  for (const VariantSummary& variant : study.variants) table.rows.push_back(row_of(variant));
   drop_empty_columns(table);
   return table;
 }
@@ -74,18 +75,20 @@ std::string prompts_text(const StudySummary& study) {
 
 std::string table_notes(const StudySummary& study) {
   const auto level = [&](const char* name) -> std::string {
-    const ArmSummary* const arm = study.find(name);
-    if (arm == nullptr) return "not measured";
-    if (arm->psnr.count == 0) return "identical";
-    return fmt::format("{:.2f} dB", arm->psnr.mean);
+    const VariantSummary* const variant = study.find(name);
+    if (variant == nullptr) return "not measured";
+    if (variant->psnr.count == 0) return "identical";
+    return fmt::format("{:.2f} dB", variant->psnr.mean);
   };
   return fmt::format(
-      "{}. PSNR and SSIM against the dense clip of the same seed, frames 1 and later; per prompt of the MSE "
-      "pooled over its frames, then mean, standard deviation and median over prompts. vs random: the difference prompt "
-      "by prompt. Noise floor (the reference operations): {}; another seed: {}. tokens: computed, of all passes. "
-      "Passes that an arm cannot differ in are the dense run's, with their times. right: shows all that the caption "
-      "says. given: with the first frame of the true clip.",
-      prompts_text(study), level(kNoiseFloorArm), level(kOtherSeedArm));
+      "{}. PSNR and SSIM against the dense clip of the same seed, without frame 0. PSNR is computed per prompt from "
+      "the "
+      "MSE over its frames; the table has mean, standard deviation and median over prompts. vs random: mean difference "
+      "per prompt. Noise floor (reference operations): {}; another seed: {}. tokens: computed, of all passes. Passes "
+      "before the first reduced scale are taken from the dense run, with their times. right: clips with every "
+      "attribute "
+      "of the caption right. given: generated with the first frame of the true clip.",
+      prompts_text(study), level(kNoiseFloorVariant), level(kOtherSeedVariant));
 }
 
 StudyTable part_table(const StudySummary& study) {
@@ -106,11 +109,11 @@ StudyTable part_table(const StudySummary& study) {
 
 std::string part_notes() {
   return fmt::format(
-      "Milliseconds of each scale of the video clips, all its repetitions; medians of at most {} prompts, the first, "
-      "in runs of their own: marks between the parts slow a pass a little, and the speed-ups above are of runs "
-      "without. "
-      "linear: matrix products. attention: with the joining of keys and values. reduction: score, selection, "
-      "gathering, partial update. sampling: guidance, random numbers, bits. rest: norms, rotation, activations, "
+      "Milliseconds of each scale of the video clips, all repetitions; medians over the first {} prompts at most, from "
+      "separate runs: timing the parts slows a pass a little, so the speed-ups above are from runs without it. "
+      "linear: matrix products. attention: including the concatenation of keys and values. reduction: score, "
+      "selection, "
+      "gather, partial update. sampling: guidance, random numbers, bits. rest: norms, rotary embedding, activations, "
       "resizing of accumulated features.",
       kPromptsTimedByPart);
 }

@@ -12,19 +12,19 @@ struct StudyTable {
   std::vector<std::vector<std::string>> rows;
 };
 
-/// A row an arm; columns without any value are left out.
-StudyTable arm_table(const StudySummary& study);
+/// One row per variant; empty columns are left out.
+StudyTable variant_table(const StudySummary& study);
 
 /// "1 prompt", "200 prompts".
 std::string prompts_text(const StudySummary& study);
 
-/// What the columns say, a sentence each.
+/// Explains the columns.
 std::string table_notes(const StudySummary& study);
 
-/// The bars of latency_plot as rows, milliseconds; no rows where parts were not timed.
+/// The bars of latency_plot as rows, milliseconds; no rows when parts were not timed.
 StudyTable part_table(const StudySummary& study);
 
-/// What the parts are and how they were timed.
+/// Explains the parts and how they were timed.
 std::string part_notes();
 
 }  // namespace faststar

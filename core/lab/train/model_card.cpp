@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "core/lab/evaluate/report.h"
 
 namespace faststar {
 namespace {

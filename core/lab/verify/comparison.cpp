@@ -32,7 +32,7 @@ std::optional<Comparison::Difference> Comparison::measure(const std::string& wha
   const double absolute = (actual.to(at::kCPU, at::kDouble) - wide).abs().max().item<double>();
   const double magnitude = wide.abs().max().item<double>();
   if (!std::isfinite(absolute)) {
-    require(false, fmt::format("{}: values that are not finite", what));
+    require(false, fmt::format("{}: some values are not finite", what));
     return std::nullopt;
   }
   return Difference{absolute, magnitude > 0 ? absolute / magnitude : absolute};
@@ -56,8 +56,8 @@ void Comparison::close(const std::string& what, const Tensor& actual, const Tens
 void Comparison::close(const std::string& what, const Tensor& actual, const Tensor& expected, double tolerance) {
   const auto difference = record(what, actual, expected);
   if (!difference) return;
-  require(difference->relative <= tolerance,
-          fmt::format("{}: {:.2e} of the largest magnitude, allowed {:.2e}", what, difference->relative, tolerance));
+  require(difference->relative <= tolerance, fmt::format("{}: off by {:.2e} of the largest magnitude, allowed {:.2e}",
+                                                         what, difference->relative, tolerance));
 }
 
 void Comparison::within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest) {
@@ -99,7 +99,7 @@ ComponentResult Comparison::result() const {
   Comparison judged = *this;
   if (judged_bits_ > 0) {
     const double share = 1 - static_cast<double>(judged_differing_) / static_cast<double>(judged_bits_);
-    judged.require(share >= kEqualShare, fmt::format("{} of {} bits differ, at least {} must be equal",
+    judged.require(share >= kEqualShare, fmt::format("{} of {} bits differ, expected at least {} equal",
                                                      judged_differing_, judged_bits_, kEqualShare));
   }
   return judged.result_;

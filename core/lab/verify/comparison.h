@@ -17,13 +17,13 @@ struct ComponentResult {
   double max_rel = 0;    ///< largest difference over the largest magnitude of its tensor
   int64_t bits = 0;      ///< bits compared
   int64_t bits_differing = 0;
-  double tolerance = 0;                     ///< that the main quantity is held to, relative
+  double tolerance = 0;                     ///< relative, of the main quantity
   std::optional<double> reference_max_rel;  ///< of the plain ATen path in the same run (bfloat16 on a GPU)
   Verdict verdict = Verdict::absent;
   std::string reason;  ///< the first check that failed; empty otherwise
 };
 
-/// Smallest share of bits, and of 8-bit frame values, that must be equal.
+/// Smallest fraction of bits, and of 8-bit frame values, that must be equal.
 inline constexpr double kEqualShare = 0.999;
 
 /// Gathers the checks of one component. Shapes that differ and values that are not finite fail.
@@ -38,11 +38,11 @@ class Comparison {
   void within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest);
   /// Values exactly equal.
   void equal(const std::string& what, const Tensor& actual, const Tensor& expected);
-  /// 8-bit values at most one level apart and kEqualShare of them equal; levels do not count as an error of values.
+  /// 8-bit values at most one level apart and kEqualShare of them equal; not part of max_abs and max_rel.
   void frames(const std::string& what, const Tensor& actual, const Tensor& expected);
-  /// Bits are counted over the component; result() wants kEqualShare of them equal.
+  /// Counts bits; result() requires kEqualShare of the component's bits to be equal.
   void bits(const std::string& what, const Tensor& actual, const Tensor& expected);
-  /// Bits counted for information alone.
+  /// Counts bits for information only.
   void count_bits(const Tensor& actual, const Tensor& expected);
   /// A check that is not about tensors.
   void require(bool holds, const std::string& what);
@@ -54,9 +54,9 @@ class Comparison {
     double absolute = 0;
     double relative = 0;
   };
-  /// Nothing when shapes differ or values are not finite, which fails the component.
+  /// nullopt when shapes differ or values are not finite; that fails the component.
   std::optional<Difference> measure(const std::string& what, const Tensor& actual, const Tensor& expected);
-  /// measure(), kept in the result.
+  /// measure(), added to the result.
   std::optional<Difference> record(const std::string& what, const Tensor& actual, const Tensor& expected);
 
   ComponentResult result_;

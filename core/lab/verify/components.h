@@ -3,7 +3,7 @@
 #include "core/lab/verify/fixture_set.h"
 #include "core/lab/verify/verify.h"
 
-// One function a component of interface.md; each assumes that its files are there.
+// One function per component; its files must exist.
 namespace faststar {
 
 ComponentResult verify_t5(const FixtureSet& set, const VerifyOptions& options);

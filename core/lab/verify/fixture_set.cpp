@@ -49,21 +49,13 @@ StarTask parse_task(const nlohmann::json& task) {
   return parsed;
 }
 
-StarTask parse_task_of(const std::filesystem::path& path, const nlohmann::json& task) {
-  try {
-    return parse_task(task);
-  } catch (const nlohmann::json::exception& error) {
-    fail(ErrorKind::input, fmt::format("{}: {}", path.string(), error.what()));
-  }
-}
-
 }  // namespace
 
 nlohmann::json read_fixture_json(const std::filesystem::path& path) {
   std::ifstream stream(path);
   if (!stream) fail(ErrorKind::input, fmt::format("{}: cannot be read", path.string()));
   auto json = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) fail(ErrorKind::input, fmt::format("{}: expected JSON, got something else", path.string()));
+  if (json.is_discarded()) fail(ErrorKind::input, fmt::format("{}: not valid JSON", path.string()));
   return json;
 }
 
@@ -77,8 +69,7 @@ Fixture::Fixture(const std::filesystem::path& path) : path_(path) {
 
 Tensor Fixture::operator[](const std::string& name) const {
   if (!has(name)) fail(ErrorKind::input, fmt::format("{}: expected a tensor {}, found none", path_.string(), name));
-  const Tensor tensor = source_->read(name, source_->tensors().at(name), at::kCPU);
-  return tensor;
+  return source_->read(name, source_->tensors().at(name), at::kCPU);
 }
 
 std::string Fixture::step_name(const std::string& prefix, int step) { return fmt::format("{}.{:03}", prefix, step); }
@@ -106,15 +97,14 @@ VideoVae FixtureSet::load_vae(at::ScalarType dtype) const {
   return {weights, detect_vae_architecture(weights)};
 }
 
-StarTask FixtureSet::meta_task() const {
-  return parse_task_of(path("meta.json"), read_fixture_json(path("meta.json")));
-}
+StarTask FixtureSet::meta_task() const { return parse_task(read_fixture_json(path("meta.json"))); }
 
 StarTask FixtureSet::task(const std::string& name) const {
   const auto tasks = read_fixture_json(path("tasks.json"));
-  if (!tasks.contains(name))
-    fail(ErrorKind::input, fmt::format("{}: expected an entry {}", path("tasks.json").string(), name));
-  return parse_task_of(path("tasks.json"), tasks.at(name));
+  if (!tasks.contains(name)) {
+    fail(ErrorKind::input, fmt::format("{}: expected an entry {}, found none", path("tasks.json").string(), name));
+  }
+  return parse_task(tasks.at(name));
 }
 
 }  // namespace faststar

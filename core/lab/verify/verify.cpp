@@ -3,6 +3,7 @@
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -10,24 +11,25 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/lab/reference_kernels.h"
 #include "core/lab/verify/components.h"
 
 namespace faststar {
 namespace {
 
-/// Largest error in bfloat16, as a multiple of what the plain ATen path has.
+/// Largest error allowed in bfloat16, as a multiple of the plain ATen path's.
 constexpr double kReferenceFactor = 1.5;
 
 const char* const kTransformer = "star_weights";
 const char* const kVae = "vae_weights.pth";
-const char* const kText = "star_greedy.safetensors";  // whose text features all STAR fixtures share
+const char* const kText = "star_greedy.safetensors";  // its text features are those of all STAR fixtures
 
 struct Component {
   const char* name;
-  std::vector<const char*> files;    ///< without any of these it is absent
-  std::vector<const char*> weights;  ///< without these a component that is there cannot load
+  std::vector<const char*> files;    ///< absent when one of these is missing
+  std::vector<const char*> weights;  ///< required when all files are there
   ComponentResult (*verify)(const FixtureSet&, const VerifyOptions&);
-  bool compare_with_reference = false;  ///< has kernels and is judged by logits or pixels
+  bool compare_with_reference = false;  ///< uses kernels, and is compared by logits or pixels
 };
 
 const std::vector<Component>& components() {
@@ -56,65 +58,51 @@ const std::vector<Component>& components() {
   return all;
 }
 
-bool is_there(const Component& component, const FixtureSet& set) {
-  return std::all_of(component.files.begin(), component.files.end(), [&](const char* file) { return set.has(file); });
-}
-
 void require_weights(const Component& component, const FixtureSet& set) {
   for (const char* weights : component.weights) {
     if (!set.has(weights)) {
-      fail(ErrorKind::model, fmt::format("{}: is missing, {} needs it", set.path(weights).string(), component.name));
+      fail(ErrorKind::model, fmt::format("{}: missing, {} needs it", set.path(weights).string(), component.name));
     }
   }
 }
 
-/// Settings that do not fit the tensors beside them are the set's fault.
+/// The set is at fault when its JSON has not the expected form or does not fit the tensors.
 ComponentResult verify_component(const Component& component, const FixtureSet& set, const VerifyOptions& options) {
   try {
     return component.verify(set, options);
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorKind::input, fmt::format("{}: {}", component.name, error.what()));
+    fail(ErrorKind::input, fmt::format("{} ({}): {}", component.name, fmt::join(component.files, ", "), error.what()));
   } catch (const std::out_of_range&) {
-    fail(ErrorKind::input, fmt::format("{}: settings and tensors disagree about the number of steps", component.name));
+    fail(ErrorKind::input, fmt::format("{} ({}): settings and tensors have different numbers of steps", component.name,
+                                       fmt::join(component.files, ", ")));
   }
 }
 
-/// Puts the kernel switch back at the end of a scope.
-struct ReferenceKernels {
-  ReferenceKernels() { set_kernels(Kernels::reference); }
-  ~ReferenceKernels() { set_kernels(Kernels::automatic); }
-  ReferenceKernels(const ReferenceKernels&) = delete;
-  ReferenceKernels& operator=(const ReferenceKernels&) = delete;
-};
-
 ComponentResult run_on_reference(const Component& component, const FixtureSet& set, VerifyOptions options) {
-  const ReferenceKernels scope;
+  const ReferenceKernelScope scope(Kernels::automatic);
   options.attention = AttentionBackend::aten;
   return verify_component(component, set, options);
 }
 
 ComponentResult run(const Component& component, const FixtureSet& set, const VerifyOptions& options) {
-  if (!is_there(component, set)) return {.name = component.name};
+  if (!std::ranges::all_of(component.files, [&](const char* file) { return set.has(file); })) {
+    return {.name = component.name};
+  }
   require_weights(component, set);
   ComponentResult result = verify_component(component, set, options);
   if (component.compare_with_reference && options.dtype == at::kBFloat16 && options.device.is_cuda()) {
     result.reference_max_rel = run_on_reference(component, set, options).max_rel;
     if (result.verdict == Verdict::pass && result.max_rel > kReferenceFactor * *result.reference_max_rel) {
       result.verdict = Verdict::fail;
-      result.reason = fmt::format("error {:.2e}, more than {} times the ATen path's {:.2e}", result.max_rel,
-                                  kReferenceFactor, *result.reference_max_rel);
+      result.reason = fmt::format("error {:.2e}, expected at most {} times that of the ATen path, {:.2e}",
+                                  result.max_rel, kReferenceFactor, *result.reference_max_rel);
     }
   }
   return result;
 }
 
-std::string verdict_name(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::pass: return "pass";
-    case Verdict::fail: return "fail";
-    case Verdict::absent: return "absent";
-  }
-  return "";
+const char* verdict_name(Verdict verdict) {
+  return verdict == Verdict::pass ? "pass" : verdict == Verdict::fail ? "fail" : "absent";
 }
 
 }  // namespace

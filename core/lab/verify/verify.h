@@ -20,18 +20,18 @@ struct VerifyReport {
   std::vector<ComponentResult> components;
 };
 
-/// Compares every component with what the official implementation computed (the parity README says how it is
-/// judged). In bfloat16 runs are teacher-forced and their bits counted, not judged; on a GPU an error may not
-/// exceed 1.5 times that of the plain ATen path. Conditioned tasks and `quantize` decode in float32 always: their
-/// subject is the path, `vae_decode` is about precision. `on_result` hears of each component as it is done.
-/// Throws Error(input) for a set that cannot be read or holds nothing, Error(model) when its weights do not load.
+/// Compares every component with what the official implementation computed (rules: the parity README). In bfloat16
+/// runs are teacher-forced and their bits counted but not judged; on a GPU an error may be at most 1.5 times that of
+/// the plain ATen path. Conditioned tasks and `quantize` always decode in float32: they test the path, `vae_decode`
+/// tests the precision. `on_result` is called with each component as it finishes. Throws Error(input) for a set that
+/// cannot be read or is empty, Error(model) when its weights do not load.
 VerifyReport verify_fixture_set(const std::filesystem::path& folder, const VerifyOptions& options,
                                 const std::function<void(const ComponentResult&)>& on_result = {});
 
-/// The report as interface.md has it, one JSON object.
+/// The report as one JSON object: {"passed", "components": [{"name", "elements", "max_abs", ...}]}.
 std::string to_json(const VerifyReport& report);
 
-/// Allowed errors, as shares of a tensor's largest magnitude.
+/// Largest errors allowed, as a fraction of a tensor's largest magnitude.
 struct Tolerances {
   double t5, logits, vae;
 };

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/lab/evaluate/attribute_rates.h"
+#include "core/lab/evaluate/prompt_test.h"
 #include "support/support.h"
 
 namespace faststar {

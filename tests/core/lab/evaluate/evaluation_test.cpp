@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/weights/random_weights.h"
-#include "core/lab/evaluate/report.h"
 #include "core/model/pyramid/conditioning.h"
 #include "support/support.h"
 
@@ -114,14 +113,14 @@ TEST_CASE("every set of prompts is tested, and its figures are in JSON and table
   CHECK(cost == Approx(evaluation_cost(settings)));
   CHECK(heard.size() == 7 + 2 + 3 * 2);
   CHECK(heard.back() == "checker");
-  const std::vector<std::string> names = {"one object", "two objects",     "words from outside", "camera pans",
-                                          "1 s",        "4 s, first half", "4 s, second half",   "continuation"};
+  const std::vector<std::string> names = {"one object", "two objects",     "out-of-vocabulary", "camera pans",
+                                          "1 s",        "4 s, first half", "4 s, second half",  "continuation"};
   CHECK(names_of(result.attributes) == names);
   const auto json = nlohmann::json::parse(evaluation_json(result));
   const std::string table = evaluation_markdown(result);
   REQUIRE(result.continuation);
   CHECK(json["continuation"]["object_psnr"] == result.continuation->object_psnr);
-  CHECK(table.find("What continuations add, against the true clips: ") != std::string::npos);
+  CHECK(table.find("Continuations against the true clips: ") != std::string::npos);
   for (size_t i = 0; i < names.size(); ++i) {
     CHECK(result.attributes[i].rates.all == 0);
     CHECK(result.attributes[i].rates.misses.size() == 1);

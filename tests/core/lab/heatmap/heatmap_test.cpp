@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "core/lab/heatmap/colour_map.h"
-#include "core/lab/heatmap/panels.h"
 #include "core/lab/heatmap/sample_trace.h"
 #include "core/media/sample_media.h"
 #include "support/support.h"

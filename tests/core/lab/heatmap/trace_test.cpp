@@ -46,7 +46,7 @@ TEST_CASE("a video of another length is an input error that tells both lengths",
   const Trace trace{.origin = "t", .clip_latents = {1, 2}};
   const Error error = test::error_of([&] { place_frames(trace, 10); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK(error.what() == std::string("t: its run makes 9 frames, the video has 10"));
+  CHECK(error.what() == std::string("t: its run has 9 frames, the video has 10"));
 }
 
 TEST_CASE("what is no trace of a reduced run is an input error", "[heatmap]") {

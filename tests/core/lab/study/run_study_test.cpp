@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "core/lab/study/report.h"
-#include "core/lab/study/results.h"
 #include "core/lab/study/small_study.h"
 #include "support/stop_after.h"
 
@@ -54,7 +53,7 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   SilentProgress silent;
   run_study(study.model, study.job, silent);
   const auto records = read_results(study.job.folder);
-  const StudyRecord& dense = find(records, 0, kDenseArm);
+  const StudyRecord& dense = find(records, 0, kDenseVariant);
   CHECK_FALSE(dense.from_dense);
   CHECK(dense.kept == dense.tokens);
   CHECK(dense.scales.size() == 12);
@@ -69,8 +68,8 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   CHECK_FALSE(random.passes[0].pruned_again);
   CHECK(*random.passes[3].pruned_again > 0.3);
   CHECK(*random.passes[3].pruned_again <= 1);
-  CHECK(find(records, 0, kOtherSeedArm).from_dense->mse > 0);
-  if (study.tested.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorArm).from_dense->mse == 0);
+  CHECK(find(records, 0, kOtherSeedVariant).from_dense->mse > 0);
+  if (study.tested.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorVariant).from_dense->mse == 0);
 }
 
 TEST_CASE("the parts of a pass add up to the time it took, and reduction is one of a reduced pass only", "[study]") {
@@ -118,15 +117,15 @@ TEST_CASE("the first prompts are timed by part, and results without these times 
   const TempDir folder;
   SmallStudy study(folder);
   study.job.prompts = listed_prompts({"a ball", "a star", "a ring", "a box"}, 0);
-  study.job.variants = {SmallStudy::variant(kFastStarArm, ReductionMethod::faststar)};
+  study.job.variants = {SmallStudy::variant(kFastStarVariant, ReductionMethod::faststar)};
   SilentProgress silent;
   run_study(study.model, study.job, silent);
   const auto timed = read_results(study.job.folder);
-  REQUIRE(find(timed, 2, kFastStarArm).part_ms.size() == 12);
-  CHECK(find(timed, 2, kFastStarArm).part_ms.back()[PassPart::reduction] > 0);
-  CHECK(find(timed, 2, kDenseArm).part_ms.back()[PassPart::reduction] == 0);
-  CHECK(find(timed, 2, kNoiseFloorArm).part_ms.empty());
-  CHECK(find(timed, 3, kDenseArm).part_ms.empty());
+  REQUIRE(find(timed, 2, kFastStarVariant).part_ms.size() == 12);
+  CHECK(find(timed, 2, kFastStarVariant).part_ms.back()[PassPart::reduction] > 0);
+  CHECK(find(timed, 2, kDenseVariant).part_ms.back()[PassPart::reduction] == 0);
+  CHECK(find(timed, 2, kNoiseFloorVariant).part_ms.empty());
+  CHECK(find(timed, 3, kDenseVariant).part_ms.empty());
   CHECK(write_study_report(study.job.folder).find("| 3x4 | faststar |") != std::string::npos);
 
   std::string lines;
@@ -193,12 +192,12 @@ TEST_CASE("clips of the procedural world are checked, and with their first frame
   const StudyModel model{.tested = study.tested, .schedule = schedule, .world = &clips, .setup = "setup"};
   const StudyPrompt prompt = world_prompts(clips, 3, 1).front();
   CHECK(prompt.seed == 300'000);
-  PromptStudy arms(model, prompt);
-  const StudyRecord dense = arms.measure({.name = kDenseArm, .kind = ArmKind::dense});
+  PromptStudy variants(model, prompt);
+  const StudyRecord dense = variants.measure({.name = kDenseVariant, .kind = VariantKind::dense});
   CHECK(psnr(dense.given_truth->mse) > 3);  // of pictures that have nothing to do with the clip
   CHECK(psnr(dense.given_truth->mse) < 20);
   CHECK_FALSE(dense.given_dense);
-  const StudyRecord random = arms.measure(SmallStudy::variant("random", ReductionMethod::random));
+  const StudyRecord random = variants.measure(SmallStudy::variant("random", ReductionMethod::random));
   CHECK(random.given_dense->mse > 0);
   CHECK(random.given_dense->mse < random.given_truth->mse);
 }

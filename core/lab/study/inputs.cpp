@@ -1,4 +1,4 @@
-#include "core/lab/study/variant.h"
+#include "core/lab/study/inputs.h"
 
 #include <fmt/format.h>
 
@@ -13,6 +13,10 @@
 
 namespace faststar {
 namespace {
+
+StudyPrompt numbered(int64_t index, int64_t seed) {
+  return {.index = index, .text = {}, .seed = static_cast<uint64_t>(seed * kPromptsPerSeed + index), .record = {}};
+}
 
 constexpr std::string_view kSection = "reduction";
 
@@ -37,7 +41,7 @@ ReductionTexts all_texts(const ReductionConfig& reduction) {
 ReductionTexts differing_texts(const ReductionConfig& reduction) {
   const ReductionTexts defaults = all_texts({});
   ReductionTexts texts = all_texts(reduction);
-  texts.erase("preset");  // it has become the settings that it stands for
+  texts.erase("preset");  // it has been replaced by its settings
   std::erase_if(texts, [&](const auto& text) {
     const auto same = defaults.find(text.first);
     return same != defaults.end() && same->second == text.second;
@@ -45,7 +49,7 @@ ReductionTexts differing_texts(const ReductionConfig& reduction) {
   return texts;
 }
 
-/// Sets what a mapping of the form of the section `name` says; its own sections are those of the methods.
+/// Applies a mapping with the keys of the section `name`; its subsections are those of the methods.
 void apply_reduction(const YamlDocument& document, const YAML::Node& mapping, const std::string& name,
                      Settings& settings) {
   const auto was_set = [&](const Field& field, const Origin& origin) {
@@ -79,9 +83,9 @@ void add_variants(const YamlDocument& document, const YamlEntry& section, const 
                   std::vector<StudyVariant>& variants) {
   for (const YamlEntry& entry : document.entries(section.value, section.key)) {
     const auto has_name = [&](const StudyVariant& variant) { return variant.name == entry.key; };
-    if (std::ranges::any_of(variants, has_name) || std::ranges::any_of(control_arms(), has_name)) {
-      fail(ErrorKind::usage, fmt::format("{}: {}: expected a name of its own, this one is taken",
-                                         document.where(entry.key_node), entry.key));
+    if (std::ranges::any_of(variants, has_name) || std::ranges::any_of(control_variants(), has_name)) {
+      fail(ErrorKind::usage,
+           fmt::format("{}: {}: this name is already used", document.where(entry.key_node), entry.key));
     }
     variants.push_back(read_variant(document, entry, base));
   }
@@ -89,10 +93,30 @@ void add_variants(const YamlDocument& document, const YamlEntry& section, const 
 
 }  // namespace
 
-std::vector<StudyVariant> control_arms() {
-  return {{.name = kDenseArm, .kind = ArmKind::dense, .reduction = {}, .settings = {}},
-          {.name = kOtherSeedArm, .kind = ArmKind::other_seed, .reduction = {}, .settings = {}},
-          {.name = kNoiseFloorArm, .kind = ArmKind::noise_floor, .reduction = {}, .settings = {}}};
+std::vector<StudyPrompt> world_prompts(const HeldOutClips& clips, int64_t seed, int64_t count) {
+  std::vector<StudyPrompt> prompts;
+  for (int64_t index = 0; index < count; ++index) {
+    StudyPrompt& prompt = prompts.emplace_back(numbered(index, seed));
+    const auto number = static_cast<int64_t>(prompt.seed);
+    prompt.text = clips.prompt(number);
+    prompt.record = clips.record(number);
+  }
+  return prompts;
+}
+
+std::vector<StudyPrompt> listed_prompts(const std::vector<std::string>& texts, int64_t seed) {
+  std::vector<StudyPrompt> prompts;
+  for (const std::string& text : texts) {
+    prompts.push_back(numbered(static_cast<int64_t>(prompts.size()), seed));
+    prompts.back().text = text;
+  }
+  return prompts;
+}
+
+std::vector<StudyVariant> control_variants() {
+  return {{.name = kDenseVariant, .kind = VariantKind::dense, .reduction = {}, .settings = {}},
+          {.name = kOtherSeedVariant, .kind = VariantKind::other_seed, .reduction = {}, .settings = {}},
+          {.name = kNoiseFloorVariant, .kind = VariantKind::noise_floor, .reduction = {}, .settings = {}}};
 }
 
 StudyFile read_study_file(const std::filesystem::path& file, const Settings& base) {
@@ -122,8 +146,8 @@ std::vector<StudyVariant> pick_variants(const std::vector<StudyVariant>& variant
     const std::string name = names.substr(begin, comma - begin);
     const auto found = std::ranges::find(variants, name, &StudyVariant::name);
     if (found == variants.end()) {
-      fail(ErrorKind::usage, fmt::format("--variants: {}: no such variant in the study's file", name),
-           fmt::format("the nearest one is {}", nearest_name(name, known)));
+      fail(ErrorKind::usage, fmt::format("--variants: {}: the study file has no such variant", name),
+           fmt::format("did you mean {}?", nearest_name(name, known)));
     }
     picked.push_back(*found);
     begin = comma + 1;

@@ -1,4 +1,4 @@
-#include "core/lab/evaluate/clip_fidelity.h"
+#include "core/lab/evaluate/clip_measures.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "core/lab/study/variant.h"
+#include "core/lab/study/inputs.h"
 
 #include "core/config/installation.h"
 #include "support/support.h"
@@ -40,8 +40,8 @@ TEST_CASE("a study's file is checked", "[study]") {
     CHECK(std::string(error.what()).find(message) != std::string::npos);
   };
   check("variants:\n  a: { method: random }\nbeyond:\n  a: { method: skip }\n",
-        "s.yaml:4: a: expected a name of its own");
-  check("variants:\n  dense: { method: random }\n", "expected a name of its own");
+        "s.yaml:4: a: this name is already used");
+  check("variants:\n  dense: { method: random }\n", "this name is already used");
   check("variants:\n  a: { ratios: [0.5] }\n", "expected a method that reduces tokens");
   check("variants:\n  a: { method: faststar, faststar: { scores: spatial } }\n", "scores");
   check("variant:\n  a: { method: random }\n", "variant");
@@ -55,7 +55,7 @@ TEST_CASE("variants are picked by name", "[study]") {
   CHECK(pick_variants(file.variants, "").size() == file.variants.size());
   const Error error = test::error_of([&] { pick_variants(file.variants, "skipp"); });
   CHECK(error.kind() == ErrorKind::usage);
-  CHECK(error.hint() == "the nearest one is skip");
+  CHECK(error.hint() == "did you mean skip?");
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include "core/lab/study/statistics.h"
+#include "core/lab/study/report.h"
 
 #include <cmath>
 
-#include "core/lab/study/report.h"
 #include "core/lab/study/results.h"
+#include "core/lab/study/statistics.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -19,11 +19,11 @@ StudyRecord result(int64_t prompt, const std::string& variant, const ReductionTe
   record.tokens = 100;
   record.kept = 75;
   record.decode_ms = 10;
-  record.scale_ms = {30, variant == kDenseArm ? 60.0 : 15.0};
+  record.scale_ms = {30, variant == kDenseVariant ? 60.0 : 15.0};
   record.part_ms.resize(2);
-  record.part_ms[1][PassPart::linear] = variant == kDenseArm ? 40 : 10;
-  record.part_ms[1][PassPart::reduction] = variant == kDenseArm ? 0 : 1 + static_cast<double>(prompt);
-  if (variant == kDenseArm) {
+  record.part_ms[1][PassPart::linear] = variant == kDenseVariant ? 40 : 10;
+  record.part_ms[1][PassPart::reduction] = variant == kDenseVariant ? 0 : 1 + static_cast<double>(prompt);
+  if (variant == kDenseVariant) {
     record.scales = {{1, 2, 3}, {8, 2, 3}};
     record.high_frequency = {.1, .2};
   } else {
@@ -42,7 +42,7 @@ void write_results(const std::filesystem::path& folder) {
     const ReductionTexts faststar = {{"method", "faststar"}};
     const ReductionTexts p1 = {{"method", "faststar"}, {"faststar.p", "1"}};
     const ReductionTexts even = {{"method", "faststar"}, {"ratios", "[0.2,0.3,0.4,0.5]"}};
-    for (const StudyRecord& record : {result(prompt, kDenseArm, {}, 0), result(prompt, kOtherSeedArm, {}, 15),
+    for (const StudyRecord& record : {result(prompt, kDenseVariant, {}, 0), result(prompt, kOtherSeedVariant, {}, 15),
                                       result(prompt, "random", {{"method", "random"}}, std::vector{20., 22., 24.}[at]),
                                       result(prompt, "faststar", faststar, std::vector{21., 25., 26.}[at]),
                                       result(prompt, "p 1", p1, 23), result(prompt, "last <0.5>", even, 27)}) {
@@ -57,26 +57,26 @@ TEST_CASE("differences are those of the same prompt, with the standard error of 
   write_results(folder.path());
   const StudySummary study = summarize_study(read_results(folder.path()));
   CHECK(study.prompts == 3);
-  const ArmSummary& arm = *study.find("faststar");
-  CHECK(arm.psnr.mean == Approx(24));
-  CHECK(arm.psnr.median == Approx(25));
-  CHECK(arm.psnr.deviation == Approx(std::sqrt(7.)));
-  CHECK(arm.from_random.mean == Approx(2));  // 1, 3 and 2 dB
-  CHECK(arm.from_random.standard_error() == Approx(1 / std::sqrt(3.)));
-  CHECK(arm.wins == 1);
-  CHECK(*arm.pooled_psnr == Approx(psnr((mse_of(21) + mse_of(25) + mse_of(26)) / 3)));
-  CHECK(arm.backbone_speedup.median == Approx(2));
-  CHECK(arm.end_to_end_speedup.median == Approx(100. / 55));
-  CHECK_FALSE(arm.right);
+  const VariantSummary& variant = *study.find("faststar");
+  CHECK(variant.psnr.mean == Approx(24));
+  CHECK(variant.psnr.median == Approx(25));
+  CHECK(variant.psnr.deviation == Approx(std::sqrt(7.)));
+  CHECK(variant.from_random.mean == Approx(2));  // 1, 3 and 2 dB
+  CHECK(variant.from_random.standard_error() == Approx(1 / std::sqrt(3.)));
+  CHECK(variant.wins == 1);
+  CHECK(*variant.pooled_psnr == Approx(psnr((mse_of(21) + mse_of(25) + mse_of(26)) / 3)));
+  CHECK(variant.backbone_speedup.median == Approx(2));
+  CHECK(variant.end_to_end_speedup.median == Approx(100. / 55));
+  CHECK_FALSE(variant.right);
 }
 
 TEST_CASE("clips without any difference have no PSNR and are counted", "[study]") {
   StudyRecord same = result(0, "random", {{"method", "random"}}, 30);
   same.from_dense->mse = 0;
   const StudySummary study = summarize_study({same, result(1, "random", {{"method", "random"}}, 30)});
-  CHECK(study.arms[0].identical == 1);
-  CHECK(study.arms[0].psnr.count == 1);
-  CHECK(study.arms[0].psnr.mean == Approx(30));
+  CHECK(study.variants[0].identical == 1);
+  CHECK(study.variants[0].psnr.count == 1);
+  CHECK(study.variants[0].psnr.mean == Approx(30));
 }
 
 TEST_CASE("the report has the table and every plot", "[study]") {
@@ -87,8 +87,9 @@ TEST_CASE("the report has the table and every plot", "[study]") {
   CHECK(markdown.find("another seed: 15.00 dB") != std::string::npos);
   CHECK(test::read_text(folder / "study.json").find("\"psnr_above_random\"") != std::string::npos);
   const std::string page = test::read_text(folder / "study.html");
-  for (const char* title : {"Nearness to the dense clip against speed", "What is scored", "norm that joins",
-                            "ratio of the last scale", "Lock-in", "feature map converges", "Time of each scale"}) {
+  for (const char* title :
+       {"Fidelity to the dense clip against speed-up", "Scorers at equal tokens", "Norm that combines",
+        "Ratio of the last scale", "Lock-in", "High frequencies", "Time of each scale"}) {
     CHECK(page.find(title) != std::string::npos);
   }
   CHECK(page.find("no results for this plot") == std::string::npos);
