@@ -12,9 +12,6 @@ namespace {
 constexpr int64_t kContinuationsShown = 6;
 constexpr double kContinuationCost = 2;  ///< 4 s are generated
 
-constexpr int64_t kContinuationsShown = 6;
-constexpr double kContinuationCost = 2;  ///< 4 s are generated
-
 /// Evenly spaced frames of a clip beside each other: [h, frames w, 3] uint8.
 Tensor film_strip(const Tensor& clip, int64_t frames_shown) {
   const Tensor index = at::linspace(0, static_cast<double>(clip.size(1) - 1), frames_shown, clip.options()).round();
