@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "cli/plan_job.h"
+#include "core/base/lock_file.h"
 #include "core/pipeline/batch/batch_settings.h"
-#include "core/pipeline/batch/lock_file.h"
 
 namespace faststar {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "core/pipeline/batch/coverage.h"
+#include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/batch/run_batch.h"
 
 namespace faststar {

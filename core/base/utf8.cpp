@@ -1,5 +1,7 @@
 #include "core/base/utf8.h"
 
+#include <algorithm>
+
 namespace faststar {
 namespace {
 
@@ -80,6 +82,10 @@ bool is_blank(char32_t c) {
   const bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || c == 0x3000;
   const bool formatting = (c >= 0x205f && c <= 0x206f) || c == 0xfeff;
   return control || space || formatting;
+}
+
+bool is_blank_text(std::string_view text) {
+  return !find_invalid_utf8(text) && std::ranges::all_of(decode_utf8(text), [](char32_t c) { return is_blank(c); });
 }
 
 }  // namespace faststar

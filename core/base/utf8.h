@@ -17,4 +17,7 @@ std::string encode_utf8(std::u32string_view characters);
 /// True for white space and invisible formatting characters: what a tokenizer or a reader does not see.
 bool is_blank(char32_t character);
 
+/// True for UTF-8 text without a visible character.
+bool is_blank_text(std::string_view text);
+
 }  // namespace faststar

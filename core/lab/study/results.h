@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/lock_file.h"
 #include "core/lab/metrics/fidelity.h"
 #include "core/lab/study/arm.h"
 #include "core/lab/study/inputs.h"
-#include "core/pipeline/batch/lock_file.h"
 #include "core/pipeline/batch/shard.h"
 
 namespace faststar {

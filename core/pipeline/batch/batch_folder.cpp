@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/base/error.h"
@@ -19,16 +20,31 @@ void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (!error && fs::is_directory(folder, error)) return;
-  fail(ErrorKind::output, fmt::format("{}: cannot make this folder: {}", folder.string(), error.message()));
+  fail(ErrorKind::output, fmt::format("{}: cannot create this folder: {}", folder.string(), error.message()));
 }
 
-/// Asked of the file system itself: ext4 can be either, folder by folder.
+/// Tried out: on ext4 this is a property of each folder.
 bool ignores_case(const fs::path& folder) {
   const std::string name = fmt::format("case-{}", getpid());
   const TemporaryPath probe(folder / name);
   make_folder(probe.path());
   std::error_code ignored;
   return fs::exists(folder / fmt::format("CASE-{}", getpid()), ignored);
+}
+
+std::vector<std::string> foreign_entries(const BatchFolder& folder, const std::set<fs::path>& folders,
+                                         const std::string& ending) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const fs::path& path : folders) {
+    for (const auto& entry : fs::directory_iterator(path, ignored)) {
+      const bool video = entry.is_regular_file(ignored) && entry.path().extension() == ending;
+      if (!video && !folders.contains(entry.path()))
+        names.push_back(entry.path().lexically_relative(folder.videos()).string());
+    }
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace
@@ -79,15 +95,15 @@ void check_names_fit(const BatchFolder& folder, const std::vector<BatchItem>& it
   const auto collision = find_case_collision(items);
   if (!collision || !ignores_case(folder.videos())) return;
   fail(ErrorKind::usage,
-       fmt::format("{}: this file system takes {} and {} for one file", folder.root().string(), collision->first,
-                   collision->second),
-       "-o on a file system that tells upper from lower case");
+       fmt::format("{}: this file system ignores case, so {} and {} would be one file", folder.root().string(),
+                   collision->first, collision->second),
+       "choose a folder on a case-sensitive file system with -o");
 }
 
 std::string item_hash(const BatchItem& item, const std::string& settings_hash) {
   uint64_t hash = fnv1a(settings_hash + "\n" + item.text);
   for (const auto& [name, text] : item.options) {
-    const bool is_file = name == "image" || name == "video";  // may lie elsewhere on another machine
+    const bool is_file = name == "image" || name == "video";  // may be elsewhere on another machine
     hash = fnv1a(fmt::format("\n{}={}", name, is_file ? fs::path(text).filename().string() : text), hash);
   }
   return fmt::format("{:016x}", hash);
@@ -99,15 +115,36 @@ void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& it
     if (state == nullptr || !state->last.finished) continue;
     const auto refuse = [&](const char* what, const std::string& before, const std::string& now) {
       fail(ErrorKind::usage,
-           fmt::format("{}:{}: {} was made with the {} {}, now it is {}: the list or --samples changed",
+           fmt::format("{}:{}: {} was made with {} {}, now it is {}: the list or --samples changed",
                        manifest.path().string(), state->line, item.file, what, before, now),
-           "-o another folder, or the list and options of before");
+           "use another folder with -o, or the same list and options as before");
     };
     if (state->last.prompt_en != item.prompt) refuse("prompt", state->last.prompt_en, item.prompt);
     if (state->last.seed != item.seed) refuse("seed", std::to_string(state->last.seed), std::to_string(item.seed));
     const std::string hash = item_hash(item, settings_hash);
     if (state->last.settings_hash != hash) refuse("text or settings", state->last.settings_hash, hash);
   }
+}
+
+Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>& items) {
+  const Manifest manifest(folder.manifest());
+  Coverage coverage{.expected = static_cast<int64_t>(items.size())};
+  std::set<fs::path> folders;
+  for (const BatchItem& item : items) {
+    folders.insert(folder.video(item).parent_path());
+    std::error_code error;
+    const auto bytes = fs::file_size(folder.video(item), error);
+    const ItemState* state = manifest.find(item.file);
+    const bool recorded = state != nullptr && state->last.finished;
+    if (error) {
+      coverage.missing.push_back(item.file);
+    } else if (bytes == 0 || (recorded && static_cast<int64_t>(bytes) != state->last.bytes)) {
+      coverage.damaged.push_back(item.file);
+    }
+  }
+  if (!items.empty())
+    coverage.foreign = foreign_entries(folder, folders, fs::path(items.front().file).extension().string());
+  return coverage;
 }
 
 }  // namespace faststar

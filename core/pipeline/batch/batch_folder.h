@@ -8,17 +8,17 @@
 
 namespace faststar {
 
-/// Where the files of a batch lie:
-///   videos/         finished files only, as an evaluator reads them
-///   manifest.jsonl  a line an attempt
+/// The folder of a batch:
+///   videos/         finished videos only, as an evaluator reads them
+///   manifest.jsonl  one line per attempt
 ///   config.yaml     all settings
-///   codes/          what the transformer made, until its video is finished
+///   codes/          codes from the transformer, until the video is finished
 ///   partial/        files being written, and the locks
 class BatchFolder {
  public:
   explicit BatchFolder(std::filesystem::path root) : root_(std::move(root)) {}
 
-  /// Makes the folders, also those below videos/ that `items` need. Throws Error(output).
+  /// Creates the folders, also those below videos/ that `items` need. Throws Error(output).
   void create(const std::vector<BatchItem>& items) const;
 
   const std::filesystem::path& root() const { return root_; }
@@ -27,31 +27,44 @@ class BatchFolder {
   std::filesystem::path config() const { return root_ / "config.yaml"; }
   std::filesystem::path locks() const { return root_ / "partial" / "locks"; }
   std::filesystem::path video(const BatchItem& item) const { return videos() / item.file; }
-  /// Named by hash: short and plain whatever the prompt is.
+  /// Named by hash: short and plain ASCII, whatever the prompt is.
   std::filesystem::path partial_video(const BatchItem& item) const;
   std::filesystem::path codes(const BatchItem& item) const;
 
-  /// Removes what a killed process left in partial/ of this item. For the holder of its lock.
+  /// Removes what a killed process left in partial/ for this item. Only for the holder of its lock.
   void remove_partial(const BatchItem& item) const;
   void remove_codes(const BatchItem& item) const;
-  /// The partial video becomes the finished one. Returns its size in bytes. Throws Error(output).
+  /// Moves the partial video to its final name. Returns its size in bytes. Throws Error(output).
   int64_t publish(const BatchItem& item) const;
 
  private:
   std::filesystem::path root_;
 };
 
-/// True when `state` says so and the file is there with the size recorded.
+/// True when `state` is finished and the file exists with the recorded size.
 bool is_finished(const BatchFolder& folder, const BatchItem& item, const ItemState* state);
 
 /// Throws Error(usage) when two of `items` would be one file on the file system of `folder`.
 void check_names_fit(const BatchFolder& folder, const std::vector<BatchItem>& items);
 
-/// 16 hex digits of what shapes an item: the settings that all share, its text and its own settings.
+/// 16 hex digits over everything that changes the video: the shared settings, the text and the item's own settings.
 std::string item_hash(const BatchItem& item, const std::string& settings_hash);
 
-/// Throws Error(usage) when `manifest` has made one of `items` with another prompt, seed or settings: the list or
-/// --samples changed.
+/// Throws Error(usage) when `manifest` has one of `items` with another prompt, seed or settings: the list or --samples
+/// changed.
 void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items, const std::string& settings_hash);
+
+/// Which videos of a list an evaluator would find. Names are relative to videos/, in the order of the list.
+struct Coverage {
+  int64_t expected = 0;
+  std::vector<std::string> missing;  ///< no such file
+  std::vector<std::string> damaged;  ///< empty, or not of the size that was finished
+  /// Other files in the same folders. VBench takes the extension of whichever file it lists first.
+  std::vector<std::string> foreign;
+  bool complete() const { return missing.empty() && damaged.empty() && foreign.empty(); }
+};
+
+/// Looks for every item, and for other files in their folders. Only reads.
+Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>& items);
 
 }  // namespace faststar

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kSeeds = int64_t{1} << 32;
 
-/// The folders below videos/ that want this entry, each with the dimension it stands for.
+/// The folders below videos/ that this entry goes to, each with its dimension.
 std::map<std::string, std::string> folders_of(Benchmark benchmark, const PromptEntry& entry) {
   std::map<std::string, std::string> folders;
   for (const std::string& dimension : entry.dimensions)
@@ -27,22 +27,19 @@ std::map<std::string, std::string> folders_of(Benchmark benchmark, const PromptE
 }
 
 std::string name_problem(const std::string& prompt, const std::string& name) {
-  if (const auto offset = find_invalid_utf8(prompt))
-    return fmt::format("expected UTF-8 text, got something else at byte {}", *offset);
-  if (name.find('/') != std::string::npos) return "expected a prompt that can name a file, got one with '/'";
+  if (const auto offset = find_invalid_utf8(prompt)) return fmt::format("the prompt is not UTF-8 (byte {})", *offset);
+  if (name.find('/') != std::string::npos) return "the prompt cannot be a file name: it holds '/'";
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (std::ranges::any_of(name, is_control))
-    return "expected a prompt that can name a file, got one with a control character";
+  if (std::ranges::any_of(name, is_control)) return "the prompt cannot be a file name: it holds a control character";
   if (name.size() > NAME_MAX)
-    return fmt::format("expected a file name of at most {} bytes, got {}", NAME_MAX, name.size());
+    return fmt::format("the prompt cannot be a file name: at most {} bytes, got {}", NAME_MAX, name.size());
   return "";
 }
 
 std::string problem(const BatchItem& item, const std::string& name) {
-  const bool is_text = !find_invalid_utf8(item.text);
-  if (is_text && std::ranges::all_of(decode_utf8(item.text), is_blank)) return "the prompt is empty";
+  if (is_blank_text(item.text)) return "the prompt is empty";
   const auto image = item.options.find("image");
-  if (image != item.options.end() && image->second.empty()) return "expected the name of a picture, got an empty one";
+  if (image != item.options.end() && image->second.empty()) return "image: expected a file name, got nothing";
   return name_problem(item.prompt, name);
 }
 
@@ -106,10 +103,8 @@ class ItemLister {
     if (added) return items_.push_back(std::move(item));
     const BatchItem& first = items_[known->second];
     if (first.text == item.text && first.options == item.options) return;
-    fail(ErrorKind::input,
-         fmt::format("{}: expected a name of its own for each video, got {} again, after {}", item.origin, item.file,
-                     first.origin),
-         "VBench_full_info.json tells equal prompts apart by folder; without --vbench files are numbered");
+    fail(ErrorKind::input, fmt::format("{}: {} is already the file of {}", item.origin, item.file, first.origin),
+         "use VBench_full_info.json, where equal prompts are in different folders, or leave out --vbench");
   }
 
   const PromptList& list_;

@@ -19,7 +19,7 @@ namespace faststar {
 namespace fs = std::filesystem;
 namespace {
 
-/// Settings by "section.key" that leave every pixel as it is, or that each item has for itself.
+/// False for settings that leave every pixel as it is, or that belong to single items.
 bool changes_videos(std::string_view section, std::string_view key) {
   constexpr std::array<std::string_view, 4> kOfEncoding = {"crf", "preset", "lossless", "no_metadata"};
   if (section == "runtime") return key == "precision";
@@ -76,8 +76,8 @@ void check_same_settings(const fs::path& file, const Config& before, const Confi
   }
   if (differences.empty()) return;
   fail(ErrorKind::usage,
-       fmt::format("{}: this folder was begun with other settings: {}", file.string(), fmt::join(differences, "; ")),
-       "-o another folder, or the settings of before (--config takes this file)");
+       fmt::format("{}: this batch was started with other settings: {}", file.string(), fmt::join(differences, "; ")),
+       "use another folder with -o, or the same settings (--config takes this file)");
 }
 
 std::string settings_hash(const Config& config) {

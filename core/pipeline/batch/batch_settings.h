@@ -5,17 +5,17 @@
 
 #include "core/config/config.h"
 
-/// A batch's settings stay the same over all its runs: config.yaml in its folder keeps them.
+/// config.yaml in the folder of a batch holds its settings. They stay the same when the batch is resumed.
 namespace faststar {
 
-/// What the file says; nothing when there is none yet. Throws Error(usage) when it is damaged.
+/// The settings in the file; nothing when it does not exist yet. Throws Error(usage) when it is damaged.
 std::optional<Config> read_batch_settings(const std::filesystem::path& file);
 
-/// Creates the file. Throws Error(output), also when another process was first.
+/// Creates the file. Throws Error(output), also when it exists.
 void write_batch_settings(const std::filesystem::path& file, const Config& config, const std::string& base);
 
-/// Throws Error(usage) naming each setting that would change the videos and differs, with both values. Where it runs,
-/// what it prints and which files it writes besides may change.
+/// Throws Error(usage) naming each changed setting that affects the videos, with both values. Device, messages and
+/// additional files may change.
 void check_same_settings(const std::filesystem::path& file, const Config& before, const Config& now);
 
 /// 16 hex digits of those settings, for the manifest.

@@ -2,14 +2,21 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
-#include <vector>
-
-#include "core/pipeline/batch/item_result.h"
 
 namespace faststar {
 
-/// What one attempt at an item came to: a line of manifest.jsonl.
+/// How one item was made.
+struct ItemResult {
+  std::map<std::string, double> seconds;  ///< by stage name
+  int64_t peak_bytes = 0;                 ///< most device memory; 0 on the CPU
+  std::string device;                     ///< "cuda:0"
+  std::string prompt;                     ///< as the model got it, with tag and suffix
+  bool text_cut = false;                  ///< the prompt was longer than the model's limit
+};
+
+/// The outcome of one attempt at an item: a line of manifest.jsonl.
 struct ManifestRecord {
   std::string file;  ///< below videos/
   bool finished = false;
@@ -21,21 +28,21 @@ struct ManifestRecord {
   std::string error;  ///< why it failed
 };
 
-/// What the manifest says about an item by now.
+/// What the manifest knows about an item.
 struct ItemState {
   int64_t line = 0;  ///< of its last record, from 1
   ManifestRecord last;
-  int failures = 0;  ///< attempts that failed, of whoever
+  int failures = 0;  ///< failed attempts of all processes
 };
 
-/// The record of a batch: one JSON object a line, appended by any number of processes at once, each line on the disk
-/// before the next item starts. A line that a killed process left half-written is cut off before the next is appended.
+/// The record of a batch: one JSON object per line. Any number of processes append to it at once; each line is on disk
+/// before the next item starts. A half-written line of a killed process is removed before the next one is appended.
 class Manifest {
  public:
-  /// Reads what is there. Throws Error(input) naming the line when one is damaged.
+  /// Reads the file, if there is one. Throws Error(input) naming the line when one is damaged.
   explicit Manifest(std::filesystem::path path);
 
-  /// Reads the lines that were appended since, whoever wrote them. Throws as the constructor.
+  /// Reads the lines appended since, by any process. Throws like the constructor.
   void refresh();
   /// Throws Error(output).
   void append(const ManifestRecord& record);
@@ -51,5 +58,11 @@ class Manifest {
   int64_t lines_ = 0;
   std::map<std::string, ItemState> items_;
 };
+
+/// A record as one line of JSON, with its line end.
+std::string to_line(const ManifestRecord& record);
+
+/// What to_line wrote; nothing for other text.
+std::optional<ManifestRecord> parse_line(const std::string& line);
 
 }  // namespace faststar

@@ -2,27 +2,186 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "core/base/error.h"
+#include "core/base/utf8.h"
+#include "core/config/nearest_name.h"
+#include "core/config/value.h"
 #include "core/media/extension.h"
-#include "core/pipeline/batch/list_formats.h"
+#include "core/pipeline/batch/vbench.h"
 
 namespace faststar {
 namespace {
 
-PromptList read_by_kind(const PromptListFiles& files) {
-  const std::string extension = lower_extension(files.list);
-  if (extension == ".txt") return read_text_list(files.list);
-  if (extension == ".json") return read_vbench_list(files);
-  if (extension == ".jsonl") return read_jsonl_list(files.list);
-  fail(ErrorKind::usage, fmt::format("{}: expected a .txt, .json or .jsonl file", files.list.string()),
-       "a text file with a prompt a line is enough");
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// The whole file, without a byte order mark.
+std::string read_list_file(const fs::path& path) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  constexpr size_t kMaxBytes = size_t{64} << 20;  // far above any list: a video given by mistake is refused
+  std::ifstream stream(path, std::ios::binary);
+  std::string text;
+  for (char block[1 << 16]; stream.read(block, sizeof(block)) || stream.gcount() > 0;) {
+    text.append(block, static_cast<size_t>(stream.gcount()));
+    if (text.size() > kMaxBytes)
+      fail(ErrorKind::input, fmt::format("{}: expected a list of prompts, got more than 64 MiB", path.string()));
+  }
+  if (!stream.eof()) fail(ErrorKind::input, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
 }
 
-/// Line n of `path` is the long form of entry n.
-void pair_with(const std::filesystem::path& path, PromptList& list) {
+struct TextLine {
+  std::string origin;  ///< "prompts.txt:3"
+  std::string text;    ///< without LF or CRLF
+};
+
+/// The lines of a file that are not blank.
+std::vector<TextLine> read_text_lines(const fs::path& path) {
+  const std::string text = read_list_file(path);
+  std::vector<TextLine> lines;
+  size_t number = 1;
+  for (size_t begin = 0; begin < text.size(); ++number) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!is_blank_text(line)) lines.push_back({fmt::format("{}:{}", path.string(), number), std::move(line)});
+    begin = end + 1;
+  }
+  if (lines.empty())
+    fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got an empty file", path.string()));
+  return lines;
+}
+
+/// A prompt per line. VBench's file for one dimension (prompts_per_dimension/color.txt) is known by its name.
+PromptList read_text_list(const fs::path& path) {
+  PromptList list;
+  const std::string name = path.stem().string();
+  if (vbench::is_folder(name)) list.benchmark = Benchmark::vbench;
+  for (TextLine& line : read_text_lines(path)) {
+    PromptEntry& entry = list.entries.emplace_back();
+    entry.origin = std::move(line.origin);
+    entry.prompt = std::move(line.text);
+    if (list.benchmark == Benchmark::vbench) entry.dimensions = {name};
+  }
+  return list;
+}
+
+/// Settings that an entry can have for itself. Those of the model and its run are shared by the whole batch, and the
+/// batch names the files.
+bool is_entry_setting(std::string_view section, const Field& field) {
+  constexpr std::array<std::string_view, 4> kShared = {"model", "schedule", "output", "runtime"};
+  constexpr FlagScope kTasks = FlagScope::batch | FlagScope::i2v | FlagScope::v2v;
+  return std::ranges::find(kShared, section) == kShared.end() && overlap(field.scope, kTasks) &&
+         field.name != "prompt" && field.name != "prompt_file" && field.name != "count";
+}
+
+/// A JSON value as its flag takes it: lists with commas.
+std::string flag_text(const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const json& item : value) text += fmt::format("{}{}", text.empty() ? "" : ",", flag_text(item));
+  return text;
+}
+
+/// Reads the object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known one.
+class JsonlEntryReader {
+ public:
+  JsonlEntryReader(const TextLine& line, fs::path folder) : folder_(std::move(folder)) { entry_.origin = line.origin; }
+
+  PromptEntry read(const json& object) {
+    for (const auto& [key, value] : object.items()) {
+      if (!read_text(key, value) && !read_setting(key, value)) fail_unknown(key);
+    }
+    if (!object.contains("prompt"))
+      fail(ErrorKind::input, fmt::format("{}: prompt: expected a string, got nothing", entry_.origin));
+    return std::move(entry_);
+  }
+
+ private:
+  [[noreturn]] void fail_value(const std::string& key, const std::string& expected, const json& got) const {
+    const std::string shown = got.is_primitive() ? flag_text(got) : got.type_name();
+    fail(ErrorKind::input,
+         fmt::format("{}: {}: expected {}, got {}", entry_.origin, key, expected, shown.empty() ? "nothing" : shown));
+  }
+
+  [[noreturn]] void fail_unknown(const std::string& key) const {
+    std::vector<std::string> known = {"prompt", "refined_prompt"};
+    visit_config(scratch_, [&](std::string_view section, const Field& field, const auto&) {
+      if (is_entry_setting(section, field)) known.emplace_back(field.name);
+    });
+    fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", entry_.origin, key),
+         fmt::format("the nearest key is {}", nearest_name(key, known)));
+  }
+
+  bool read_text(const std::string& key, const json& value) {
+    if (key != "prompt" && key != "refined_prompt") return false;
+    if (!value.is_string()) fail_value(key, "a string", value);
+    if (key == "prompt") {
+      entry_.prompt = value.get<std::string>();
+    } else {
+      entry_.refined = value.get<std::string>();
+    }
+    return true;
+  }
+
+  bool read_setting(const std::string& key, const json& value) {
+    bool found = false;
+    visit_config(scratch_, [&]<typename T>(std::string_view section, const Field& field, T& member) {
+      if constexpr (!std::is_same_v<T, std::vector<int>>) {
+        if (field.name != key || !is_entry_setting(section, field)) return;
+        found = true;
+        const std::string text = flag_text(value);
+        if (value.is_null() || value.is_object() || !parse_value(text, field, member)) {
+          fail_value(key, expected_text(field, member), value);
+        }
+        const bool is_file = key == "image" || key == "video";
+        entry_.options[key] = is_file ? (folder_ / text).string() : text;
+      }
+    });
+    return found;
+  }
+
+  fs::path folder_;  ///< file names are relative to it
+  PromptEntry entry_;
+  Config scratch_;  ///< only to check the values
+};
+
+PromptList read_jsonl_list(const fs::path& path) {
+  PromptList list;
+  for (const TextLine& line : read_text_lines(path)) {
+    const json object = json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+    if (!object.is_object()) {
+      fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
+                                         object.is_discarded() ? "something else" : object.type_name()));
+    }
+    list.entries.push_back(JsonlEntryReader(line, path.parent_path()).read(object));
+  }
+  return list;
+}
+
+PromptList read_by_extension(const PromptListFiles& files) {
+  const std::string extension = lower_extension(files.list);
+  if (extension == ".txt") return read_text_list(files.list);
+  if (extension == ".json") return vbench::parse_list(files, read_list_file(files.list));
+  if (extension == ".jsonl") return read_jsonl_list(files.list);
+  fail(ErrorKind::usage, fmt::format("{}: expected a .txt, .json or .jsonl file", files.list.string()),
+       "the simplest list is a .txt file with one prompt per line");
+}
+
+/// Line n of `path` is the refined prompt of entry n.
+void add_refined_prompts(const fs::path& path, PromptList& list) {
   std::vector<TextLine> lines = read_text_lines(path);
   if (lines.size() != list.entries.size()) {
-    fail(ErrorKind::input, fmt::format("{}: expected {} lines, one an entry of the list, got {}", path.string(),
+    fail(ErrorKind::input, fmt::format("{}: expected {} lines, one per entry of the list, got {}", path.string(),
                                        list.entries.size(), lines.size()));
   }
   for (size_t i = 0; i < lines.size(); ++i) list.entries[i].refined = std::move(lines[i].text);
@@ -31,8 +190,8 @@ void pair_with(const std::filesystem::path& path, PromptList& list) {
 }  // namespace
 
 PromptList read_prompt_list(const PromptListFiles& files) {
-  PromptList list = read_by_kind(files);
-  if (files.refined) pair_with(*files.refined, list);
+  PromptList list = read_by_extension(files);
+  if (files.refined) add_refined_prompts(*files.refined, list);
   return list;
 }
 

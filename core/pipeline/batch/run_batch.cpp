@@ -2,22 +2,73 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
+#include <map>
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/lock_file.h"
 #include "core/base/log.h"
-#include "core/pipeline/batch/batch_progress.h"
-#include "core/pipeline/batch/lock_file.h"
 
 namespace faststar {
 namespace {
 
-/// Every further item would fail too, in this process.
+/// Every further item of this process would fail too.
 bool stops_the_batch(ErrorKind kind) {
   return kind == ErrorKind::output || kind == ErrorKind::model || kind == ErrorKind::device_lost;
 }
+
+/// The progress of a whole batch, weighted by the cost of each item. All costs are announced to the display before the
+/// first item starts; while an item runs, its own announcements are dropped and its advances passed on.
+class BatchProgress final : public Progress {
+ public:
+  explicit BatchProgress(Progress& display) : display_(display) {}
+
+  /// Costs that `plan` receives until the next call belong to item `file`, and are shown at once.
+  void begin_announcing(const std::string& file) { announced_ = &costs_[file]; }
+
+  /// From now on `advance` is about this item; `label` ("video 3/60") goes before the detail.
+  void begin(const std::string& file, std::string label) {
+    announced_ = nullptr;
+    running_ = &costs_[file];
+    label_ = std::move(label);
+  }
+
+  /// The item costs nothing more: finished, failed for good, or made by another process.
+  void settle(const std::string& file) {
+    constexpr double kRounding = 1e-6;  // of sums of seconds: nothing to show
+    for (auto& [stage, cost] : costs_[file]) {
+      if (cost > kRounding) display_.advance(stage, cost, label_);
+      cost = 0;
+    }
+  }
+
+  void plan(Stage stage, double cost) override {
+    if (announced_ == nullptr) return;
+    (*announced_)[stage] += cost;
+    display_.plan(stage, cost);
+  }
+
+  /// A second attempt repeats work that was shown already: the bar moves once it gets further.
+  void advance(Stage stage, double cost, std::string_view detail) override {
+    double& left = (*running_)[stage];
+    const double shown = std::min(left, cost);
+    left -= shown;
+    display_.advance(stage, shown, detail.empty() ? label_ : fmt::format("{}, {}", label_, detail));
+  }
+
+  bool stop_requested() const override { return display_.stop_requested(); }
+
+ private:
+  using Costs = std::map<Stage, double>;  ///< still to come
+  Progress& display_;
+  std::map<std::string, Costs> costs_;
+  Costs* announced_ = nullptr;
+  Costs* running_ = nullptr;
+  std::string label_;
+};
 
 class BatchLoop {
  public:
@@ -49,7 +100,7 @@ class BatchLoop {
  private:
   bool finished(const BatchItem& item) const { return is_finished(run_.folder, item, manifest_.find(item.file)); }
 
-  /// Attempts of this and other processes since this one began.
+  /// Failed attempts of all processes since this one started.
   int failures(const BatchItem& item) const {
     const ItemState* state = manifest_.find(item.file);
     const auto before = failures_before_.find(item.file);
@@ -66,10 +117,10 @@ class BatchLoop {
         if (item.problem.empty()) runner_.announce(item, progress_);
       }
     }
-    if (summary_.found > 0) log::info("{} of {} videos are there already", summary_.found, summary_.items);
+    if (summary_.found > 0) log::info("resuming: {} of {} videos are finished", summary_.found, summary_.items);
   }
 
-  /// What others finished, and what failed too often.
+  /// Drops what other processes finished, and what failed too often.
   void drop_settled() {
     std::erase_if(queue_, [&](const BatchItem* item) {
       if (finished(*item)) {
@@ -84,7 +135,7 @@ class BatchLoop {
     });
   }
 
-  /// False when others hold all that is left.
+  /// False when other processes hold all that is left.
   bool make_next() {
     for (auto next = queue_.begin(); next != queue_.end(); ++next) {
       const BatchItem& item = **next;
@@ -99,7 +150,7 @@ class BatchLoop {
     return false;
   }
 
-  /// True when it is finished; false leaves a failure in the manifest.
+  /// Returns whether the item is finished; a failure is recorded in the manifest.
   bool make(const BatchItem& item) {
     const int64_t number = summary_.items - static_cast<int64_t>(queue_.size());
     progress_.begin(item.file, fmt::format("video {}/{}", number, summary_.items));
@@ -136,8 +187,8 @@ class BatchLoop {
   }
 
   [[noreturn]] void stop(size_t left) const {
-    fail(ErrorKind::interrupted, fmt::format("stopped with {} of {} videos to make", left, summary_.items),
-         "the same command continues");
+    fail(ErrorKind::interrupted, fmt::format("stopped with {} of {} videos left", left, summary_.items),
+         "run the same command again to resume");
   }
 
   void count_cut_texts() {

@@ -5,21 +5,20 @@
 
 #include "core/base/progress.h"
 #include "core/pipeline/batch/batch_folder.h"
-#include "core/pipeline/batch/item_result.h"
 
 namespace faststar {
 
 /// Where an item's files go while it is made.
 struct ItemFiles {
   std::filesystem::path video;  ///< does not exist yet
-  std::filesystem::path codes;  ///< may be there from an earlier attempt
+  std::filesystem::path codes;  ///< may exist from an earlier attempt
 };
 
-/// Makes one video. The batch around it knows no model.
+/// Makes one video. The batch itself knows no model.
 class ItemRunner {
  public:
   virtual ~ItemRunner() = default;
-  /// Calls progress.plan with what `item` will cost. Throws nothing for an item that cannot be made.
+  /// Calls progress.plan with the cost of `item`. Does not throw for an item that cannot be made.
   virtual void announce(const BatchItem& item, Progress& progress) = 0;
   /// Leaves the finished video at `files.video`. Throws Error.
   virtual ItemResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
@@ -29,9 +28,9 @@ enum class KeepCodes { until_finished, always };
 
 struct BatchRun {
   BatchFolder folder;
-  std::vector<BatchItem> items;  ///< of this process; others may have the same
-  std::string settings_hash;     ///< of what all items share
-  int retries = 0;               ///< further attempts at an item that failed
+  std::vector<BatchItem> items;  ///< of this process; other processes may have the same
+  std::string settings_hash;     ///< of the settings that all items share
+  int retries = 0;               ///< for each item that fails
   KeepCodes keep_codes = KeepCodes::until_finished;
 };
 
@@ -44,15 +43,15 @@ struct BatchSummary {
   int64_t items = 0;
   int64_t found = 0;      ///< finished before this run
   int64_t made = 0;       ///< by this process
-  int64_t elsewhere = 0;  ///< by others meanwhile
-  int64_t text_cut = 0;   ///< of the finished ones: text over the model's limit
+  int64_t elsewhere = 0;  ///< by other processes meanwhile
+  int64_t text_cut = 0;   ///< finished videos whose prompt was longer than the model's limit
   std::vector<FailedItem> failed;
 };
 
-/// Makes what `run.items` lack, several processes at once if need be: an item belongs to who holds its lock, and items
-/// that another holds are waited for. An item that fails is tried again after the others. `on_file` hears of each video
-/// that this process finishes. Throws Error(interrupted) when `progress` asks to stop, and what makes every further
-/// item fail too: Error(model), Error(output), Error(device_lost), which is no failure of the item.
+/// Makes the missing videos of `run.items`. Several processes can work on one folder: whoever holds the lock of an item
+/// makes it, and the others wait for those left. An item that fails is retried after the others. `on_file` is called
+/// with each video that this process finishes. Throws Error(interrupted) when `progress` asks to stop, and any error
+/// that every further item would fail with too: Error(model), Error(output), Error(device_lost).
 BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress,
                        const std::function<void(const std::filesystem::path&)>& on_file);
 

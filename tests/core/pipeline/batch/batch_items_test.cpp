@@ -5,7 +5,6 @@
 #include <set>
 
 #include "core/pipeline/batch/batch_folder.h"
-#include "core/pipeline/batch/coverage.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -74,7 +73,7 @@ TEST_CASE("an evaluator finds every video of a list, and nothing else lies there
   CHECK(missed_by_vbench(batch.videos(), "background_consistency") == std::vector<std::string>{"alley-3.mp4"});
 }
 
-TEST_CASE("names hold the short prompt, the model gets the refined one", "[batch]") {
+TEST_CASE("file names hold the short prompt, the model gets the refined one", "[batch]") {
   const TempDir folder;
   const auto items = list_items(vbench_list(folder), {.layout = BatchLayout::benchmark, .samples = 1, .base_seed = 10});
   REQUIRE(items.size() == 8);
@@ -117,7 +116,7 @@ TEST_CASE("a prompt that cannot be a name is a problem of its own items", "[batc
       .entries = {{.prompt = "a/b"}, {.prompt = std::string(252, 'x')}, {.prompt = "\xff"}, {.prompt = "fine"}}};
   const auto items = list_items(list, {.layout = BatchLayout::benchmark, .samples = 1});
   CHECK(items[0].problem.find("'/'") != std::string::npos);
-  CHECK(items[1].problem == "expected a file name of at most 255 bytes, got 258");
+  CHECK(items[1].problem == "the prompt cannot be a file name: at most 255 bytes, got 258");
   CHECK(items[2].problem.find("UTF-8") != std::string::npos);
   CHECK(items[3].problem.empty());
   CHECK(list_items(list, {})[0].problem.empty());  // numbered names are made of words
@@ -130,7 +129,7 @@ TEST_CASE("equal prompts in one folder are one video, or an error when they mean
       .entries = {{.origin = "l:1", .prompt = "a"}, {.origin = "l:2", .prompt = "a", .refined = "a b"}}};
   const Error error = error_of([&] { list_items(different, {.layout = BatchLayout::benchmark}); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK(std::string(error.what()) == "l:2: expected a name of its own for each video, got a-0.mp4 again, after l:1");
+  CHECK(std::string(error.what()) == "l:2: a-0.mp4 is already the file of l:1");
   CHECK(list_items(different, {}).at(1).file == "0002-a-0.mp4");
 }
 
@@ -142,10 +141,10 @@ TEST_CASE("VBench-2.0 cuts names after 180 characters and has a folder a dimensi
   const auto items = list_items(list, {.layout = BatchLayout::benchmark});
   CHECK(items.size() == 3 + 20);
   CHECK(items[0].file == "Camera_Motion/" + prompt.substr(0, 360) + "-0.mp4");
-  CHECK(items[0].problem == "expected a file name of at most 255 bytes, got 366");
+  CHECK(items[0].problem == "the prompt cannot be a file name: at most 255 bytes, got 366");
 }
 
-TEST_CASE("an entry that says nothing is a problem of its own item", "[batch]") {
+TEST_CASE("an empty prompt or image name is a problem of its own item", "[batch]") {
   PromptList list;
   list.entries.push_back({.origin = "list:1", .prompt = " \u3000"});
   list.entries.push_back({.origin = "list:2", .prompt = "x", .options = {{"image", ""}}});
@@ -153,7 +152,7 @@ TEST_CASE("an entry that says nothing is a problem of its own item", "[batch]") 
   const auto items = list_items(list, {.base_seed = 1});
   REQUIRE(items.size() == 3);
   CHECK(items[0].problem == "the prompt is empty");
-  CHECK(items[1].problem == "expected the name of a picture, got an empty one");
+  CHECK(items[1].problem == "image: expected a file name, got nothing");
   CHECK(items[2].problem.empty());
 }
 

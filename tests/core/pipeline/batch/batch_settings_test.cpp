@@ -40,7 +40,7 @@ TEST_CASE("other settings are refused by name with both values", "[batch]") {
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(std::string(error.what()) ==
         file.string() +
-            ": this folder was begun with other settings: guidance.guidance was 1.0, now it is 3.5; "
+            ": this batch was started with other settings: guidance.guidance was 1.0, now it is 3.5; "
             "runtime.precision was not set, now it is \"bf16\"; sampling.seed was 7, now it is 8");
   CHECK(settings_hash(before) != settings_hash(now));
 }

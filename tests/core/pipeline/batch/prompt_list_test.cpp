@@ -40,7 +40,7 @@ TEST_CASE("a text list has a prompt a line, whatever editor wrote it", "[batch]"
         "fa\xc3\xa7"
         "ades, \"old\" ");
   CHECK(list.entries[1].origin == (folder / "list.txt").string() + ":4");
-  CHECK(message(folder, "empty.txt", "\n\n") == "empty.txt: expected prompts, a line each, got an empty file");
+  CHECK(message(folder, "empty.txt", "\n\n") == "empty.txt: expected one prompt per line, got an empty file");
   CHECK(error_of([&] { read_prompt_list({.list = folder / "absent.txt"}); }).kind() == ErrorKind::input);
   CHECK(error_of([&] { read_prompt_list({.list = folder / "list.csv"}); }).kind() == ErrorKind::usage);
 }
@@ -63,7 +63,7 @@ TEST_CASE("a long list gives entry n its line n", "[batch]") {
   const Error error =
       error_of([&] { read_prompt_list({.list = folder / "short.txt", .refined = folder / "long.txt"}); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK(std::string(error.what()).ends_with("expected 2 lines, one an entry of the list, got 1"));
+  CHECK(std::string(error.what()).ends_with("expected 2 lines, one per entry of the list, got 1"));
 }
 
 TEST_CASE("a VBench file gives prompts, dimensions and refined prompts", "[batch]") {
@@ -82,16 +82,17 @@ TEST_CASE("a VBench file gives prompts, dimensions and refined prompts", "[batch
 
 TEST_CASE("a VBench file with a mistake is refused with its place", "[batch]") {
   const TempDir folder;
-  CHECK(message(folder, "a.json", "[\n{\"prompt_en\": }]") == "a.json:2: expected JSON, got something else");
-  CHECK(message(folder, "a.json", "{}").starts_with("a.json: expected a list of prompts as VBench has them"));
+  CHECK(message(folder, "a.json", "[\n{\"prompt_en\": }]") == "a.json:2: not valid JSON");
+  CHECK(message(folder, "a.json", "{}")
+            .starts_with("a.json: expected a VBench prompt list ([{\"prompt_en\": ...}]), got object"));
   CHECK(message(folder, "a.json", R"([{"prompt_en": "a", "dimension": ["scene"]}, 3])") ==
-        "a.json: entry 2: expected an object, got a number");
+        "a.json: entry 2: expected an object, got number");
   CHECK(message(folder, "a.json", R"([{"dimension": ["scene"]}])") ==
-        "a.json: entry 1: prompt_en: expected text, got nothing");
+        "a.json: entry 1: prompt_en: expected a string, got nothing");
   CHECK(message(folder, "a.json", R"([{"prompt_en": 4, "dimension": ["scene"]}])") ==
-        "a.json: entry 1: prompt_en: expected text, got a number");
+        "a.json: entry 1: prompt_en: expected a string, got number");
   CHECK(message(folder, "a.json", R"([{"prompt_en": "a", "dimension": "scene"}])") ==
-        "a.json: entry 1: dimension: expected a list of names, got text");
+        "a.json: entry 1: dimension: expected a list of names, got string");
   CHECK(message(folder, "a.json",
                 R"([{"prompt_en": "a", "dimension": ["scene"]}, {"prompt_en": "b", "dimension": ["scen"]}])") ==
         "a.json: entry 2: dimension: expected one of VBench's 16, got scen");
@@ -132,14 +133,13 @@ TEST_CASE("a JSON line has its own settings, checked like flags", "[batch]") {
 TEST_CASE("a JSON line with a mistake is refused with its place and the nearest key", "[batch]") {
   const TempDir folder;
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\"}\n{\"promt\": \"b\"}") ==
-        "a.jsonl:2: promt: unknown key, or one that is the same for the whole batch | "
-        "the nearest one that an entry can have is prompt");
-  CHECK(
-      message(folder, "a.jsonl", "{\"prompt\": \"a\", \"model\": \"x\"}").starts_with("a.jsonl:1: model: unknown key"));
+        "a.jsonl:2: promt: not a key of a batch entry | the nearest key is prompt");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"model\": \"x\"}")
+            .starts_with("a.jsonl:1: model: not a key of a batch entry"));
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"guidance\": \"much\"}") ==
         "a.jsonl:1: guidance: expected a number from 0 to 1000, got much");
-  CHECK(message(folder, "a.jsonl", "{\"prompt\": 3}") == "a.jsonl:1: prompt: expected text, got 3");
-  CHECK(message(folder, "a.jsonl", "{\"guidance\": 3}") == "a.jsonl:1: prompt: expected text, got nothing");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": 3}") == "a.jsonl:1: prompt: expected a string, got 3");
+  CHECK(message(folder, "a.jsonl", "{\"guidance\": 3}") == "a.jsonl:1: prompt: expected a string, got nothing");
   CHECK(message(folder, "a.jsonl", "\na ball\n") == "a.jsonl:2: expected a JSON object, got something else");
 }
 

@@ -2,8 +2,8 @@
 
 #include <fstream>
 
+#include "core/base/lock_file.h"
 #include "core/pipeline/batch/fake_batch.h"
-#include "core/pipeline/batch/lock_file.h"
 #include "support/stop_after.h"
 
 namespace faststar {
@@ -114,7 +114,7 @@ TEST_CASE("a stop ends the batch after the current video, and progress tells its
   StopAfter progress(3);
   const Error error = error_of([&] { run_batch(run, runner, progress, {}); });
   CHECK(error.kind() == ErrorKind::interrupted);
-  CHECK(std::string(error.what()) == "stopped with 1 of 4 videos to make");
+  CHECK(std::string(error.what()) == "stopped with 1 of 4 videos left");
   CHECK(progress.planned == 4);
   CHECK(progress.done == 3);
   CHECK(progress.last == "video 3/4, step");
@@ -162,7 +162,7 @@ TEST_CASE("a folder that was made from another list or with other samples is ref
   const Error error = error_of([&] { run_quietly(run, runner); });
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(std::string(error.what())
-            .find("manifest.jsonl:2: 0002-prompt-2-0.mp4 was made with the seed 101, now it is 102") !=
+            .find("manifest.jsonl:2: 0002-prompt-2-0.mp4 was made with seed 101, now it is 102") !=
         std::string::npos);
   CHECK(runner.made == 2);
 }

@@ -1,4 +1,4 @@
-#include "core/pipeline/batch/lock_file.h"
+#include "core/base/lock_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@ namespace {
 
 int64_t byte_of(std::string_view name) { return static_cast<int64_t>(fnv1a(name) >> 2); }
 
-/// Open file description locks: of this opening of the file, not of the process as POSIX's own are.
+/// Open file description locks belong to this opening of the file; POSIX locks belong to the process.
 int set_lock(int file, int command, short type, int64_t byte) {
   struct flock range = {};
   range.l_type = type;
@@ -31,7 +31,7 @@ int set_lock(int file, int command, short type, int64_t byte) {
 
 [[noreturn]] void fail_lock(const std::filesystem::path& path) {
   fail(ErrorKind::output, fmt::format("{}: cannot lock: {}", path.string(), std::strerror(errno)),
-       "the folder has to lie on a file system with locks");
+       "the folder must be on a file system that supports locks");
 }
 
 }  // namespace

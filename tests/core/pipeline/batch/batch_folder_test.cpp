@@ -1,4 +1,4 @@
-#include "core/pipeline/batch/coverage.h"
+#include "core/pipeline/batch/batch_folder.h"
 
 #include "core/pipeline/batch/fake_batch.h"
 

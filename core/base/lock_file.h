@@ -7,11 +7,11 @@
 
 namespace faststar {
 
-/// A file whose bytes are locks, one an item, shared by all processes that open it, also over NFS. The kernel releases
+/// A file whose bytes are locks, one per item, shared by all processes that open it, also over NFS. The kernel releases
 /// a lock when its process ends, however it ends.
 class LockFile {
  public:
-  /// Creates the file where it is missing. Throws Error(output).
+  /// Creates the file if needed. Throws Error(output).
   explicit LockFile(const std::filesystem::path& path);
   ~LockFile();
   LockFile(const LockFile&) = delete;
@@ -30,8 +30,8 @@ class LockFile {
     int64_t byte_;
   };
 
-  /// The lock of `name`, or nothing while someone else holds it. Names share a lock with a chance of 2^-62: a needless
-  /// wait at worst. Throws Error(output) when the file system knows no locks.
+  /// The lock of `name`, or nothing while another process holds it. Two names share a lock with probability 2^-62; that
+  /// costs a needless wait. Throws Error(output) when the file system has no locks.
   std::optional<Held> try_lock(std::string_view name);
   /// Waits for it.
   Held lock(std::string_view name);
