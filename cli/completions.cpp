@@ -1,14 +1,146 @@
+#include "cli/completions.h"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 
 #include "cli/commands.h"
-#include "cli/completion_scripts.h"
 #include "cli/progress/result.h"
 #include "core/base/error.h"
 
 namespace faststar {
 namespace {
+
+// bash: three `case` tables over "command word", where command is " study fidelity" or empty.
+
+std::string bash_command(const CommandPage& page) { return page.words.empty() ? "" : " " + page.name(); }
+
+std::string bash_commands(const std::vector<CommandPage>& pages) {
+  std::string cases;
+  for (const CommandPage& page : pages) {
+    if (!page.words.empty()) cases += fmt::format("      \"{0}\") command=\"{0}\" ;;\n", bash_command(page));
+  }
+  return cases;
+}
+
+/// The words after an option with an argument; none completes to file names.
+std::string bash_arguments(const std::vector<CommandPage>& pages) {
+  std::string cases;
+  for (const CommandPage& page : pages) {
+    for (const OptionPage& option : page.options) {
+      if (option.argument.empty()) continue;
+      std::vector<std::string> patterns;
+      for (const auto& name : option.names) patterns.push_back(fmt::format("\"{} {}\"", bash_command(page), name));
+      cases += fmt::format("    {}) words=\"{}\" ;;\n", fmt::join(patterns, " | "), fmt::join(option.choices, " "));
+    }
+  }
+  return cases;
+}
+
+std::string bash_words(const std::vector<CommandPage>& pages) {
+  std::string cases;
+  for (const CommandPage& page : pages) {
+    std::vector<std::string> words;
+    for (const SubcommandPage& command : page.commands) words.push_back(command.word);
+    for (const OptionPage& option : page.options) words.insert(words.end(), option.names.begin(), option.names.end());
+    cases += fmt::format("        \"{}\") words=\"{}\" ;;\n", bash_command(page), fmt::join(words, " "));
+  }
+  return cases;
+}
+
+// zsh: one function per command, which calls _arguments or the function of its subcommand.
+
+/// Text inside single quotes in a specification of _arguments, where colons and brackets are special.
+std::string zsh_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == ':' || c == '[' || c == ']' || c == '\\') out += '\\';
+    if (c == '\'') out += "'\\'";
+    out += c;
+  }
+  return out;
+}
+
+std::string zsh_options(const CommandPage& page) {
+  std::string specs;
+  for (const OptionPage& option : page.options) {
+    std::string argument;
+    if (!option.argument.empty()) {
+      const auto words = option.choices.empty() ? "_files" : fmt::format("({})", fmt::join(option.choices, " "));
+      argument = fmt::format(":{}:{}", zsh_escaped(option.argument), words);
+    }
+    for (const std::string& name : option.names) {
+      specs += fmt::format(" \\\n      '{}[{}]{}'", name, zsh_escaped(option.help), argument);
+    }
+  }
+  return specs;
+}
+
+std::string zsh_function(const CommandPage& page) {
+  const std::string name = fmt::format("_faststar{}{}", page.words.empty() ? "" : "_", fmt::join(page.words, "_"));
+  if (page.commands.empty())
+    return fmt::format("{}() {{\n    _arguments{} '*:FILE:_files'\n}}\n", name, zsh_options(page));
+  std::string list;
+  for (const SubcommandPage& command : page.commands) {
+    list += fmt::format("      '{}:{}'\n", command.word, zsh_escaped(command.help));
+  }
+  return fmt::format(R"({0}() {{
+    local curcontext=$curcontext state line
+    local -a commands=(
+{1}    )
+    _arguments -C{2} '1: :->command' '*:: :->rest'
+    case $state in
+      command) _describe command commands ;;
+      rest) (( $+functions[{0}_$words[1]] )) && {0}_$words[1] ;;
+    esac
+}}
+)",
+                     name, list, zsh_options(page));
+}
+
+// fish: one `complete` line per subcommand and per option, with the condition under which it applies.
+
+std::string fish_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+/// True for fish where the command line has all words of the page and none of its subcommands.
+std::string fish_condition(const CommandPage& page) {
+  if (page.words.empty()) return "__fish_use_subcommand";
+  std::vector<std::string> terms;
+  for (const std::string& word : page.words) terms.push_back("__fish_seen_subcommand_from " + word);
+  if (!page.commands.empty()) {
+    std::string others;
+    for (const SubcommandPage& command : page.commands) others += " " + command.word;
+    terms.push_back("not __fish_seen_subcommand_from" + others);
+  }
+  return fish_quoted(fmt::format("{}", fmt::join(terms, "; and ")));
+}
+
+std::string fish_lines(const CommandPage& page) {
+  const std::string start = fmt::format("complete -c faststar -n {}", fish_condition(page));
+  std::string lines;
+  for (const SubcommandPage& command : page.commands) {
+    lines += fmt::format("{} -f -a {} -d {}\n", start, command.word, fish_quoted(command.help));
+  }
+  for (const OptionPage& option : page.options) {
+    lines += start;
+    for (const std::string& name : option.names) {
+      lines += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+    }
+    if (!option.argument.empty()) lines += " -r";
+    const std::string words = fmt::format("{}", fmt::join(option.choices, " "));
+    if (!words.empty()) lines += " -f -a " + fish_quoted(words);
+    lines += fmt::format(" -d {}\n", fish_quoted(option.help));
+  }
+  return lines;
+}
 
 int print_completions(const CLI::App& app, const std::string& shell) {
   const auto pages = command_pages(app);
@@ -26,19 +158,44 @@ int print_completions(const CLI::App& app, const std::string& shell) {
 
 }  // namespace
 
+std::string bash_completions(const std::vector<CommandPage>& pages) {
+  return fmt::format(R"(# bash completion for faststar; generated by `faststar completions bash`
+_faststar() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} command="" words="" i
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    case "$command ${{COMP_WORDS[i]}}" in
+{}    esac
+  done
+  case "$command $previous" in
+{}    *)
+      case "$command" in
+{}      esac
+      ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}}
+complete -o default -F _faststar faststar
+)",
+                     bash_commands(pages), bash_arguments(pages), bash_words(pages));
+}
+
+std::string zsh_completions(const std::vector<CommandPage>& pages) {
+  std::string script = "#compdef faststar\n# zsh completion for faststar; generated by `faststar completions zsh`\n";
+  for (const CommandPage& page : pages) script += zsh_function(page);
+  return script + "if [[ $funcstack[1] == _faststar ]]; then _faststar \"$@\"; else compdef _faststar faststar; fi\n";
+}
+
+std::string fish_completions(const std::vector<CommandPage>& pages) {
+  std::string script = "# fish completion for faststar; generated by `faststar completions fish`\n";
+  for (const CommandPage& page : pages) script += fish_lines(page);
+  return script;
+}
+
 Command add_completions(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("completions", "a completion script for bash, zsh or fish");
+  CLI::App* command = app.add_subcommand("completions", "print a completion script for bash, zsh or fish");
   const auto shell = std::make_shared<std::string>();
   command->add_option("SHELL", *shell, "")->required();
   return {command, [shell, &app] { return print_completions(app, *shell); }};
-}
-
-Command add_man(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("man", "the manual page: faststar man | man -l -");
-  return {command, [&app] {
-            print_result(man_page(command_pages(app)));
-            return 0;
-          }};
 }
 
 }  // namespace faststar

@@ -1,19 +1,224 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
-#include "cli/inspect.h"
 #include "cli/options/help.h"
 #include "cli/progress/result.h"
 #include "core/base/error.h"
+#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/fingerprint.h"
+#include "core/base/weights/safetensors.h"
+#include "core/config/config.h"
+#include "core/config/model_folder.h"
+#include "core/config/settings.h"
+#include "core/config/value.h"
 #include "core/media/extension.h"
+#include "core/media/metadata.h"
+#include "core/model/text/tokenizer.h"
+#include "core/pipeline/open_model.h"
 
 namespace faststar {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Throws Error(input) unless `command` makes a file from one set of settings.
+FlagScope command_scope(const std::string& command, const fs::path& path) {
+  if (command == "t2v") return FlagScope::t2v;
+  if (command == "t2i") return FlagScope::t2i;
+  if (command == "i2v") return FlagScope::i2v;
+  if (command == "v2v") return FlagScope::v2v;
+  fail(ErrorKind::input, fmt::format("{}: only files made by t2v, t2i, i2v or v2v have such a command", path.string()));
+}
+
+Provenance provenance_of(const fs::path& path) {
+  const auto provenance = read_provenance(path);
+  if (!provenance) {
+    fail(ErrorKind::input, fmt::format("{}: no faststar settings in this file", path.string()),
+         "it was made by another program or with --no-metadata");
+  }
+  if (provenance->command != "interact") command_scope(provenance->command, path);  // the text is not to be trusted
+  return *provenance;
+}
+
+/// `text` as one word of a shell.
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  quoted += "'";
+  return quoted;
+}
+
+/// A recorded value as its flag accepts it.
+std::string as_text(const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return value_text(value.get<double>());
+  if (!value.is_array()) return value.dump();
+  std::vector<std::string> items;
+  for (const auto& item : value) items.push_back(as_text(item));
+  return fmt::format("{}", fmt::join(items, ","));
+}
+
+/// The value of a field in the metadata; null when absent.
+nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field) {
+  const size_t dot = section.find('.');
+  const auto group = settings.find(std::string(section.substr(0, dot)));
+  if (group == settings.end() || !group->is_object()) return {};
+  if (dot != std::string_view::npos) return recorded(*group, section.substr(dot + 1), field);
+  return group->value(std::string(field), nlohmann::json());
+}
+
+/// The default of a setting; nothing when the model decides.
+template <typename T>
+std::optional<std::string> default_text(const Field& field, const T& standard) {
+  if (field.fallback == Fallback::model) return std::nullopt;
+  return value_text(standard);
+}
+template <typename T>
+std::optional<std::string> default_text(const Field&, const std::optional<T>&) {
+  return "";
+}
+
+/// False for output paths and for how progress was shown.
+bool shapes_the_file(const Field& field) {
+  const bool where = field.name == "output" || field.name == "overwrite" || field.name == "frames_dir" ||
+                     field.name == "save_codes" || field.name == "preview" || field.name == "trace";
+  const bool watching = field.name == "progress" || field.name == "quiet" || field.name == "json";
+  return !where && !watching;
+}
+
+template <typename T>
+std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
+  const std::string text = as_text(value);
+  if (text == default_text(field, standard)) return "";
+  // A flag without a value means true.
+  if constexpr (std::is_same_v<T, bool>) {
+    return fmt::format(" {}{}", flag_name(field.setting()), text == "true" ? "" : "=" + text);
+  }
+  const char* between = text.starts_with("-") ? "=" : " ";  // or it would be read as a flag
+  return fmt::format(" {}{}{}", flag_name(field.setting()), between, shell_quoted(text));
+}
+
+/// The settings inside one of our videos or pictures.
+std::string describe_media(const fs::path& path) {
+  const Provenance provenance = provenance_of(path);
+  const auto settings = nlohmann::ordered_json::parse(provenance.settings_json);
+  const std::string run = provenance.run_json.empty() ? "" : fmt::format("run: {}\n", provenance.run_json);
+  return fmt::format("made by faststar {} {}\n{}{}\n", provenance.version, provenance.command, run, settings.dump(2));
+}
+
+/// The command line that makes one of our videos or pictures again.
+std::string remake_command(const fs::path& path) {
+  const Provenance provenance = provenance_of(path);
+  const auto settings = nlohmann::json::parse(provenance.settings_json);
+  const FlagScope command = command_scope(provenance.command, path);
+  std::string line = "faststar " + provenance.command;
+  const auto model = settings.value("model", nlohmann::json::object());
+  if (model.contains("preset")) line += fmt::format(" --config {}", shell_quoted(as_text(model["preset"])));
+  const Config standards;
+  visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
+    const nlohmann::json value = recorded(settings, section, field.name);
+    if (value.is_null() || !shapes_the_file(field) || !overlap(field.scope, command)) return;
+    line += flag_of(field, value, standard);
+  });
+  return line + "\n";
+}
+
+struct Totals {
+  int64_t parameters = 0;
+  std::map<std::string, int64_t> tensors_of_dtype;
+};
+
+Totals count(const TensorSource& source) {
+  Totals totals;
+  for (const auto& [name, info] : source.tensors()) {
+    totals.parameters += checked_numel(info.shape).value_or(0);
+    ++totals.tensors_of_dtype[dtype_text(info.dtype)];
+  }
+  return totals;
+}
+
+/// "407 tensors (bfloat16 407), 8768382112 parameters"
+std::string summary(const TensorSource& source) {
+  const Totals totals = count(source);
+  std::vector<std::string> dtypes;
+  for (const auto& [dtype, number] : totals.tensors_of_dtype) dtypes.push_back(fmt::format("{} {}", dtype, number));
+  return fmt::format("{} tensors ({}), {} parameters", source.tensors().size(), fmt::join(dtypes, ", "),
+                     totals.parameters);
+}
+
+/// One line about a part of a model; `opened` becomes whether its weights can be read.
+std::string describe_part(const ModelPart& part, bool& opened) {
+  opened = part.found;
+  if (!part.found) return "missing";
+  try {
+    if (part.path.filename() == "spiece.model") {
+      const Tokenizer loads(part.path);
+      return "found";
+    }
+    const auto source = open_checkpoint(part.path);
+    if (part.name == "transformer") check_transformer(source);
+    if (part.name == "vae") check_vae(source);
+    if (part.name == "text encoder") check_text_encoder(source, part.path);
+    return "found, " + summary(*source);
+  } catch (const Error& error) {
+    opened = false;
+    return fmt::format("damaged or wrong size: {}", error.what());
+  }
+}
+
+/// The metadata of a .safetensors file.
+std::string metadata_lines(const fs::path& path) {
+  if (lower_extension(path) != ".safetensors") return "";
+  std::string lines;
+  const auto file = open_safetensors(path);  // owns the metadata of the loop
+  for (const auto& [key, text] : file->metadata()) lines += fmt::format("{}: {}\n", key, text);
+  return lines;
+}
+
+struct ModelReport {
+  std::string text;
+  bool complete = true;  ///< every part of every model exists and can be opened
+};
+
+/// The models of a folder: each part found, missing or damaged, with its number of parameters.
+ModelReport describe_models(const fs::path& folder) {
+  ModelReport report;
+  for (const ModelLayout& layout : find_models(folder)) {
+    const std::string name = layout.preset.empty() ? "no model.yaml; use --config" : read_preset(layout.preset).name;
+    report.text += fmt::format("model: {}\n", name);
+    for (const ModelPart& part : model_parts(layout)) {
+      bool opened = false;
+      const std::string state = describe_part(part, opened);
+      report.text += fmt::format("  {:<13} {}: {}\n", part.name, part.path.string(), state);
+      report.complete = report.complete && opened;
+    }
+  }
+  return report;
+}
+
+/// A checkpoint or codes file: dtypes, parameters, metadata, every tensor with its shape.
+std::string describe_checkpoint(const fs::path& path) {
+  const auto source = open_checkpoint(path);
+  std::string text = fmt::format("{}: {}, fingerprint {}\n", path.string(), summary(*source), fingerprint(*source));
+  text += metadata_lines(path);
+  for (const auto& [name, info] : source->tensors()) {
+    text += fmt::format("  {} {} {}\n", name, shape_text(info.shape), dtype_text(info.dtype));
+  }
+  return text;
+}
 
 struct InfoOptions {
   std::string path;
@@ -50,10 +255,10 @@ int run_info(const InfoOptions& options) {
 }  // namespace
 
 Command add_info(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("info", "what a model folder, checkpoint, codes file or video of ours holds");
+  CLI::App* command = app.add_subcommand("info", "show a model folder, checkpoint, codes file or generated video");
   const auto options = std::make_shared<InfoOptions>();
   command->add_option("PATH", options->path, "")->required();
-  command->add_flag("--command", options->command, "print the command that remakes a video")->group(kScreenGroup);
+  command->add_flag("--command", options->command, "print the command that makes the file again")->group(kScreenGroup);
   return {command, [options] { return run_info(*options); }};
 }
 

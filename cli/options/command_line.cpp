@@ -9,7 +9,7 @@
 namespace faststar {
 namespace {
 
-/// "auto|fa3" lists words; "NAME|FILE" names kinds.
+/// The words of "auto|fa3"; none for "NAME|FILE".
 std::vector<std::string> choices_of(const std::string& argument) {
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   if (argument.find('|') == std::string::npos || std::ranges::any_of(argument, is_upper)) return {};
@@ -36,7 +36,7 @@ void add_pages(const CLI::App& app, const std::vector<std::string>& words, std::
     }
   }
   const auto commands = app.get_subcommands({});
-  for (const CLI::App* command : commands) page.commands.push_back(command->get_name());
+  for (const CLI::App* command : commands) page.commands.push_back({command->get_name(), command->get_description()});
   pages.push_back(std::move(page));
   for (const CLI::App* command : commands) {
     std::vector<std::string> path = words;
@@ -53,6 +53,6 @@ std::vector<CommandPage> command_pages(const CLI::App& app) {
   return pages;
 }
 
-std::string command_name(const CommandPage& page) { return fmt::format("{}", fmt::join(page.words, " ")); }
+std::string CommandPage::name() const { return fmt::format("{}", fmt::join(words, " ")); }
 
 }  // namespace faststar

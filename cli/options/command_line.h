@@ -6,7 +6,7 @@ namespace CLI {
 class App;
 }
 
-/// The command line as data: what completions and the man page are made of.
+/// The command line as a table, from which completions and the man page are written.
 namespace faststar {
 
 struct OptionPage {
@@ -16,18 +16,23 @@ struct OptionPage {
   std::string help;                  ///< one line
 };
 
+struct SubcommandPage {
+  std::string word;
+  std::string help;  ///< one line
+};
+
 struct CommandPage {
-  std::vector<std::string> words;        ///< "t2v"; a command within a command has two; the program itself none
+  std::vector<std::string> words;        ///< {"study", "fidelity"}; empty for the program itself
   std::string help;                      ///< one line
   std::vector<std::string> positionals;  ///< "FILE"
   std::vector<OptionPage> options;
-  std::vector<std::string> commands;  ///< words that may follow
+  std::vector<SubcommandPage> commands;
+
+  /// `words` joined: "study fidelity".
+  std::string name() const;
 };
 
-/// The program, then every command, a command before those within it.
+/// The program, then every command; a command comes before its subcommands.
 std::vector<CommandPage> command_pages(const CLI::App& app);
-
-/// The words of `page` in a row: "study fidelity".
-std::string command_name(const CommandPage& page);
 
 }  // namespace faststar

@@ -2,7 +2,7 @@
 #include <CLI/Config.hpp>
 
 #include "cli/commands.h"
-#include "cli/completion_scripts.h"
+#include "cli/completions.h"
 #include "support/program.h"
 #include "support/support.h"
 
