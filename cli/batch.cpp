@@ -8,9 +8,7 @@
 #include "cli/batch_report.h"
 #include "cli/batch_workers.h"
 #include "cli/commands.h"
-#include "cli/engine_item_runner.h"
 #include "cli/options/options.h"
-#include "cli/plan_job.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
@@ -18,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_settings.h"
+#include "core/pipeline/batch/pipeline_runner.h"
 
 namespace faststar {
 namespace {
@@ -74,7 +73,7 @@ const BatchItem* plain_item(const std::vector<BatchItem>& items) {
 
 struct PlannedBatch {
   ResolvedSettings resolved;
-  EngineSetup setup;
+  ModelSetup setup;
   BatchRun run;
 };
 
@@ -82,7 +81,7 @@ PlannedBatch plan_batch(const BatchOptions& options) {
   ResolvedSettings resolved = resolve_settings(options.making.settings);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
-  const EngineSetup setup = plan_engine(resolved);
+  const ModelSetup setup = model_setup(resolved);
   const BatchFolder folder(batch_root(options));
   settle_batch_settings(folder, setup, resolved);
   const Config& config = resolved.settings.config;
@@ -116,7 +115,7 @@ int finish(const BatchSummary& summary, const PlannedBatch& batch) {
   return summary.failed.empty() ? 0 : 1;
 }
 
-BatchSummary make_videos(const PlannedBatch& batch, EngineItemRunner& runner) {
+BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
   const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
   stop_in_two_stages();
   ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
@@ -138,8 +137,8 @@ int run_batch_command(BatchOptions options) {
     begin_folder(batch);
     return run_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);
   }
-  Engine engine(batch.setup, Residency::everything);
-  EngineItemRunner runner(engine, batch.resolved);
+  Model model(batch.setup, Residency::everything);
+  PipelineRunner runner(model, batch.resolved);
   if (const BatchItem* const plain = plain_item(batch.run.items)) runner.check(*plain);
   if (options.making.dry_run) return 0;
   begin_folder(batch);

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "cli/plan_job.h"
 #include "core/base/lock_file.h"
 #include "core/pipeline/batch/batch_settings.h"
 
@@ -17,7 +16,7 @@ int64_t base_seed(const BatchFolder& folder) {
 
 }  // namespace
 
-void settle_batch_settings(const BatchFolder& folder, const EngineSetup& setup, ResolvedSettings& resolved) {
+void settle_batch_settings(const BatchFolder& folder, const ModelSetup& setup, ResolvedSettings& resolved) {
   Config& config = resolved.settings.config;
   if (!config.sampling.seed) config.sampling.seed = base_seed(folder);
   if (config.model.model) config.model.model = std::filesystem::absolute(*config.model.model).string();

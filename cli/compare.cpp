@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "cli/compare_report.h"
 #include "cli/options/command_option.h"
-#include "cli/output_files.h"
 #include "cli/progress/result.h"
 #include "core/base/atomic_file.h"
 #include "core/base/device.h"
@@ -18,6 +17,7 @@
 #include "core/media/image.h"
 #include "core/media/side_by_side.h"
 #include "core/media/video_writer.h"
+#include "core/pipeline/outputs.h"
 
 namespace faststar {
 namespace {

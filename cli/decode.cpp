@@ -6,8 +6,6 @@
 #include "cli/commands.h"
 #include "cli/options/help.h"
 #include "cli/options/options.h"
-#include "cli/output_files.h"
-#include "cli/plan_job.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
@@ -59,7 +57,8 @@ RedecodeJob plan_decode(const SavedCodes& codes, const std::string& codes_file, 
   spare_inputs(files_of(outputs), {codes_file});
   RedecodeJob job{.codes = codes,
                   .output = outputs.front(),
-                  .encoding = config.output,
+                  .encoding = encoding_of(config.output),
+                  .metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write,
                   .existing = config.output.overwrite ? Existing::replace : Existing::refuse,
                   .first_frame = config.generate.first_frame};
   job.output.settings_json = settings_now(codes, config);
@@ -77,14 +76,14 @@ int run_decode(DecodeCommandOptions options) {
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
   const RedecodeJob job = plan_decode(codes, options.codes, resolved);
-  Engine engine(plan_engine(resolved));
-  log::info("model: {}", describe_model(engine.setup().model));
-  check_redecode(engine, job);
+  Model model(model_setup(resolved));
+  log::info("model: {}", describe_model(model.setup().model));
+  check_redecode(model, job);
   save_config(options.making, resolved);
   if (options.making.dry_run) return 0;
   stop_in_two_stages();
   ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
-  redecode(engine, job, progress);
+  redecode(model, job, progress);
   if (!runtime.json) {
     print_path(job.output.file);
   } else {

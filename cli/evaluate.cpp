@@ -6,7 +6,6 @@
 
 #include "cli/commands.h"
 #include "cli/options/command_option.h"
-#include "cli/plan_job.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
@@ -161,10 +160,10 @@ int run_evaluate(const EvaluateCommand& command) {
   const TrainingInput input(command);
   const EvaluationSettings counts = chosen_counts(command, input.training);
   const ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
-  Engine engine(plan_engine(resolved), Residency::everything);
+  Model loaded(model_setup(resolved), Residency::everything);
   const ResultFiles files = prepare_folder(command, input.record.has_value());
-  log::info("model: {}", describe_model(engine.setup().model));
-  const TestedModel model = tested_model(engine, resolved.settings.config);
+  log::info("model: {}", describe_model(loaded.setup().model));
+  const TestedModel model = tested_model(loaded, resolved.settings.config);
   check_clip_length(model);
   stop_in_two_stages();
   ProgressDisplay progress(resolved.settings.config.runtime.progress);
@@ -177,7 +176,7 @@ int run_evaluate(const EvaluateCommand& command) {
                           .record = *input.record,
                           .commit = command.commit,
                           .date = input.date,
-                          .device = device_name(engine.device())};
+                          .device = device_name(loaded.device())};
     write_file(files.card, model_card(result.evaluation, facts), Existing::replace);
   }
   if (command.json) {

@@ -21,7 +21,7 @@
 #include "core/media/extension.h"
 #include "core/media/metadata.h"
 #include "core/model/text/tokenizer.h"
-#include "core/pipeline/open_model.h"
+#include "core/pipeline/model.h"
 
 namespace faststar {
 namespace {

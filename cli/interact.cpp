@@ -11,16 +11,13 @@
 #include "cli/commands.h"
 #include "cli/options/help.h"
 #include "cli/options/options.h"
-#include "cli/output_files.h"
-#include "cli/plan_job.h"
-#include "cli/plan_source.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/media/video_reader.h"
-#include "core/model/text/prompt.h"
+#include "core/pipeline/prompt.h"
+#include "core/pipeline/source.h"
 #include "core/pipeline/story.h"
 
 namespace faststar {
@@ -104,35 +101,7 @@ std::unique_ptr<PromptLines> open_prompts(const std::string& path) {
   return std::make_unique<PromptFile>(path);
 }
 
-/// The template nearest to the video's shape, unless one was asked for.
-void choose_aspect(Settings& settings) {
-  GenerateConfig& generate = settings.config.generate;
-  if (!generate.video || settings.origin("aspect").source > Source::preset) return;
-  const VideoReader video(*generate.video);
-  generate.aspect = {static_cast<int>(video.info().width), static_cast<int>(video.info().height)};
-}
-
-/// What only single videos have: a story has its own files.
-void leave_out_foreign_outputs(OutputConfig& output) {
-  output.frames_dir.reset();
-  output.save_codes.reset();
-  output.preview.reset();
-}
-
-GenerateJob plan_story(ResolvedSettings& resolved, const std::string& first_prompt) {
-  Settings& settings = resolved.settings;
-  choose_aspect(settings);
-  leave_out_foreign_outputs(settings.config.output);
-  GenerateJob job = plan_shared(Task::continuation, resolved);
-  set_prompt(job, first_prompt, settings.config);
-  settings.config.generate.count = 1;
-  job.outputs = choose_outputs(Task::continuation, settings.config.output, first_prompt, choose_seeds(settings));
-  spare_inputs(files_of(job.outputs), {settings.config.generate.video});
-  check_format(job, job.outputs.front().file);
-  return job;
-}
-
-StoryLine line_of(GenerateJob job, const std::string& prompt, Config config) {
+StoryLine line_of(Request job, const std::string& prompt, Config config) {
   set_prompt(job, prompt, config);
   config.prompt.prompt = prompt;
   return {job.prompt, job.model_prompt, output_settings(job, config, job.outputs.front().seed)};
@@ -149,7 +118,7 @@ void finish_story(Story& story, const RuntimeConfig& runtime) {
   if (const auto joined = story.finish()) print_file(*joined, runtime);
 }
 
-void tell_all(Story& story, const GenerateJob& job, const Config& config, std::string first, PromptLines& lines) {
+void tell_all(Story& story, const Request& job, const Config& config, std::string first, PromptLines& lines) {
   for (std::optional<std::string> prompt = std::move(first); prompt; prompt = lines.next()) {
     ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
     for (const auto& file : story.tell(line_of(job, *prompt, config), progress)) print_file(file, config.runtime);
@@ -157,8 +126,7 @@ void tell_all(Story& story, const GenerateJob& job, const Config& config, std::s
 }
 
 /// However the telling ends, what is made by then is joined.
-void run_story(Story& story, const GenerateJob& job, const Config& config, const std::string& first,
-               PromptLines& lines) {
+void run_story(Story& story, const Request& job, const Config& config, const std::string& first, PromptLines& lines) {
   try {
     tell_all(story, job, config, first, lines);
   } catch (...) {
@@ -177,12 +145,12 @@ int run_interact(InteractOptions options) {
   const auto lines = open_prompts(options.prompts);
   const std::optional<std::string> first = lines->next();
   if (!first) fail(ErrorKind::usage, "no prompt", "a file with a prompt a line, or lines on stdin");
-  const GenerateJob job = plan_story(resolved, *first);
+  const Request job = make_interactive_request(resolved, *first);
   save_config(options.making, resolved);
-  for (const std::string& line : describe_job(job)) log::info("{}", line);
-  warn_about_mechanics(job);
-  Engine engine(job.setup, Residency::everything);
-  Story story(engine, job);
+  for (const std::string& line : describe(job)) log::info("{}", line);
+  warn_about_untrained_use(job);
+  Model model(job.setup, Residency::everything);
+  Story story(model, job);
   if (options.making.dry_run) {
     story.check(line_of(job, *first, config));
   } else {

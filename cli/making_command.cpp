@@ -4,13 +4,12 @@
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
-#include "cli/plan_job.h"
-#include "cli/plan_source.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
 #include "core/pipeline/generation.h"
+#include "core/pipeline/source.h"
 
 namespace faststar {
 namespace {
@@ -18,18 +17,18 @@ namespace {
 enum class Run { real, dry };
 
 /// The finished files, or those that would be made.
-std::string result_json(const GenerateJob& job, Run run) {
+std::string result_json(const Request& request, Run run) {
   nlohmann::ordered_json json;
-  json["command"] = task_command(job.task);
+  json["command"] = task_command(request.task);
   json["dry_run"] = run == Run::dry;
   json["outputs"] = nlohmann::ordered_json::array();
-  for (const JobOutput& output : job.outputs) {
+  for (const RequestedOutput& output : request.outputs) {
     nlohmann::ordered_json& item = json["outputs"].emplace_back();
     item["file"] = output.file.string();
     item["seed"] = output.seed;
-    item["width"] = job.size.width;
-    item["height"] = job.size.height;
-    item["frames"] = frames_shown(job);
+    item["width"] = request.size.width;
+    item["height"] = request.size.height;
+    item["frames"] = request.frames_shown();
     item["settings"] = nlohmann::ordered_json::parse(output.settings_json);
   }
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -41,21 +40,20 @@ int run_making_command(Task task, MakingOptions options) {
   ResolvedSettings resolved = resolve_settings(options.settings);
   const RuntimeConfig runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
-  const GenerateJob job = plan_job(task, resolved);
+  const Request request = make_request(task, resolved);
   save_config(options, resolved);
-  for (const std::string& line : describe_job(job)) log::info("{}", line);
-  warn_about_mechanics(job);
-  Engine engine(job.setup);
-  if (options.dry_run) {
-    check_generation(engine, job);
-  } else {
+  for (const std::string& line : describe(request)) log::info("{}", line);
+  warn_about_untrained_use(request);
+  Model model(request.setup);
+  const Plan plan = make_plan(model, request);
+  if (!options.dry_run) {
     stop_in_two_stages();
     ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
-    run_generation(engine, job, progress, [&](const std::filesystem::path& file) {
+    run_generation(model, plan, progress, [&](const std::filesystem::path& file) {
       if (!runtime.json) print_path(file);
     });
   }
-  if (runtime.json) print_result(result_json(job, options.dry_run ? Run::dry : Run::real));
+  if (runtime.json) print_result(result_json(request, options.dry_run ? Run::dry : Run::real));
   return 0;
 }
 

@@ -10,7 +10,6 @@
 #include "cli/commands.h"
 #include "cli/options/command_option.h"
 #include "cli/options/options.h"
-#include "cli/plan_job.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
@@ -20,11 +19,10 @@
 #include "core/config/installation.h"
 #include "core/lab/study/report.h"
 #include "core/lab/study/run_study.h"
-#include "core/model/text/prompt.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/prompt_list.h"
-#include "core/pipeline/engine.h"
-#include "core/pipeline/run_plan.h"
+#include "core/pipeline/plan.h"
+#include "core/pipeline/prompt.h"
 
 namespace faststar {
 namespace {
@@ -102,22 +100,22 @@ std::vector<StudyPrompt> choose_prompts(const StudyCommand& command, const HeldO
 }
 
 /// The loaded model as tests of prompts and clips take it.
-TestedModel tested_model(Engine& engine, const GenerateJob& job) {
-  const auto encode_text = [&engine, limit = job.text_limit](const std::string& prompt) {
-    return engine.encode_text(tokenize_texts({prompt, std::nullopt, limit}, engine.model())).cond;
+TestedModel tested_model(Model& model, const Request& job) {
+  const auto encode_text = [&model, limit = job.text_limit](const std::string& prompt) {
+    return model.text_encoder()(tokenize(model, prompt, std::nullopt, limit).prompt);
   };
-  return {.transformer = engine.transformer(),
-          .vae = engine.vae(VaeParts::encoder_and_decoder),
+  return {.transformer = model.transformer(),
+          .vae = model.vae(VaeParts::encoder_and_decoder),
           .encode_text = encode_text,
-          .generation = generation_settings(engine, job, 0),
+          .generation = job.generation,
           .aspect_key = job.size.aspect_key,
           .pn = job.size.pn,
           .latents_per_clip = job.size.latents_per_clip,
-          .detail_scale_min_tokens = job.schedule.detail_scale_min_tokens};
+          .detail_scale_min_tokens = job.detail_scale_min_tokens};
 }
 
 /// Hash of everything that all records of a study share, the machine included: bits and times depend on it.
-std::string setup_hash(const Engine& engine, Config config, const StudyCommand& command) {
+std::string setup_hash(const Model& engine, Config config, const StudyCommand& command) {
   config.runtime.precision = engine.setup().precision;
   std::string text =
       fmt::format("{} {} {} {} {}", settings_hash(config), seed_of(command), device_name(engine.device()),
@@ -127,7 +125,7 @@ std::string setup_hash(const Engine& engine, Config config, const StudyCommand& 
 }
 
 /// Scenes are rendered and clips checked only at the size and length of the procedural world.
-bool shows_world(const GenerateJob& job) {
+bool shows_world(const Request& job) {
   constexpr int64_t kCheckedFrames = 33;
   return job.size.height == kWorldHeight && job.size.width == kWorldWidth && job.size.frames == kCheckedFrames;
 }
@@ -149,11 +147,10 @@ int run_variants(const StudyCommand& command) {
   ResolvedSettings resolved = resolve_settings(command.settings);
   const Settings base = take_reduction(resolved.settings);
   const StudyFile file = read_study_file(study_file(command.study), base);
-  GenerateJob job = plan_shared(Task::text_to_video, resolved);
+  const Request job = make_shared_request(Task::text_to_video, resolved);
   const Config& config = resolved.settings.config;
-  const Schedule schedule =
-      make_schedule(job.size.aspect_key, job.size.pn, job.size.latent_frames, job.size.latents_per_clip);
-  const Repetitions repetitions{job.schedule.image_repetitions, job.schedule.video_repetitions};
+  const Schedule& schedule = job.schedule;
+  const Repetitions& repetitions = job.generation.repetitions;
   StudyJob study{
       .folder = command.out, .shard = shard, .prompts = {}, .variants = pick_variants(file.variants, command.variants)};
   check_variants(study.variants, schedule, repetitions);
@@ -162,7 +159,7 @@ int run_variants(const StudyCommand& command) {
   log::info("device: {}, {}", job.setup.device, choice_name(job.setup.precision));
 
   const c10::InferenceMode inference;
-  Engine engine(job.setup, Residency::everything);
+  Model engine(job.setup, Residency::everything);
   const HeldOutClips clips(engine.device(), file.world, HeldOutSet::study);
   study.prompts = choose_prompts(command, clips, config);
   const std::optional<AttributeChecker> checker = shows_world(job) ? std::optional(AttributeChecker()) : std::nullopt;

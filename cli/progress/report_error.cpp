@@ -1,37 +1,19 @@
 #include "cli/progress/report_error.h"
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <new>
 #include <string>
 
 #include "cli/progress/signals.h"
 #include "core/base/temporary_path.h"
-#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {
 
 constexpr int kBug = 70;  // EX_SOFTWARE of sysexits.h
-constexpr const char* kReport = "this is a bug in faststar; please report it with the command line";
-constexpr const char* kLessMemory = "a smaller --resolution or a shorter --duration needs less memory";
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-Error from_torch(const c10::Error& error) {
-  const std::string what = first_line(error.what_without_backtrace());
-  // The CPU allocator has no exception type of its own.
-  const bool host_memory = what.find("DefaultCPUAllocator") != std::string::npos;
-  const bool device_memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
-  if (host_memory || device_memory) return {ErrorKind::device, "out of memory: " + what, kLessMemory};
-  if (what.starts_with("CUDA error")) return {ErrorKind::device_lost, what, "faststar --list-devices"};
-  return {ErrorKind::internal, what, kReport};
-}
 
 }  // namespace
 
@@ -47,26 +29,6 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::internal: return kBug;
   }
   return kBug;
-}
-
-Error current_error() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return error;
-  } catch (const c10::Error& error) {
-    return from_torch(error);
-  } catch (const cuda::Failure& error) {
-    return {error.device_lost() ? ErrorKind::device_lost : ErrorKind::device, error.what()};
-  } catch (const std::filesystem::filesystem_error& error) {
-    return {ErrorKind::input, first_line(error.what())};
-  } catch (const std::bad_alloc&) {
-    return {ErrorKind::device, "out of memory on the host", kLessMemory};
-  } catch (const std::exception& error) {
-    return {ErrorKind::internal, first_line(error.what()), kReport};
-  } catch (...) {
-    return {ErrorKind::internal, "an exception of unknown type", kReport};
-  }
 }
 
 int report_current_error() {

@@ -6,10 +6,6 @@ namespace faststar {
 /// The exit code of a kind, as interface.md lists them; for `interrupted` that of the signal.
 int exit_code(ErrorKind kind);
 
-/// The exception being handled as a faststar error: LibTorch's lose their backtrace, exhausted memory becomes
-/// kind `device`, anything unexpected `internal`.
-Error current_error();
-
 /// Prints the exception being handled on stderr, `error: ...` and `hint: ...`. Returns its exit code.
 int report_current_error();
 

@@ -27,4 +27,8 @@ class Error : public std::runtime_error {
   throw Error(kind, message, std::move(hint));
 }
 
+/// The exception being handled as a faststar error: LibTorch's lose their backtrace, exhausted memory becomes
+/// kind `device`, anything unexpected `internal`.
+Error current_error();
+
 }  // namespace faststar

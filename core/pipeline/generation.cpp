@@ -10,16 +10,26 @@
 namespace faststar {
 namespace {
 
-/// The outputs of one job, one after the other.
+/// The scale of a clip, counted from its first, whose accumulated features are worth a preview: it shows the whole
+/// clip, and most of the work is still to come.
+int preview_scale(const Schedule& schedule) {
+  constexpr double kShareOfHeight = 0.4;
+  const int height = schedule.scales()[static_cast<size_t>(schedule.scales_per_clip()) - 1].h;
+  int scale = 0;
+  while (schedule.scales()[static_cast<size_t>(scale)].h < kShareOfHeight * height) ++scale;
+  return scale;
+}
+
+/// The outputs of one plan, one after the other.
 class GenerationRun {
  public:
-  GenerationRun(Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress)
-      : job_(job), plan_(plan), stages_(engine, job, plan, progress) {}
+  GenerationRun(Model& model, const Plan& plan, Progress& progress)
+      : model_(model), request_(plan.request), plan_(plan), stages_(model, plan, progress) {}
 
   RunRecord make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
     const TextFeatures text = stages_.encode_text();
     const std::vector<Tensor> given = stages_.encode_source();
-    for (const JobOutput& output : job_.outputs) {
+    for (const RequestedOutput& output : request_.outputs) {
       make(output, text, given);
       if (on_file) on_file(output.file);
     }
@@ -27,11 +37,11 @@ class GenerationRun {
   }
 
  private:
-  void make(const JobOutput& output, const TextFeatures& text, const std::vector<Tensor>& given) {
+  void make(const RequestedOutput& output, const TextFeatures& text, const std::vector<Tensor>& given) {
     bool previewed = false;
     const auto on_step = [&](const Step& step, const std::vector<Tensor>& clips) {
       if (!output.preview || !shows_preview(step)) return;
-      preview(output, at::cat(clips, 2), previewed ? Existing::replace : job_.existing);
+      preview(output, at::cat(clips, 2), previewed ? Existing::replace : request_.existing);
       previewed = true;
     };
     ReductionTrace trace;
@@ -41,14 +51,14 @@ class GenerationRun {
                                            .condition = {},
                                            .on_step = on_step,
                                            .trace = output.trace ? &trace : nullptr});
-    if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, job_.existing);
-    if (output.codes) write_codes(*output.codes, saved(output, codes), job_.existing);
+    if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, request_.existing);
+    if (output.codes) write_codes(*output.codes, saved(output, codes), request_.existing);
     decode(output, codes);
     stages_.finish_video();
   }
 
   /// What took so long is not lost with a decode that fails: the codes are kept.
-  void decode(const JobOutput& output, const Tensor& codes) {
+  void decode(const RequestedOutput& output, const Tensor& codes) {
     try {
       stages_.decode(Stage::decode, codes, stages_.files_of(output, stages_.comment_of(output)), shown_frames());
     } catch (const std::exception&) {
@@ -58,7 +68,7 @@ class GenerationRun {
   }
 
   /// Throws nothing: why the decode failed is what the user must hear.
-  void keep_codes(const JobOutput& output, const Tensor& codes) const {
+  void keep_codes(const RequestedOutput& output, const Tensor& codes) const {
     auto file = output.file;
     file += ".codes.safetensors";
     try {
@@ -69,14 +79,13 @@ class GenerationRun {
     }
   }
 
-  SavedCodes saved(const JobOutput& output, const Tensor& codes) const {
-    return {split_clips(codes, plan_.work.schedule), task_command(job_.task), output.settings_json,
-            stages_.vae_fingerprint()};
+  SavedCodes saved(const RequestedOutput& output, const Tensor& codes) const {
+    return {split_clips(codes, plan_.work.schedule), task_command(request_.task), output.settings_json,
+            model_.vae_fingerprint()};
   }
 
   ShownFrames shown_frames() const {
-    const bool without_source = job_.source && job_.source->only_new;
-    return {job_.first_frame, without_source ? plan_.work.source_frames : 0};
+    return {request_.first_frame, request_.leaves_out_source() ? plan_.work.source_frames : 0};
   }
 
   /// Once a clip, for those that are made.
@@ -87,32 +96,30 @@ class GenerationRun {
   }
 
   /// The clips so far. The file is replaced when the next clip has come as far.
-  void preview(const JobOutput& output, const Tensor& codes, Existing existing) {
+  void preview(const RequestedOutput& output, const Tensor& codes, Existing existing) {
     OutputFiles files = stages_.files_of(output, "");
     files.file = *output.preview;
     files.frames_dir.reset();
-    files.sound.reset();
+    files.extras.sound.reset();
     files.encoding.codec = VideoEncoding::Codec::h264;
     files.existing = existing;
     stages_.decode(Stage::preview, codes, files, shown_frames());
     log::info("preview: {}", files.file.string());
   }
 
-  const GenerateJob& job_;
-  const RunPlan& plan_;
+  Model& model_;
+  const Request& request_;
+  const Plan& plan_;
   RunStages stages_;
 };
 
 }  // namespace
 
-void check_generation(Engine& engine, const GenerateJob& job) { plan_run(engine, job); }
-
-RunRecord run_generation(Engine& engine, const GenerateJob& job, Progress& progress,
+RunRecord run_generation(Model& model, const Plan& plan, Progress& progress,
                          const std::function<void(const std::filesystem::path& file)>& on_file) {
   const c10::InferenceMode inference;
-  const RunPlan plan = plan_run(engine, job);
-  announce_costs(engine, job, plan, progress);
-  return GenerationRun(engine, job, plan, progress).make_all(on_file);
+  for (const auto& [stage, cost] : plan.costs) progress.plan(stage, cost);
+  return GenerationRun(model, plan, progress).make_all(on_file);
 }
 
 }  // namespace faststar

@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -47,5 +48,10 @@ MemoryPlan choose_memory_plan(const Workload& work, const MemoryBudget& budget);
 
 /// The same for decoding alone: only the VAE and the schedule of `work` count.
 MemoryPlan choose_decode_plan(const Workload& work, const MemoryBudget& budget);
+
+/// Bytes of host memory that are free, in the machine and in the control group of this process, or that this process
+/// holds already. Page cache counts as free, ours too: mapped files are dropped and read again. `root` is where /proc
+/// and /sys are.
+int64_t usable_host_bytes(const std::filesystem::path& root = "/");
 
 }  // namespace faststar

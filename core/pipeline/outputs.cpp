@@ -1,12 +1,138 @@
 #include "core/pipeline/outputs.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include <map>
+
+#include "core/base/error.h"
+#include "core/base/slug.h"
 #include "core/media/background_sink.h"
 #include "core/media/frame_folder_writer.h"
 #include "core/media/image.h"
 
 namespace faststar {
+namespace fs = std::filesystem;
+namespace {
+
+const char* standard_ending(Task task, const OutputConfig& config) {
+  if (task == Task::text_to_image) return ".png";
+  return config.lossless ? ".mkv" : ".mp4";
+}
+
+fs::path free_name(const std::string& stem, const std::string& ending, Existing existing) {
+  fs::path name = fmt::format("./{}{}", stem, ending);
+  std::error_code ignored;
+  for (int copy = 2; existing == Existing::refuse && fs::exists(fs::symlink_status(name, ignored)); ++copy) {
+    name = fmt::format("./{}-{}{}", stem, copy, ending);
+  }
+  return name;
+}
+
+/// The name asked for; one of several gets its seed: "ball.mp4" -> "ball-41.mp4".
+fs::path name_for_seed(const fs::path& asked, int64_t seed, size_t seeds) {
+  if (seeds == 1) return asked;
+  return asked.parent_path() / fmt::format("{}-{}{}", asked.stem().string(), seed, asked.extension().string());
+}
+
+/// The name of a file that goes with the video; checked to be creatable and another one than the run's others.
+fs::path companion(const std::string& asked, const char* flag, const RequestedOutput& output, size_t seeds,
+                   Existing existing) {
+  const fs::path name = name_for_seed(asked, output.seed, seeds);
+  check_writable(name, existing);
+  for (const auto& other : {std::optional(output.file), output.codes, output.trace}) {
+    if (!other || fs::weakly_canonical(name) != fs::weakly_canonical(*other)) continue;
+    fail(ErrorKind::usage, fmt::format("{} {}: another file of this run has the same name", flag, name.string()),
+         "another name for one of them");
+  }
+  return name;
+}
+
+/// Least bytes of the request's files, by folder.
+std::map<fs::path, double> least_bytes(const Request& request) {
+  // Bytes a pixel of a still scene in H.264, ffv1 and PNG.
+  constexpr double kH264 = 0.002, kLossless = 0.1;
+  const double pixels_a_frame = static_cast<double>(request.size.height) * static_cast<double>(request.size.width);
+  const double pixels = pixels_a_frame * static_cast<double>(request.frames_shown());
+  const double codes = pixels_a_frame * request.size.latent_frames;  // 64 floats for 16 x 16 pixels
+  const bool lossless = request.encoding.codec == VideoEncoding::Codec::lossless;
+  std::map<fs::path, double> bytes;
+  const auto add = [&](const fs::path& file, double count) {
+    if (!file.empty()) bytes[fs::absolute(file).parent_path()] += count;
+  };
+  for (const RequestedOutput& output : request.outputs) {
+    add(output.file, pixels * (lossless ? kLossless : kH264));
+    if (output.frames_dir) add(*output.frames_dir, pixels * kLossless);
+    if (output.codes) add(*output.codes, codes);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<RequestedOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
+                                            const std::vector<int64_t>& seeds) {
+  const Existing existing = config.overwrite ? Existing::replace : Existing::refuse;
+  std::vector<RequestedOutput> outputs;
+  for (const int64_t seed : seeds) {
+    RequestedOutput& output = outputs.emplace_back();
+    output.seed = seed;
+    output.file = config.output
+                      ? name_for_seed(*config.output, seed, seeds.size())
+                      : free_name(fmt::format("{}-{}", slug(prompt), seed), standard_ending(task, config), existing);
+    check_writable(output.file, existing);
+    if (config.save_codes) output.codes = companion(*config.save_codes, "--save-codes", output, seeds.size(), existing);
+    if (config.trace) output.trace = companion(*config.trace, "--trace", output, seeds.size(), existing);
+    if (config.preview && task != Task::text_to_image) {
+      output.preview = companion(*config.preview, "--preview", output, seeds.size(), existing);
+    }
+    if (config.frames_dir && task != Task::text_to_image) {
+      output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());
+      check_frame_folder(*output.frames_dir, existing);
+    }
+  }
+  return outputs;
+}
+
+std::vector<fs::path> files_of(const std::vector<RequestedOutput>& outputs) {
+  std::vector<fs::path> files;
+  for (const RequestedOutput& output : outputs) {
+    files.push_back(output.file);
+    for (const auto& other : {output.codes, output.trace, output.preview}) {
+      if (other) files.push_back(*other);
+    }
+  }
+  return files;
+}
+
+void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<std::optional<std::string>>& inputs) {
+  for (const fs::path& output : outputs) {
+    for (const auto& input : inputs) {
+      std::error_code absent;
+      if (!input || !fs::equivalent(output, *input, absent)) continue;
+      fail(ErrorKind::usage, fmt::format("{}: is read by this run, expected another file to write", output.string()),
+           "another name for the output");
+    }
+  }
+}
+
+void check_output_format(Task task, const fs::path& file, const VideoFormat& format, const VideoEncoding& encoding) {
+  if (task == Task::text_to_image) return check_image_output(file);
+  check_video_output(file, format, encoding);
+}
+
+void check_disk_space(const Request& request) {
+  constexpr double kKilobyte = 1e3;
+  for (const auto& [folder, needed] : least_bytes(request)) {
+    std::error_code unknown;  // then writing tells
+    const auto available = static_cast<double>(fs::space(folder, unknown).available);
+    if (unknown || available >= needed) continue;
+    fail(ErrorKind::output,
+         fmt::format("{}: the disk is full: at least {:.0f} kB needed, {:.0f} kB free", folder.string(),
+                     needed / kKilobyte, available / kKilobyte),
+         "-o names a file on another disk");
+  }
+}
 
 VideoEncoding encoding_of(const OutputConfig& output) {
   return {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
@@ -14,13 +140,13 @@ VideoEncoding encoding_of(const OutputConfig& output) {
           .preset = std::string(choice_name(output.preset))};
 }
 
-VideoFormat format_of(const OutputFiles& files) {
-  return {.width = static_cast<int>(files.width), .height = static_cast<int>(files.height)};
+VideoFormat format_of(const VideoSize& size) {
+  return {.width = static_cast<int>(size.width), .height = static_cast<int>(size.height)};
 }
 
 VideoOutput::VideoOutput(const OutputFiles& files) {
-  sinks_.push_back(std::make_unique<BackgroundSink>(std::make_unique<VideoWriter>(
-      files.file, format_of(files), files.encoding, VideoExtras{files.comment, files.sound}, files.existing)));
+  sinks_.push_back(std::make_unique<BackgroundSink>(
+      std::make_unique<VideoWriter>(files.file, files.format, files.encoding, files.extras, files.existing)));
   if (files.frames_dir) {
     sinks_.push_back(
         std::make_unique<BackgroundSink>(std::make_unique<FrameFolderWriter>(*files.frames_dir, files.existing)));
@@ -38,7 +164,7 @@ void VideoOutput::finish() {
 }
 
 void write_picture(const OutputFiles& files, const Tensor& frame) {
-  write_image(files.file, frame[0].cpu().contiguous(), files.comment, files.existing);
+  write_image(files.file, frame[0].cpu().contiguous(), files.extras.comment, files.existing);
 }
 
 }  // namespace faststar

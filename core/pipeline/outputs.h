@@ -2,30 +2,48 @@
 #include <memory>
 #include <vector>
 
-#include "core/config/output.h"
 #include "core/media/frame_sink.h"
 #include "core/media/video_writer.h"
-#include "core/pipeline/job.h"
+#include "core/pipeline/request.h"
 
 namespace faststar {
 
+/// The files of a run, one RequestedOutput a seed, each checked to be creatable. With -o and several seeds each file
+/// name gets its seed; without -o it is ./<slug>-<seed>.mp4 (or .mkv, .png), then -2, -3, ... behind a taken name.
+/// Throws Error(output) for a name that cannot be written.
+std::vector<RequestedOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
+                                            const std::vector<int64_t>& seeds);
+
+/// All files that the outputs name, without folders of frames.
+std::vector<std::filesystem::path> files_of(const std::vector<RequestedOutput>& outputs);
+
+/// Throws Error(usage) when an output is a file that the run reads: --overwrite would replace it.
+void spare_inputs(const std::vector<std::filesystem::path>& outputs,
+                  const std::vector<std::optional<std::string>>& inputs);
+
+/// Throws Error(usage) when the name of a file does not fit what the task puts into it.
+void check_output_format(Task task, const std::filesystem::path& file, const VideoFormat& format,
+                         const VideoEncoding& encoding);
+
+/// Throws Error(output) when a disk has less space than the files of `request` take there at the very least, however
+/// well they compress. No promise that they fit.
+void check_disk_space(const Request& request);
+
 /// The encoder's part of the output settings.
 VideoEncoding encoding_of(const OutputConfig& output);
+
+/// Size and rate of a video.
+VideoFormat format_of(const VideoSize& size);
 
 /// Where one video or picture goes, and how.
 struct OutputFiles {
   std::filesystem::path file;
   std::optional<std::filesystem::path> frames_dir;
-  int64_t width = 0;   ///< pixels
-  int64_t height = 0;  ///< pixels
+  VideoFormat format;
   VideoEncoding encoding;
-  std::string comment;  ///< for the container; empty: none
-  std::shared_ptr<const SoundTrack> sound;
+  VideoExtras extras;
   Existing existing = Existing::refuse;
 };
-
-/// Size and rate of the video.
-VideoFormat format_of(const OutputFiles& files);
 
 /// Everything that one video goes to: the file and, when asked for, a folder of frames. Frames leave on a
 /// thread of their own, so that encoding overlaps decoding.

@@ -1,15 +1,17 @@
 #pragma once
 #include "core/base/progress.h"
 #include "core/pipeline/codes_file.h"
-#include "core/pipeline/engine.h"
+#include "core/pipeline/model.h"
+#include "core/pipeline/outputs.h"
 
 namespace faststar {
 
 /// Saved codes that become a video or picture again.
 struct RedecodeJob {
   SavedCodes codes;
-  JobOutput output;       ///< file and frames_dir
-  OutputConfig encoding;  ///< crf, preset, lossless, no_metadata
+  RequestedOutput output;  ///< file and frames_dir
+  VideoEncoding encoding;
+  Metadata metadata = Metadata::write;
   Existing existing = Existing::refuse;
   FirstFrame first_frame = FirstFrame::copy;
   size_t clips_left_out = 0;  ///< first clips that are not shown (--only-new)
@@ -17,9 +19,9 @@ struct RedecodeJob {
 
 /// What can be found out before weights load. Throws Error(usage) for the file's name, Error(device) when the decode
 /// does not fit into memory.
-void check_redecode(const Engine& engine, const RedecodeJob& job);
+void check_redecode(const Model& model, const RedecodeJob& job);
 
 /// Throws as check_redecode, Error(output), and Error(interrupted) when `progress` asks to stop.
-void redecode(Engine& engine, const RedecodeJob& job, Progress& progress);
+void redecode(Model& model, const RedecodeJob& job, Progress& progress);
 
 }  // namespace faststar

@@ -5,9 +5,8 @@
 
 #include "core/base/progress.h"
 #include "core/pipeline/decode.h"
-#include "core/pipeline/engine.h"
+#include "core/pipeline/plan.h"
 #include "core/pipeline/reduction_trace.h"
-#include "core/pipeline/run_plan.h"
 #include "core/pipeline/stage_meter.h"
 
 namespace faststar {
@@ -17,7 +16,7 @@ namespace faststar {
 class RunStages {
  public:
   /// All are referred to and must outlive the stages.
-  RunStages(Engine& engine, const GenerateJob& job, const RunPlan& plan, Progress& progress);
+  RunStages(Model& model, const Plan& plan, Progress& progress);
 
   TextFeatures encode_text();
   /// Bits of the clips that the source gives; none without one.
@@ -25,7 +24,7 @@ class RunStages {
   /// Features of pixels, as VideoVae::encode.
   Tensor encode_pixels(const Tensor& pixels);
 
-  /// What one video depends on besides the job.
+  /// What one video depends on besides the plan.
   struct Draw {
     const TextFeatures& text;
     const std::vector<Tensor>& given;
@@ -45,13 +44,11 @@ class RunStages {
   /// What the stages took so far.
   const RunRecord& record() const { return record_; }
 
-  /// Names the command that files are said to be made by; by default that of the job's task.
+  /// Names the command that files are said to be made by; by default that of the task.
   void set_command(const char* command) { command_ = command; }
-  /// Of the decoder's checkpoint; empty when weights are random.
-  std::string vae_fingerprint() const;
-  OutputFiles files_of(const JobOutput& output, const std::string& comment) const;
+  OutputFiles files_of(const RequestedOutput& output, const std::string& comment) const;
   /// Comment of a file of this run; empty with --no-metadata.
-  std::string comment_of(const JobOutput& output) const;
+  std::string comment_of(const RequestedOutput& output) const;
 
  private:
   bool one_part() const { return plan_.memory.mode.residency == Residency::one_part; }
@@ -60,9 +57,8 @@ class RunStages {
   void load_weights();
   void report_step(const Step& step);
 
-  Engine& engine_;
-  const GenerateJob& job_;
-  const RunPlan& plan_;
+  Model& model_;
+  const Plan& plan_;
   Progress& progress_;
   std::string command_;
   RunRecord record_;  ///< of what all videos share, and of the one at hand

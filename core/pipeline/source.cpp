@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/media/frame_selection.h"
 #include "core/media/image.h"
+#include "core/media/metadata.h"
 #include "core/media/video_reader.h"
 #include "core/model/vae/architecture.h"
 
@@ -17,8 +19,8 @@ namespace {
 
 constexpr double kFramesPerSecond = 16;
 
-/// Resizes frames to the job's pixels; says once what that cuts or adds.
-FrameTransform fitting(const std::filesystem::path& file, PixelSize source, const JobSize& size, Fit fit) {
+/// Resizes frames to the run's pixels; says once what that cuts or adds.
+FrameTransform fitting(const std::filesystem::path& file, PixelSize source, const VideoSize& size, Fit fit) {
   const PixelSize target{size.height, size.width};
   const std::string change = plan_fit(source, target, fit).text();
   if (!change.empty()) log::info("{}: {}", file.string(), change);
@@ -32,10 +34,10 @@ Tensor pixels_of_frames(const Tensor& frames) {
   return at::stack(pixels, 1).unsqueeze(0);
 }
 
-Tensor read_picture(const JobSource& source, const JobSize& size) {
+Tensor read_picture(const SourceClip& source, const VideoSize& size) {
   const Tensor image = read_image(source.file);
   if (!is_picture(source.file)) {
-    log::warn("{}: a video, its first frame is taken; `faststar v2v` goes on from videos", source.file.string());
+    log::warn("{}: a video, its first frame is taken; `faststar v2v` continues videos", source.file.string());
   }
   return pixels_of_frames(fitting(source.file, {image.size(0), image.size(1)}, size, source.fit)(image).unsqueeze(0));
 }
@@ -69,9 +71,56 @@ void check_length(const std::filesystem::path& file, const VideoInfo& info, doub
        start > 0 ? "an earlier --start" : "a longer video");
 }
 
+std::filesystem::path named_file(const std::optional<std::string>& name, const char* what, const char* hint) {
+  if (!name || name->empty()) fail(ErrorKind::usage, fmt::format("no {}", what), hint);
+  return *name;
+}
+
+/// True when this model made the file.
+bool made_by(const ModelPreset& model, const std::filesystem::path& file) {
+  const auto provenance = read_provenance(file);
+  if (!provenance) return false;
+  const auto settings = nlohmann::json::parse(provenance->settings_json);
+  const nlohmann::json::json_pointer name("/model/name");
+  return settings.contains(name) && settings[name] == model.name;
+}
+
 }  // namespace
 
-Tensor read_source(const JobSource& source, const JobSize& size) {
+std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolved) {
+  const GenerateConfig& generate = resolved.settings.config.generate;
+  if (task == Task::image_to_video) {
+    return SourceClip{.file = named_file(generate.image, "picture", "--image FILE"), .fit = generate.fit};
+  }
+  const bool continues = task == Task::video_to_video || (task == Task::interactive && generate.video);
+  if (!continues) return std::nullopt;
+  return SourceClip{.file = named_file(generate.video, "video to continue", "--video FILE"),
+                    .fit = generate.fit,
+                    .part = task == Task::interactive ? SourcePart::last : SourcePart::from_start,
+                    .start = task == Task::interactive ? 0 : generate.start,
+                    .only_new = generate.only_new,
+                    .latents = 1 + resolved.model.preset.latents_per_clip};
+}
+
+std::shared_ptr<const SoundTrack> read_source_sound(const Request& request, const std::filesystem::path& file) {
+  if (request.task != Task::video_to_video || request.source->only_new) return nullptr;
+  const double seconds = static_cast<double>(frames_of_latents(request.source->latents)) / kFramesPerSecond;
+  return read_sound({request.source->file, request.source->start, seconds}, file);
+}
+
+void warn_about_untrained_use(const Request& request) {
+  const ModelFolder& model = request.setup.model;
+  if (request.task == Task::interactive && !model.preset.interactive) {
+    log::warn("{} was not trained for {}: the output will not be meaningful; 480p-interact is made for it",
+              model.preset.name, task_command(request.task));
+  } else if (request.source && model.embedded && !made_by(model.preset, request.source->file)) {
+    log::warn(
+        "{} knows its own world of simple shapes: with other pictures and videos the output will not be meaningful",
+        model.preset.name);
+  }
+}
+
+Tensor read_source(const SourceClip& source, const VideoSize& size) {
   const int64_t frames = frames_of_latents(source.latents);
   if (frames == 1) return read_picture(source, size);
   VideoReader video(source.file);

@@ -16,20 +16,19 @@ Tensor last_frames(const Tensor& features, int64_t count) {
 
 /// One call of tell().
 struct Story::Telling {
-  Telling(Engine& engine, GenerateJob clip_job, Progress& progress)
-      : job(std::move(clip_job)), plan(plan_run(engine, job)), stages(engine, job, plan, progress) {
-    announce_costs(engine, job, plan, progress);
+  Telling(Model& model, Request request, Progress& progress)
+      : plan(make_plan(model, std::move(request))), stages(model, plan, progress) {
+    for (const auto& [stage, cost] : plan.costs) progress.plan(stage, cost);
     text = stages.encode_text();
   }
 
-  GenerateJob job;
-  RunPlan plan;
+  Plan plan;
   RunStages stages;
   TextFeatures text;
   std::vector<std::filesystem::path> files;
 };
 
-Story::Story(Engine& engine, GenerateJob shared) : engine_(engine), shared_(std::move(shared)) {}
+Story::Story(Model& model, Request shared) : model_(model), shared_(std::move(shared)) {}
 
 /// story.mp4 -> story-003.mp4
 std::filesystem::path Story::clip_file(int clip) const {
@@ -37,26 +36,27 @@ std::filesystem::path Story::clip_file(int clip) const {
   return joined.parent_path() / fmt::format("{}-{:03}{}", joined.stem().string(), clip, joined.extension().string());
 }
 
-GenerateJob Story::job_of_next_clip(const StoryLine& line) const {
-  GenerateJob job = shared_;
+Request Story::job_of_next_clip(const StoryLine& line) const {
+  Request job = shared_;
   job.prompt = line.prompt;
   job.model_prompt = line.model_prompt;
   job.outputs.front().settings_json = line.settings_json;
-  job.task = job.source || former_.defined() ? Task::continuation : Task::text_to_video;
+  job.task = job.source || former_.defined() ? Task::interactive : Task::text_to_video;
+  job.schedule = schedule_of(job.task, job.size);
   if (former_.defined()) job.source.reset();
   const int clips = job.source ? 2 : 1;
   for (int clip = clip_; clip < clip_ + clips; ++clip) check_writable(clip_file(clip), shared_.existing);
   return job;
 }
 
-void Story::check(const StoryLine& line) const { plan_run(engine_, job_of_next_clip(line)); }
+void Story::check(const StoryLine& line) const { make_plan(model_, job_of_next_clip(line)); }
 
 std::vector<std::filesystem::path> Story::tell(const StoryLine& line, Progress& progress) {
   const c10::InferenceMode inference;
-  Telling telling(engine_, job_of_next_clip(line), progress);
-  telling.stages.set_command(task_command(Task::continuation));
+  Telling telling(model_, job_of_next_clip(line), progress);
+  telling.stages.set_command(task_command(Task::interactive));
   if (telling.plan.source) begin_with_source(telling);
-  if (telling.job.task == Task::continuation) {
+  if (telling.plan.request.task == Task::interactive) {
     go_on(telling);
   } else {
     begin_with_words(telling);
@@ -96,7 +96,7 @@ void Story::go_on(Telling& telling) {
 
 void Story::show(Telling& telling, const Tensor& codes, const ShownFrames& shown) {
   const bool is_source = telling.plan.source && telling.files.empty();
-  const JobOutput& output = telling.job.outputs.front();
+  const RequestedOutput& output = telling.plan.request.outputs.front();
   OutputFiles files = telling.stages.files_of(output, telling.stages.comment_of(output));
   files.file = clip_file(clip_);
   // Joined only when the clip is whole, so that a stop leaves no half of it behind.
@@ -109,7 +109,7 @@ void Story::show(Telling& telling, const Tensor& codes, const ShownFrames& shown
 }
 
 void Story::join(const Telling& telling, const std::vector<Tensor>& frames) {
-  const JobOutput& output = telling.job.outputs.front();
+  const RequestedOutput& output = telling.plan.request.outputs.front();
   if (!joined_) joined_.emplace(telling.stages.files_of(output, telling.stages.comment_of(output)));
   for (const Tensor& part : frames) joined_->write(part);
 }

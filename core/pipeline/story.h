@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/base/progress.h"
-#include "core/pipeline/engine.h"
 #include "core/pipeline/outputs.h"
 #include "core/pipeline/run_stages.h"
 
@@ -23,11 +22,11 @@ struct StoryLine {
 /// Source: tools/infer_interact_480p.py and ar_infer_infinity_star_interact of infinity/models/infinity.py.
 class Story {
  public:
-  /// `shared` is a job without prompt. Its only output is the joined file; clips are called <name>-000, -001, ...
+  /// `shared` is a request without prompt. Its only output is the joined file; clips are called <name>-000, -001, ...
   /// beside it. All clips are drawn with the output's seed, as the official script does. With a source, that video's
   /// last clip is clip 0, as the VAE shows it; without, clip 0 is made from words alone.
-  /// `engine` is referred to and must outlive the story.
-  Story(Engine& engine, GenerateJob shared);
+  /// `model` is referred to and must outlive the story.
+  Story(Model& model, Request shared);
 
   /// What can be found out before weights load. Throws as run_generation would until then,
   /// and Error(output) when a clip's name is taken.
@@ -41,7 +40,7 @@ class Story {
  private:
   struct Telling;
 
-  GenerateJob job_of_next_clip(const StoryLine& line) const;
+  Request job_of_next_clip(const StoryLine& line) const;
   std::filesystem::path clip_file(int clip) const;
   void begin_with_source(Telling& telling);
   void begin_with_words(Telling& telling);
@@ -49,8 +48,8 @@ class Story {
   void show(Telling& telling, const Tensor& codes, const ShownFrames& shown);
   void join(const Telling& telling, const std::vector<Tensor>& frames);
 
-  Engine& engine_;
-  GenerateJob shared_;
+  Model& model_;
+  Request shared_;
   int clip_ = 0;
   Tensor former_;  ///< [1, 64, 1 + latents per clip, H, W]: the features that the next clip goes on from
   Tensor first_;   ///< [1, 64, 1, H, W]: the story's first frame

@@ -16,7 +16,7 @@ struct Workload {
   StarArchitecture star;
   T5Architecture t5;
   VaeArchitecture vae;
-  Schedule schedule;
+  Schedule schedule = Schedule({Scale{}});
   Repetitions repetitions;
   int64_t guidance_rows = 2;  ///< 2 with guidance, else 1
   int64_t text_tokens = 512;
@@ -45,5 +45,17 @@ std::vector<Step> steps_to_run(const Workload& work);
 /// What the decoder makes of the first `latent_frames`, and what the encoder gets.
 DecodeSize decode_size(const Workload& work, int64_t latent_frames);
 EncodeSize encode_size(const Workload& work);
+
+/// Floating-point operations of one pass over the visual tokens, all guidance rows.
+double step_flops(const Workload& work, const Step& step);
+
+/// Estimated seconds, for the shares of a progress display. Rates are those of the device kinds we measured.
+double step_seconds(const Workload& work, const Step& step);
+double decode_seconds(const Workload& work, int64_t latent_frames);
+/// Encoding the source; 0 without one.
+double encode_seconds(const Workload& work);
+double text_seconds(const Workload& work);
+/// Reading `bytes` of weights from disk to the device.
+double load_seconds(int64_t bytes);
 
 }  // namespace faststar

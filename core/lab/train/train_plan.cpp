@@ -6,7 +6,7 @@
 #include "core/config/installation.h"
 #include "core/lab/evaluate/engine_model.h"
 #include "core/lab/world/scene.h"
-#include "core/pipeline/open_model.h"
+#include "core/pipeline/request.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -82,7 +82,7 @@ TrainPlan make_train_plan(const TrainSettings& settings) {
                           .latents_per_clip = preset.latents_per_clip,
                           .loss = settings.star_loss,
                           .noise = settings.star_noise,
-                          .generation = generation_of(config)},
+                          .generation = generation_settings(config)},
                  .longest_text = config.prompt.text_limit};
   plan.star.generation.attention = AttentionBackend::aten;
   plan.preset = std::move(preset);

@@ -8,7 +8,7 @@
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/pipeline/redecode.h"
-#include "core/pipeline/small_job.h"
+#include "core/pipeline/small_request.h"
 
 namespace faststar {
 namespace {
@@ -33,15 +33,15 @@ RedecodeJob job_of(const std::filesystem::path& codes, const std::filesystem::pa
 TEST_CASE("saved codes decode to the same frames, with the command and settings that made them", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;
-  const GenerateJob job = test::small_job(
+  const Request job = test::small_request(
       folder, device,
       {{"save_codes", (folder / "c.safetensors").string()}, {"frames_dir", (folder / "frames").string()}});
   test::make(job);
   RedecodeJob again = job_of(folder / "c.safetensors", folder / "again.mp4");
   again.output.frames_dir = folder / "again";
-  Engine engine(job.setup);
+  Model model(job.setup);
   SilentProgress progress;
-  redecode(engine, again, progress);
+  redecode(model, again, progress);
   const auto names = test::names_in(folder / "frames");
   REQUIRE(names == test::names_in(folder / "again"));
   for (const std::string& name : names) {
@@ -55,7 +55,7 @@ TEST_CASE("saved codes decode to the same frames, with the command and settings 
 
 TEST_CASE("the metadata tells what the run was", "[engine]") {
   const test::TempDir folder;
-  test::make(test::small_job(folder, at::kCPU));
+  test::make(test::small_request(folder, at::kCPU));
   const auto run = nlohmann::json::parse(parse_comment(read_comment(folder / "v.mp4"))->run_json);
   CHECK(run["device"] == "cpu");
   CHECK(run["seconds"]["tokens"].get<double>() > 0);
@@ -87,10 +87,10 @@ TEST_CASE("what is not a codes file is an input error that says why", "[engine]"
 TEST_CASE("codes of another name than a video's are refused before anything loads", "[engine]") {
   const test::TempDir folder;
   write_tensors(folder / "c.safetensors", {{"clip.0.summed_codes", at::zeros({1, 64, 5, 12, 21})}});
-  const GenerateJob job = test::small_job(folder, at::kCPU);
-  const Engine engine(job.setup);
+  const Request job = test::small_request(folder, at::kCPU);
+  const Model model(job.setup);
   const RedecodeJob picture = job_of(folder / "c.safetensors", folder / "v.png");
-  CHECK(error_of([&] { check_redecode(engine, picture); }).kind() == ErrorKind::usage);
+  CHECK(error_of([&] { check_redecode(model, picture); }).kind() == ErrorKind::usage);
 }
 
 }  // namespace faststar

@@ -6,7 +6,7 @@
 #include "core/media/video_reader.h"
 #include "core/model/pyramid/conditioning.h"
 #include "core/pipeline/codes_file.h"
-#include "core/pipeline/small_job.h"
+#include "core/pipeline/small_request.h"
 #include "core/pipeline/source.h"
 
 namespace faststar {
@@ -31,14 +31,14 @@ fs::path write_source_video(const test::TempDir& folder) {
 Tensor frame(const fs::path& folder, int index) { return read_image(folder / fmt::format("{:06}.png", index)); }
 
 /// The frames that the source's own codes decode to.
-Tensor frames_of_source(const GenerateJob& job) {
-  Engine engine(job.setup);
+Tensor frames_of_source(const Request& job) {
+  Model model(job.setup);
   const Schedule schedule =
       make_schedule(job.size.aspect_key, job.size.pn, static_cast<int>(job.source->latents), job.size.latents_per_clip);
-  const Repetitions repetitions{job.schedule.image_repetitions, job.schedule.video_repetitions};
-  const VideoVae& vae = engine.vae(VaeParts::encoder_and_decoder);
-  const Tensor pixels = read_source(*job.source, job.size).to(engine.device());
-  const auto bits = condition_bits(vae.encode(pixels), schedule, repetitions, job.schedule.detail_scale_min_tokens);
+  const Repetitions& repetitions = job.generation.repetitions;
+  const VideoVae& vae = model.vae(VaeParts::encoder_and_decoder);
+  const Tensor pixels = read_source(*job.source, job.size).to(model.device());
+  const auto bits = condition_bits(vae.encode(pixels), schedule, repetitions, job.detail_scale_min_tokens);
   std::vector<Tensor> frames;
   vae.decode(sum_codes(bits, schedule, repetitions),
              [&](const Tensor& decoded) { frames.push_back(to_frames(decoded)); });
@@ -58,7 +58,7 @@ TEST_CASE("a video given as the picture lends its first frame, and that is said"
 TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;
-  const GenerateJob job = test::small_job(folder, device,
+  const Request job = test::small_request(folder, device,
                                           {{"image", write_picture(folder).string()},
                                            {"first_frame", "keep"},
                                            {"precision", "fp32"},
@@ -73,7 +73,7 @@ TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded
 TEST_CASE("a video goes on from another: its frames first, as its codes decode, then new ones", "[engine]") {
   const test::TempDir folder;
   const test::CollectWarnings untrained_length;
-  const GenerateJob job = test::small_job(folder, at::kCPU,
+  const Request job = test::small_request(folder, at::kCPU,
                                           {{"video", write_source_video(folder).string()},
                                            {"duration", "3"},
                                            {"first_frame", "keep"},
@@ -94,8 +94,8 @@ TEST_CASE("the source's part can be left out", "[engine]") {
   whole.merge(FieldTexts{{"output", (folder / "whole.mkv").string()}});
   FieldTexts rest = flags;
   rest.merge(FieldTexts{{"output", (folder / "rest.mkv").string()}, {"only_new", "true"}});
-  test::make(test::small_job(folder, at::kCPU, whole, Task::video_to_video));
-  test::make(test::small_job(folder, at::kCPU, rest, Task::video_to_video));
+  test::make(test::small_request(folder, at::kCPU, whole, Task::video_to_video));
+  test::make(test::small_request(folder, at::kCPU, rest, Task::video_to_video));
   VideoReader joined(folder / "whole.mkv");
   VideoReader fresh(folder / "rest.mkv");
   CHECK(joined.info().frames == 49);
@@ -106,7 +106,7 @@ TEST_CASE("the source's part can be left out", "[engine]") {
 
 TEST_CASE("frames are chosen as the official script does, or by time where the rate varies", "[engine]") {
   const test::TempDir folder;
-  const JobSize size{.height = 48, .width = 64};
+  const VideoSize size{.height = 48, .width = 64};
   const auto numbers = [&](const fs::path& file, double start) {
     const Tensor pixels = read_source({.file = file, .start = start, .latents = 5}, size);
     std::vector<int64_t> found;
@@ -132,7 +132,7 @@ TEST_CASE("frames are chosen as the official script does, or by time where the r
 TEST_CASE("a video that is too short is refused with both lengths", "[engine]") {
   const test::TempDir folder;
   test::write_video(folder / "short.mp4", test::numbered_frames(16));
-  const JobSize size{.height = 48, .width = 64};
+  const VideoSize size{.height = 48, .width = 64};
   const Error error = error_of([&] { read_source({.file = folder / "short.mp4", .latents = 9}, size); });
   CHECK(error.kind() == ErrorKind::input);
   CHECK(std::string(error.what()).find("at least 2 s") != std::string::npos);
@@ -145,8 +145,8 @@ TEST_CASE("a preview shows the whole video before it is made and leaves the resu
   const FieldTexts quiet = {{"no_metadata", "true"}};
   FieldTexts with_preview = quiet;
   with_preview["preview"] = (folder / "preview.mp4").string();
-  test::make(test::small_job(folder, at::kCPU, with_preview));
-  test::make(test::small_job(other, at::kCPU, quiet));
+  test::make(test::small_request(folder, at::kCPU, with_preview));
+  test::make(test::small_request(other, at::kCPU, quiet));
   CHECK(VideoReader(folder / "preview.mp4").info().frames == 17);
   CHECK(test::read_text(folder / "v.mp4") == test::read_text(other / "v.mp4"));
   CHECK(test::read_text(folder / "v.mp4") != test::read_text(folder / "preview.mp4"));

@@ -8,8 +8,8 @@
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/similarity.h"
-#include "core/pipeline/disk_space.h"
-#include "core/pipeline/small_job.h"
+#include "core/pipeline/outputs.h"
+#include "core/pipeline/small_request.h"
 #include "support/full_disk.h"
 #include "support/stop_after.h"
 
@@ -30,7 +30,7 @@ class SumProgress final : public Progress {
 TEST_CASE("a prompt becomes a video of the planned size, length and rate", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;
-  test::make(test::small_job(folder, device));
+  test::make(test::small_request(folder, device));
   const VideoReader video(folder / "v.mp4");
   CHECK(video.info().width == 336);
   CHECK(video.info().height == 192);
@@ -44,23 +44,23 @@ TEST_CASE("the same seed gives the same file, byte by byte", "[engine]") {
   const test::TempDir first;
   const test::TempDir second;
   const test::TempDir other;
-  test::make(test::small_job(first, device, {{"output", (first / "v.mp4").string()}, {"no_metadata", "true"}}));
-  test::make(test::small_job(second, device, {{"output", (second / "v.mp4").string()}, {"no_metadata", "true"}}));
-  test::make(
-      test::small_job(other, device, {{"output", (other / "v.mp4").string()}, {"no_metadata", "true"}, {"seed", "8"}}));
+  test::make(test::small_request(first, device, {{"output", (first / "v.mp4").string()}, {"no_metadata", "true"}}));
+  test::make(test::small_request(second, device, {{"output", (second / "v.mp4").string()}, {"no_metadata", "true"}}));
+  test::make(test::small_request(other, device,
+                                 {{"output", (other / "v.mp4").string()}, {"no_metadata", "true"}, {"seed", "8"}}));
   CHECK(test::read_text(first / "v.mp4") == test::read_text(second / "v.mp4"));
   CHECK(test::read_text(first / "v.mp4") != test::read_text(other / "v.mp4"));
 }
 
 TEST_CASE("a picture is one frame", "[engine]") {
   const test::TempDir folder;
-  test::make(test::small_job(folder, at::kCPU, {}, Task::text_to_image));
+  test::make(test::small_request(folder, at::kCPU, {}, Task::text_to_image));
   CHECK(read_image(folder / "p.png").sizes() == at::IntArrayRef{192, 336, 3});
 }
 
 TEST_CASE("a disk too small for a run's files is refused by folder, before anything is made", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = test::small_job(folder, at::kCPU);
+  Request job = test::small_request(folder, at::kCPU);
   check_disk_space(job);
   job.size.height = job.size.width = int64_t{1} << 24;  // larger than any disk
   const Error error = test::error_of([&] { check_disk_space(job); });
@@ -70,12 +70,12 @@ TEST_CASE("a disk too small for a run's files is refused by folder, before anyth
 
 TEST_CASE("codes, frames and a lossless file are written beside each other", "[engine]") {
   const test::TempDir folder;
-  test::make(test::small_job(folder, at::kCPU,
-                             {{"output", (folder / "v.mkv").string()},
-                              {"lossless", "true"},
-                              {"frames_dir", (folder / "frames").string()},
-                              {"save_codes", (folder / "codes.safetensors").string()},
-                              {"negative", "a much longer text about nothing"}}));
+  test::make(test::small_request(folder, at::kCPU,
+                                 {{"output", (folder / "v.mkv").string()},
+                                  {"lossless", "true"},
+                                  {"frames_dir", (folder / "frames").string()},
+                                  {"save_codes", (folder / "codes.safetensors").string()},
+                                  {"negative", "a much longer text about nothing"}}));
   CHECK(test::names_in(folder / "frames").size() == 17);
   const auto codes = open_safetensors(folder / "codes.safetensors");
   CHECK(codes->tensors().at("clip.0.summed_codes").shape == std::vector<int64_t>{1, 64, 1, 12, 21});
@@ -85,8 +85,8 @@ TEST_CASE("codes, frames and a lossless file are written beside each other", "[e
 
 TEST_CASE("a trace holds what the decisions were made from", "[engine]") {
   const test::TempDir folder;
-  test::make(
-      test::small_job(folder, at::kCPU, {{"reduce", "faststar"}, {"trace", (folder / "trace.safetensors").string()}}));
+  test::make(test::small_request(folder, at::kCPU,
+                                 {{"reduce", "faststar"}, {"trace", (folder / "trace.safetensors").string()}}));
   const auto trace = open_safetensors(folder / "trace.safetensors");
   const auto json = nlohmann::json::parse(trace->metadata().at("faststar"));
   CHECK(json["settings"]["reduction"]["method"] == "faststar");
@@ -116,8 +116,8 @@ TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {
   const auto frame = [&](const char* name, int index) {
     return read_image(folder.path() / name / fmt::format("{:06}.png", index));
   };
-  test::make(test::small_job(folder, at::kCPU, {{"frames_dir", (folder / "copied").string()}}));
-  test::make(test::small_job(
+  test::make(test::small_request(folder, at::kCPU, {{"frames_dir", (folder / "copied").string()}}));
+  test::make(test::small_request(
       folder, at::kCPU, {{"overwrite", "true"}, {"first_frame", "keep"}, {"frames_dir", (folder / "kept").string()}}));
   CHECK(test::same(frame("copied", 0), frame("copied", 1)));
   CHECK_FALSE(test::same(frame("kept", 0), frame("kept", 1)));
@@ -127,14 +127,14 @@ TEST_CASE("frame 0 is a copy of frame 1 unless it is kept", "[engine]") {
 TEST_CASE("a stop ends the run after a step and leaves no file", "[engine]") {
   const test::TempDir folder;
   test::StopAfter progress(5, Stage::tokens);
-  const Error error = test::error_of([&] { test::run(test::small_job(folder, at::kCPU), progress); });
+  const Error error = test::error_of([&] { test::run(test::small_request(folder, at::kCPU), progress); });
   CHECK(error.kind() == ErrorKind::interrupted);
   CHECK(test::names_in(folder.path()).empty());
 }
 
 TEST_CASE("the costs that a run reports add up to those it announced", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = test::small_job(folder, at::kCPU, {{"count", "2"}});
+  Request job = test::small_request(folder, at::kCPU, {{"count", "2"}});
   SumProgress progress;
   std::vector<fs::path> files;
   test::run(job, progress, [&](const fs::path& file) { files.push_back(file); });
@@ -145,19 +145,19 @@ TEST_CASE("the costs that a run reports add up to those it announced", "[engine]
 
 TEST_CASE("a prompt over the limit is cut with one warning that shows what was cut", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = test::small_job(folder, at::kCPU);
+  Request job = test::small_request(folder, at::kCPU);
   job.model_prompt = "a red ball and then some words that nobody will see";
   job.text_limit = 8;
   const test::CollectWarnings warnings;
-  Engine engine(job.setup);
-  check_generation(engine, job);
+  Model model(job.setup);
+  make_plan(model, job);
   REQUIRE(warnings.lines().size() == 1);
   CHECK(warnings.has("nobody will see"));
 }
 
 TEST_CASE("a disk that fills while a video is written leaves no file and is an output error", "[engine]") {
   const test::TempDir folder;
-  const GenerateJob job = test::small_job(folder, at::kCPU);
+  const Request job = test::small_request(folder, at::kCPU);
   SilentProgress progress;
   const test::CollectWarnings warnings;
   const test::FullDisk full(2000);
@@ -168,7 +168,7 @@ TEST_CASE("a disk that fills while a video is written leaves no file and is an o
 
 TEST_CASE("a folder that is gone when the file is written is an output error", "[engine]") {
   const test::TempDir folder;
-  GenerateJob job = test::small_job(folder, at::kCPU);
+  Request job = test::small_request(folder, at::kCPU);
   job.outputs.front().file = folder / "missing" / "v.mp4";
   SilentProgress progress;
   const test::CollectWarnings warnings;

@@ -5,7 +5,7 @@
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
-#include "core/pipeline/small_job.h"
+#include "core/pipeline/small_request.h"
 #include "support/stop_after.h"
 
 namespace faststar {
@@ -20,11 +20,11 @@ Tensor all_frames(const fs::path& file) {
 }
 
 /// A job without prompt of the small model; its joined file is story.mkv.
-GenerateJob story_job(const test::TempDir& folder, FieldTexts flags = {}) {
+Request story_job(const test::TempDir& folder, FieldTexts flags = {}) {
   flags["output"] = (folder / "story.mkv").string();
   flags["lossless"] = "true";
-  GenerateJob job = test::small_job(folder, at::kCPU, flags, Task::continuation);
-  job.schedule.image_repetitions.assign(11, 1);
+  Request job = test::small_request(folder, at::kCPU, flags, Task::interactive);
+  job.generation.repetitions.image.assign(11, 1);
   return job;
 }
 
@@ -35,19 +35,19 @@ StoryLine line(const std::string& prompt) {
 /// A story of story_job().
 struct SmallStory {
   test::TempDir folder;
-  GenerateJob job = story_job(folder);
-  Engine engine{job.setup};
-  Story story{engine, job};
+  Request job = story_job(folder);
+  Model model{job.setup};
+  Story story{model, job};
 };
 
 }  // namespace
 
-TEST_CASE("a story from words: each clip is a file, and the joined file shows them one after the other", "[engine]") {
+TEST_CASE("a story from words: each clip is a file, and the joined file shows them one after the other", "[model]") {
   const test::TempDir folder;
-  GenerateJob job = story_job(folder);
+  Request job = story_job(folder);
   job.outputs.front().settings_json.clear();  // each line has its own
-  Engine engine(job.setup);
-  Story story(engine, job);
+  Model model(job.setup);
+  Story story(model, job);
   SilentProgress progress;
   CHECK(story.tell(line("a red ball"), progress) == std::vector<fs::path>{folder / "story-000.mkv"});
   CHECK(fs::exists(folder / "story-000.mkv"));
@@ -61,14 +61,14 @@ TEST_CASE("a story from words: each clip is a file, and the joined file shows th
 }
 
 TEST_CASE("a story from a video begins with that video as the VAE shows it, unless only what is new is wanted",
-          "[engine]") {
+          "[model]") {
   const test::TempDir folder;
   test::write_video(folder / "source.mp4", test::numbered_frames(40, 192, 336));
   const bool only_new = GENERATE(false, true);
-  const GenerateJob job =
+  const Request job =
       story_job(folder, {{"video", (folder / "source.mp4").string()}, {"only_new", only_new ? "true" : "false"}});
-  Engine engine(job.setup);
-  Story story(engine, job);
+  Model model(job.setup);
+  Story story(model, job);
   SilentProgress progress;
   const std::vector<fs::path> both = {folder / "story-000.mkv", folder / "story-001.mkv"};
   CHECK(story.tell(line("a red ball"), progress) == both);
@@ -96,9 +96,9 @@ class OutOfMemoryOnce final : public Progress {
   bool thrown_ = false;
 };
 
-TEST_CASE("a decode that runs out of memory and begins again shows and counts every frame once", "[engine]") {
+TEST_CASE("a decode that runs out of memory and begins again shows and counts every frame once", "[model]") {
   SmallStory small;
-  auto& [folder, job, engine, story] = small;
+  auto& [folder, job, model, story] = small;
   OutOfMemoryOnce progress;
   story.tell(line("a red ball"), progress);
   story.finish();
@@ -109,9 +109,9 @@ TEST_CASE("a decode that runs out of memory and begins again shows and counts ev
   CHECK(test::same(all_frames(folder / "story.mkv"), clip));
 }
 
-TEST_CASE("a stop keeps the clips before, joined", "[engine]") {
+TEST_CASE("a stop keeps the clips before, joined", "[model]") {
   SmallStory small;
-  auto& [folder, job, engine, story] = small;
+  auto& [folder, job, model, story] = small;
   SilentProgress progress;
   story.tell(line("a red ball"), progress);
   test::StopAfter stop(0);
@@ -121,18 +121,18 @@ TEST_CASE("a stop keeps the clips before, joined", "[engine]") {
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"story-000.mkv", "story.mkv"});
 }
 
-TEST_CASE("a clip whose name is taken is refused before anything is made", "[engine]") {
+TEST_CASE("a clip whose name is taken is refused before anything is made", "[model]") {
   const test::TempDir folder;
-  const GenerateJob job = story_job(folder);
+  const Request job = story_job(folder);
   test::write_text(folder / "story-000.mkv", "mine");
-  Engine engine(job.setup);
-  const Story story(engine, job);
+  Model model(job.setup);
+  const Story story(model, job);
   CHECK(test::error_of([&] { story.check(line("a red ball")); }).kind() == ErrorKind::output);
 }
 
-TEST_CASE("each clip's metadata holds its own prompt, all name the command", "[engine]") {
+TEST_CASE("each clip's metadata holds its own prompt, all name the command", "[model]") {
   SmallStory small;
-  auto& [folder, job, engine, story] = small;
+  auto& [folder, job, model, story] = small;
   SilentProgress progress;
   story.tell(line("a red ball"), progress);
   story.tell(line("a blue ball"), progress);
@@ -143,11 +143,11 @@ TEST_CASE("each clip's metadata holds its own prompt, all name the command", "[e
   }
 }
 
-TEST_CASE("nothing told is nothing joined", "[engine]") {
+TEST_CASE("nothing told is nothing joined", "[model]") {
   const test::TempDir folder;
-  const GenerateJob job = story_job(folder);
-  Engine engine(job.setup);
-  CHECK_FALSE(Story(engine, job).finish().has_value());
+  const Request job = story_job(folder);
+  Model model(job.setup);
+  CHECK_FALSE(Story(model, job).finish().has_value());
   CHECK(test::names_in(folder.path()).empty());
 }
 

@@ -3,18 +3,17 @@
 #include <set>
 #include <string>
 
-#include "core/config/resolve.h"
-#include "core/model/text/tokenizer.h"
 #include "core/pipeline/batch/run_batch.h"
-#include "core/pipeline/engine.h"
-#include "core/pipeline/job.h"
+#include "core/pipeline/plan.h"
 
 namespace faststar {
 
-/// Makes the items of a batch on one engine: from words, from a picture or from a video, as each says.
-class EngineItemRunner final : public ItemRunner {
+/// Makes the items of a batch with one model: from text, from a picture or from a video, as each says. An item becomes
+/// a request, a request a plan, a plan a file.
+class PipelineRunner final : public ItemRunner {
  public:
-  EngineItemRunner(Engine& engine, ResolvedSettings resolved);
+  /// `model` is referred to and must outlive the runner.
+  PipelineRunner(Model& model, ResolvedSettings resolved);
 
   /// Throws what every item would fail with: a size that the model does not make, too little memory.
   void check(const BatchItem& item);
@@ -23,14 +22,12 @@ class EngineItemRunner final : public ItemRunner {
 
  private:
   using Costs = std::map<Stage, double>;
-  Costs estimate(const BatchItem& item);
-  GenerateJob plan(const BatchItem& item, const ItemFiles& files) const;
-  bool decode_saved_codes(const GenerateJob& job, Progress& progress);
-  bool is_cut(const GenerateJob& job) const;
+  Request request_of(const BatchItem& item, const ItemFiles& files) const;
+  Plan plan_of(const BatchItem& item, const ItemFiles& files);
+  bool decode_saved_codes(const Request& request, Progress& progress);
 
-  Engine& engine_;
+  Model& model_;
   ResolvedSettings resolved_;
-  Tokenizer tokenizer_;
   std::map<FieldTexts, Costs> costs_;            ///< by kind of item
   std::set<std::string, std::less<>> warnings_;  ///< shown already
 };

@@ -1,8 +1,8 @@
-#include "core/pipeline/small_job.h"
+#include "core/pipeline/small_request.h"
 
 namespace faststar::test {
 
-GenerateJob small_job(const TempDir& folder, at::Device device, FieldTexts flags, Task task) {
+Request small_request(const TempDir& folder, at::Device device, FieldTexts flags, Task task) {
   flags.try_emplace("random_weights", "true");
   flags.try_emplace("prompt", "a red ball");
   flags.try_emplace("seed", "7");
@@ -11,23 +11,24 @@ GenerateJob small_job(const TempDir& folder, at::Device device, FieldTexts flags
   if (task == Task::text_to_video || task == Task::image_to_video) flags.try_emplace("duration", "1");
   const CollectWarnings untrained_length;
   ResolvedSettings resolved = resolve_settings({.flags = std::move(flags), .config = "tiny"});
-  GenerateJob job = plan_job(task, resolved);
-  ModelSizes& sizes = *job.setup.model.preset.architecture;
+  Request request =
+      task == Task::interactive ? make_interactive_request(resolved, "a red ball") : make_request(task, resolved);
+  ModelSizes& sizes = *request.setup.model.preset.architecture;
   sizes.transformer.layers = 1;
   sizes.transformer.width = 64;
   sizes.transformer.ffn_width = 64;
   sizes.vae.channels = {8, 16, 16, 16, 16};
-  return job;
+  return request;
 }
 
-void run(const GenerateJob& job, Progress& progress, const std::function<void(const std::filesystem::path&)>& on_file) {
-  Engine engine(job.setup);
-  run_generation(engine, job, progress, on_file);
+void run(const Request& request, Progress& progress, const std::function<void(const std::filesystem::path&)>& on_file) {
+  Model model(request.setup);
+  run_generation(model, make_plan(model, request), progress, on_file);
 }
 
-void make(const GenerateJob& job) {
+void make(const Request& request) {
   SilentProgress progress;
-  run(job, progress);
+  run(request, progress);
 }
 
 }  // namespace faststar::test

@@ -1,4 +1,4 @@
-#include "core/model/text/prompt.h"
+#include "core/pipeline/prompt.h"
 
 #include "support/support.h"
 
@@ -24,7 +24,8 @@ TEST_CASE("outer white space goes, also that of other scripts", "[text]") {
 TEST_CASE("empty prompts, other encodings and NUL bytes are errors", "[text]") {
   for (const char* empty : {"", " \n\t", "\xe3\x80\x80", "\xe2\x80\x8b"}) {
     const Error error = error_of([&] { checked_prompt(empty, "p.txt", ErrorKind::input); });
-    CHECK(error.kind() == ErrorKind::usage);
+    CHECK(error.kind() == ErrorKind::input);
+    CHECK(error_of([&] { checked_prompt(empty, "--prompt", ErrorKind::usage); }).kind() == ErrorKind::usage);
     CHECK(std::string(error.what()) == "p.txt: the prompt is empty");
   }
   const Error latin1 = error_of([] {

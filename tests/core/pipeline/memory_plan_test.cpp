@@ -1,11 +1,12 @@
+#include "core/pipeline/memory_plan.h"
+
 #include <ATen/ATen.h>
 
-#include "core/pipeline/cost_model.h"
-#include "core/pipeline/memory_plan.h"
 #include "support/support.h"
 
 namespace faststar {
 namespace {
+namespace fs = std::filesystem;
 
 /// InfinityStar 8B at 720p, 5 s, 128 text tokens.
 Workload full_size() {
@@ -88,7 +89,7 @@ TEST_CASE("reduction makes the passes cheaper and the next clip's context shorte
   work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
   CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 21600);
   work.given_clips = 2;
-  CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 72000);  // a video that is gone on from
+  CHECK(context_tokens(work, {.clip = 2, .scale = 31}) == 128 + 72000);  // a video that is continued
   work.given_clips = 0;
   const ReductionSettings layers{.method = ReductionMethod::fastvar};
   const int64_t pruned_stream = plan_memory(work, {}).peak();
@@ -144,6 +145,38 @@ TEST_CASE("a picture to start from saves the passes that nobody reads, and costs
   CHECK(encode_seconds(work) > 0);
   CHECK(plan_memory(work, {}).source > 0);
 }
+
+/// A machine with 8 GiB free whose process holds 1 GiB, 2 GiB of files mapped beside.
+void write_machine(const fs::path& root) {
+  fs::create_directories(root / "proc/self");
+  fs::create_directories(root / "sys/fs/cgroup");
+  test::write_text(root / "proc/meminfo", "MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\n");
+  test::write_text(root / "proc/self/status", "VmRSS:\t3145728 kB\nRssAnon:\t1048576 kB\nRssFile:\t2097152 kB\n");
+}
+
+constexpr int64_t kGibibyte = int64_t{1} << 30;
+
+TEST_CASE("host memory is what the machine has free and what this process holds", "[plan]") {
+  const test::TempDir root;
+  write_machine(root.path());
+  CHECK(usable_host_bytes(root.path()) == 9 * kGibibyte);
+  test::write_text(root / "sys/fs/cgroup/memory.max", "max\n");
+  CHECK(usable_host_bytes(root.path()) == 9 * kGibibyte);
+}
+
+TEST_CASE("in a control group page cache is no memory in use", "[plan]") {
+  const test::TempDir root;
+  write_machine(root.path());
+  test::write_text(root / "sys/fs/cgroup/memory.max", std::to_string(6 * kGibibyte));
+  test::write_text(root / "sys/fs/cgroup/memory.current", std::to_string(6 * kGibibyte));
+  test::write_text(root / "sys/fs/cgroup/memory.stat",
+                   fmt::format("anon {}\ninactive_file {}\nactive_file {}\n", 2 * kGibibyte, 3 * kGibibyte, kGibibyte));
+  CHECK(usable_host_bytes(root.path()) == 5 * kGibibyte);
+  fs::remove(root / "sys/fs/cgroup/memory.stat");
+  CHECK(usable_host_bytes(root.path()) == kGibibyte);
+}
+
+TEST_CASE("this machine has host memory", "[plan]") { CHECK(usable_host_bytes() > 0); }
 
 }  // namespace
 }  // namespace faststar

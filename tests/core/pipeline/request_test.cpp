@@ -1,11 +1,11 @@
-#include "cli/plan_job.h"
+#include "core/pipeline/request.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/plan_source.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
+#include "core/pipeline/source.h"
 #include "support/process_state.h"
 #include "support/support.h"
 
@@ -24,9 +24,9 @@ FieldTexts with_defaults(FieldTexts flags) {
   return flags;
 }
 
-GenerateJob plan(FieldTexts flags, const std::string& config = "", Task task = Task::text_to_video) {
+Request plan(FieldTexts flags, const std::string& config = "", Task task = Task::text_to_video) {
   ResolvedSettings resolved = resolve_settings({.flags = with_defaults(std::move(flags)), .config = config});
-  return plan_job(task, resolved);
+  return make_request(task, resolved);
 }
 
 Error plan_error(FieldTexts flags, Task task = Task::text_to_video) {
@@ -38,7 +38,7 @@ Error plan_error(FieldTexts flags, Task task = Task::text_to_video) {
 TEST_CASE("a 720p job has the official size and text", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
-  const GenerateJob job = plan({{"seed", "41"}}, "720p");
+  const Request job = plan({{"seed", "41"}}, "720p");
   CHECK(job.model_prompt == "<<<t=5s>>>a red ball, Close-up on big objects, emphasize scale and detail");
   CHECK(job.size.width == 1280);
   CHECK(job.size.height == 720);
@@ -52,7 +52,7 @@ TEST_CASE("a 720p job has the official size and text", "[cli]") {
 TEST_CASE("a picture has one frame, no tag, no suffix and a .png", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
-  const GenerateJob job = plan({{"seed", "1"}}, "480p", Task::text_to_image);
+  const Request job = plan({{"seed", "1"}}, "480p", Task::text_to_image);
   CHECK(job.model_prompt == "a red ball");
   CHECK(job.size.frames == 1);
   CHECK(job.size.width == 848);
@@ -63,7 +63,7 @@ TEST_CASE("a seed is chosen, kept and recorded with each file", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
   ResolvedSettings resolved = resolve_settings({.flags = with_defaults({{"count", "3"}}), .config = ""});
-  const GenerateJob job = plan_job(Task::text_to_video, resolved);
+  const Request job = make_request(Task::text_to_video, resolved);
   const int64_t first = job.outputs.at(0).seed;
   CHECK(resolved.settings.config.sampling.seed == first);
   CHECK(job.outputs.at(2).seed == first + 2);
@@ -85,10 +85,10 @@ TEST_CASE("taken names get a number, explicit ones need --overwrite", "[cli]") {
 
 TEST_CASE("several videos under one name are told apart by seed", "[cli]") {
   const TempDir folder;
-  const GenerateJob job = plan({{"output", (folder / "ball.mp4").string()},
-                                {"save_codes", (folder / "codes.safetensors").string()},
-                                {"seed", "8"},
-                                {"count", "2"}});
+  const Request job = plan({{"output", (folder / "ball.mp4").string()},
+                            {"save_codes", (folder / "codes.safetensors").string()},
+                            {"seed", "8"},
+                            {"count", "2"}});
   CHECK(job.outputs.at(1).file == folder / "ball-9.mp4");
   CHECK(job.outputs.at(1).codes == folder / "codes-9.safetensors");
 }
@@ -118,9 +118,9 @@ TEST_CASE("reduction that cannot work is refused before weights load", "[cli]") 
   CHECK(plan_error({{"ratios", "0.2"}}).hint() == "--reduce faststar");
   const TempDir folder;
   const InFolder here(folder.path());
-  const GenerateJob job = plan({{"reduce", "faststar"}, {"seed", "1"}}, "720p");
-  CHECK(job.reduction.method == ReductionMethod::faststar);
-  const auto lines = describe_job(job);
+  const Request job = plan({{"reduce", "faststar"}, {"seed", "1"}}, "720p");
+  CHECK(job.generation.reduction.method == ReductionMethod::faststar);
+  const auto lines = describe(job);
   CHECK(std::find(lines.begin(), lines.end(), "reduction: faststar, 5 of 85 passes, 170277 of 244197 tokens") !=
         lines.end());
   const auto settings = nlohmann::json::parse(job.outputs.at(0).settings_json);
@@ -141,7 +141,7 @@ TEST_CASE("a prompt file is one prompt, and its faults are input errors", "[cli]
   const InFolder here(folder.path());
   test::write_text("p.txt", "\xef\xbb\xbf a red ball\n");
   ResolvedSettings resolved = resolve_settings({.flags = with_defaults({{"prompt_file", "p.txt"}}), .config = ""});
-  CHECK(plan_job(Task::text_to_video, resolved).prompt == "a red ball");
+  CHECK(make_request(Task::text_to_video, resolved).prompt == "a red ball");
   CHECK(resolved.settings.config.prompt.prompt == "a red ball");  // what --save-config keeps
   CHECK(plan_error({{"prompt_file", "absent.txt"}}).kind() == ErrorKind::input);
   CHECK(plan_error({{"prompt_file", "."}}).kind() == ErrorKind::input);
@@ -149,6 +149,9 @@ TEST_CASE("a prompt file is one prompt, and its faults are input errors", "[cli]
                    "fa\xe7"
                    "ade");
   CHECK(plan_error({{"prompt_file", "latin1.txt"}}).kind() == ErrorKind::input);
+  test::write_text("empty.txt", " \n");
+  CHECK(plan_error({{"prompt_file", "empty.txt"}}).kind() == ErrorKind::input);
+  CHECK(plan_error({{"prompt", " \n"}}).kind() == ErrorKind::usage);
 }
 
 TEST_CASE("prompts of any length and bad text in any flag are handled", "[cli]") {
@@ -169,10 +172,10 @@ TEST_CASE("--device cuda without a GPU is a device error", "[cli]") {
   CHECK(plan_error({{"device", "tpu"}}).kind() == ErrorKind::usage);
 }
 
-TEST_CASE("a video goes on for one clip more than it brings, unless a length is named", "[cli]") {
+TEST_CASE("a video is continued by one clip, unless a length is named", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
-  const GenerateJob job = plan({{"video", "clip.mp4"}, {"only_new", "true"}}, "480p", Task::video_to_video);
+  const Request job = plan({{"video", "clip.mp4"}, {"only_new", "true"}}, "480p", Task::video_to_video);
   CHECK(job.size.frames == 161);
   CHECK(job.source->latents == 21);
   CHECK(job.source->file == folder / "clip.mp4");
@@ -195,43 +198,43 @@ TEST_CASE("what a command cannot do without is named", "[cli]") {
 
 namespace {
 
-/// What warn_about_mechanics() says of a job of `task`.
-std::vector<std::string> mechanics_warnings(Task task, FieldTexts flags, const std::string& config) {
+/// What warn_about_untrained_use() says of a job of `task`.
+std::vector<std::string> untrained_warnings(Task task, FieldTexts flags, const std::string& config) {
   ResolvedSettings resolved = resolve_settings({.flags = with_defaults(std::move(flags)), .config = config});
   const test::CollectWarnings of_planning;
-  const GenerateJob job = plan_shared(task, resolved);
+  const Request job = make_shared_request(task, resolved);
   const test::CollectWarnings warnings;
-  warn_about_mechanics(job);
+  warn_about_untrained_use(job);
   return warnings.lines();
 }
 
 }  // namespace
 
 TEST_CASE("interact says when the model is not made for it", "[cli]") {
-  const auto said = [](const std::string& config) { return mechanics_warnings(Task::continuation, {}, config); };
+  const auto said = [](const std::string& config) { return untrained_warnings(Task::interactive, {}, config); };
   CHECK(said("480p-interact").empty());
   for (const char* other : {"480p", ""}) {
     REQUIRE(said(other).size() == 1);
     CHECK_THAT(said(other).front(),
-               Catch::Matchers::Contains("was not trained for interact: it shows the mechanics only"));
+               Catch::Matchers::Contains("was not trained for interact: the output will not be meaningful"));
   }
 }
 
-TEST_CASE("the embedded model says when it goes on from what it did not make", "[cli]") {
+TEST_CASE("the embedded model says when it continues what it did not make", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
   test::write_video("other.mp4", test::numbered_frames(40));
-  const GenerateJob job = plan({});
+  const Request job = plan({});
   const Config config = resolve_settings({.flags = with_defaults({}), .config = ""}).settings.config;
   const std::string comment = to_comment({"1", "t2v", output_settings(job, config, 1), ""});
   test::write_video("own.mp4", test::numbered_frames(40), {}, comment);
   const auto said = [](const std::string& video, const std::string& preset) {
-    return mechanics_warnings(Task::video_to_video, {{"video", video}}, preset);
+    return untrained_warnings(Task::video_to_video, {{"video", video}}, preset);
   };
   CHECK(said("own.mp4", "").empty());
   CHECK(said("other.mp4", "480p").empty());
   REQUIRE(said("other.mp4", "").size() == 1);
-  CHECK_THAT(said("other.mp4", "").front(), Catch::Matchers::Contains("shows the mechanics only"));
+  CHECK_THAT(said("other.mp4", "").front(), Catch::Matchers::Contains("the output will not be meaningful"));
 }
 
 }  // namespace faststar

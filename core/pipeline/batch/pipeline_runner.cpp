@@ -1,0 +1,142 @@
+#include "core/pipeline/batch/pipeline_runner.h"
+
+#include <chrono>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/pipeline/generation.h"
+#include "core/pipeline/prompt.h"
+#include "core/pipeline/redecode.h"
+#include "core/pipeline/source.h"
+
+namespace faststar {
+namespace {
+
+Task task_of(const BatchItem& item) {
+  if (item.options.contains("video")) return Task::video_to_video;
+  return item.options.contains("image") ? Task::image_to_video : Task::text_to_video;
+}
+
+/// Its own settings, whatever picture or video it starts from: items of a kind cost the same.
+FieldTexts kind_of(const BatchItem& item) {
+  FieldTexts kind = item.options;
+  for (const char* file : {"image", "video"}) {
+    if (kind.contains(file)) kind[file] = "";
+  }
+  return kind;
+}
+
+/// What is said of a single run is too much for thousands: what is below `least` is dropped, and each warning
+/// shown once a batch.
+class BriefLog {
+ public:
+  BriefLog(std::set<std::string, std::less<>>& shown, log::Level least) {
+    before_ = log::set_sink([this, &shown, least](log::Level level, std::string_view line) {
+      const bool again = level == log::Level::warning && !shown.emplace(line).second;
+      if (level >= least && !again && before_) before_(level, line);
+    });
+  }
+  ~BriefLog() { log::set_sink(std::move(before_)); }
+  BriefLog(const BriefLog&) = delete;
+  BriefLog& operator=(const BriefLog&) = delete;
+
+ private:
+  log::Sink before_;
+};
+
+}  // namespace
+
+PipelineRunner::PipelineRunner(Model& model, ResolvedSettings resolved)
+    : model_(model), resolved_(std::move(resolved)) {}
+
+Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files) const {
+  ResolvedSettings resolved = resolved_;
+  Config& config = resolved.settings.config;
+  apply_entry(resolved.settings, item.options, item.origin);
+  const std::string prompt = checked_prompt(item.text, item.origin, ErrorKind::input);
+  config.prompt.prompt = prompt;
+  Request request = make_shared_request(task_of(item), resolved);
+  warn_about_untrained_use(request);
+  set_prompt(request, prompt, config);
+  request.existing = Existing::replace;
+  request.outputs = {{.seed = item.seed,
+                      .file = files.video,
+                      .codes = files.codes,
+                      .settings_json = output_settings(request, config, item.seed)}};
+  request.sound = read_source_sound(request, files.video);
+  return request;
+}
+
+Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) {
+  return make_plan(model_, request_of(item, files));
+}
+
+void PipelineRunner::check(const BatchItem& item) {
+  const BriefLog brief(warnings_, log::Level::info);
+  try {
+    plan_of(item, {"check.mp4", ""});
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;  // its picture is its own matter
+  }
+}
+
+void PipelineRunner::announce(const BatchItem& item, Progress& progress) {
+  auto known = costs_.find(kind_of(item));
+  if (known == costs_.end()) {
+    const BriefLog brief(warnings_, log::Level::warning);
+    try {
+      Costs costs = plan_of(item, {"estimate.mp4", ""}).costs;
+      if (!costs_.empty()) costs.erase(Stage::load);
+      known = costs_.emplace(kind_of(item), std::move(costs)).first;
+    } catch (const std::exception&) {
+      return;  // it fails again when it is made, and is reported then
+    }
+  }
+  for (const auto& [stage, cost] : known->second) progress.plan(stage, cost);
+  known->second.erase(Stage::load);  // once a batch
+}
+
+/// Codes of an earlier attempt that was stopped while it decoded. A video that continues another has its sound to keep
+/// too: that one is made anew.
+bool PipelineRunner::decode_saved_codes(const Request& request, Progress& progress) {
+  const RequestedOutput& output = request.outputs.front();
+  std::error_code ignored;
+  if (request.task == Task::video_to_video || !std::filesystem::exists(*output.codes, ignored)) return false;
+  try {
+    RedecodeJob decode{.codes = read_codes(*output.codes),
+                       .output = output,
+                       .encoding = request.encoding,
+                       .metadata = request.metadata,
+                       .existing = Existing::replace,
+                       .first_frame = request.first_frame};
+    if (decode.codes.settings_json != output.settings_json) return false;
+    redecode(model_, decode, progress);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;
+    return false;  // the file was cut short when that attempt ended
+  }
+}
+
+ItemResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
+  const BriefLog brief(warnings_, log::Level::warning);
+  try {
+    const Plan plan = plan_of(item, files);
+    ItemResult result{.device = model_.setup().device, .prompt = plan.request.model_prompt, .text_cut = plan.ids.cut};
+    const auto start = std::chrono::steady_clock::now();
+    if (decode_saved_codes(plan.request, progress)) {
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      result.seconds[std::string(stage_name(Stage::decode))] = elapsed.count();
+      return result;
+    }
+    const RunRecord record = run_generation(model_, plan, progress);
+    result.seconds.insert(record.seconds.begin(), record.seconds.end());
+    result.peak_bytes = record.peak_bytes;
+    return result;
+  } catch (...) {
+    throw current_error();  // LibTorch's errors too are this item's own
+  }
+}
+
+}  // namespace faststar

@@ -1,0 +1,289 @@
+#include "core/pipeline/request.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "core/base/error.h"
+#include "core/config/installation.h"
+#include "core/config/json.h"
+#include "core/media/image.h"
+#include "core/media/video_reader.h"
+#include "core/model/reduce/gate.h"
+#include "core/model/vae/architecture.h"
+#include "core/pipeline/outputs.h"
+#include "core/pipeline/prompt.h"
+#include "core/pipeline/source.h"
+
+namespace faststar {
+namespace {
+
+constexpr int64_t kSeeds = int64_t{1} << 32;
+
+VideoSize choose_size(Task task, const ResolvedSettings& resolved) {
+  const GenerateConfig& generate = resolved.settings.config.generate;
+  const bool video = task != Task::text_to_image;
+  (video ? check_video_size : check_image_size)(resolved.model.preset, resolved.settings);
+  VideoSize size;
+  size.aspect_key = nearest_aspect_key(static_cast<double>(generate.aspect.height) / generate.aspect.width);
+  size.pn = pn_of(generate.resolution);
+  size.latent_frames = video ? latent_frames_of(generate.duration) : 1;
+  size.latents_per_clip = resolved.model.preset.latents_per_clip;
+  size.frames = frames_of_latents(size.latent_frames);
+  const Scale full = image_scales(size.aspect_key, size.pn).back();
+  size.height = pixels_of_features(full.h);
+  size.width = pixels_of_features(full.w);
+  return size;
+}
+
+/// Throws Error(usage) when the repetition lists do not fit the size's scales, or reduction does not fit the schedule.
+void check_schedule(const VideoSize& size, const GenerationSettings& generation) {
+  const Schedule schedule = schedule_of(Task::text_to_video, size);
+  schedule.steps(generation.repetitions);
+  const ReductionGate checked(generation.reduction, schedule, generation.repetitions);
+  if (generation.semantic_scales <= schedule.scales_per_clip()) return;
+  fail(ErrorKind::usage, fmt::format("semantic_scales: expected at most {} (the scales of {}), got {}",
+                                     schedule.scales_per_clip(), size.pn, generation.semantic_scales));
+}
+
+/// Flags that say how to reduce do nothing while no method is on.
+void check_reduction_flags(const Settings& settings) {
+  if (settings.config.reduction.method != ReductionMethod::none) return;
+  if (settings.origin("no_reduce").source != Source::standard) return;
+  for (const char* detail : {"ratios", "p_norm", "reduce_preset"}) {
+    const Origin& origin = settings.origin(detail);
+    if (origin.source != Source::flag) continue;
+    fail(ErrorKind::usage, fmt::format("{}: no method reduces tokens", origin.text), "--reduce faststar");
+  }
+}
+
+/// H.264 options say nothing about a lossless file.
+void check_encoding(const Settings& settings) {
+  if (!settings.config.output.lossless) return;
+  for (const char* h264 : {"crf", "preset"}) {
+    const Origin& origin = settings.origin(h264);
+    if (origin.source < Source::environment) continue;
+    fail(ErrorKind::usage,
+         fmt::format("{} and {} contradict each other: lossless video is ffv1, not H.264", origin.text,
+                     settings.origin("lossless").text),
+         fmt::format("leave out {}", origin.text));
+  }
+}
+
+/// The texts around every prompt.
+void set_texts(Settings& settings, Request& request) {
+  PromptConfig& prompt = settings.config.prompt;
+  if (!prompt.prompt_suffix.empty()) {
+    checked_prompt(prompt.prompt_suffix, settings.origin("prompt_suffix").text, ErrorKind::usage);
+  }
+  if (prompt.negative && prompt.negative->empty()) prompt.negative.reset();  // as the official code reads ''
+  if (prompt.negative && settings.config.guidance.guidance == 1) {
+    fail(ErrorKind::usage,
+         fmt::format("{}: a negative prompt needs guidance, {} is 1", settings.origin("negative").text,
+                     settings.origin("guidance").text),
+         "a --guidance above 1, or no --negative");
+  }
+  if (prompt.negative)
+    request.negative = checked_prompt(*prompt.negative, settings.origin("negative").text, ErrorKind::usage);
+  request.text_limit = prompt.text_limit;
+}
+
+void make_absolute(std::optional<std::string>& path) {
+  if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
+}
+
+/// Sets the length of a video that continues another: without --duration, one clip more than it has.
+/// Throws Error(usage) when nothing would be new.
+void choose_continued_duration(ResolvedSettings& resolved) {
+  Settings& settings = resolved.settings;
+  const int clip = resolved.model.preset.latents_per_clip / kLatentFramesPerSecond;  // seconds
+  Seconds& duration = settings.config.generate.duration;
+  if (settings.origin("duration").source <= Source::preset) {
+    duration.count = 2 * clip;
+    settings.origins["duration"] = {Source::preset, "the video and what follows, duration"};
+  }
+  if (duration.count > clip) return;
+  fail(ErrorKind::usage,
+       fmt::format("{} {}: expected more than the {} s of the video that it continues",
+                   settings.origin("duration").text, duration.count, clip),
+       fmt::format("--duration {}", 2 * clip));
+}
+
+/// The template nearest to the video's shape, unless one was asked for.
+void choose_aspect_of_video(Settings& settings) {
+  GenerateConfig& generate = settings.config.generate;
+  if (!generate.video || settings.origin("aspect").source > Source::preset) return;
+  const VideoReader video(*generate.video);
+  generate.aspect = {static_cast<int>(video.info().width), static_cast<int>(video.info().height)};
+}
+
+/// From the given or a random first seed on, `generate.count` of them; fills in `sampling.seed`.
+std::vector<int64_t> choose_seeds(Settings& settings) {
+  const int count = settings.config.generate.count;
+  auto& seed = settings.config.sampling.seed;
+  if (!seed) seed = random_seed(count);
+  if (*seed + count > kSeeds) {
+    fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would pass {}", settings.origin("seed").text,
+                                       *seed, settings.origin("count").text, count, kSeeds - 1));
+  }
+  std::vector<int64_t> seeds;
+  for (int i = 0; i < count; ++i) seeds.push_back(*seed + i);
+  return seeds;
+}
+
+/// Chooses the files and checks that all of them can be made.
+void set_outputs(Request& request, Settings& settings) {
+  const GenerateConfig& generate = settings.config.generate;
+  request.outputs = choose_outputs(request.task, settings.config.output, request.prompt, choose_seeds(settings));
+  spare_inputs(files_of(request.outputs), {generate.image, generate.video});
+  const VideoFormat format = format_of(request.size);
+  for (RequestedOutput& output : request.outputs) {
+    check_output_format(request.task, output.file, format, request.encoding);
+    if (output.preview) check_video_output(*output.preview, format, {});
+    output.settings_json = output_settings(request, settings.config, output.seed);
+  }
+  request.sound = read_source_sound(request, request.outputs.front().file);
+}
+
+/// "faststar, 5 of 85 passes, 170277 of 244197 tokens", of the clips that are made; in interactive mode of each clip.
+std::string describe_reduction(const Request& request) {
+  const Schedule& schedule = request.schedule;
+  const Repetitions& repetitions = request.generation.repetitions;
+  const ReductionGate gate(request.generation.reduction, schedule, repetitions);
+  int reduced = 0;
+  int64_t tokens = 0;
+  int64_t kept = 0;
+  std::vector<Step> steps = schedule.steps(repetitions);
+  const bool holds_source = request.source && schedule.first_clip() == FirstClip::image;
+  const int64_t given = holds_source ? request.source->latents : 0;
+  std::erase_if(steps, [&](const Step& step) { return schedule.frames_of(step.clip).begin < given; });
+  for (const Step& step : steps) {
+    reduced += gate.reduces(step) ? 1 : 0;
+    tokens += schedule.scales()[step.scale].tokens();
+    kept += gate.kept_tokens(step);
+  }
+  return fmt::format("{}, {} of {} passes, {} of {} tokens", choice_name(request.generation.reduction.method), reduced,
+                     steps.size(), kept, tokens);
+}
+
+}  // namespace
+
+int64_t Request::frames_shown() const {
+  return size.frames - (leaves_out_source() ? frames_of_latents(source->latents) : 0);
+}
+
+int64_t random_seed(int count) {
+  std::random_device random;
+  return std::uniform_int_distribution<int64_t>(0, kSeeds - count)(random);
+}
+
+Schedule schedule_of(Task task, const VideoSize& size) {
+  if (task == Task::interactive) return continuation_schedule(size.aspect_key, size.pn, size.latents_per_clip);
+  return make_schedule(size.aspect_key, size.pn, size.latent_frames, size.latents_per_clip);
+}
+
+GenerationSettings generation_settings(const Config& config) {
+  return {.repetitions = {config.schedule.image_repetitions, config.schedule.video_repetitions},
+          .semantic_scales = config.schedule.semantic_scales,
+          .guidance = {config.guidance.guidance_method, config.guidance.guidance, config.guidance.apg_norm_threshold},
+          .tau_image = config.sampling.tau_image,
+          .tau_video = config.sampling.tau_video,
+          .sampling = config.sampling.sampling,
+          .attention = config.runtime.attention,
+          .reduction = config.reduction};
+}
+
+std::string output_settings(const Request& request, Config config, int64_t seed) {
+  config.sampling.seed = seed;
+  config.generate.count = 1;
+  nlohmann::ordered_json json = config_json(config);
+  const ModelFolder& model = request.setup.model;
+  json["model"]["name"] = model.preset.name;
+  json["model"]["random_weights"] = model.random_weights;
+  const std::string preset = model.preset.file.stem().string();
+  if (!model.embedded && preset_file(preset) == model.preset.file) json["model"]["preset"] = preset;
+  json["prompt"]["model_prompt"] = request.model_prompt;
+  json["runtime"]["device"] = request.setup.device;
+  json["runtime"]["precision"] = choice_name(request.setup.precision);
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Request make_shared_request(Task task, ResolvedSettings& resolved) {
+  Settings& settings = resolved.settings;
+  Config& config = settings.config;
+  // Saved settings work from any folder.
+  make_absolute(config.model.model);
+  make_absolute(config.generate.image);
+  make_absolute(config.generate.video);
+  if (task == Task::video_to_video) choose_continued_duration(resolved);
+  Request request;
+  request.task = task;
+  request.source = find_source(task, resolved);
+  set_texts(settings, request);
+  request.size = choose_size(task, resolved);
+  request.generation = generation_settings(config);
+  check_schedule(request.size, request.generation);
+  request.schedule = schedule_of(task, request.size);
+  request.detail_scale_min_tokens = config.schedule.detail_scale_min_tokens;
+  check_encoding(settings);
+  check_reduction_flags(settings);
+  request.setup = model_setup(resolved);
+  request.first_frame = config.generate.first_frame;
+  request.encoding = encoding_of(config.output);
+  request.metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write;
+  request.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
+  return request;
+}
+
+void set_prompt(Request& request, const std::string& prompt, const Config& config) {
+  request.prompt = prompt;
+  request.model_prompt =
+      request.task == Task::text_to_image ? prompt : video_prompt(prompt, config.prompt, config.generate.duration);
+}
+
+Request make_request(Task task, ResolvedSettings& resolved) {
+  Config& config = resolved.settings.config;
+  const std::string prompt = read_prompt(resolved.settings);
+  config.prompt.prompt = prompt;  // what --save-config keeps, whatever file it came from
+  config.prompt.prompt_file.reset();
+  Request request = make_shared_request(task, resolved);
+  set_prompt(request, prompt, config);
+  set_outputs(request, resolved.settings);
+  return request;
+}
+
+Request make_interactive_request(ResolvedSettings& resolved, const std::string& first_prompt) {
+  Config& config = resolved.settings.config;
+  choose_aspect_of_video(resolved.settings);
+  config.generate.count = 1;
+  // Only single videos have these.
+  config.output.frames_dir.reset();
+  config.output.save_codes.reset();
+  config.output.preview.reset();
+  config.output.trace.reset();
+  Request request = make_shared_request(Task::interactive, resolved);
+  set_prompt(request, first_prompt, config);
+  set_outputs(request, resolved.settings);
+  return request;
+}
+
+std::vector<std::string> describe(const Request& request) {
+  const VideoSize& size = request.size;
+  const int64_t frames = request.frames_shown();
+  std::vector<std::string> lines = {
+      fmt::format("model: {}", describe_model(request.setup.model)),
+      fmt::format("prompt used: {}", request.model_prompt),
+      fmt::format("size: {}x{}, {} frame{}", size.width, size.height, frames, frames > 1 ? "s" : ""),
+      fmt::format("device: {}, {}", request.setup.device, choice_name(request.setup.precision))};
+  if (request.source) lines.push_back(fmt::format("source: {}", request.source->file.string()));
+  if (request.generation.reduction.method != ReductionMethod::none) {
+    lines.push_back(fmt::format("reduction: {}", describe_reduction(request)));
+  }
+  for (const RequestedOutput& output : request.outputs) {
+    lines.push_back(fmt::format("seed {}: {}", output.seed, output.file.string()));
+  }
+  return lines;
+}
+
+}  // namespace faststar
