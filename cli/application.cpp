@@ -1,22 +1,31 @@
 #include "cli/application.h"
 
 #include <fmt/format.h>
+#include <torch/headeronly/version.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <vector>
 
-#include "cli/about.h"
 #include "cli/commands.h"
 #include "cli/options/help.h"
 #include "cli/progress/result.h"
+#include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/nearest_name.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {
 
-/// Every name that could have stood where an unknown word stands.
+/// "faststar t2v"
+std::string command_name(const CLI::App& app) {
+  const auto used = app.get_subcommands();
+  return used.empty() ? "faststar" : "faststar " + used.front()->get_name();
+}
+
+/// All option and command names that are valid where an unknown word is.
 std::vector<std::string> known_words(const CLI::App& app, const CLI::App& command) {
   std::vector<std::string> words;
   for (const CLI::App* level : {&app, &command}) {
@@ -33,10 +42,10 @@ void refuse_unknown(const CLI::App& app) {
   if (extras.empty()) return;
   const auto used = app.get_subcommands();
   const std::string word = extras.front().substr(0, extras.front().find('='));
-  const std::string where = used.empty() ? "faststar" : "faststar " + used.front()->get_name();
   const std::string nearest = nearest_name(word, known_words(app, used.empty() ? app : *used.front()));
-  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, word.starts_with('-') ? "option" : "word"),
-       fmt::format("the nearest known one is {}; {} --help lists all", nearest, where));
+  const char* const kind = word.starts_with('-') ? "option" : used.empty() ? "command" : "argument";
+  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, kind),
+       fmt::format("did you mean {}? {} --help lists all", nearest, command_name(app)));
 }
 
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.
@@ -46,33 +55,54 @@ int finish_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   } else if (error.get_name() == "CallForAllHelp") {
     print_result(app.help("", CLI::AppFormatMode::All));
   } else {
-    const auto used = app.get_subcommands();
-    const std::string command = used.empty() ? "faststar" : "faststar " + used.front()->get_name();
-    fail(ErrorKind::usage, error.what(), command + " --help");
+    fail(ErrorKind::usage, error.what(), command_name(app) + " --help");
   }
   return 0;
 }
 
-/// The line of --help names --help-all as well.
-void name_help_once(CLI::App& app) {
-  app.set_help_all_flag("--help-all", "every option")->group("");
-  for (CLI::App* command : app.get_subcommands({})) name_help_once(*command);
+/// --help-all has no line of its own: that of --help names it.
+void add_help_all(CLI::App& app) {
+  app.set_help_all_flag("--help-all", "show all options")->group("");
+  for (CLI::App* command : app.get_subcommands({})) add_help_all(*command);
+}
+
+/// Version and build on stdout. Returns exit code 0.
+int print_version() {
+  const std::string built = cuda::built_architectures();
+  print_result(fmt::format("faststar {}\nLibTorch {}\nCUDA architectures: {}\n", FASTSTAR_VERSION, TORCH_VERSION,
+                           built.empty() ? "none (built without CUDA)" : built));
+  return 0;
+}
+
+/// One device per line on stdout, as --device names it; on stderr why there is no GPU. Returns exit code 0.
+int print_devices() {
+  constexpr double kGiB = 1 << 30;
+  std::string why_none;
+  std::string lines = "cpu\n";
+  int index = 0;
+  for (const GpuInfo& gpu : list_gpus(&why_none)) {
+    lines += fmt::format("cuda:{}  {}, compute capability {}.{}, {:.1f} GiB\n", index++, gpu.name, gpu.capability / 10,
+                         gpu.capability % 10, static_cast<double>(gpu.total_bytes) / kGiB);
+  }
+  print_result(lines);
+  if (index == 0) log::info("no GPU: {}", why_none);
+  return 0;
 }
 
 }  // namespace
 
 int run_application(int argc, const char* const* argv) {
-  CLI::App app("Videos and pictures from words with InfinityStar.", "faststar");
+  CLI::App app("Text to video with InfinityStar.", "faststar");
   app.formatter(std::make_shared<HelpFormatter>());
-  app.set_help_flag("-h,--help", "this page; --help-all has every option");
+  app.set_help_flag("-h,--help", "show this help (--help-all: everything)");
   app.allow_extras();
   app.fallthrough();  // inherited: `faststar t2v --version` works
   bool version = false;
   bool devices = false;
   app.add_flag("--version", version, "version and build")->group(kScreenGroup);
-  app.add_flag("--list-devices", devices, "the devices that --device can name")->group(kScreenGroup);
+  app.add_flag("--list-devices", devices, "list the devices for --device")->group(kScreenGroup);
   const std::vector<Command> commands = add_commands(app);
-  name_help_once(app);
+  add_help_all(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

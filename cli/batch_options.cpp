@@ -18,14 +18,14 @@ std::optional<std::filesystem::path> optional_path(const std::string& text) {
   return text;
 }
 
-/// An option of the batch alone; it has its variable as every flag has one.
+/// Adds the environment variable to an option that is not a setting.
 CLI::Option* with_variable(CLI::Option* option, const std::string& group) {
   std::string name = option->get_lnames().front();
   std::ranges::replace(name, '-', '_');
   return option->envname(environment_name(name))->group(group);
 }
 
-/// Help shows "N" and not the range that this checks.
+/// A range check that does not replace "N" in the help.
 CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
 
 }  // namespace
@@ -39,19 +39,18 @@ void add_batch_options(CLI::App& command, BatchOptions& options) {
                               const std::string& group) {
     return with_variable(command.add_option(name, value, help), group)->type_name(argument);
   };
-  add_flag("--vbench", options.vbench, "names, folders and counts of VBench", kScreenGroup);
-  add_flag("--check", options.check, "make nothing, list what is missing", kScreenGroup);
-  add_option("--samples", options.samples, "N", "videos a prompt (1; VBench: 5)", kScreenGroup)
+  add_flag("--vbench", options.vbench, "VBench file names and sample counts", kScreenGroup);
+  add_flag("--check", options.check, "only list missing and damaged videos", kScreenGroup);
+  add_option("--samples", options.samples, "N", "videos per prompt (1; VBench: 5)", kScreenGroup)
       ->check(from_to(1, 10000));
-  add_option("--devices", options.devices, "LIST", "a process a GPU: 0,1", kMoreGroup);
-  add_option("--shard", options.shard, "I/N", "only part I of N of the list", kMoreGroup);
-  add_option("--retries", options.retries, "N", "further attempts at what failed (1)", kMoreGroup)
-      ->check(from_to(0, 1000));
-  add_option("--refined", options.refined, "FILE", "line n: longer text for entry n", kMoreGroup);
-  add_option("--images", options.images, "DIR", "pictures of a VBench-I2V list", kMoreGroup);
+  add_option("--devices", options.devices, "LIST", "one process per GPU: 0,1", kMoreGroup);
+  add_option("--shard", options.shard, "I/N", "make only part I of N of the list", kMoreGroup);
+  add_option("--retries", options.retries, "N", "retries per failed video (1)", kMoreGroup)->check(from_to(0, 1000));
+  add_option("--refined", options.refined, "FILE", "refined prompts, one line per entry", kMoreGroup);
+  add_option("--images", options.images, "DIR", "images of a VBench-I2V list", kMoreGroup);
   add_flag("--keep-codes", options.keep_codes, "keep the codes of finished videos", kMoreGroup);
   add_making_options(command, FlagScope::batch, options.making);
-  command.get_option("--output")->description("the folder (runs/<name of FILE>)")->type_name("DIR");
+  command.get_option("--output")->description("output folder (runs/<name of FILE>)")->type_name("DIR");
 }
 
 std::filesystem::path batch_root(const BatchOptions& options) {

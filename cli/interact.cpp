@@ -16,6 +16,7 @@
 #include "cli/progress/signals.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/pipeline/prompt.h"
 #include "core/pipeline/source.h"
 #include "core/pipeline/story.h"
@@ -28,7 +29,7 @@ struct InteractOptions {
   MakingOptions making;
 };
 
-/// Prompts, a line each; empty lines do not count.
+/// Prompts, one per line; blank lines are skipped.
 class PromptLines {
  public:
   virtual ~PromptLines() = default;
@@ -43,10 +44,10 @@ class PromptFile final : public PromptLines {
     std::error_code ignored;
     std::ifstream file(path, std::ios::binary);
     if (!file || std::filesystem::is_directory(path, ignored))
-      fail(ErrorKind::input, fmt::format("{}: cannot read", path), "a file with a prompt a line");
+      fail(ErrorKind::input, fmt::format("{}: cannot read", path), "expected a file with one prompt per line");
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
-      if (is_blank(line)) continue;
+      if (is_blank_text(line)) continue;
       prompts_.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
     }
   }
@@ -54,8 +55,6 @@ class PromptFile final : public PromptLines {
     if (next_ == prompts_.size()) return std::nullopt;
     return prompts_[next_++];
   }
-
-  static bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r") == std::string::npos; }
 
  private:
   std::vector<std::string> prompts_;
@@ -74,7 +73,7 @@ class TypedPrompts final : public PromptLines {
       if (terminal) std::fputs("prompt> ", stderr);
       std::string line;
       if (!wait_for_input() || !std::getline(std::cin, line)) return std::nullopt;
-      if (PromptFile::is_blank(line)) continue;
+      if (is_blank_text(line)) continue;
       try {
         return checked_prompt(line, "stdin", ErrorKind::input);
       } catch (const Error& error) {
@@ -162,9 +161,9 @@ int run_interact(InteractOptions options) {
 }  // namespace
 
 Command add_interact(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("interact", "a story, clip by clip, a prompt each");
+  CLI::App* command = app.add_subcommand("interact", "make a video clip by clip, one prompt per clip");
   const auto options = std::make_shared<InteractOptions>();
-  command->add_option("PROMPTS", options->prompts, "a file with a prompt a line; without it, lines are typed");
+  command->add_option("PROMPTS", options->prompts, "a file with one prompt per line; without it, type prompts");
   add_making_options(*command, FlagScope::interact, options->making);
   return {command, [options] { return run_interact(*options); }};
 }

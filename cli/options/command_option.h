@@ -10,14 +10,14 @@
 
 namespace faststar {
 
-/// What `--help` says about an option.
+/// The line of an option in `--help`.
 struct OptionText {
   const char* argument;  ///< "FILE", "N"; empty for a switch
   const char* help;
 };
 
-/// Adds `--name` (underscores become dashes) to a command whose options are no settings of a model; its
-/// environment name comes with it.
+/// Adds `--name` (underscores become dashes), with its environment variable, to a command whose options are not
+/// settings of Config.
 template <typename T>
 void add_command_option(CLI::App& command, std::string_view name, T& value, OptionText text) {
   const auto add = [&](const std::string& flag) {
@@ -30,7 +30,7 @@ void add_command_option(CLI::App& command, std::string_view name, T& value, Opti
   add(flag_name(name))->envname(environment_name(name))->group(kScreenGroup);
 }
 
-/// The enumerator that `text`, the value of `flag`, names. Throws Error(usage) listing the words that it may be.
+/// The enumerator named by `text`, the value of `flag`. Throws Error(usage) with the accepted words.
 template <Choice Enum>
 Enum parse_choice(const char* flag, const std::string& text) {
   Enum value{};

@@ -6,11 +6,11 @@
 
 namespace faststar {
 
-/// Group of the options that `--help` lists; those of kMoreGroup wait for `--help-all`.
+/// Group of the options in `--help`; those of kMoreGroup are only in `--help-all`.
 inline const std::string kScreenGroup = "Options";
 inline const std::string kMoreGroup = "More options";
 
-/// One option a line, and a `--help` that fits a screen.
+/// One option per line, and a `--help` that fits on a screen.
 class HelpFormatter final : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;

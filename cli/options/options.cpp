@@ -40,7 +40,7 @@ std::string argument_name(const Field& field, const std::optional<T>&) {
   return argument_name(field, T{});
 }
 
-/// " (17)": the default, where it does not depend on the model or the run.
+/// " (17)": the default, unless it depends on the model or the run.
 template <typename T>
 std::string default_note(const Field& field, const T& value) {
   const std::string text = value_text(value);
@@ -79,7 +79,7 @@ std::string environment_text(std::string_view name) {
   return text == nullptr ? "" : text;
 }
 
-/// "1" is a GPU's number.
+/// "1" is the number of a GPU.
 std::string device_name_of(const std::string& text) {
   int number = 0;
   return parse_value(text, Field{.range = {0, 1024}}, number) ? fmt::format("cuda:{}", number) : text;
@@ -98,10 +98,10 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
   command.add_option("--save-config", options.save_config, "write all settings to a YAML file")
       ->type_name("FILE")
       ->group(kMoreGroup);
-  command.add_flag("--dry-run", options.dry_run, "check everything, make nothing")->group(kScreenGroup);
+  command.add_flag("--dry-run", options.dry_run, "check and plan, generate nothing")->group(kScreenGroup);
   command.footer(
-      "\nWhat is not given comes from the environment (FASTSTAR_SEED for --seed), from\n"
-      "--config, from the model's model.yaml, or is the default. --help-all lists more.");
+      "\nAll options can also be set in the environment (FASTSTAR_SEED for --seed) or in\n"
+      "a --config file. --help-all shows more options.");
 }
 
 void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, FieldTexts& texts) {
@@ -135,7 +135,7 @@ std::vector<std::string> parse_devices(const std::string& text) {
     const size_t comma = std::min(rest.find(','), rest.size());
     devices.push_back(device_name_of(std::string(rest.substr(0, comma))));
     if (devices.back().empty()) {
-      fail(ErrorKind::usage, fmt::format("--devices: expected GPUs such as 0,1, got {}", text));
+      fail(ErrorKind::usage, fmt::format("--devices: expected a list such as 0,1, got {}", text));
     }
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }

@@ -116,8 +116,8 @@ void ProgressDisplay::update_state(Stage stage, std::string_view detail) {
   // A stage that is planned late must not move the bar back.
   if (planned > 0) state_.fraction = std::max(state_.fraction, done / planned);
   state_.elapsed_s = output_.seconds() - start_;
-  constexpr double kEnoughToJudge = 0.005;
-  if (state_.fraction >= kEnoughToJudge) state_.eta_s = state_.elapsed_s * (1 / state_.fraction - 1);
+  constexpr double kMinFraction = 0.005;  // before, an estimate would be noise
+  if (state_.fraction >= kMinFraction) state_.eta_s = state_.elapsed_s * (1 / state_.fraction - 1);
 }
 
 void ProgressDisplay::show() {
@@ -139,7 +139,7 @@ void ProgressDisplay::show_bar() {
   output_.write(kClearLine + bar_);
 }
 
-/// A line for every stage, every ten percent, and every half minute.
+/// A line per stage, every ten percent, and every half minute.
 void ProgressDisplay::show_plain() {
   const bool due = shown_at_ < 0 || state_.stage != shown_stage_ || state_.fraction - shown_fraction_ >= 0.1 ||
                    state_.fraction >= 1 || state_.elapsed_s - shown_at_ >= 30;

@@ -12,13 +12,13 @@
 
 namespace faststar {
 
-/// How far a run is.
+/// How far a run has got.
 struct ProgressState {
   Stage stage = Stage::load;
   std::string detail;   ///< "scale 12/30"
   double fraction = 0;  ///< of the whole run's cost, 0 to 1
   double elapsed_s = 0;
-  std::optional<double> eta_s;  ///< seconds left; none before there is anything to judge by
+  std::optional<double> eta_s;  ///< seconds left; none at the start
 };
 
 /// "0:41", "12:05", "1:02:03"
@@ -33,7 +33,7 @@ std::string plain_line(const ProgressState& state);
 /// One JSON object: {"stage","detail","fraction","elapsed_s","eta_s"|null}.
 std::string json_line(const ProgressState& state);
 
-/// Where a display writes and what time it is; tests put their own.
+/// Where a display writes, and its clock; tests use their own.
 struct ProgressOutput {
   std::function<void(const std::string&)> write;
   std::function<double()> seconds;  ///< any steady clock
@@ -44,8 +44,8 @@ struct ProgressOutput {
 /// stderr.
 ProgressOutput standard_progress_output();
 
-/// Shows a run's progress, stages weighted by their cost. While a bar stands on the terminal, log lines are
-/// written above it. Callable from several threads.
+/// Shows the progress of a run, stages weighted by their cost. While a bar is shown, log lines are written above it.
+/// Thread-safe.
 class ProgressDisplay final : public Progress {
  public:
   explicit ProgressDisplay(ProgressStyle style, ProgressOutput output = standard_progress_output());
@@ -78,7 +78,7 @@ class ProgressDisplay final : public Progress {
   double shown_at_ = -1;  ///< seconds; negative: nothing shown yet
   double shown_fraction_ = 0;
   Stage shown_stage_ = Stage::load;
-  std::string bar_;  ///< what stands on the terminal now
+  std::string bar_;  ///< as shown on the terminal now
 };
 
 }  // namespace faststar

@@ -28,7 +28,7 @@ bool is_ignored(int signal) {
     if (sigwait(&signals, &signal) != 0) continue;
     int expected = 0;
     if (first_signal.compare_exchange_strong(expected, signal) && in_two_stages) {
-      std::fputs("\nstopping after this step; once more stops now\n", stderr);
+      std::fputs("\nstopping after this step; interrupt again to stop now\n", stderr);
       continue;
     }
     remove_temporary_paths();

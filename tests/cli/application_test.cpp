@@ -75,9 +75,9 @@ TEST_CASE("exit code 2: what the user typed", "[cli]") {
   CHECK(option.exit_code == 2);
   CHECK(option.error ==
         "error: --guidence: unknown option\n"
-        "hint: the nearest known one is --guidance; faststar t2v --help lists all\n");
+        "hint: did you mean --guidance? faststar t2v --help lists all\n");
   CHECK(run(folder, "").exit_code == 2);
-  CHECK(run(folder, "t2w").error.find("the nearest known one is t2v") != std::string::npos);
+  CHECK(run(folder, "t2w").error.find("did you mean t2v?") != std::string::npos);
   CHECK(run(folder, "t2v -p").exit_code == 2);
   CHECK(run(folder, "t2v -p x --precision fp8").error == "error: --precision: expected one of fp32, bf16, got fp8\n");
   CHECK(run(folder, "t2v -p x --random-weights --duration 3h --dry-run").exit_code == 2);
