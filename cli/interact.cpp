@@ -50,6 +50,7 @@ class PromptFile final : public PromptLines {
       if (is_blank_text(line)) continue;
       prompts_.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
     }
+    if (prompts_.empty()) fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got none", path));
   }
   std::optional<std::string> next() override {
     if (next_ == prompts_.size()) return std::nullopt;
