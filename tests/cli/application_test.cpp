@@ -111,8 +111,8 @@ TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slo
   const std::string t2i =
       "t2i --random-weights --config tiny --seed 3 --prompt=\"-it's a ball\" -o a.png --progress none";
   REQUIRE(run(folder, t2i + " --save-codes a.safetensors").exit_code == 0);
-  CHECK_THAT(run(folder, "info a.safetensors").out, Catch::Matchers::Contains("clip.0.summed_codes"));
-  CHECK_THAT(run(folder, "info a.png").out, Catch::Matchers::Contains("\"seconds\":{\"load\":"));
+  CHECK_THAT(run(folder, "info a.safetensors").out, ContainsSubstring("clip.0.summed_codes"));
+  CHECK_THAT(run(folder, "info a.png").out, ContainsSubstring("\"seconds\":{\"load\":"));
   std::string command = run(folder, "info a.png --command").out;
   REQUIRE(command.starts_with("faststar t2i"));
   command = command.substr(std::string("faststar ").size(), command.size() - std::string("faststar \n").size());

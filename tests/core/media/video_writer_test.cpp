@@ -114,7 +114,7 @@ TEST_CASE("a disk that fills is an output error and leaves nothing behind", "[me
   const TempDir folder;
   const VideoFormat format{.width = 320, .height = 240};
   const Tensor frames = test::noise_frames(20, 240, 320);
-  const auto [codec, name] = GENERATE(std::pair(Codec::h264, "v.mp4"), std::pair(Codec::lossless, "v.mkv"));
+  const auto [codec, name] = GENERATE(std::tuple(Codec::h264, "v.mp4"), std::tuple(Codec::lossless, "v.mkv"));
   {
     const test::FullDisk disk(64 * 1024);
     const Error error = error_of([&, codec = codec, name = name] {

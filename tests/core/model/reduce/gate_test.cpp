@@ -66,7 +66,7 @@ TEST_CASE("the clip of a story is a video clip, though a schedule's first", "[re
 }
 
 TEST_CASE("counts are N less the floor of the removed share for every scale", "[reduce]") {
-  const auto [size, repetitions] = GENERATE(std::pair("0.90M", kRepetitions720), std::pair("0.40M", kRepetitions480));
+  const auto [size, repetitions] = GENERATE(std::tuple("0.90M", kRepetitions720), std::tuple("0.40M", kRepetitions480));
   const Schedule schedule = make_schedule(0.562, size, 21, 20);
   const double ratio = GENERATE(0.1, 0.35, 0.7, 0.9999);
   ReductionSettings settings{.method = ReductionMethod::random};
