@@ -3,7 +3,6 @@
 #include <CLI/App.hpp>
 #include <algorithm>
 
-#include "cli/batch_folder_settings.h"
 #include "cli/batch_options.h"
 #include "cli/batch_report.h"
 #include "cli/batch_workers.h"
@@ -83,7 +82,7 @@ PlannedBatch plan_batch(const BatchOptions& options) {
   log::set_quiet(runtime.quiet);
   const ModelSetup setup = model_setup(resolved);
   const BatchFolder folder(batch_root(options));
-  settle_batch_settings(folder, setup, resolved);
+  settle_batch_settings(folder, setup.precision, resolved);
   const Config& config = resolved.settings.config;
   const double aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
   auto items = list_items(read_prompt_list(list_files(options, aspect)), item_rules(options, config));
@@ -105,7 +104,7 @@ void describe_batch(const PlannedBatch& batch) {
 void begin_folder(const PlannedBatch& batch) {
   batch.run.folder.create(batch.run.items);
   check_names_fit(batch.run.folder, batch.run.items);
-  agree_with_folder(batch.run.folder, batch.resolved);
+  save_folder_settings(batch.run.folder, batch.resolved);
 }
 
 int finish(const BatchSummary& summary, const PlannedBatch& batch) {
@@ -132,7 +131,7 @@ int run_batch_command(BatchOptions options) {
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
   const PlannedBatch batch = plan_batch(options);
   describe_batch(batch);
-  compare_with_folder(batch.run.folder, batch.resolved);
+  check_folder_settings(batch.run.folder, batch.resolved);
   if (!devices.empty() && !options.making.dry_run) {
     begin_folder(batch);
     return run_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);

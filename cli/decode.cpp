@@ -21,13 +21,13 @@ struct DecodeCommandOptions {
   MakingOptions making;
 };
 
-/// A value in settings JSON; null when it is not there.
+/// A value in settings JSON; null when absent.
 nlohmann::json setting(const nlohmann::json& settings, const char* section, const char* key) {
   const auto group = settings.find(section);
   return group != settings.end() && group->is_object() ? group->value(key, nlohmann::json()) : nlohmann::json();
 }
 
-/// What the codes' own settings say, unless something else does.
+/// Uses the settings saved with the codes where none are given.
 void remember(const nlohmann::json& settings, SettingsRequest& request) {
   const nlohmann::json model = setting(settings, "model", "model");
   const nlohmann::json preset = setting(settings, "model", "preset");
@@ -38,7 +38,7 @@ void remember(const nlohmann::json& settings, SettingsRequest& request) {
   if (setting(settings, "model", "random_weights") == true) request.remembered["random_weights"] = "true";
 }
 
-/// Settings of the codes with the output section of this command.
+/// The settings of the codes, with the output section of this command.
 std::string settings_now(const SavedCodes& codes, const Config& config) {
   auto settings = nlohmann::ordered_json::parse(codes.settings_json);
   settings["output"] = config_json(config)["output"];
@@ -64,7 +64,7 @@ RedecodeJob plan_decode(const SavedCodes& codes, const std::string& codes_file, 
   job.output.settings_json = settings_now(codes, config);
   const bool without_source = codes.command == "v2v" && setting(settings, "generate", "only_new") == true;
   if (without_source) job.clips_left_out = 2;
-  if (codes.command == "v2v" && !without_source) log::info("the sound of the source is not in the codes");
+  if (codes.command == "v2v" && !without_source) log::info("the sound of the input video is not saved with the codes");
   return job;
 }
 
@@ -97,7 +97,7 @@ int run_decode(DecodeCommandOptions options) {
 }  // namespace
 
 Command add_decode(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("decode", "saved codes become a video again, with other output options");
+  CLI::App* command = app.add_subcommand("decode", "decode saved codes with other output options");
   const auto options = std::make_shared<DecodeCommandOptions>();
   command->add_option("CODES", options->codes, "a file of --save-codes")->required();
   add_making_options(*command, FlagScope::decode, options->making);

@@ -25,7 +25,7 @@ namespace faststar {
 namespace {
 
 struct InteractOptions {
-  std::string prompts;  ///< a file; empty or "-": lines typed one after another
+  std::string prompts;  ///< a file; empty or "-": lines from stdin
   MakingOptions making;
 };
 
@@ -37,7 +37,7 @@ class PromptLines {
   virtual std::optional<std::string> next() = 0;
 };
 
-/// A file, read and checked as a whole before anything is made.
+/// A file, read and checked as a whole at the start.
 class PromptFile final : public PromptLines {
  public:
   explicit PromptFile(const std::string& path) {
@@ -62,10 +62,10 @@ class PromptFile final : public PromptLines {
   size_t next_ = 0;
 };
 
-/// Lines that somebody types, or another program writes, while clips are made.
+/// Lines from stdin, typed or written by another program while clips are made.
 class TypedPrompts final : public PromptLines {
  public:
-  /// In step with stdio, std::cin would not know of lines that stdio has read ahead, and wait_for_input() would wait.
+  /// Synchronized with stdio, std::cin would not see lines that stdio has buffered, and wait_for_input() would hang.
   TypedPrompts() { std::ios::sync_with_stdio(false); }
 
   std::optional<std::string> next() override {
@@ -85,7 +85,7 @@ class TypedPrompts final : public PromptLines {
   }
 
  private:
-  /// False when a stop was asked for: signals do not interrupt the wait.
+  /// False when a stop was requested: signals do not interrupt the wait.
   static bool wait_for_input() {
     constexpr int kMilliseconds = 100;
     pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
@@ -113,22 +113,22 @@ void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime)
                "\n");
 }
 
-/// Completes the joined file of the clips that there are.
+/// Completes the joined file of all clips so far.
 void finish_story(Story& story, const RuntimeConfig& runtime) {
   if (const auto joined = story.finish()) print_file(*joined, runtime);
 }
 
-void tell_all(Story& story, const Request& job, const Config& config, std::string first, PromptLines& lines) {
+void run_all(Story& story, const Request& job, const Config& config, std::string first, PromptLines& lines) {
   for (std::optional<std::string> prompt = std::move(first); prompt; prompt = lines.next()) {
     ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
     for (const auto& file : story.tell(line_of(job, *prompt, config), progress)) print_file(file, config.runtime);
   }
 }
 
-/// However the telling ends, what is made by then is joined.
+/// Joins the clips made so far, also after an error or a stop.
 void run_story(Story& story, const Request& job, const Config& config, const std::string& first, PromptLines& lines) {
   try {
-    tell_all(story, job, config, first, lines);
+    run_all(story, job, config, first, lines);
   } catch (...) {
     finish_story(story, config.runtime);
     throw;
@@ -144,7 +144,7 @@ int run_interact(InteractOptions options) {
   stop_in_two_stages();
   const auto lines = open_prompts(options.prompts);
   const std::optional<std::string> first = lines->next();
-  if (!first) fail(ErrorKind::usage, "no prompt", "a file with a prompt a line, or lines on stdin");
+  if (!first) fail(ErrorKind::usage, "no prompt", "give a file with one prompt per line, or type prompts");
   const Request job = make_interactive_request(resolved, *first);
   save_config(options.making, resolved);
   for (const std::string& line : describe(job)) log::info("{}", line);

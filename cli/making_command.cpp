@@ -16,7 +16,7 @@ namespace {
 
 enum class Run { real, dry };
 
-/// The finished files, or those that would be made.
+/// The finished files; for a dry run, those that would be made.
 std::string result_json(const Request& request, Run run) {
   nlohmann::ordered_json json;
   json["command"] = task_command(request.task);
@@ -34,7 +34,7 @@ std::string result_json(const Request& request, Run run) {
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-/// Resolves, checks, says what will run, and runs it. Returns the exit code.
+/// Resolves and checks the settings, logs the plan and runs it. Returns the exit code.
 int run_making_command(Task task, MakingOptions options) {
   apply_option_environment(options);
   ResolvedSettings resolved = resolve_settings(options.settings);
@@ -62,7 +62,7 @@ FlagScope scope_of(Task task) {
   return scopes[static_cast<size_t>(task)];
 }
 
-/// A command that makes one file a seed from one prompt.
+/// A command that makes one file per seed from one prompt.
 Command add_making_command(CLI::App& app, Task task, const char* description) {
   CLI::App* command = app.add_subcommand(task_command(task), description);
   const auto options = std::make_shared<MakingOptions>();
@@ -72,13 +72,9 @@ Command add_making_command(CLI::App& app, Task task, const char* description) {
 
 }  // namespace
 
-Command add_t2v(CLI::App& app) { return add_making_command(app, Task::text_to_video, "a video from words"); }
-Command add_t2i(CLI::App& app) { return add_making_command(app, Task::text_to_image, "a picture from words"); }
-Command add_i2v(CLI::App& app) {
-  return add_making_command(app, Task::image_to_video, "a video from a picture and words");
-}
-Command add_v2v(CLI::App& app) {
-  return add_making_command(app, Task::video_to_video, "a video goes on, as words say");
-}
+Command add_t2v(CLI::App& app) { return add_making_command(app, Task::text_to_video, "text to video"); }
+Command add_t2i(CLI::App& app) { return add_making_command(app, Task::text_to_image, "text to image"); }
+Command add_i2v(CLI::App& app) { return add_making_command(app, Task::image_to_video, "image to video"); }
+Command add_v2v(CLI::App& app) { return add_making_command(app, Task::video_to_video, "continue a video"); }
 
 }  // namespace faststar

@@ -3,7 +3,7 @@
 
 namespace faststar {
 
-/// The exit code of a kind, as interface.md lists them; for `interrupted` that of the signal.
+/// The exit code of a kind; for `interrupted` that of the signal.
 int exit_code(ErrorKind kind);
 
 /// Prints the exception being handled on stderr, `error: ...` and `hint: ...`. Returns its exit code.

@@ -11,9 +11,11 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/lock_file.h"
 #include "core/config/json.h"
 #include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
+#include "core/pipeline/request.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -46,6 +48,11 @@ std::string value_or_none(const std::map<std::string, std::string>& settings, co
   return found == settings.end() ? "not set" : found->second;
 }
 
+int64_t base_seed(const BatchFolder& folder) {
+  const auto before = read_batch_settings(folder.config());
+  return before && before->sampling.seed ? *before->sampling.seed : random_seed(1);
+}
+
 }  // namespace
 
 std::optional<Config> read_batch_settings(const fs::path& file) {
@@ -57,10 +64,6 @@ std::optional<Config> read_batch_settings(const fs::path& file) {
   Settings settings;
   apply_yaml(YamlDocument(file), Source::file, is_base, settings);
   return settings.config;
-}
-
-void write_batch_settings(const fs::path& file, const Config& config, const std::string& base) {
-  write_file(file, config_yaml(config, base), Existing::refuse);
 }
 
 void check_same_settings(const fs::path& file, const Config& before, const Config& now) {
@@ -78,6 +81,39 @@ void check_same_settings(const fs::path& file, const Config& before, const Confi
   fail(ErrorKind::usage,
        fmt::format("{}: this batch was started with other settings: {}", file.string(), fmt::join(differences, "; ")),
        "use another folder with -o, or the same settings (--config takes this file)");
+}
+
+void write_batch_settings(const fs::path& file, const Config& config, const std::string& base) {
+  write_file(file, config_yaml(config, base), Existing::refuse);
+}
+
+void settle_batch_settings(const BatchFolder& folder, Precision precision, ResolvedSettings& resolved) {
+  Config& config = resolved.settings.config;
+  if (!config.sampling.seed) config.sampling.seed = base_seed(folder);
+  if (config.model.model) config.model.model = fs::absolute(*config.model.model).string();
+  config.runtime.precision = precision;
+  config.prompt.prompt.reset();
+  config.prompt.prompt_file.reset();
+  config.output.output.reset();
+  config.output.overwrite = false;
+  config.output.frames_dir.reset();
+  config.output.save_codes.reset();
+  config.output.preview.reset();
+}
+
+void check_folder_settings(const BatchFolder& folder, const ResolvedSettings& resolved) {
+  if (const auto before = read_batch_settings(folder.config())) {
+    check_same_settings(folder.config(), *before, resolved.settings.config);
+  }
+}
+
+void save_folder_settings(const BatchFolder& folder, const ResolvedSettings& resolved) {
+  LockFile locks(folder.locks());
+  const auto held = locks.lock("config.yaml");
+  check_folder_settings(folder, resolved);
+  if (!read_batch_settings(folder.config())) {
+    write_batch_settings(folder.config(), resolved.settings.config, resolved.base);
+  }
 }
 
 std::string settings_hash(const Config& config) {

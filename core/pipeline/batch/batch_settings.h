@@ -3,7 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "core/config/config.h"
+#include "core/config/resolve.h"
+#include "core/pipeline/batch/batch_folder.h"
 
 /// config.yaml in the folder of a batch holds its settings. They stay the same when the batch is resumed.
 namespace faststar {
@@ -13,6 +14,16 @@ std::optional<Config> read_batch_settings(const std::filesystem::path& file);
 
 /// Creates the file. Throws Error(output), also when it exists.
 void write_batch_settings(const std::filesystem::path& file, const Config& config, const std::string& base);
+
+/// Fills in what a batch decides once: the base seed (given, else that of earlier runs in the folder, else random), the
+/// precision and the full path of the model. Clears the settings of single files.
+void settle_batch_settings(const BatchFolder& folder, Precision precision, ResolvedSettings& resolved);
+
+/// Throws Error(usage) when the batch in the folder was started with other settings.
+void check_folder_settings(const BatchFolder& folder, const ResolvedSettings& resolved);
+
+/// The same, and saves the settings if there are none yet. One process at a time.
+void save_folder_settings(const BatchFolder& folder, const ResolvedSettings& resolved);
 
 /// Throws Error(usage) naming each changed setting that affects the videos, with both values. Device, messages and
 /// additional files may change.

@@ -18,7 +18,7 @@ Task task_of(const BatchItem& item) {
   return item.options.contains("image") ? Task::image_to_video : Task::text_to_video;
 }
 
-/// Its own settings, whatever picture or video it starts from: items of a kind cost the same.
+/// The settings of an item without the names of its input files: items of a kind cost the same.
 FieldTexts kind_of(const BatchItem& item) {
   FieldTexts kind = item.options;
   for (const char* file : {"image", "video"}) {
@@ -27,8 +27,7 @@ FieldTexts kind_of(const BatchItem& item) {
   return kind;
 }
 
-/// What is said of a single run is too much for thousands: what is below `least` is dropped, and each warning
-/// shown once a batch.
+/// The log of a single run is too long for thousands: drops lines below `least`, and shows each warning once per batch.
 class BriefLog {
  public:
   BriefLog(std::set<std::string, std::less<>>& shown, log::Level least) {
@@ -77,7 +76,7 @@ void PipelineRunner::check(const BatchItem& item) {
   try {
     plan_of(item, {"check.mp4", ""});
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::input) throw;  // its picture is its own matter
+    if (error.kind() != ErrorKind::input) throw;  // concerns this item only
   }
 }
 
@@ -90,15 +89,15 @@ void PipelineRunner::announce(const BatchItem& item, Progress& progress) {
       if (!costs_.empty()) costs.erase(Stage::load);
       known = costs_.emplace(kind_of(item), std::move(costs)).first;
     } catch (const std::exception&) {
-      return;  // it fails again when it is made, and is reported then
+      return;  // fails again when it is made, and is reported then
     }
   }
   for (const auto& [stage, cost] : known->second) progress.plan(stage, cost);
-  known->second.erase(Stage::load);  // once a batch
+  known->second.erase(Stage::load);  // once per batch
 }
 
-/// Codes of an earlier attempt that was stopped while it decoded. A video that continues another has its sound to keep
-/// too: that one is made anew.
+/// Decodes the codes of an earlier attempt that was stopped while decoding. A continued video also keeps the sound of
+/// its input, so that it is generated again.
 bool PipelineRunner::decode_saved_codes(const Request& request, Progress& progress) {
   const RequestedOutput& output = request.outputs.front();
   std::error_code ignored;
@@ -115,7 +114,7 @@ bool PipelineRunner::decode_saved_codes(const Request& request, Progress& progre
     return true;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::input) throw;
-    return false;  // the file was cut short when that attempt ended
+    return false;  // the file was truncated when that attempt ended
   }
 }
 
@@ -135,7 +134,7 @@ ItemResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Pr
     result.peak_bytes = record.peak_bytes;
     return result;
   } catch (...) {
-    throw current_error();  // LibTorch's errors too are this item's own
+    throw current_error();  // LibTorch errors count for this item too
   }
 }
 

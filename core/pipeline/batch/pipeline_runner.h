@@ -8,14 +8,14 @@
 
 namespace faststar {
 
-/// Makes the items of a batch with one model: from text, from a picture or from a video, as each says. An item becomes
+/// Makes the items of a batch with one model: text to video, image to video or a continued video. An item becomes
 /// a request, a request a plan, a plan a file.
 class PipelineRunner final : public ItemRunner {
  public:
   /// `model` is referred to and must outlive the runner.
   PipelineRunner(Model& model, ResolvedSettings resolved);
 
-  /// Throws what every item would fail with: a size that the model does not make, too little memory.
+  /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
   void announce(const BatchItem& item, Progress& progress) override;
   ItemResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
