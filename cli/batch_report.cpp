@@ -9,18 +9,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Names are bytes: what is not UTF-8 is replaced.
+/// File names are bytes: invalid UTF-8 is replaced.
 std::string text_of(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 }  // namespace
 
 std::string describe(const BatchSummary& summary) {
-  std::string text = fmt::format("{} of {} videos are there: {} made", summary.found + summary.made + summary.elsewhere,
-                                 summary.items, summary.made);
-  if (summary.found > 0) text += fmt::format(", {} found", summary.found);
+  std::string text = fmt::format("{} of {} videos finished: {} made now",
+                                 summary.found + summary.made + summary.elsewhere, summary.items, summary.made);
+  if (summary.found > 0) text += fmt::format(", {} before", summary.found);
   if (summary.elsewhere > 0) text += fmt::format(", {} by other processes", summary.elsewhere);
   if (!summary.failed.empty()) text += fmt::format(", {} failed", summary.failed.size());
-  if (summary.text_cut > 0) text += fmt::format("; {} texts were over the model's limit and cut", summary.text_cut);
+  if (summary.text_cut > 0)
+    text += fmt::format("; {} prompts were too long for the model and were cut", summary.text_cut);
   for (const FailedItem& item : summary.failed) text += fmt::format("\nfailed: {}: {}", item.file, item.error);
   return text;
 }
@@ -38,10 +39,9 @@ std::string describe(const Coverage& coverage) {
   std::string text;
   for (const std::string& name : coverage.missing) text += fmt::format("missing {}\n", name);
   for (const std::string& name : coverage.damaged) text += fmt::format("damaged {}\n", name);
-  for (const std::string& name : coverage.foreign) text += fmt::format("foreign {}\n", name);
-  return text + fmt::format("{} videos expected: {} missing, {} damaged, {} files that do not belong there\n",
-                            coverage.expected, coverage.missing.size(), coverage.damaged.size(),
-                            coverage.foreign.size());
+  for (const std::string& name : coverage.foreign) text += fmt::format("unexpected {}\n", name);
+  return text + fmt::format("{} videos expected: {} missing, {} damaged, {} unexpected files\n", coverage.expected,
+                            coverage.missing.size(), coverage.damaged.size(), coverage.foreign.size());
 }
 
 std::string to_json(const Coverage& coverage, const BatchFolder& folder) {

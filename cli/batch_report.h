@@ -6,12 +6,12 @@
 
 namespace faststar {
 
-/// Lines for people: what was made, what failed and why.
+/// Text: how many videos were made, and which failed and why.
 std::string describe(const BatchSummary& summary);
 /// {"folder","videos","found","made","elsewhere","text_cut","failed":[{"file","error"}]}
 std::string to_json(const BatchSummary& summary, const BatchFolder& folder);
 
-/// A line a gap, "missing scene/alley-0.mp4", and how many there are.
+/// Text: a line per problem, such as "missing scene/alley-0.mp4", and the counts.
 std::string describe(const Coverage& coverage);
 /// {"folder","expected","missing":[],"damaged":[],"foreign":[]}
 std::string to_json(const Coverage& coverage, const BatchFolder& folder);

@@ -19,15 +19,15 @@ struct OptionText {
 /// Adds `--name` (underscores become dashes), with its environment variable, to a command whose options are not
 /// settings of Config.
 template <typename T>
-void add_command_option(CLI::App& command, std::string_view name, T& value, OptionText text) {
-  const auto add = [&](const std::string& flag) {
-    if constexpr (std::is_same_v<T, bool>) {
-      return command.add_flag(flag, value, text.help);
-    } else {
-      return command.add_option(flag, value, text.help)->type_name(text.argument);
-    }
-  };
-  add(flag_name(name))->envname(environment_name(name))->group(kScreenGroup);
+CLI::Option* add_command_option(CLI::App& command, std::string_view name, T& value, OptionText text,
+                                const std::string& group = kScreenGroup) {
+  CLI::Option* option = nullptr;
+  if constexpr (std::is_same_v<T, bool>) {
+    option = command.add_flag(flag_name(name), value, text.help);
+  } else {
+    option = command.add_option(flag_name(name), value, text.help)->type_name(text.argument);
+  }
+  return option->envname(environment_name(name))->group(group);
 }
 
 /// The enumerator named by `text`, the value of `flag`. Throws Error(usage) with the accepted words.
