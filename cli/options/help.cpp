@@ -38,7 +38,7 @@ std::string option_lines(const CLI::App& app, const std::string& group) {
 std::string command_lines(const CLI::App& app) {
   std::string lines;
   for (const CLI::App* command : app.get_subcommands({})) {
-    lines += fmt::format("  {:<10} {}\n", command->get_name(), command->get_description());
+    lines += fmt::format("  {:<12} {}\n", command->get_name(), command->get_description());
   }
   return lines.empty() ? "" : fmt::format("\nCommands (faststar COMMAND --help):\n{}", lines);
 }
