@@ -13,7 +13,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/config/nearest_name.h"
+#include "core/config/value.h"
 #include "cuda/runtime.h"
 
 namespace faststar {

@@ -21,12 +21,12 @@ namespace faststar {
 namespace {
 
 ItemRules item_rules(const BatchOptions& options, const Config& config) {
-  if (options.vbench && config.output.lossless) {
+  if (options.vbench && config.output.encoding.lossless) {
     fail(ErrorKind::usage, "--vbench and --lossless contradict each other: VBench reads .mp4", "leave out --lossless");
   }
   ItemRules rules{.layout = options.vbench ? BatchLayout::benchmark : BatchLayout::numbered,
                   .base_seed = config.sampling.seed.value_or(0),
-                  .ending = config.output.lossless ? ".mkv" : ".mp4"};
+                  .ending = config.output.encoding.lossless ? ".mkv" : ".mp4"};
   if (options.samples > 0) rules.samples = options.samples;
   return rules;
 }

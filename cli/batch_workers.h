@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "cli/batch_options.h"
-#include "core/config/runtime.h"
+#include "core/config/config.h"
 #include "core/pipeline/batch/run_batch.h"
 
 namespace faststar {

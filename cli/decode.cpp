@@ -10,7 +10,7 @@
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
-#include "core/config/json.h"
+#include "core/config/yaml.h"
 #include "core/pipeline/redecode.h"
 
 namespace faststar {
@@ -57,7 +57,7 @@ RedecodeJob plan_decode(const SavedCodes& codes, const std::string& codes_file, 
   spare_inputs(files_of(outputs), {codes_file});
   RedecodeJob job{.codes = codes,
                   .output = outputs.front(),
-                  .encoding = encoding_of(config.output),
+                  .encoding = config.output.encoding,
                   .metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write,
                   .existing = config.output.overwrite ? Existing::replace : Existing::refuse,
                   .first_frame = config.generate.first_frame};

@@ -14,7 +14,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/config/runtime.h"
+#include "core/config/config.h"
 #include "core/lab/train/trainer.h"
 #include "core/pipeline/batch/shard.h"
 

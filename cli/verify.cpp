@@ -11,7 +11,7 @@
 #include "cli/progress/result.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
-#include "core/config/runtime.h"
+#include "core/config/config.h"
 
 namespace faststar {
 namespace {

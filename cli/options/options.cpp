@@ -11,6 +11,7 @@
 #include "cli/options/help.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/config/config_fields.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
 
@@ -57,21 +58,28 @@ std::string spellings(const Field& field) {
   return fmt::format("{},{}", name, field.other_names);
 }
 
+/// Calls add(spellings) for the names of a flag; an earlier name works too but is in no help.
+template <typename Add>
+void add_names(const Field& field, Add&& add) {
+  add(spellings(field))->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+  if (!field.old_name.empty()) add(flag_name(field.old_name))->group("");
+}
+
 void add_flag(CLI::App& command, const Field& field, bool, FieldTexts& texts) {
   const auto set = [&texts, name = std::string(field.setting())](int64_t count) {
     texts[name] = count > 0 ? "true" : "false";
   };
-  command.add_flag_function(spellings(field), set, std::string(field.help))
-      ->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+  add_names(field,
+            [&](const std::string& names) { return command.add_flag_function(names, set, std::string(field.help)); });
 }
 
 template <typename T>
 void add_flag(CLI::App& command, const Field& field, const T& standard, FieldTexts& texts) {
   const auto set = [&texts, name = std::string(field.setting())](const std::string& text) { texts[name] = text; };
-  command
-      .add_option_function<std::string>(spellings(field), set, std::string(field.help) + default_note(field, standard))
-      ->type_name(argument_name(field, standard))
-      ->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+  add_names(field, [&](const std::string& names) {
+    const std::string help = std::string(field.help) + default_note(field, standard);
+    return command.add_option_function<std::string>(names, set, help)->type_name(argument_name(field, standard));
+  });
 }
 
 std::string environment_text(std::string_view name) {

@@ -8,7 +8,7 @@
 
 #include "core/base/log.h"
 #include "core/base/progress.h"
-#include "core/config/runtime.h"
+#include "core/config/config.h"
 
 namespace faststar {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "cli/progress/signals.h"
-#include "core/base/temporary_path.h"
+#include "core/base/atomic_file.h"
 
 namespace faststar {
 namespace {

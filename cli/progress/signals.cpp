@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "core/base/temporary_path.h"
+#include "core/base/atomic_file.h"
 
 namespace faststar {
 namespace {

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <mutex>
+#include <set>
 
 #include "core/base/error.h"
 
@@ -17,8 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void fail_taken(const fs::path& path) {
-  fail(ErrorKind::output, fmt::format("{}: exists already", path.string()),
-       "--overwrite replaces it, -o names another file");
+  fail(ErrorKind::output, fmt::format("{}: already exists", path.string()),
+       "use --overwrite to replace it, or -o to name another file");
 }
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
@@ -43,14 +45,13 @@ void flush_to_disk(const fs::path& path) {
   }
 }
 
-/// `.<name>.<pid>.partial` beside `path`. Long names keep their start: with the suffix they must stay under the
-/// usual 255 bytes.
+/// `.<name>.<pid>.partial` beside `path`. Long names are cut: with the suffix they must stay under the usual 255 bytes.
 fs::path temporary_name(const fs::path& path) {
   return folder_of(path) / fmt::format(".{}.{}.partial", path.filename().string().substr(0, 200), getpid());
 }
 
-/// Creates a file beside the output and removes it: permissions do not tell of read-only
-/// mounts, full inodes or names that the file system refuses.
+/// Creates a file beside the output and removes it: permissions do not reveal read-only mounts, full inodes or names
+/// that the file system refuses.
 void try_to_create(const fs::path& path) {
   const fs::path temporary = temporary_name(path).string() + ".check";
   const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -60,6 +61,17 @@ void try_to_create(const fs::path& path) {
   }
   close(file);
   unlink(temporary.c_str());
+}
+
+struct TemporaryPaths {
+  std::mutex mutex;
+  std::set<fs::path> paths;
+};
+
+/// Never destroyed: the thread that stops a run may still need it while the program ends.
+TemporaryPaths& temporary_paths() {
+  static TemporaryPaths& instance = *new TemporaryPaths;
+  return instance;
 }
 
 }  // namespace
@@ -83,6 +95,24 @@ void check_writable(const fs::path& path, Existing existing) {
   }
   if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
   try_to_create(path);
+}
+
+TemporaryPath::TemporaryPath(fs::path path) : path_(std::move(path)) {
+  const std::lock_guard lock(temporary_paths().mutex);
+  temporary_paths().paths.insert(path_);
+}
+
+TemporaryPath::~TemporaryPath() {
+  const std::lock_guard lock(temporary_paths().mutex);
+  temporary_paths().paths.erase(path_);
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+void remove_temporary_paths() {
+  const std::lock_guard lock(temporary_paths().mutex);
+  std::error_code ignored;
+  for (const fs::path& path : temporary_paths().paths) fs::remove_all(path, ignored);
 }
 
 AtomicFile::AtomicFile(fs::path final_path, Existing existing)

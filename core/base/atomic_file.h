@@ -2,18 +2,33 @@
 #include <filesystem>
 #include <string>
 
-#include "core/base/temporary_path.h"
-
 namespace faststar {
 
-/// What to do when the final name is taken.
+/// What to do when a file of that name exists.
 enum class Existing { refuse, replace };
 
 /// Throws Error(output) when `path` cannot be created: its folder is missing or not writable, it is a
 /// folder, device or pipe itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
 void check_writable(const std::filesystem::path& path, Existing existing);
 
-/// A file that appears under its final name only when it is whole: written as `.<name>.<pid>.partial`
+/// A file or folder that is removed with this object. A run that is stopped at once removes all of them with
+/// remove_temporary_paths(), because no destructor runs then.
+class TemporaryPath {
+ public:
+  explicit TemporaryPath(std::filesystem::path path);
+  ~TemporaryPath();
+  TemporaryPath(const TemporaryPath&) = delete;
+  TemporaryPath& operator=(const TemporaryPath&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Removes every temporary path of this process, just before it ends. Callable from any thread.
+void remove_temporary_paths();
+
+/// A file that appears under its final name only when it is complete: written as `.<name>.<pid>.partial`
 /// beside it, renamed by commit(), removed when destroyed before that.
 class AtomicFile {
  public:
@@ -30,11 +45,11 @@ class AtomicFile {
   Existing existing_;
 };
 
-/// Cuts off what stands behind the last line end: in a file of lines, what a killed process left half-written. Does
-/// nothing without a file. Throws Error(output).
+/// Removes everything after the last line end: the line that a killed process left half-written. Does nothing when the
+/// file does not exist. Throws Error(output).
 void cut_torn_line(const std::filesystem::path& file);
 
-/// Writes `text` as a whole file, atomically. Throws Error(output).
+/// Writes a file that holds `text`, atomically. Throws Error(output).
 void write_file(const std::filesystem::path& path, const std::string& text, Existing existing);
 
 /// Copies a file, atomically. Throws Error(output).

@@ -6,10 +6,10 @@
 namespace faststar {
 
 /// What went wrong, as the user sees it. Each kind has one exit code (cli/main.cpp, `exit_code`).
-/// device_lost: a device that takes no more work from this process, where `device` is one that cannot do this work.
+/// device: the device cannot do this work. device_lost: it accepts no more work from this process.
 enum class ErrorKind { usage, input, model, device, device_lost, output, interrupted, internal };
 
-/// Every failure that a user can cause: one line naming what, where, expected and got, and a hint.
+/// A failure that a user can cause: one line with what, where, expected and got, and a hint.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, std::string hint = "")

@@ -21,16 +21,15 @@ constexpr std::string_view stage_name(Stage stage) {
   return "";
 }
 
-/// How core reports work and learns that it should stop. Core never draws: cli decides how it looks.
+/// How core reports progress and learns that it should stop. Core never draws: cli decides how progress looks.
 class Progress {
  public:
   virtual ~Progress() = default;
-  /// Announces the cost of a stage, before the work starts. Unit: estimated seconds on the device at hand;
-  /// only the shares matter.
+  /// Announces the cost of a stage before any work starts, in estimated seconds. Only the proportions matter.
   virtual void plan(Stage stage, double cost) = 0;
-  /// `cost` of `stage` is done; `detail` names the piece ("scale 12/30").
+  /// `cost` of `stage` is done; `detail` says which part ("scale 12/30").
   virtual void advance(Stage stage, double cost, std::string_view detail) = 0;
-  /// True once the user asked to stop (Ctrl-C). Long loops ask after every step.
+  /// True once the user asked to stop (Ctrl-C). Long loops check after every step.
   virtual bool stop_requested() const = 0;
 };
 

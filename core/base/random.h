@@ -3,7 +3,7 @@
 
 namespace faststar {
 
-/// Names one pass of one scale, and so one family of random numbers. `scale` is the absolute scale index.
+/// One pass of one scale. Each has random numbers of its own. `scale` is the absolute scale index.
 struct RandomStep {
   uint64_t seed = 0;
   int clip = 0;
@@ -11,7 +11,7 @@ struct RandomStep {
   int repetition = 0;
 };
 
-/// What the numbers are for: streams of different purpose never overlap.
+/// What the numbers are for. Streams of different purposes never overlap.
 enum class RandomPurpose : uint32_t {
   bits = 0,
   random_mask = 1,
@@ -23,7 +23,7 @@ enum class RandomPurpose : uint32_t {
 /// The third word of the Philox counter of a pass and a purpose: scale<<16 | repetition<<8 | purpose.
 uint32_t stream_word(const RandomStep& step, RandomPurpose purpose);
 
-/// Uniform numbers keyed by position, so that pruning, batch layout and token order change nobody's draw.
+/// Uniform numbers keyed by position: pruning, batch layout and token order do not change what a token draws.
 /// tokens [N] int64: flat index in the full T x h x w grid. Returns [N, d] float32 in [0, 1), on the
 /// device of `tokens`: value [i, j] is word j%4 of Philox(key = seed; counter = {tokens[i], j/4,
 /// scale<<16 | repetition<<8 | purpose, clip}), upper 24 bits. d must be a multiple of 4.

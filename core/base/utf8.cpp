@@ -14,7 +14,7 @@ size_t length_of(unsigned char lead) {
   return lead < 0xf5 ? 4 : 0;
 }
 
-/// The character in `bytes`, which has the length that its first byte tells.
+/// The character in `bytes`, whose length its first byte gives.
 char32_t decode_one(std::string_view bytes) {
   const auto lead = static_cast<unsigned char>(bytes[0]);
   if (bytes.size() == 1) return lead;
@@ -48,6 +48,29 @@ void append_utf8(char32_t c, std::string& out) {
     put(0x80 | (c >> 6 & 0x3f));
   }
   put(0x80 | (c & 0x3f));
+}
+
+constexpr size_t kMaxSlugLength = 40;
+
+bool is_ascii_letter_or_digit(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+/// Quotation marks, dashes and ellipses of typography, full-width stops: no letters.
+bool is_punctuation(char32_t c) {
+  return (c >= 0x2010 && c <= 0x2027) || (c >= 0x2030 && c <= 0x205e) || (c >= 0x3001 && c <= 0x303f) ||
+         (c >= 0xff00 && c <= 0xff0f) || c == 0xab || c == 0xbb;
+}
+
+bool is_kept(char32_t c) { return is_ascii_letter_or_digit(c) || (c >= 0x80 && !is_blank(c) && !is_punctuation(c)); }
+
+char32_t lower_ascii(char32_t c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
+
+/// At most kMaxSlugLength characters; a cut word is dropped when that keeps at least half.
+std::u32string shortened(const std::u32string& words) {
+  if (words.size() <= kMaxSlugLength) return words;
+  const bool between_words = words[kMaxSlugLength] == '-';
+  const size_t last_dash = words.rfind('-', kMaxSlugLength - 1);
+  const bool drop = !between_words && last_dash != std::u32string::npos && last_dash >= kMaxSlugLength / 2;
+  return words.substr(0, drop ? last_dash : kMaxSlugLength);
 }
 
 }  // namespace
@@ -86,6 +109,21 @@ bool is_blank(char32_t c) {
 
 bool is_blank_text(std::string_view text) {
   return !find_invalid_utf8(text) && std::ranges::all_of(decode_utf8(text), [](char32_t c) { return is_blank(c); });
+}
+
+std::string slug(const std::string& prompt) {
+  std::u32string words;
+  for (const char32_t raw : decode_utf8(prompt)) {
+    const char32_t c = lower_ascii(raw);
+    if (is_kept(c)) {
+      words += c;
+    } else if (!words.empty() && words.back() != '-') {
+      words += '-';
+    }
+  }
+  words = shortened(words);
+  if (!words.empty() && words.back() == '-') words.pop_back();
+  return words.empty() ? "video" : encode_utf8(words);
 }
 
 }  // namespace faststar

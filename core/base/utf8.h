@@ -6,7 +6,7 @@
 namespace faststar {
 
 /// Offset of the first byte of `text` that is not UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
-/// U+10FFFF); nothing when all of it is.
+/// U+10FFFF); nothing when all of it is valid.
 std::optional<size_t> find_invalid_utf8(std::string_view text);
 
 /// The characters (code points) of valid UTF-8.
@@ -14,10 +14,15 @@ std::u32string decode_utf8(std::string_view text);
 
 std::string encode_utf8(std::u32string_view characters);
 
-/// True for white space and invisible formatting characters: what a tokenizer or a reader does not see.
+/// True for white space and invisible formatting characters: characters that neither a tokenizer nor a reader sees.
 bool is_blank(char32_t character);
 
 /// True for UTF-8 text without a visible character.
 bool is_blank_text(std::string_view text);
+
+/// A prompt as part of a file name: lower-case ASCII letters, digits and every visible non-ASCII character are kept, a
+/// run of anything else becomes one dash. At most 40 characters (code points), cut between words where that loses
+/// little. "video" when nothing is left. `prompt` is valid UTF-8.
+std::string slug(const std::string& prompt);
 
 }  // namespace faststar

@@ -1,17 +1,124 @@
 #pragma once
-#include "core/config/generate.h"
-#include "core/config/output.h"
-#include "core/config/reduction.h"
-#include "core/config/runtime.h"
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
 
+#include "core/base/device.h"
+#include "core/config/fields.h"
+#include "core/config/reduction.h"
+#include "core/media/resize.h"
+#include "core/media/video_writer.h"
+#include "core/model/pyramid/schedule.h"
+#include "core/model/star/attention.h"
+#include "core/model/star/guidance.h"
+#include "core/model/star/sampler.h"
+#include "core/model/vae/frames.h"
+
+/// Every setting of the making commands. An empty std::optional means "decide for me". config_fields.h lists the keys,
+/// flags, ranges and help texts.
 namespace faststar {
 
-/// Every setting of the making commands, by YAML section.
+/// Size of a video, named by the height of its 16:9 form.
+enum class Resolution { p192, p384, p480, p720 };
+
+/// The official name of a size: `pn` of infinity/schedules/dynamic_resolution.py.
+inline std::string pn_of(Resolution resolution) {
+  constexpr std::array kPn = {"0.06M", "0.25M", "0.40M", "0.90M"};
+  return kPn[static_cast<size_t>(resolution)];
+}
+
+/// Width : height, as in 16:9.
+struct Aspect {
+  int width = 16;
+  int height = 9;
+  bool operator==(const Aspect&) const = default;
+};
+
+/// A length in whole seconds: 16 frames, or 4 latent frames, each.
+struct Seconds {
+  int count = 0;
+  bool operator==(const Seconds&) const = default;
+};
+
+inline constexpr int kLatentFramesPerSecond = 4;
+
+/// Latent frames of a video: the first frame has one of its own.
+constexpr int latent_frames_of(Seconds duration) { return kLatentFramesPerSecond * duration.count + 1; }
+
+struct ModelConfig {
+  std::optional<std::string> model;  ///< a model folder or the official release tree; none: the embedded model
+  bool random_weights = false;       ///< generated weights: right speed and memory, meaningless pictures
+};
+
+struct GenerateConfig {
+  std::optional<std::string> image;  ///< first frame of an image-to-video run, in any common format
+  std::optional<std::string> video;  ///< the video to continue, in any common format
+  double start = 0;                  ///< second of `video` at which the part to continue begins
+  Fit fit = Fit::crop;               ///< how an `image` or `video` of another aspect ratio is fitted
+  bool only_new = false;             ///< leave the frames of `video` out of the result
+  Seconds duration;                  ///< frames = 16 s + 1
+  Resolution resolution = Resolution::p720;
+  Aspect aspect;  ///< the nearest template of the schedule is used
+  int count = 1;  ///< outputs for one prompt, with seeds seed, seed + 1, ...
+  FirstFrame first_frame = FirstFrame::copy;
+};
+
+struct PromptConfig {
+  std::optional<std::string> prompt;       ///< UTF-8
+  std::optional<std::string> prompt_file;  ///< a file that holds the prompt
+  std::optional<std::string> negative;     ///< negative prompt; none: the learned unconditional text
+  std::string prompt_suffix;               ///< appended to the prompt of a video
+  bool duration_tag = false;               ///< `<<<t=5s>>>` before the prompt of a video
+  int text_limit = 512;                    ///< tokens, end token included; longer prompts are cut
+};
+
+struct SamplingConfig {
+  std::optional<int64_t> seed;  ///< 0 to 2^32 - 1; none: a random one, printed and recorded
+  Sampling sampling = Sampling::philox;
+  double tau_image = 1;  ///< temperature of the image clip
+  double tau_video = 1;  ///< temperature of the video clips
+};
+
+struct ScheduleConfig {
+  Repetitions repetitions;          ///< passes per scale
+  int semantic_scales = 0;          ///< scales of a clip that the semantic head predicts (16 bits a token)
+  int detail_scale_min_tokens = 0;  ///< conditioning: scales with h w at least this have 64 bits a token
+};
+
+struct OutputConfig {
+  std::optional<std::string> output;  ///< the file; none: a name from prompt and seed
+  bool overwrite = false;             ///< replace existing files
+  VideoEncoding encoding;
+  std::optional<std::string> frames_dir;  ///< also write every frame as PNG to this folder
+  bool no_metadata = false;               ///< do not store the settings in the file
+  std::optional<std::string> save_codes;  ///< also write the accumulated features (.safetensors)
+  std::optional<std::string> preview;     ///< also write a coarse video while the rest is generated
+  std::optional<std::string> trace;       ///< also write scores and masks of the reduction (.safetensors)
+};
+
+enum class Precision { fp32, bf16 };
+
+/// How progress is shown on stderr; `automatic` is a bar on a terminal, else plain lines.
+enum class ProgressStyle { automatic, bar, plain, json, none };
+
+struct RuntimeConfig {
+  std::optional<std::string> device;   ///< cpu, cuda or cuda:N; none: the first GPU, else the CPU
+  std::optional<Precision> precision;  ///< of the transformer; none: bf16 on a GPU, fp32 on a CPU
+  std::optional<double> vram;          ///< GPU memory limit in GB = 10^9 bytes; none: all that is free
+  AttentionBackend attention = AttentionBackend::automatic;
+  Kernels kernels = Kernels::automatic;  ///< reference: plain ATen instead of our CUDA kernels
+  ProgressStyle progress = ProgressStyle::automatic;
+  bool quiet = false;  ///< only warnings and errors
+  bool json = false;   ///< print the result as JSON on stdout
+};
+
+/// By YAML section.
 struct Config {
   ModelConfig model;
   GenerateConfig generate;
   PromptConfig prompt;
-  GuidanceConfig guidance;
+  GuidanceSettings guidance{.scale = 1};
   SamplingConfig sampling;
   ScheduleConfig schedule;
   ReductionConfig reduction;
@@ -19,27 +126,45 @@ struct Config {
   RuntimeConfig runtime;
 };
 
-/// Calls visit(section name, section) in the order of the files we write. "a.b" is the section b inside a and follows
-/// it.
-template <FieldsOf<Config> Self, typename Visitor>
-void visit_sections(Self& c, Visitor&& visit) {
-  visit("model", c.model);
-  visit("generate", c.generate);
-  visit("prompt", c.prompt);
-  visit("guidance", c.guidance);
-  visit("sampling", c.sampling);
-  visit("schedule", c.schedule);
-  visit_reduction_sections(c.reduction, visit);
-  visit("output", c.output);
-  visit("runtime", c.runtime);
-}
-
-/// Calls visit(section name, field, member) for every setting.
-template <FieldsOf<Config> Self, typename Visitor>
-void visit_config(Self& config, Visitor&& visit) {
-  visit_sections(config, [&](std::string_view section, auto& fields) {
-    visit_fields(fields, [&](const Field& field, auto& member) { visit(section, field, member); });
-  });
-}
+template <>
+struct Choices<Resolution> {
+  static constexpr std::array<std::string_view, 4> names = {"192p", "384p", "480p", "720p"};
+};
+template <>
+struct Choices<FirstFrame> {
+  static constexpr std::array<std::string_view, 2> names = {"copy", "keep"};
+};
+template <>
+struct Choices<Fit> {
+  static constexpr std::array<std::string_view, 2> names = {"crop", "pad"};
+};
+template <>
+struct Choices<GuidanceMethod> {
+  static constexpr std::array<std::string_view, 2> names = {"apg", "cfg"};
+};
+template <>
+struct Choices<Sampling> {
+  static constexpr std::array<std::string_view, 2> names = {"philox", "greedy"};
+};
+template <>
+struct Choices<H264Preset> {
+  static constexpr auto& names = kH264Presets;
+};
+template <>
+struct Choices<Precision> {
+  static constexpr std::array<std::string_view, 2> names = {"fp32", "bf16"};
+};
+template <>
+struct Choices<AttentionBackend> {
+  static constexpr std::array<std::string_view, 3> names = {"auto", "cudnn", "aten"};
+};
+template <>
+struct Choices<Kernels> {
+  static constexpr std::array<std::string_view, 2> names = {"auto", "reference"};
+};
+template <>
+struct Choices<ProgressStyle> {
+  static constexpr std::array<std::string_view, 5> names = {"auto", "bar", "plain", "json", "none"};
+};
 
 }  // namespace faststar

@@ -7,7 +7,7 @@
 
 namespace faststar {
 
-/// Which commands take a field as a flag: one command, or several joined.
+/// The commands that have a flag for a field.
 enum class FlagScope : unsigned {
   t2v = 1,
   t2i = 2,
@@ -16,11 +16,11 @@ enum class FlagScope : unsigned {
   interact = 16,
   batch = 32,
   decode = 64,
-  one_video = t2v | i2v | v2v,           ///< one prompt becomes one video a seed
-  video = one_video | interact | batch,  ///< a transformer makes videos
-  making = video | t2i,                  ///< a transformer works
-  one_file = one_video | t2i,            ///< one prompt becomes one file a seed
-  writing = making | decode,             ///< files are encoded
+  one_video = t2v | i2v | v2v,           ///< one prompt, one video per seed
+  video = one_video | interact | batch,  ///< all that generate videos
+  making = video | t2i,                  ///< all that generate
+  one_file = one_video | t2i,            ///< one prompt, one file per seed
+  writing = making | decode,             ///< all that write videos or pictures
 };
 
 constexpr FlagScope operator|(FlagScope a, FlagScope b) {
@@ -32,13 +32,13 @@ constexpr bool overlap(FlagScope scope, FlagScope commands) {
   return (static_cast<unsigned>(scope) & static_cast<unsigned>(commands)) != 0;
 }
 
-/// Which help page lists a flag.
+/// The help page of a flag: --help, or only --help-all.
 enum class HelpPage { screen, all };
 
-/// Who decides when the user says nothing.
+/// Where the value comes from when the user sets none.
 enum class Fallback {
   constant,  ///< the struct's own default
-  model,     ///< the model's preset, which has to set it
+  model,     ///< the preset of the model, which has to set it
 };
 
 /// Bounds of a number, both included.
@@ -47,22 +47,26 @@ struct Range {
   double max = std::numeric_limits<double>::max();
 };
 
-/// What is known about a setting besides its type and default. `visit_fields(config, visitor)` beside each
-/// struct calls visitor(field, member) for every member, and is the only list of them: YAML, flags,
-/// environment names, help, --save-config and metadata all walk it.
+/// What is known about a setting besides its type and default. `visit_fields(config, visitor)` of a struct calls
+/// visitor(field, member) for every member. It is the only list of them: YAML, flags, environment variables, help,
+/// --save-config and metadata all walk it.
 struct Field {
   std::string_view name;           ///< YAML and metadata key; the flag is the same with dashes
-  std::string_view flag{};         ///< another name for flag and environment, where `name` says too little there
+  std::string_view flag{};         ///< name of flag and variable, where `name` says too little outside its section
   std::string_view help{};         ///< one line, without the default
   Range range{};                   ///< of numbers, and of the entries of lists
   std::string_view argument{};     ///< "FILE": what help calls the flag's value; empty: from the type
   std::string_view other_names{};  ///< "-p": further spellings of the flag, comma-separated
+  std::string_view old_name{};     ///< an earlier name of key, flag and variable: still read, never written
   FlagScope scope = FlagScope::making;
   HelpPage page = HelpPage::all;
   Fallback fallback = Fallback::constant;
 
-  /// What the setting is called outside its section, with underscores: unique over all sections.
+  /// The name of the setting outside its section, with underscores: unique over all sections.
   constexpr std::string_view setting() const { return flag.empty() ? name : flag; }
+
+  /// True when `key` is the YAML key of this field, or an earlier one.
+  constexpr bool has_key(std::string_view key) const { return key == name || (!key.empty() && key == old_name); }
 };
 
 /// `Self` is `Config` or `const Config`: one visit_fields serves readers and writers.

@@ -5,8 +5,8 @@
 
 namespace faststar {
 
-/// The folder of presets and of the embedded model: ../share/faststar/configs beside the executable's folder,
-/// else configs/ of the source tree that built it. Throws Error(model) when neither is there.
+/// The folder of the presets and the embedded model: ../share/faststar/configs relative to the executable, else
+/// configs/ of the source tree that built it. Throws Error(model) when neither exists.
 std::filesystem::path configs_dir();
 
 /// The embedded model's folder.

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/base/log.h"
 #include "core/config/installation.h"
 
 namespace faststar {
@@ -58,13 +57,7 @@ ModelLayout official_layout(const fs::path& tree, const fs::path& weights) {
   return {preset_named_in(weights.filename().string()), weights, tree / kOfficialVae, tree / kOfficialT5};
 }
 
-/// "a (720p.yaml)": a candidate as an error lists it.
-std::string describe(const ModelLayout& layout) {
-  return fmt::format("{}{}", layout.transformer.string(),
-                     layout.preset.empty() ? "" : fmt::format(" ({})", layout.preset.filename().string()));
-}
-
-/// What chooses this candidate among others: "--config 480p", or "--model DIR" where its name tells no preset.
+/// The option that chooses this model among others: "--config 480p", or "--model DIR" where the preset is unknown.
 std::string choice_of(const ModelLayout& layout) {
   if (layout.preset.empty()) return fmt::format("--model {}", layout.transformer.string());
   const std::string name = layout.preset.stem().string();
@@ -75,13 +68,14 @@ std::string choice_of(const ModelLayout& layout) {
   std::vector<std::string> names;
   std::vector<std::string> choices;
   for (const ModelLayout& layout : models) {
-    names.push_back(describe(layout));
+    const std::string preset = layout.preset.filename().string();
+    names.push_back(layout.transformer.string() + (preset.empty() ? "" : fmt::format(" ({})", preset)));
     choices.push_back(choice_of(layout));
   }
-  const std::string choice =
-      request.preset ? fmt::format("none is for {}", request.preset->filename().string()) : "no choice";
+  const std::string problem =
+      request.preset ? fmt::format("none for {}", request.preset->filename().string()) : "expected one";
   fail(ErrorKind::model,
-       fmt::format("{} {}: {} models and {}: {}", request.folder_origin, *request.folder, models.size(), choice,
+       fmt::format("{} {}: found {} models, {}: {}", request.folder_origin, *request.folder, models.size(), problem,
                    fmt::join(names, ", ")),
        fmt::format("{}", fmt::join(choices, " or ")));
 }
@@ -117,48 +111,35 @@ void check_complete(const ModelRequest& request, const ModelLayout& layout) {
        fmt::format("faststar info '{}'", *request.folder));
 }
 
-/// The preset of a run: the one asked for, else the folder's own.
+/// The preset that was asked for, else the one of the folder.
 ModelPreset preset_of(const ModelRequest& request, const ModelLayout& layout) {
   if (request.preset) return read_preset(*request.preset);
   if (!layout.preset.empty()) return read_preset(layout.preset);
   fail(ErrorKind::model,
-       fmt::format("{} {}: it has no model.yaml and its name tells no preset", request.folder_origin, *request.folder),
+       fmt::format("{} {}: no model.yaml, and the name of the folder matches no preset", request.folder_origin,
+                   *request.folder),
        fmt::format("--config {}", fmt::join(preset_names(), " or --config ")));
 }
 
-void check_architecture(const ModelFolder& model) {
-  if (!model.random_weights || model.preset.architecture) return;
-  fail(ErrorKind::usage, fmt::format("--random-weights: {} has no section `architecture`", model.preset.file.string()),
-       "--config 720p, 480p or tiny has one");
-}
-
-ModelFolder resolve_embedded() {
-  ModelFolder model;
-  model.folder = embedded_model_dir();
-  model.layout = own_layout(model.folder);
-  model.preset = read_preset(model.layout.preset);
-  model.embedded = true;
-  return model;
-}
-
-/// No folder: the embedded model, or another preset's sizes with random weights.
+/// The embedded model, or another preset's architecture with random weights.
 ModelFolder resolve_without_folder(const ModelRequest& request) {
-  ModelFolder model = resolve_embedded();
+  const fs::path folder = embedded_model_dir();
+  const ModelLayout layout = own_layout(folder);
   std::error_code ignored;
-  const bool other_preset = request.preset && !fs::equivalent(*request.preset, model.preset.file, ignored);
-  if (other_preset) {
-    if (!request.random_weights) {
-      fail(ErrorKind::model,
-           fmt::format("{}: this preset needs its model's weights, and no folder is given", request.preset->string()),
-           "--model DIR (or FASTSTAR_MODEL); --random-weights tries speed and memory without");
-    }
-    return {.folder = {}, .preset = read_preset(*request.preset), .layout = {}, .random_weights = true};
+  if (!request.preset || fs::equivalent(*request.preset, layout.preset, ignored)) {
+    return {.folder = folder,
+            .preset = read_preset(layout.preset),
+            .layout = layout,
+            .embedded = true,
+            .random_weights = request.random_weights};
   }
-  model.random_weights = request.random_weights || !holds_weights(model.layout.transformer);
-  if (model.random_weights && !request.random_weights) {
-    log::warn("the embedded model is not trained yet: random weights, the pictures are noise");
+  if (!request.random_weights) {
+    fail(
+        ErrorKind::model,
+        fmt::format("{}: this preset needs the weights of its model, but no folder is given", request.preset->string()),
+        "--model DIR (or FASTSTAR_MODEL); --random-weights tests speed and memory without weights");
   }
-  return model;
+  return {.folder = {}, .preset = read_preset(*request.preset), .layout = {}, .random_weights = true};
 }
 
 ModelFolder resolve_folder(const ModelRequest& request) {
@@ -203,7 +184,11 @@ std::vector<ModelPart> model_parts(const ModelLayout& layout) {
 
 ModelFolder resolve_model(const ModelRequest& request) {
   ModelFolder model = request.folder ? resolve_folder(request) : resolve_without_folder(request);
-  check_architecture(model);
+  if (model.random_weights && !model.preset.architecture) {
+    fail(ErrorKind::usage,
+         fmt::format("--random-weights: {} has no section `architecture`", model.preset.file.string()),
+         "--config 720p, 480p or tiny has one");
+  }
   return model;
 }
 

@@ -8,9 +8,9 @@
 
 namespace faststar {
 
-/// Where the parts of one model lie, or would have to.
+/// Where the parts of one model are, or are expected.
 struct ModelLayout {
-  std::filesystem::path preset;       ///< model.yaml, or the preset that the folder's name tells; else empty
+  std::filesystem::path preset;       ///< model.yaml, or the preset that matches the folder's name; else empty
   std::filesystem::path transformer;  ///< folder of shards with their index
   std::filesystem::path vae;          ///< .safetensors or .pth file
   std::filesystem::path t5;           ///< Hugging Face folder with spiece.model
@@ -18,13 +18,12 @@ struct ModelLayout {
   std::filesystem::path vocabulary() const;  ///< the tokenizer's file in t5
 };
 
-/// Our own form in `folder`, whatever of it is there: model.yaml, transformer/, vae.*, t5/. Throws Error(model) when
-/// there are two VAE files.
+/// The layout of our own model folders: model.yaml, transformer/, vae.*, t5/. The parts need not exist. Throws
+/// Error(model) when there are two VAE files.
 ModelLayout own_layout(const std::filesystem::path& folder);
 
-/// The models in `folder`: our own form (model.yaml, transformer/, vae.*, t5/), those of an official release
-/// tree, or the one whose weights folder inside such a tree is named. Empty when there is none.
-/// Throws Error(model) when one model has two VAE files.
+/// The models in `folder`: our own layout, those of an official release tree, or the one whose weights folder inside
+/// such a tree is `folder`. Empty when there is none. Throws Error(model) when one model has two VAE files.
 std::vector<ModelLayout> find_models(const std::filesystem::path& folder);
 
 struct ModelPart {
@@ -33,14 +32,14 @@ struct ModelPart {
   bool found = false;
 };
 
-/// Transformer, VAE, text encoder and tokenizer of a layout, found or not.
+/// Transformer, VAE, text encoder and tokenizer of a layout, with or without a file.
 std::vector<ModelPart> model_parts(const ModelLayout& layout);
 
-/// What was asked for.
+/// What the user asks for.
 struct ModelRequest {
   std::optional<std::string> folder;            ///< none: the embedded model
   std::string folder_origin;                    ///< "--model", for messages
-  std::optional<std::filesystem::path> preset;  ///< chosen with --config or `base:`; wins over the folder's
+  std::optional<std::filesystem::path> preset;  ///< of --config or `base:`; overrides the folder's
   bool random_weights = false;
 };
 
@@ -53,9 +52,9 @@ struct ModelFolder {
   bool random_weights = false;
 };
 
-/// The disk is not searched: the folder asked for, or the embedded model. The embedded model runs with random
-/// weights, and a warning, while it has none. Throws Error(model) when the folder is missing or incomplete, holds
-/// several models and none was chosen, or a preset has no weights; Error(usage) for a bad model.yaml.
+/// The model in the folder that was asked for, else the embedded model; the disk is not searched. Throws Error(model)
+/// when the folder is missing or incomplete, holds several models and none was chosen, or a preset has no weights;
+/// Error(usage) for a bad model.yaml.
 ModelFolder resolve_model(const ModelRequest& request);
 
 }  // namespace faststar

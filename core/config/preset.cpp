@@ -3,22 +3,60 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/config/config_fields.h"
+#include "core/config/installation.h"
 #include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
-#include "core/config/yaml_fields.h"
 
 namespace faststar {
+namespace fs = std::filesystem;
+
+template <FieldsOf<SupportedSize> Self, typename Visitor>
+void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "trained", .range = {1, 86400}}, c.trained);
+  visit(Field{.name = "untrained", .range = {1, 86400}}, c.untrained);
+}
+
+template <FieldsOf<StarArchitecture> Self, typename Visitor>
+void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.width);
+  visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
+  visit(Field{.name = "kv_heads", .range = {1, 1024}}, c.kv_heads);
+  visit(Field{.name = "head_dim", .range = {8, 1024}, .old_name = "head_width"}, c.head_dim);
+  visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
+  visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
+  visit(Field{.name = "chunks", .range = {1, 1024}}, c.chunks);
+  visit(Field{.name = "text_rows", .range = {1, 4096}}, c.text_rows);
+}
+
+template <FieldsOf<T5Architecture> Self, typename Visitor>
+void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.width);
+  visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
+  visit(Field{.name = "head_dim", .range = {1, 1024}, .old_name = "head_width"}, c.head_dim);
+  visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
+  visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
+  visit(Field{.name = "vocabulary", .range = {3, 1000000}}, c.vocabulary);
+}
+
+template <FieldsOf<VaeArchitecture> Self, typename Visitor>
+void visit_fields(Self& c, Visitor&& visit) {
+  visit(Field{.name = "channels", .range = {4, 65536}}, c.block_out_channels);
+}
+
 namespace {
 
 constexpr auto no_other_key = [](const YamlEntry&) { return false; };
 constexpr auto no_record = [](const Field&, const Origin&) {};
 
-std::vector<SizeOffer> read_sizes(const YamlDocument& document, const YAML::Node& node) {
-  std::vector<SizeOffer> sizes;
+std::vector<SupportedSize> read_sizes(const YamlDocument& document, const YAML::Node& node) {
+  std::vector<SupportedSize> sizes;
   for (const YamlEntry& entry : document.entries(node, "model.sizes")) {
-    SizeOffer& size = sizes.emplace_back();
+    SupportedSize& size = sizes.emplace_back();
     const std::string key = fmt::format("model.sizes.{}", entry.key);
     if (!parse_value(entry.key, Field{}, size.resolution)) {
       fail_value({Source::file, document.where(entry.key_node) + ": model.sizes"},
@@ -29,7 +67,7 @@ std::vector<SizeOffer> read_sizes(const YamlDocument& document, const YAML::Node
   return sizes;
 }
 
-/// Reads all fields of one part of the architecture: none has a default.
+/// Reads all fields of one network: each has to be there.
 template <typename Sizes>
 void read_all_fields(const YamlDocument& document, const YamlEntry& part, Sizes& sizes) {
   const std::string section = fmt::format("architecture.{}", part.key);
@@ -41,34 +79,28 @@ void read_all_fields(const YamlDocument& document, const YamlEntry& part, Sizes&
        fmt::format("{}: {}: missing {}", document.where(part.key_node), section, fmt::join(missing, ", ")));
 }
 
-void check_vae_channels(const YamlDocument& document, const YamlEntry& entry, const VaeSizes& vae) {
-  constexpr size_t kLevels = 5;  // of the official encoder and decoder
-  if (vae.channels.size() == kLevels) return;
-  fail(ErrorKind::usage, fmt::format("{}: architecture.vae.channels: expected {} numbers, got {}",
-                                     document.where(entry.key_node), kLevels, vae.channels.size()));
-}
-
 ModelSizes read_architecture(const YamlDocument& document, const YamlEntry& entry) {
   ModelSizes sizes;
   std::vector<std::string> missing = {"transformer", "text_encoder", "vae"};
   for (const YamlEntry& part : document.entries(entry.value, "architecture")) {
     if (std::erase(missing, part.key) == 0) document.fail_unknown(part, "architecture", missing);
-    visit_sections(sizes, [&](std::string_view name, auto& fields) {
-      if (name == part.key) read_all_fields(document, part, fields);
-    });
+    if (part.key == "transformer") read_all_fields(document, part, sizes.transformer);
+    if (part.key == "text_encoder") read_all_fields(document, part, sizes.text_encoder);
+    if (part.key == "vae") read_all_fields(document, part, sizes.vae);
   }
-  if (missing.empty()) {
-    check_vae_channels(document, entry, sizes.vae);
-    return sizes;
+  if (!missing.empty()) {
+    fail(ErrorKind::usage,
+         fmt::format("{}: architecture: missing {}", document.where(entry.key_node), fmt::join(missing, ", ")));
   }
-  fail(ErrorKind::usage,
-       fmt::format("{}: architecture: missing {}", document.where(entry.key_node), fmt::join(missing, ", ")));
+  sizes.transformer.text_width = sizes.text_encoder.width;
+  return sizes;
 }
 
-/// Takes the keys that only presets have. False for any other.
+/// Reads the keys that only presets have. False for any other.
 bool read_preset_key(const YamlDocument& document, const std::string& section, const YamlEntry& entry,
                      ModelPreset& preset) {
   const Origin origin = {Source::preset, fmt::format("{}: model.{}", document.where(entry.key_node), entry.key)};
+  if (section.empty() && entry.key == "base") return true;
   if (section.empty() && entry.key == "architecture") {
     preset.architecture = read_architecture(document, entry);
   } else if (section == "model" && entry.key == "name") {
@@ -86,7 +118,7 @@ bool read_preset_key(const YamlDocument& document, const std::string& section, c
   return true;
 }
 
-/// A preset sets all that a model has to decide: a released checkpoint must not fall back to our defaults.
+/// A preset sets everything that a model decides: a released checkpoint must not fall back to our defaults.
 void check_complete(const ModelPreset& preset) {
   std::vector<std::string> missing;
   const auto require = [&](std::string_view section, std::string_view key) {
@@ -99,13 +131,13 @@ void check_complete(const ModelPreset& preset) {
   });
   if (missing.empty()) return;
   fail(ErrorKind::usage,
-       fmt::format("{}: a model's file has to set {}", preset.file.string(), fmt::join(missing, ", ")));
+       fmt::format("{}: a model preset has to set {}", preset.file.string(), fmt::join(missing, ", ")));
 }
 
-const SizeOffer& find_size(const ModelPreset& preset, const Settings& settings) {
+const SupportedSize& find_size(const ModelPreset& preset, const Settings& settings) {
   const Resolution wanted = settings.config.generate.resolution;
   std::vector<std::string_view> names;
-  for (const SizeOffer& size : preset.sizes) {
+  for (const SupportedSize& size : preset.sizes) {
     if (size.resolution == wanted) return size;
     names.push_back(choice_name(size.resolution));
   }
@@ -113,6 +145,16 @@ const SizeOffer& find_size(const ModelPreset& preset, const Settings& settings) 
        fmt::format("{} {}: {} makes {}", settings.origin("resolution").text, choice_name(wanted), preset.name,
                    fmt::join(names, ", ")),
        names.empty() ? "" : fmt::format("--resolution {}", names.front()));
+}
+
+/// The last file of `chain` must not be one of the others.
+void check_no_cycle(const std::vector<fs::path>& chain) {
+  std::error_code ignored;
+  const auto same = [&](const fs::path& file) { return fs::equivalent(file, chain.back(), ignored); };
+  if (std::none_of(chain.begin(), chain.end() - 1, same)) return;
+  std::vector<std::string> names;
+  for (const fs::path& file : chain) names.push_back(file.string());
+  fail(ErrorKind::usage, fmt::format("base: the files build on each other: {}", fmt::join(names, " -> ")));
 }
 
 bool contains(const std::vector<int>& list, int value) {
@@ -127,18 +169,44 @@ bool is_preset(const YamlDocument& document) {
   return model.IsDefined() && model.IsMap() && model["name"].IsDefined();
 }
 
-ModelPreset read_preset(const std::filesystem::path& file) {
-  const YamlDocument document(file);
+fs::path find_config(const std::string& name_or_file, const fs::path& folder, const std::string& origin) {
+  std::error_code ignored;
+  const fs::path file = folder / name_or_file;
+  if (fs::is_regular_file(file, ignored)) return file;
+  if (name_or_file.find('/') == std::string::npos) {
+    const fs::path preset = preset_file(name_or_file);
+    if (!preset.empty()) return preset;
+  }
+  fail(ErrorKind::usage, fmt::format("{}: {}: no such file and no such preset", origin, name_or_file),
+       fmt::format("presets: {}", fmt::join(preset_names(), ", ")));
+}
+
+std::vector<fs::path> base_chain(const fs::path& file) {
+  std::vector<fs::path> chain = {file};
+  for (;;) {
+    const YamlDocument document(chain.back());
+    const YAML::Node node = document.root()["base"];
+    if (!node.IsDefined()) return chain;
+    std::string base;
+    read_value(node, Field{}, {Source::file, document.where(node) + ": base"}, base);
+    chain.push_back(find_config(base, chain.back().parent_path(), chain.back().string() + ": base"));
+    check_no_cycle(chain);
+  }
+}
+
+ModelPreset read_preset(const fs::path& file) {
   ModelPreset preset;
   preset.file = file;
-  apply_yaml(
-      document, Source::preset,
-      [&](const std::string& section, const YamlEntry& entry) {
-        return read_preset_key(document, section, entry, preset);
-      },
-      preset.settings);
+  const std::vector<fs::path> chain = base_chain(file);
+  for (auto layer = chain.rbegin(); layer != chain.rend(); ++layer) {
+    const YamlDocument document(*layer);
+    const auto preset_key = [&](const std::string& section, const YamlEntry& entry) {
+      return read_preset_key(document, section, entry, preset);
+    };
+    apply_yaml(document, Source::preset, preset_key, preset.settings);
+  }
   if (preset.name.empty()) {
-    fail(ErrorKind::usage, fmt::format("{}: model.name is missing: this is not the file of a model", file.string()));
+    fail(ErrorKind::usage, fmt::format("{}: model.name is missing: this is not a model preset", file.string()));
   }
   check_complete(preset);
   find_size(preset, preset.settings);
@@ -148,7 +216,7 @@ ModelPreset read_preset(const std::filesystem::path& file) {
 void check_image_size(const ModelPreset& preset, const Settings& settings) { find_size(preset, settings); }
 
 void check_video_size(const ModelPreset& preset, const Settings& settings) {
-  const SizeOffer& size = find_size(preset, settings);
+  const SupportedSize& size = find_size(preset, settings);
   const int seconds = settings.config.generate.duration.count;
   if (contains(size.trained, seconds)) return;
   const std::string_view resolution = choice_name(size.resolution);
@@ -160,7 +228,7 @@ void check_video_size(const ModelPreset& preset, const Settings& settings) {
   const std::string also =
       size.untrained.empty() ? "" : fmt::format(", and untrained {} s", fmt::join(size.untrained, ", "));
   fail(ErrorKind::usage,
-       fmt::format("{} {}: {} makes {} s videos at {}{}", settings.origin("duration").text, seconds, preset.name,
+       fmt::format("{} {}: {} supports {} s videos at {}{}", settings.origin("duration").text, seconds, preset.name,
                    fmt::join(size.trained, " or "), resolution, also),
        fmt::format("--duration {}", preset.settings.config.generate.duration.count));
 }

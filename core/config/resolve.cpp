@@ -1,7 +1,10 @@
 #include "core/config/resolve.h"
 
-#include "core/config/config_file.h"
+#include <algorithm>
+
 #include "core/config/installation.h"
+#include "core/config/yaml.h"
+#include "core/config/yaml_document.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -26,6 +29,26 @@ std::string base_name(const fs::path& preset) {
 }
 
 }  // namespace
+
+ConfigChain follow_config(const std::string& name_or_file) {
+  ConfigChain chain;
+  for (const fs::path& file : base_chain(find_config(name_or_file, "", "--config"))) {
+    if (is_preset(YamlDocument(file))) {
+      chain.preset = file;
+      break;
+    }
+    chain.files.push_back(file);
+  }
+  std::reverse(chain.files.begin(), chain.files.end());
+  return chain;
+}
+
+void apply_config_files(const ConfigChain& chain, Settings& settings) {
+  const auto is_base = [](const std::string& section, const YamlEntry& entry) {
+    return section.empty() && entry.key == "base";
+  };
+  for (const fs::path& file : chain.files) apply_yaml(YamlDocument(file), Source::file, is_base, settings);
+}
 
 ResolvedSettings resolve_settings(const SettingsRequest& request) {
   ConfigChain chain = request.config.empty() ? ConfigChain{} : follow_config(request.config);

@@ -1,27 +1,42 @@
 #pragma once
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/config/model_folder.h"
 #include "core/config/settings.h"
 
 namespace faststar {
 
-/// What a command line says about settings.
+/// What --config names: a user's file with the files that it builds on, down to a preset.
+struct ConfigChain {
+  std::optional<std::filesystem::path> preset;  ///< none when no file names one
+  std::vector<std::filesystem::path> files;     ///< the user's files; later ones override earlier ones
+};
+
+/// Follows `base:` from a preset's name or a file's path. Throws Error(usage) as base_chain does.
+ConfigChain follow_config(const std::string& name_or_file);
+
+/// Applies the user's files. Throws Error(usage).
+void apply_config_files(const ConfigChain& chain, Settings& settings);
+
+/// The settings of a command line.
 struct SettingsRequest {
   FieldTexts flags;                    ///< by Field::setting()
   std::string config;                  ///< --config; empty: none
-  FieldTexts remembered = {};          ///< what a file of ours says: weaker than all of these
-  std::string remembered_preset = {};  ///< name of the preset that it was made with; empty: none
+  FieldTexts remembered = {};          ///< settings stored in one of our files: weaker than all others
+  std::string remembered_preset = {};  ///< the preset that it was made with; empty: none
 };
 
 /// Settings and model after all sources: flag, environment, --config, model's preset, default.
 struct ResolvedSettings {
   Settings settings;
   ModelFolder model;
-  std::string base;  ///< `base:` for --save-config; empty when the model folder brings its own preset
+  std::string base;  ///< `base:` for --save-config; empty when the model folder has its own preset
 };
 
-/// Throws Error(usage) for anything that is not valid by itself, Error(model) for the model folder.
+/// Throws Error(usage) for invalid settings, Error(model) for the model folder.
 ResolvedSettings resolve_settings(const SettingsRequest& request);
 
 }  // namespace faststar

@@ -6,18 +6,25 @@
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "core/config/config_fields.h"
 #include "core/config/value.h"
 
 namespace faststar {
 namespace {
 
-/// Sets every field with a flag for which text_of(field name) has something.
+/// Sets every field for which text_of(its name) has something; an earlier name counts as long as the current one has
+/// nothing.
 template <typename TextOf, typename OriginOf>
 void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
   visit_config(settings.config, [&](std::string_view, const Field& field, auto& member) {
-    const std::optional<std::string> text = text_of(field.setting());
+    std::string_view name = field.setting();
+    std::optional<std::string> text = text_of(name);
+    if (!text && !field.old_name.empty()) {
+      name = field.old_name;
+      text = text_of(name);
+    }
     if (!text) return;
-    const Origin origin = origin_of(field.setting());
+    const Origin origin = origin_of(name);
     if (!parse_value(*text, field, member)) fail_value(origin, expected_text(field, member), *text);
     settings.origins[std::string(field.setting())] = origin;
   });

@@ -5,12 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/config/fields.h"
-#include "core/config/resolution.h"
-#include "core/model/reduce/settings.h"
+#include "core/config/config.h"
 
-/// Settings as text: the one way that flags, environment and YAML scalars become values and back. Nothing
-/// here depends on the locale.
+/// Settings as text: how flags, environment variables and YAML scalars become values, and back. Nothing here depends on
+/// the locale.
 namespace faststar {
 
 // parse_value: true when `text` is a value of the type and in the field's range; `out` is untouched otherwise.
@@ -84,5 +82,8 @@ template <typename T>
 std::string expected_text(const Field& field, const std::optional<T>&) {
   return expected_text(field, T{});
 }
+
+/// The one of `known` with the fewest single-character edits to `name` (the first on a tie); "" when there is none.
+std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace faststar

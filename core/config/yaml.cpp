@@ -3,32 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <iterator>
+#include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/config/config_fields.h"
 #include "core/config/yaml_document.h"
-#include "core/config/yaml_fields.h"
 
 namespace faststar {
 namespace {
 
-/// A double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += fmt::format("\\{}", c);
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
-std::string yaml_scalar(const std::string& value) { return quoted(value); }
-std::string yaml_scalar(Aspect value) { return quoted(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
+std::string yaml_scalar(const std::string& value) { return quoted_yaml(value); }
+std::string yaml_scalar(Aspect value) { return quoted_yaml(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
 std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
 std::string yaml_scalar(const std::vector<double>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
 std::string yaml_scalar(const ReducedScales& value) {
@@ -55,7 +41,7 @@ bool is_inner(std::string_view section) { return section.find('.') != std::strin
 std::string section_of(const Config& config, const std::string& key) {
   std::string found;
   visit_config(config, [&](std::string_view section, const Field& field, const auto&) {
-    if (field.name == key) found = section;
+    if (field.has_key(key)) found = section;
   });
   return found;
 }
@@ -94,39 +80,35 @@ void apply_section(const YamlDocument& document, const YamlEntry& section, Sourc
   });
 }
 
-}  // namespace
+using Json = nlohmann::ordered_json;
 
-std::string node_text(const YAML::Node& node) {
-  if (node.IsNull()) return "nothing";
-  if (node.IsScalar()) return node.Tag() == "!" ? quoted(node.Scalar()) : node.Scalar();
-  return node.IsSequence() ? "a list" : "a section";
-}
-
-template <typename Number>
-void read_list(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<Number>& member) {
-  std::vector<Number> values;
-  if (!node.IsSequence()) fail_value(origin, expected_text(field, member), node_text(node));
-  for (const YAML::Node& item : node) read_value(item, field, origin, values.emplace_back());
-  member = std::move(values);
-}
-
-void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member) {
-  read_list(node, field, origin, member);
-}
-
-void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member) {
-  if (!node.IsScalar()) return read_list(node, field, origin, member);
-  member.resize(1);
-  read_value(node, field, origin, member.front());
-}
-
-void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member) {
-  if (node.IsScalar()) {
-    if (!parse_value(node.Scalar(), field, member)) fail_value(origin, expected_text(field, member), node_text(node));
+template <typename T>
+Json json_value(const T& value) {
+  if constexpr (std::is_constructible_v<Json, T> && !std::is_enum_v<T>) {
+    return Json(value);
   } else {
-    read_list(node, Field{.name = field.name, .range = {0, 1000}}, origin, member.listed);
+    return Json(value_text(value));
   }
 }
+Json json_value(Seconds value) { return Json(value.count); }
+
+template <typename T>
+void put(Json& section, const Field& field, const T& value) {
+  section[std::string(field.name)] = json_value(value);
+}
+template <typename T>
+void put(Json& section, const Field& field, const std::optional<T>& value) {
+  if (value) put(section, field, *value);
+}
+
+/// "a.b" is the section b inside a.
+Json& section_in(Json& json, std::string_view section) {
+  const size_t dot = section.find('.');
+  Json& outer = json[std::string(section.substr(0, dot))];
+  return dot == std::string_view::npos ? outer : outer[std::string(section.substr(dot + 1))];
+}
+
+}  // namespace
 
 void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings) {
   std::vector<std::string> sections = section_names(settings.config);
@@ -141,7 +123,7 @@ void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& ot
 }
 
 std::string config_yaml(const Config& config, const std::string& base) {
-  std::string text = base.empty() ? "" : fmt::format("base: {}\n", quoted(base));
+  std::string text = base.empty() ? "" : fmt::format("base: {}\n", quoted_yaml(base));
   visit_sections(config, [&](std::string_view name, const auto& fields) {
     const std::string margin = is_inner(name) ? "  " : "";
     std::string lines;
@@ -152,6 +134,14 @@ std::string config_yaml(const Config& config, const std::string& base) {
     if (!lines.empty()) text += fmt::format("{}{}:\n{}", margin, name.substr(name.rfind('.') + 1), lines);
   });
   return text;
+}
+
+nlohmann::ordered_json config_json(const Config& config) {
+  Json json = Json::object();
+  visit_config(config, [&](std::string_view section, const Field& field, const auto& member) {
+    put(section_in(json, section), field, member);
+  });
+  return json;
 }
 
 }  // namespace faststar

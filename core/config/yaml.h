@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "core/config/settings.h"
@@ -19,5 +20,9 @@ void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& ot
 /// Every setting as YAML that apply_yaml reads back to the same values; unset optionals are left out.
 /// `base` is printed as `base:` unless empty.
 std::string config_yaml(const Config& config, const std::string& base);
+
+/// Every setting by section and key, as metadata and --json record them; unset optionals are left out. Paths are bytes:
+/// dump() with nlohmann::json::error_handler_t::replace.
+nlohmann::ordered_json config_json(const Config& config);
 
 }  // namespace faststar

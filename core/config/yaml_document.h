@@ -1,12 +1,19 @@
 #pragma once
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-/// The YAML files of the configuration as trees with line numbers. Only core/config sees yaml-cpp.
+#include "core/config/settings.h"
+#include "core/config/value.h"
+
+/// YAML files as trees with line numbers, and the fields of any struct read from them.
 namespace faststar {
 
 /// One `key: value` of a mapping.
@@ -40,5 +47,69 @@ class YamlDocument {
   std::filesystem::path path_;
   YAML::Node root_;
 };
+
+/// The names of a struct's fields.
+template <typename Fields>
+std::vector<std::string> field_names(const Fields& fields) {
+  std::vector<std::string> names;
+  visit_fields(fields, [&](const Field& field, const auto&) { names.emplace_back(field.name); });
+  return names;
+}
+
+/// `text` as a double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
+std::string quoted_yaml(const std::string& text);
+
+/// A node as messages show it.
+std::string node_text(const YAML::Node& node);
+
+/// Sets `member` from `node`. Types are strict: numbers and booleans are not quoted, booleans are true or
+/// false, null means "decide for me" and fits only optional members. Throws Error(usage).
+template <typename T>
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, T& member) {
+  constexpr bool quotable = !std::is_same_v<T, bool> && !std::is_arithmetic_v<T>;
+  const bool quoted = node.Tag() == "!";
+  const bool typed = !std::is_same_v<T, bool> || (node.IsScalar() && node.Scalar().size() > 1);  // no 0, no 1
+  if (!node.IsScalar() || (quoted && !quotable) || !typed || !parse_value(node.Scalar(), field, member)) {
+    fail_value(origin, expected_text(field, member), node_text(node));
+  }
+}
+
+template <typename T>
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::optional<T>& member) {
+  member.reset();
+  if (!node.IsNull()) read_value(node, field, origin, member.emplace());
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member);
+/// Exactly as many numbers.
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::array<int64_t, 5>& member);
+/// One number stands for a list of one.
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member);
+/// `lastN` or a list of scales.
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member);
+
+/// Throws Error(usage): a key and its earlier name are both set.
+[[noreturn]] void fail_twice(const Origin& origin, const Field& field);
+
+/// Sets the members that `mapping` names and calls was_set(field, origin) for each. Other keys go to `other(entry)`,
+/// which returns false for those that it does not know either. Throws Error(usage).
+template <typename Fields, typename Other, typename WasSet>
+void read_fields(const YamlDocument& document, const YAML::Node& mapping, const std::string& section, Fields& fields,
+                 Other&& other, WasSet&& was_set) {
+  std::set<std::string_view> seen;
+  for (const YamlEntry& entry : document.entries(mapping, section)) {
+    bool found = false;
+    visit_fields(fields, [&](const Field& field, auto& member) {
+      if (!field.has_key(entry.key)) return;
+      const Origin origin = {Source::file,
+                             fmt::format("{}: {}.{}", document.where(entry.key_node), section, entry.key)};
+      if (!seen.insert(field.name).second) fail_twice(origin, field);
+      read_value(entry.value, field, origin, member);
+      was_set(field, origin);
+      found = true;
+    });
+    if (!found && !other(entry)) document.fail_unknown(entry, section, field_names(fields));
+  }
+}
 
 }  // namespace faststar

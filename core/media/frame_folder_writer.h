@@ -2,7 +2,6 @@
 #include <filesystem>
 
 #include "core/base/atomic_file.h"
-#include "core/base/temporary_path.h"
 #include "core/media/frame_sink.h"
 
 namespace faststar {

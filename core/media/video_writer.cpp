@@ -1,12 +1,10 @@
 #include "core/media/video_writer.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>
 
-#include "core/config/output.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
 #include "core/media/sound_packets.h"
@@ -15,20 +13,19 @@ namespace faststar {
 namespace {
 
 namespace fs = std::filesystem;
-using Codec = VideoEncoding::Codec;
 
-const char* encoder_name(Codec codec) { return codec == Codec::h264 ? "libx264" : "ffv1"; }
+const char* encoder_name(const VideoEncoding& encoding) { return encoding.lossless ? "ffv1" : "libx264"; }
 
 // ffv1 takes RGB as it is; only the order of the bytes changes.
-StoredColour stored_colour(Codec codec) {
-  if (codec == Codec::lossless) return {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG};
+StoredColour stored_colour(const VideoEncoding& encoding) {
+  if (encoding.lossless) return {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG};
   return {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG};
 }
 
-const char* container_of(const fs::path& path, Codec codec) {
+const char* container_of(const fs::path& path, const VideoEncoding& encoding) {
   const char* const container = container_name(path);
   const bool mkv = container != nullptr && std::string_view(container) == "matroska";
-  if (codec == Codec::lossless && !mkv) {
+  if (encoding.lossless && !mkv) {
     fail(ErrorKind::usage, fmt::format("{}: lossless video goes into .mkv", path.string()),
          fmt::format("-o '{}'", fs::path(path).replace_extension(".mkv").string()));
   }
@@ -45,16 +42,12 @@ void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
   if (encoding.crf < 0 || encoding.crf > 51) {
     fail(ErrorKind::usage, fmt::format("--crf {}: expected 0 (best) to 51", encoding.crf));
   }
-  constexpr auto& presets = Choices<H264Preset>::names;
-  if (std::find(presets.begin(), presets.end(), encoding.preset) == presets.end()) {
-    fail(ErrorKind::usage, fmt::format("--preset {}: expected one of {}", encoding.preset, fmt::join(presets, ", ")));
-  }
 }
 
-ffmpeg::CodecPtr make_encoder(Codec codec) {
+ffmpeg::CodecPtr make_encoder(const VideoEncoding& encoding) {
   const char* way_out =
-      codec == Codec::h264 ? "--lossless and --frames-dir DIR do without it" : "--frames-dir DIR does without it";
-  return ffmpeg::make_encoder(encoder_name(codec), way_out);
+      encoding.lossless ? "--frames-dir DIR works without it" : "--lossless and --frames-dir DIR work without it";
+  return ffmpeg::make_encoder(encoder_name(encoding), way_out);
 }
 
 void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
@@ -68,21 +61,21 @@ void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
 }
 
 ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const AVFormatContext& output) {
-  ffmpeg::CodecPtr codec = make_encoder(encoding.codec);
+  ffmpeg::CodecPtr codec = make_encoder(encoding);
   codec->width = format.width;
   codec->height = format.height;
   codec->time_base = {1, format.fps};
   codec->framerate = {format.fps, 1};
   codec->thread_count = 0;  // a thread a core
-  tag_colour(*codec, stored_colour(encoding.codec));
+  tag_colour(*codec, stored_colour(encoding));
   if ((output.oformat->flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   ffmpeg::Options options;
-  if (encoding.codec == Codec::h264) {
-    options.set("preset", encoding.preset);
+  if (!encoding.lossless) {
+    options.set("preset", std::string(kH264Presets[static_cast<size_t>(encoding.preset)]));
     options.set("crf", std::to_string(encoding.crf));
   }
   ffmpeg::check(avcodec_open2(codec.get(), codec->codec, options.get()), ErrorKind::output,
-                fmt::format("cannot start the {} encoder", encoder_name(encoding.codec)));
+                fmt::format("cannot start the {} encoder", encoder_name(encoding)));
   return codec;
 }
 
@@ -97,13 +90,13 @@ AVStream& add_stream(AVFormatContext& output, const AVCodecContext& codec) {
 }  // namespace
 
 void check_video_output(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding) {
-  container_of(path, encoding.codec);
+  container_of(path, encoding);
   if (format.width <= 0 || format.height <= 0 || format.fps <= 0) {
     fail(ErrorKind::internal, fmt::format("{}: no video of {}x{} at {} frames a second", path.string(), format.width,
                                           format.height, format.fps));
   }
-  if (encoding.codec == Codec::h264) check_h264(format, encoding);
-  make_encoder(encoding.codec);
+  if (!encoding.lossless) check_h264(format, encoding);
+  make_encoder(encoding);
 }
 
 struct VideoWriter::Parts {
@@ -130,10 +123,10 @@ VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format,
     : format(video_format),
       what(fmt::format("{}: cannot write", path.string())),
       file(path, existing),
-      output(ffmpeg::open_output(file.temporary(), container_of(path, encoding.codec))),
+      output(ffmpeg::open_output(file.temporary(), container_of(path, encoding))),
       codec(open_encoder(format, encoding, *output)),
       stream(&add_stream(*output, *codec)),
-      from_rgb(format.width, format.height, stored_colour(encoding.codec)) {
+      from_rgb(format.width, format.height, stored_colour(encoding)) {
   const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output) : nullptr;
   if (!extras.comment.empty()) check(av_dict_set(&output->metadata, "comment", extras.comment.c_str(), 0));
   ffmpeg::Options options;

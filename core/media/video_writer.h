@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/base/atomic_file.h"
 #include "core/media/frame_sink.h"
@@ -15,14 +17,16 @@ struct VideoFormat {
   int fps = 16;    ///< frames a second; InfinityStar makes 16
 };
 
+/// Speed against size of libx264.
+enum class H264Preset { ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow, placebo };
+/// As FFmpeg names them, in the order of the enumerators.
+inline constexpr std::array<std::string_view, 10> kH264Presets = {
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"};
+
 struct VideoEncoding {
-  enum class Codec {
-    h264,     ///< libx264, yuv420p, in .mp4 or .mkv
-    lossless  ///< ffv1 in .mkv: exactly the RGB given
-  };
-  Codec codec = Codec::h264;
-  int crf = 17;                   ///< H.264 quality, 0 (best, largest) to 51
-  std::string preset = "medium";  ///< x264's speed against size, "ultrafast" to "placebo"
+  bool lossless = false;                   ///< FFV1 in .mkv, exactly the RGB given; else H.264 (libx264, yuv420p)
+  int crf = 17;                            ///< H.264 constant rate factor, 0 (best, largest) to 51
+  H264Preset preset = H264Preset::medium;  ///< slower presets make smaller files
 };
 
 /// What a file holds besides its frames.
@@ -31,7 +35,7 @@ struct VideoExtras {
   std::shared_ptr<const SoundTrack> sound;  ///< of read_sound(); none: silent
 };
 
-/// Throws unless a VideoWriter could be made: Error(usage) for a file name, size, crf or preset that does not
+/// Throws unless a VideoWriter could be made: Error(usage) for a file name, size or crf that does not
 /// fit, Error(output) when this FFmpeg lacks the encoder. Touches no file: call it before any long work.
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
 

@@ -8,7 +8,6 @@
 
 #include "core/base/error.h"
 #include "core/base/weights/safetensors.h"
-#include "core/base/weights/safetensors_writer.h"
 #include "core/model/pyramid/codes.h"
 
 namespace faststar {

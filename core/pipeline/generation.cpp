@@ -101,7 +101,7 @@ class GenerationRun {
     files.file = *output.preview;
     files.frames_dir.reset();
     files.extras.sound.reset();
-    files.encoding.codec = VideoEncoding::Codec::h264;
+    files.encoding.lossless = false;
     files.existing = existing;
     stages_.decode(Stage::preview, codes, files, shown_frames());
     log::info("preview: {}", files.file.string());

@@ -9,7 +9,6 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/weights/checkpoint.h"
-#include "core/base/weights/fingerprint.h"
 #include "core/base/weights/random_weights.h"
 #include "core/config/installation.h"
 
@@ -32,9 +31,9 @@ Checkpoints open_random_model(const ModelFolder& model) {
   return {source,
           source,
           source,
-          star_architecture_of(*sizes),
-          vae_architecture_of(sizes->vae),
-          t5_architecture_of(sizes->text_encoder),
+          sizes->transformer,
+          sizes->vae,
+          sizes->text_encoder,
           has_vocabulary ? own_vocabulary : own_layout(embedded_model_dir()).vocabulary()};
 }
 
@@ -109,34 +108,6 @@ Checkpoints open_model(const ModelFolder& model) {
 }
 
 }  // namespace
-
-StarArchitecture star_architecture_of(const ModelSizes& sizes) {
-  const TransformerSizes& transformer = sizes.transformer;
-  return {.width = transformer.width,
-          .heads = transformer.heads,
-          .kv_heads = transformer.kv_heads,
-          .head_dim = transformer.head_dim,
-          .ffn_width = transformer.ffn_width,
-          .layers = transformer.layers,
-          .chunks = transformer.chunks,
-          .text_width = sizes.text_encoder.width,
-          .text_rows = transformer.text_rows};
-}
-
-T5Architecture t5_architecture_of(const TextEncoderSizes& sizes) {
-  return {.width = sizes.width,
-          .heads = sizes.heads,
-          .head_dim = sizes.head_dim,
-          .ffn_width = sizes.ffn_width,
-          .layers = sizes.layers,
-          .vocabulary = sizes.vocabulary};
-}
-
-VaeArchitecture vae_architecture_of(const VaeSizes& sizes) {
-  VaeArchitecture arch;
-  std::copy_n(sizes.channels.begin(), arch.block_out_channels.size(), arch.block_out_channels.begin());
-  return arch;
-}
 
 ModelSetup model_setup(const ResolvedSettings& resolved) {
   const Settings& settings = resolved.settings;

@@ -26,11 +26,6 @@ struct Checkpoints {
   std::filesystem::path vocabulary;  ///< spiece.model
 };
 
-/// The architectures that a preset describes.
-StarArchitecture star_architecture_of(const ModelSizes& sizes);
-T5Architecture t5_architecture_of(const TextEncoderSizes& sizes);
-VaeArchitecture vae_architecture_of(const VaeSizes& sizes);
-
 /// The sizes of a checkpoint. Throw Error(model) naming the first tensor that is missing or has another shape than
 /// the layers need. No data is read.
 StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source);

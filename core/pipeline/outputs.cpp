@@ -6,7 +6,7 @@
 #include <map>
 
 #include "core/base/error.h"
-#include "core/base/slug.h"
+#include "core/base/utf8.h"
 #include "core/media/background_sink.h"
 #include "core/media/frame_folder_writer.h"
 #include "core/media/image.h"
@@ -17,7 +17,7 @@ namespace {
 
 const char* standard_ending(Task task, const OutputConfig& config) {
   if (task == Task::text_to_image) return ".png";
-  return config.lossless ? ".mkv" : ".mp4";
+  return config.encoding.lossless ? ".mkv" : ".mp4";
 }
 
 fs::path free_name(const std::string& stem, const std::string& ending, Existing existing) {
@@ -55,7 +55,7 @@ std::map<fs::path, double> least_bytes(const Request& request) {
   const double pixels_a_frame = static_cast<double>(request.size.height) * static_cast<double>(request.size.width);
   const double pixels = pixels_a_frame * static_cast<double>(request.frames_shown());
   const double codes = pixels_a_frame * request.size.latent_frames;  // 64 floats for 16 x 16 pixels
-  const bool lossless = request.encoding.codec == VideoEncoding::Codec::lossless;
+  const bool lossless = request.encoding.lossless;
   std::map<fs::path, double> bytes;
   const auto add = [&](const fs::path& file, double count) {
     if (!file.empty()) bytes[fs::absolute(file).parent_path()] += count;
@@ -132,12 +132,6 @@ void check_disk_space(const Request& request) {
                      needed / kKilobyte, available / kKilobyte),
          "-o names a file on another disk");
   }
-}
-
-VideoEncoding encoding_of(const OutputConfig& output) {
-  return {.codec = output.lossless ? VideoEncoding::Codec::lossless : VideoEncoding::Codec::h264,
-          .crf = output.crf,
-          .preset = std::string(choice_name(output.preset))};
 }
 
 VideoFormat format_of(const VideoSize& size) {

@@ -29,9 +29,6 @@ void check_output_format(Task task, const std::filesystem::path& file, const Vid
 /// well they compress. No promise that they fit.
 void check_disk_space(const Request& request);
 
-/// The encoder's part of the output settings.
-VideoEncoding encoding_of(const OutputConfig& output);
-
 /// Size and rate of a video.
 VideoFormat format_of(const VideoSize& size);
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/device.h"
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 
 namespace faststar {
 namespace {

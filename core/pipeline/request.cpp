@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/config/installation.h"
-#include "core/config/json.h"
+#include "core/config/yaml.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/gate.h"
@@ -60,7 +60,7 @@ void check_reduction_flags(const Settings& settings) {
 
 /// H.264 options say nothing about a lossless file.
 void check_encoding(const Settings& settings) {
-  if (!settings.config.output.lossless) return;
+  if (!settings.config.output.encoding.lossless) return;
   for (const char* h264 : {"crf", "preset"}) {
     const Origin& origin = settings.origin(h264);
     if (origin.source < Source::environment) continue;
@@ -78,7 +78,7 @@ void set_texts(Settings& settings, Request& request) {
     checked_prompt(prompt.prompt_suffix, settings.origin("prompt_suffix").text, ErrorKind::usage);
   }
   if (prompt.negative && prompt.negative->empty()) prompt.negative.reset();  // as the official code reads ''
-  if (prompt.negative && settings.config.guidance.guidance == 1) {
+  if (prompt.negative && settings.config.guidance.scale == 1) {
     fail(ErrorKind::usage,
          fmt::format("{}: a negative prompt needs guidance, {} is 1", settings.origin("negative").text,
                      settings.origin("guidance").text),
@@ -184,9 +184,9 @@ Schedule schedule_of(Task task, const VideoSize& size) {
 }
 
 GenerationSettings generation_settings(const Config& config) {
-  return {.repetitions = {config.schedule.image_repetitions, config.schedule.video_repetitions},
+  return {.repetitions = config.schedule.repetitions,
           .semantic_scales = config.schedule.semantic_scales,
-          .guidance = {config.guidance.guidance_method, config.guidance.guidance, config.guidance.apg_norm_threshold},
+          .guidance = config.guidance,
           .tau_image = config.sampling.tau_image,
           .tau_video = config.sampling.tau_video,
           .sampling = config.sampling.sampling,
@@ -230,7 +230,7 @@ Request make_shared_request(Task task, ResolvedSettings& resolved) {
   check_reduction_flags(settings);
   request.setup = model_setup(resolved);
   request.first_frame = config.generate.first_frame;
-  request.encoding = encoding_of(config.output);
+  request.encoding = config.output.encoding;
   request.metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write;
   request.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
   return request;

@@ -103,7 +103,7 @@ TEST_CASE("a run prints the finished file and nothing else on stdout", "[cli][sl
   const Outcome again =
       run(folder, "t2v --random-weights --config tiny --duration 1 --seed 3 -p x -o a-red-ball-3.mp4");
   CHECK(again.exit_code == 6);
-  CHECK(again.error.find("exists already") != std::string::npos);
+  CHECK(again.error.find("already exists") != std::string::npos);
 }
 
 TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slow]") {

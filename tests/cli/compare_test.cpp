@@ -14,7 +14,7 @@ namespace {
 using test::Outcome;
 using test::run;
 
-constexpr VideoEncoding kLossless = {.codec = VideoEncoding::Codec::lossless};
+constexpr VideoEncoding kLossless = {.lossless = true};
 
 /// a.mkv and b.mkv: three frames of noise, of which the last two differ by 10 levels at one value in four.
 void write_two_videos(const test::TempDir& folder) {

@@ -22,7 +22,7 @@ namespace {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : origin_(path.string()) {
-  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a named pipe would block for ever
+  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a named pipe would block
   if (descriptor_ < 0) fail_reading(origin_);
   struct stat status {};
   if (fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
@@ -49,7 +49,7 @@ std::string MappedFile::read(int64_t offset, int64_t count) const {
     const ssize_t got = pread(descriptor_, bytes.data() + done, static_cast<size_t>(count - done), offset + done);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_reading(origin_);
-    if (got == 0) fail(ErrorKind::model, fmt::format("{}: became shorter while it was read", origin_));
+    if (got == 0) fail(ErrorKind::model, fmt::format("{}: the file became shorter while it was read", origin_));
     done += got;
   }
   return bytes;
@@ -74,6 +74,26 @@ Tensor elements_of(const Tensor& bytes, at::ScalarType dtype) {
   const auto address = reinterpret_cast<uintptr_t>(bytes.const_data_ptr());
   const bool aligned = address % c10::elementSize(dtype) == 0;
   return (aligned ? bytes : bytes.clone()).view(dtype);
+}
+
+std::string_view ByteReader::take(uint64_t count) {
+  if (count > bytes_.size() - position_) fail_short();
+  const auto taken = bytes_.substr(position_, count);
+  position_ += count;
+  return taken;
+}
+
+std::string_view ByteReader::line() {
+  const auto end = bytes_.find('\n', position_);
+  if (end == std::string_view::npos) fail_short();
+  const auto text = take(end - position_);
+  take(1);
+  return text;
+}
+
+void ByteReader::fail_short() const {
+  fail(ErrorKind::model, fmt::format("{}: cut short after byte {} of {}", origin_, position_, bytes_.size()),
+       "download or copy the file again");
 }
 
 }  // namespace faststar

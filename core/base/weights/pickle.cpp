@@ -1,24 +1,89 @@
 #include "core/base/weights/pickle.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <cstring>
 #include <unordered_map>
 
 #include "core/base/error.h"
-#include "core/base/weights/byte_reader.h"
-#include "core/base/weights/pickle_opcodes.h"
+#include "core/base/weights/mapped_file.h"
 
 namespace faststar {
 namespace {
 
 /// A checkpoint of 10,000 tensors makes about 200,000 values; the limit bounds memory, not use.
 constexpr size_t kMaxValues = 2'000'000;
-constexpr size_t kLongestClassName = 1000;
+constexpr size_t kMaxClassName = 1000;
 
 using Kind = PickleValue::Kind;
 
+/// The opcodes that we know, by the names of Python's pickletools.
+enum PickleOpcode : uint8_t {
+  kMark = '(',
+  kStop = '.',
+  kPop = '0',
+  kPopMark = '1',
+  kDup = '2',
+  kFloat = 'F',
+  kInt = 'I',
+  kBinInt = 'J',
+  kBinInt1 = 'K',
+  kBinInt2 = 'M',
+  kLong = 'L',
+  kNone = 'N',
+  kBinPersId = 'Q',
+  kReduce = 'R',
+  kBinString = 'T',
+  kShortBinString = 'U',
+  kUnicode = 'V',
+  kBinUnicode = 'X',
+  kAppend = 'a',
+  kBuild = 'b',
+  kGlobal = 'c',
+  kDict = 'd',
+  kAppends = 'e',
+  kGet = 'g',
+  kBinGet = 'h',
+  kLongBinGet = 'j',
+  kList = 'l',
+  kPut = 'p',
+  kBinPut = 'q',
+  kLongBinPut = 'r',
+  kSetItem = 's',
+  kTuple = 't',
+  kSetItems = 'u',
+  kBinFloat = 'G',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
+  kEmptyList = ']',
+  kEmptyDict = '}',
+  kEmptyTuple = ')',
+  kProto = 0x80,
+  kNewObj = 0x81,
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kNewTrue = 0x88,
+  kNewFalse = 0x89,
+  kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kShortBinUnicode = 0x8c,
+  kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
+  kStackGlobal = 0x93,
+  kMemoize = 0x94,
+  kFrame = 0x95,
+  kByteArray8 = 0x96,
+};
+
 }  // namespace
 
-/// The stack machine that a pickle is a program for.
+/// The stack machine that executes a pickle.
 class PickleMachine {
  public:
   PickleMachine(std::string_view bytes, const std::string& origin) : reader_(bytes, origin), origin_(origin) {}
@@ -52,7 +117,7 @@ class PickleMachine {
     push_ref(static_cast<PickleRef>(pickle_.values_.size() - 1));
   }
   void push_ref(PickleRef ref) {
-    if (stack_.size() >= kMaxValues) fail_here("the stack is too high");
+    if (stack_.size() >= kMaxValues) fail_here("the stack is too deep");
     stack_.push_back(ref);
   }
   void push_opaque() { push({}); }
@@ -158,8 +223,8 @@ class PickleMachine {
 
   void add_items(const std::vector<PickleRef>& added) {
     PickleValue& target = value(top());
-    if (target.kind == Kind::object) return;  // some class that takes items like a list: its contents stay unknown
-    if (target.kind != Kind::sequence) fail_here("items are added to what is not a list");
+    if (target.kind == Kind::object) return;  // a list-like class: its contents are not read
+    if (target.kind != Kind::sequence) fail_here("items are added to something that is not a list");
     target.items.insert(target.items.end(), added.begin(), added.end());
   }
 
@@ -170,12 +235,13 @@ class PickleMachine {
 
   void set_entries(const std::vector<PickleRef>& items) {
     PickleValue& target = value(top());
-    if (target.kind != Kind::dict && target.kind != Kind::object) fail_here("entries are set in what is not a dict");
+    if (target.kind != Kind::dict && target.kind != Kind::object)
+      fail_here("entries are set in something that is not a dict");
     if (items.size() % 2 != 0) fail_here("a key without a value");
     for (size_t i = 0; i < items.size(); i += 2) target.entries.emplace_back(items[i], items[i + 1]);
   }
 
-  // Names of classes, and what calling them would have made.
+  // Names of classes, and the objects that calling them would make.
 
   bool step_object(uint8_t opcode) {
     switch (opcode) {
@@ -195,7 +261,7 @@ class PickleMachine {
   }
 
   void push_global(std::string_view module, std::string_view name) {
-    if (module.size() + name.size() > kLongestClassName) fail_here("the name of a class is too long");
+    if (module.size() + name.size() > kMaxClassName) fail_here("the name of a class is too long");
     push({.kind = Kind::global, .text = fmt::format("{}.{}", module, name)});
   }
 
@@ -203,7 +269,7 @@ class PickleMachine {
     const auto names = pop_many(2);
     const PickleValue& module = value(names[0]);
     const PickleValue& name = value(names[1]);
-    if (module.kind != Kind::text || name.kind != Kind::text) fail_here("the name of a class is not a text");
+    if (module.kind != Kind::text || name.kind != Kind::text) fail_here("the name of a class is not a string");
     push_global(module.text, name.text);
   }
 
@@ -216,7 +282,7 @@ class PickleMachine {
 
   using Entries = decltype(PickleValue::entries);
 
-  /// What a call's argument ([[key, value], ...],) makes a dict of: Python 2 pickled its ordered dicts so.
+  /// The entries in a call's argument ([[key, value], ...],): Python 2 pickled ordered dicts this way.
   Entries pairs_of(const PickleValue& arguments) {
     Entries entries;
     if (arguments.kind != Kind::sequence || arguments.items.size() != 1) return entries;
@@ -290,11 +356,11 @@ class PickleMachine {
 
   ByteReader reader_;
   const std::string& origin_;
-  size_t at_ = 0;  // of the opcode at work
+  size_t at_ = 0;  // of the current opcode
   Pickle pickle_;
   std::vector<PickleRef> stack_;
   std::vector<size_t> marks_;
-  size_t called_pairs_ = 0;  // one list may be named by many calls
+  size_t called_pairs_ = 0;  // many calls may refer to one list
   std::unordered_map<uint64_t, PickleRef> memo_;
 };
 

@@ -13,13 +13,13 @@ using PickleRef = uint32_t;
 /// One object of a parsed pickle. Data only: classes and functions are names that are never called.
 struct PickleValue {
   enum class Kind {
-    opaque,   ///< None, bytes, a float or a number beyond 64 bits: nothing that a tensor needs
+    opaque,   ///< None, bytes, a float or a number beyond 64 bits: not needed for tensors
     integer,  ///< also True and False
     text,
     sequence,  ///< tuple, list, set
     dict,
     global,      ///< a class or function: `text` is "module.name"
-    object,      ///< what calling items[0] with items[1] would have made; entries when it took items like a dict
+    object,      ///< the result of calling items[0] with items[1]; entries when it is dict-like
     persistent,  ///< a reference out of the pickle, to items[0]
   };
   Kind kind = Kind::opaque;
@@ -43,10 +43,9 @@ class Pickle {
   PickleRef root_ = 0;
 };
 
-/// Parses Python's pickle format, protocols 0 to 5 as far as torch.save and its users write them. Nothing
-/// is imported or called. Throws Error(model) naming `origin` and the byte when the stream is damaged, uses
-/// an opcode beyond that, or makes more values than any checkpoint has. `taken`, where given, gets the number of bytes
-/// up to the pickle's end.
+/// Parses Python's pickle format, protocols 0 to 5, as far as torch.save and its users write it. Nothing is imported or
+/// called. Throws Error(model) naming `origin` and the byte when the stream is damaged, has an unsupported opcode, or
+/// makes more values than any checkpoint has. `taken`, where given, gets the size of the pickle in bytes.
 /// Source: Python's pickletools.
 Pickle parse_pickle(std::string_view bytes, const std::string& origin, size_t* taken = nullptr);
 

@@ -3,9 +3,223 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
 #include "core/base/error.h"
 
 namespace faststar {
+namespace {
+
+using nlohmann::json;
+using Entry = SafetensorsHeader::Entry;
+
+constexpr uint64_t kLengthBytes = 8;
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the official reader
+constexpr auto kMaxInteger = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+
+constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kDtypes = {{{"F64", at::kDouble},
+                                                                                  {"F32", at::kFloat},
+                                                                                  {"F16", at::kHalf},
+                                                                                  {"BF16", at::kBFloat16},
+                                                                                  {"I64", at::kLong},
+                                                                                  {"I32", at::kInt},
+                                                                                  {"I16", at::kShort},
+                                                                                  {"I8", at::kChar},
+                                                                                  {"U8", at::kByte},
+                                                                                  {"BOOL", at::kBool}}};
+
+std::optional<at::ScalarType> dtype_from_safetensors(std::string_view name) {
+  for (const auto& [known, dtype] : kDtypes) {
+    if (known == name) return dtype;
+  }
+  return std::nullopt;
+}
+
+std::string dtype_to_safetensors(at::ScalarType dtype) {
+  for (const auto& [name, known] : kDtypes) {
+    if (known == dtype) return std::string(name);
+  }
+  fail(ErrorKind::internal, fmt::format("safetensors: cannot store {}", dtype_text(dtype)));
+}
+
+constexpr int kMaxJsonDepth = 16;
+
+/// Rejects duplicate keys: nlohmann silently keeps the last one.
+class KeyCheck {
+ public:
+  explicit KeyCheck(const std::string& origin) : origin_(origin) {}
+
+  bool operator()(int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kMaxJsonDepth)
+      fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin_, kMaxJsonDepth));
+    if (event == json::parse_event_t::object_start) open_objects_.emplace_back();
+    if (event == json::parse_event_t::object_end) open_objects_.pop_back();
+    if (event == json::parse_event_t::key) check_new(parsed.get_ref<const std::string&>());
+    return true;
+  }
+
+ private:
+  void check_new(const std::string& key) {
+    if (open_objects_.back().insert(key).second) return;
+    fail(ErrorKind::model, fmt::format("{}: duplicate key {}", origin_, json(key).dump()));
+  }
+
+  const std::string& origin_;
+  std::vector<std::set<std::string>> open_objects_;
+};
+
+[[noreturn]] void fail_header(const MappedFile& file, const std::string& what) {
+  fail(ErrorKind::model, fmt::format("{}: not a valid safetensors file: {}", file.origin(), what),
+       "download or copy it again");
+}
+
+std::string read_header_text(const MappedFile& file) {
+  const auto size = static_cast<uint64_t>(file.size());
+  if (size < kLengthBytes) fail_header(file, fmt::format("{} bytes, expected at least {}", size, kLengthBytes));
+  uint64_t length = 0;
+  std::memcpy(&length, file.read(0, kLengthBytes).data(), kLengthBytes);
+  if (length > kMaxHeaderBytes || length > size - kLengthBytes) {
+    fail_header(file, fmt::format("expected a header of {} bytes, but the file has {}", length, size));
+  }
+  return file.read(kLengthBytes, static_cast<int64_t>(length));
+}
+
+/// The whole number in `value`; nothing for negative, fractional, too large or other values.
+std::optional<int64_t> whole_number(const json& value) {
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > kMaxInteger) return std::nullopt;
+  return value.get<int64_t>();
+}
+
+std::optional<std::vector<int64_t>> whole_numbers(const json& values) {
+  if (!values.is_array()) return std::nullopt;
+  std::vector<int64_t> numbers;
+  for (const auto& value : values) {
+    const auto number = whole_number(value);
+    if (!number) return std::nullopt;
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+void check_bytes(const MappedFile& file, const std::string& name, const Entry& entry) {
+  if (entry.info.dtype == at::ScalarType::Undefined) return;
+  const auto numel = checked_numel(entry.info.shape);
+  if (numel && *numel * static_cast<int64_t>(c10::elementSize(entry.info.dtype)) == entry.bytes) return;
+  fail_header(file, fmt::format("tensor {}: {} {} does not fit its {} bytes of data", name, entry.dtype_name,
+                                shape_text(entry.info.shape), entry.bytes));
+}
+
+Entry parse_entry(const MappedFile& file, const std::string& name, const json& value, int64_t data_start) {
+  const auto field = [&value](const char* key) { return value.is_object() ? value.value(key, json()) : json(); };
+  const json dtype = field("dtype");
+  const auto shape = whole_numbers(field("shape"));
+  const auto offsets = whole_numbers(field("data_offsets"));
+  if (!dtype.is_string() || !shape || !offsets || offsets->size() != 2) {
+    fail_header(file, fmt::format("tensor {}: expected dtype, shape and data_offsets, got {}", name,
+                                  value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 120)));
+  }
+  const int64_t begin = offsets->front();
+  const int64_t end = offsets->back();
+  if (begin > end || end > file.size() - data_start) {
+    fail_header(file, fmt::format("tensor {}: data_offsets [{}, {}], the data has {} bytes", name, begin, end,
+                                  file.size() - data_start));
+  }
+  Entry entry{.info = {}, .dtype_name = dtype.get<std::string>(), .offset = data_start + begin, .bytes = end - begin};
+  entry.info.dtype = dtype_from_safetensors(entry.dtype_name).value_or(at::ScalarType::Undefined);
+  entry.info.shape = *shape;
+  check_bytes(file, name, entry);
+  return entry;
+}
+
+std::map<std::string, std::string> parse_metadata(const MappedFile& file, const json& value) {
+  std::map<std::string, std::string> metadata;
+  if (!value.is_object()) fail_header(file, "__metadata__: expected an object of strings");
+  for (const auto& [key, text] : value.items()) {
+    if (!text.is_string()) fail_header(file, fmt::format("__metadata__: {}: expected a string", key));
+    metadata[key] = text.get<std::string>();
+  }
+  return metadata;
+}
+
+void check_no_overlap(const MappedFile& file, const std::map<std::string, Entry>& entries) {
+  std::vector<std::pair<int64_t, const std::string*>> starts;
+  for (const auto& [name, entry] : entries) {
+    if (entry.bytes > 0) starts.emplace_back(entry.offset, &name);
+  }
+  std::sort(starts.begin(), starts.end());
+  for (size_t i = 1; i < starts.size(); ++i) {
+    const Entry& before = entries.at(*starts[i - 1].second);
+    if (starts[i].first < before.offset + before.bytes) {
+      fail_header(file, fmt::format("tensors {} and {} overlap", *starts[i - 1].second, *starts[i].second));
+    }
+  }
+}
+
+SafetensorsHeader read_safetensors_header(const MappedFile& file) {
+  const std::string text = read_header_text(file);
+  const json document = parse_json_object(text, file.origin());
+  const auto data_start = static_cast<int64_t>(kLengthBytes + text.size());
+  SafetensorsHeader header;
+  for (const auto& [name, value] : document.items()) {
+    check_tensor_name(name, file.origin());
+    if (name == "__metadata__") {
+      header.metadata = parse_metadata(file, value);
+    } else {
+      header.entries[name] = parse_entry(file, name, value, data_start);
+    }
+  }
+  check_no_overlap(file, header.entries);
+  return header;
+}
+
+using Named = std::map<std::string, Tensor>::const_pointer;
+
+/// Wide elements first, then by name: every tensor is then aligned to its element.
+std::vector<Named> in_file_order(const std::map<std::string, Tensor>& tensors) {
+  std::vector<Named> order;
+  for (const auto& named : tensors) order.push_back(&named);
+  std::stable_sort(order.begin(), order.end(),
+                   [](Named a, Named b) { return a->second.element_size() > b->second.element_size(); });
+  return order;
+}
+
+json entry_of(const Tensor& tensor, int64_t begin) {
+  return {{"dtype", dtype_to_safetensors(tensor.scalar_type())},
+          {"shape", tensor.sizes().vec()},
+          {"data_offsets", {begin, begin + static_cast<int64_t>(tensor.nbytes())}}};
+}
+
+/// The length and the JSON, padded with spaces so that the data starts at a multiple of 8.
+std::string header_of(const std::vector<Named>& order, const std::map<std::string, std::string>& metadata) {
+  json header = json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  int64_t end = 0;
+  for (const Named named : order) {
+    header[named->first] = entry_of(named->second, end);
+    end += static_cast<int64_t>(named->second.nbytes());
+  }
+  std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
+}
+
+void write_tensor(std::ostream& stream, const Tensor& tensor) {
+  const Tensor dense = tensor.cpu().contiguous();
+  stream.write(static_cast<const char*>(dense.const_data_ptr()), static_cast<std::streamsize>(dense.nbytes()));
+}
+
+}  // namespace
 
 Safetensors::Safetensors(const std::filesystem::path& path) : file_(path), header_(read_safetensors_header(file_)) {
   for (const auto& [name, entry] : header_.entries) infos_[name] = entry.info;
@@ -24,6 +238,38 @@ Tensor Safetensors::read(const std::string& name, const TensorInfo&, at::Device)
 
 std::shared_ptr<const Safetensors> open_safetensors(const std::filesystem::path& path) {
   return std::make_shared<const Safetensors>(path);
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata, Existing existing) {
+  const std::vector<Named> order = in_file_order(tensors);
+  AtomicFile file(path, existing);
+  std::ofstream stream(file.temporary(), std::ios::binary);
+  const auto check = [&] {
+    if (!stream) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+  };
+  check();
+  stream << header_of(order, metadata);
+  for (const Named named : order) {
+    write_tensor(stream, named->second);
+    check();
+  }
+  stream.close();
+  check();
+  file.commit();
+}
+
+json parse_json_object(const std::string& text, const std::string& origin) {
+  KeyCheck check(origin);
+  const auto watch = [&check](int depth, json::parse_event_t event, json& parsed) {
+    return check(depth, event, parsed);
+  };
+  json document = json::parse(text, watch, /*allow_exceptions=*/false);
+  if (!document.is_object()) {  // also when parsing failed: the document is then `discarded`
+    fail(ErrorKind::model, fmt::format("{}: expected a JSON object, got damaged or different text", origin),
+         "download or copy the file again");
+  }
+  return document;
 }
 
 }  // namespace faststar

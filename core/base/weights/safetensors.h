@@ -2,11 +2,27 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "core/base/weights/safetensors_header.h"
+#include "core/base/atomic_file.h"
+#include "core/base/weights/mapped_file.h"
+#include "core/base/weights/weights.h"
 
 namespace faststar {
+
+/// The first part of a safetensors file: 8 bytes of header length, then JSON.
+/// Source: https://github.com/huggingface/safetensors, README "Format".
+struct SafetensorsHeader {
+  struct Entry {
+    TensorInfo info;         ///< dtype Undefined when we do not know the stored one
+    std::string dtype_name;  ///< as stored
+    int64_t offset = 0;      ///< in the file
+    int64_t bytes = 0;
+  };
+  std::map<std::string, Entry> entries;
+  std::map<std::string, std::string> metadata;  ///< `__metadata__`
+};
 
 /// One safetensors file. Tensors are views of its pages, loaded when touched.
 class Safetensors final : public TensorSource {
@@ -18,7 +34,7 @@ class Safetensors final : public TensorSource {
   Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
   std::string origin() const override { return file_.origin(); }
 
-  /// `__metadata__`: texts that the writer left; empty when there are none.
+  /// `__metadata__`: strings by key; empty when there are none.
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
  private:
@@ -27,7 +43,16 @@ class Safetensors final : public TensorSource {
   std::map<std::string, TensorInfo> infos_;
 };
 
-/// Opens one file and checks all that its header claims. Throws Error(model).
+/// Opens one file and checks its header against the file. Throws Error(model).
 std::shared_ptr<const Safetensors> open_safetensors(const std::filesystem::path& path);
+
+/// Writes `tensors` (any device, any strides) and `metadata` as one safetensors file, atomically. Equal arguments give
+/// equal bytes. Tensors are copied to the CPU one at a time. Throws Error(output).
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata, Existing existing);
+
+/// `text` as a JSON object. Throws Error(model) naming `origin` when it is not JSON, not an object, nested more deeply
+/// than the header of a checkpoint ever is, or has a duplicate key.
+nlohmann::json parse_json_object(const std::string& text, const std::string& origin);
 
 }  // namespace faststar

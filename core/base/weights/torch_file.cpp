@@ -5,14 +5,90 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
+#include "core/base/weights/mapped_file.h"
 #include "core/base/weights/torch_archive.h"
 
 namespace faststar {
 namespace {
 
 using Kind = PickleValue::Kind;
+
+/// What a torch.save pickle says about one tensor; not checked against the storage yet.
+struct TorchTensor {
+  TensorInfo info;         ///< dtype Undefined when the stored one is unknown
+  std::string dtype_name;  ///< as stored: "torch.FloatStorage", "torch.uint16"
+  std::vector<int64_t> strides;
+  int64_t offset = 0;            ///< of the first element, in elements
+  std::string storage;           ///< its key in the archive
+  int64_t storage_elements = 0;  ///< its claimed size
+};
+
+/// The arguments when `value` is the result of calling `torch._utils.<function>` with at least `count`.
+const PickleValue* arguments_of(const Pickle& pickle, const PickleValue& value, std::string_view function,
+                                size_t count) {
+  if (value.kind != Kind::object || pickle[value.items[0]].text != "torch._utils." + std::string(function)) {
+    return nullptr;
+  }
+  const PickleValue& arguments = pickle[value.items[1]];
+  return arguments.kind == Kind::sequence && arguments.items.size() >= count ? &arguments : nullptr;
+}
+
+std::optional<std::vector<int64_t>> integers_of(const Pickle& pickle, const PickleValue& value) {
+  if (value.kind != Kind::sequence) return std::nullopt;
+  std::vector<int64_t> integers;
+  for (const PickleRef ref : value.items) {
+    if (pickle[ref].kind != Kind::integer) return std::nullopt;
+    integers.push_back(pickle[ref].integer);
+  }
+  return integers;
+}
+
+/// (storage, offset, shape, strides, ...), which every _rebuild_tensor starts with.
+std::optional<TorchTensor> read_tensor(const Pickle& pickle, const PickleValue& arguments) {
+  TorchTensor tensor;
+  const PickleValue& offset = pickle[arguments.items[1]];
+  const auto shape = integers_of(pickle, pickle[arguments.items[2]]);
+  const auto strides = integers_of(pickle, pickle[arguments.items[3]]);
+  const auto storage = torch_storage(pickle, pickle[arguments.items[0]]);
+  if (!storage) return std::nullopt;
+  tensor.dtype_name = storage->class_name;
+  tensor.info.dtype = storage->dtype;
+  tensor.storage = storage->key;
+  tensor.storage_elements = storage->elements;
+  if (offset.kind != Kind::integer || !shape || !strides) return std::nullopt;
+  tensor.offset = offset.integer;
+  tensor.info.shape = *shape;
+  tensor.strides = *strides;
+  return tensor;
+}
+
+/// The tensor (or parameter) that `value` would be in Python; nothing when it is something else.
+/// Source: torch/_utils.py `_rebuild_tensor` and its versions.
+std::optional<TorchTensor> torch_tensor(const Pickle& pickle, const PickleValue& value) {
+  const PickleValue* data = &value;
+  if (const auto* parameter = arguments_of(pickle, value, "_rebuild_parameter", 1)) {
+    data = &pickle[parameter->items[0]];
+  }
+  if (const auto* arguments = arguments_of(pickle, *data, "_rebuild_tensor_v2", 6)) {
+    return read_tensor(pickle, *arguments);
+  }
+  // What torch 0.1 called.
+  if (const auto* arguments = arguments_of(pickle, *data, "_rebuild_tensor", 4)) return read_tensor(pickle, *arguments);
+  // v3 stores dtypes that have no storage class of their own (uint16, float8): none that we read.
+  if (const auto* arguments = arguments_of(pickle, *data, "_rebuild_tensor_v3", 7)) {
+    auto tensor = read_tensor(pickle, *arguments);
+    if (tensor) tensor->dtype_name = pickle[arguments->items[6]].text;
+    return tensor;
+  }
+  return std::nullopt;
+}
 
 /// Where training scripts put the state dict, the most specific first.
 const std::array<std::vector<std::string_view>, 5> kStateDictPaths = {
@@ -73,7 +149,24 @@ bool fits(const TorchTensor& tensor, int64_t entry_bytes) {
   return *numel == 0 || (*reach <= tensor.storage_elements && *numel <= tensor.storage_elements);
 }
 
-}  // namespace
+class TorchFile final : public TensorSource {
+ public:
+  explicit TorchFile(const std::filesystem::path& path);
+
+  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
+  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
+  std::string origin() const override { return file_.origin(); }
+
+ private:
+  struct Stored {
+    TorchTensor tensor;
+    FileRange bytes;  // of the whole storage
+  };
+
+  MappedFile file_;
+  std::map<std::string, TensorInfo> infos_;
+  std::map<std::string, Stored> stored_;
+};
 
 TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
   const TorchArchive archive = read_torch_archive(file_);
@@ -85,7 +178,7 @@ TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
     check_tensor_name(tensor_name, file_.origin());
     const FileRange bytes = archive.find_storage(tensor->storage);
     if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
-      fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} leaves its {} bytes",
+      fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes",
                                          file_.origin(), tensor_name, shape_text(tensor->info.shape),
                                          shape_text(tensor->strides), tensor->offset, bytes.bytes));
     }
@@ -109,7 +202,7 @@ Tensor TorchFile::read(const std::string& name, const TensorInfo&, at::Device) c
   return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
 }
 
-bool is_torch_file(std::string_view start) { return start.starts_with("PK\3\4") || is_legacy_torch_file(start); }
+}  // namespace
 
 std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path& path) {
   return std::make_shared<const TorchFile>(path);

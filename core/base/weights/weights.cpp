@@ -10,6 +10,27 @@
 
 namespace faststar {
 
+std::optional<int64_t> checked_numel(at::IntArrayRef shape) {
+  constexpr int64_t kWidestElement = 16;
+  int64_t numel = 1;
+  int64_t bound = kWidestElement;  // in bytes, and zeros count as ones: strides multiply the same way
+  for (const int64_t extent : shape) {
+    if (extent < 0 || __builtin_mul_overflow(bound, std::max<int64_t>(extent, 1), &bound)) return std::nullopt;
+    numel *= extent;
+  }
+  return numel;
+}
+
+void check_tensor_name(const std::string& name, const std::string& origin) {
+  const bool printable = std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  if (!printable) fail(ErrorKind::model, fmt::format("{}: the name of a tensor contains control characters", origin));
+}
+
+void fail_missing(const TensorSource& source, const std::string& name) {
+  fail(ErrorKind::model, fmt::format("{}: tensor {} is missing", source.origin(), name),
+       fmt::format("faststar info '{}' lists its tensors", source.origin()));
+}
+
 Weights::Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype)
     : source_(std::move(source)), device_(device), dtype_(dtype) {}
 
@@ -41,7 +62,7 @@ void Weights::warn_about_unused(const std::vector<std::string>& known_unused) co
     if (!known && !used_.contains(name)) unused.push_back(name);
   }
   if (unused.empty()) return;
-  log::warn("{}: {} tensor(s) are not used, the first is {}", source_->origin(), unused.size(), unused.front());
+  log::warn("{}: {} unused tensor(s), the first is {}", source_->origin(), unused.size(), unused.front());
 }
 
 }  // namespace faststar

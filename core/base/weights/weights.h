@@ -1,14 +1,48 @@
 #pragma once
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "core/base/weights/tensor_source.h"
+#include "core/base/tensor.h"
 
 namespace faststar {
 
-/// The only place where weights change dtype and device: layers ask by name and get tensors ready to use.
+/// How a tensor is stored.
+/// dtype Undefined: one that we cannot read; such a tensor is an error only when it is wanted.
+struct TensorInfo {
+  at::ScalarType dtype = at::kFloat;
+  std::vector<int64_t> shape;
+};
+
+/// The number of elements of a tensor that a file describes; nothing when an extent is negative or the product
+/// overflows.
+std::optional<int64_t> checked_numel(at::IntArrayRef shape);
+
+/// Throws Error(model) naming `origin` when `name` would garble the terminal that it is printed on.
+void check_tensor_name(const std::string& name, const std::string& origin);
+
+/// Named tensors of a file or a generator. Opening a file checks everything that its header says and executes nothing.
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  /// All tensors by name; empty for a source that generates them (random weights).
+  virtual const std::map<std::string, TensorInfo>& tensors() const = 0;
+  /// The tensor `name`. From a file: on the CPU as stored, `info` and `device` are ignored. Generated: on `device`, as
+  /// `info` says. Throws Error(model) when there is none.
+  virtual Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const = 0;
+  /// The path, as messages name it.
+  virtual std::string origin() const = 0;
+  /// True when read() generates any tensor.
+  virtual bool makes_any() const { return false; }
+};
+
+/// Throws Error(model): `source` holds no tensor `name`.
+[[noreturn]] void fail_missing(const TensorSource& source, const std::string& name);
+
+/// Weights by name, converted to one dtype and device: the only place where weights change either.
 class Weights {
  public:
   /// `dtype` is what get() converts floating-point tensors to.
@@ -23,8 +57,8 @@ class Weights {
   /// The stored shape of `name`. Throws Error(model) when it is missing.
   std::vector<int64_t> shape_of(const std::string& name) const;
 
-  /// One warning line when the file holds tensors that nobody asked for, except those whose name starts with
-  /// one of `known_unused`.
+  /// Logs one warning when the file holds tensors that were never read, except those whose name starts with one of
+  /// `known_unused`.
   void warn_about_unused(const std::vector<std::string>& known_unused) const;
 
   const TensorSource& source() const { return *source_; }

@@ -4,16 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/base/error.h"
-#include "core/base/weights/json_document.h"
 #include "core/base/weights/safetensors.h"
+#include "core/model/vae/architecture.h"
 
 namespace faststar {
 namespace {
-
-constexpr int64_t kFramesPerLatent = 4;
 
 /// A copy of a tensor [T, H, W] of the file; undefined when the file has none of that name.
 Tensor read_map(const Safetensors& file, const std::string& name, at::ScalarType dtype) {

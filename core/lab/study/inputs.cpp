@@ -6,10 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/config/json.h"
-#include "core/config/nearest_name.h"
+#include "core/config/yaml.h"
+#include "core/config/value.h"
 #include "core/config/yaml_document.h"
-#include "core/config/yaml_fields.h"
 
 namespace faststar {
 namespace {

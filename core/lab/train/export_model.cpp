@@ -7,7 +7,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/weights/checkpoint.h"
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "core/config/model_folder.h"
 
 namespace faststar {

@@ -9,7 +9,6 @@
 
 #include "core/base/error.h"
 #include "core/base/weights/safetensors.h"
-#include "core/base/weights/safetensors_writer.h"
 #include "core/lab/train/initial_weights.h"
 
 namespace faststar {

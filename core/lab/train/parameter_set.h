@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/weights/tensor_source.h"
+#include "core/base/weights/weights.h"
 
 namespace faststar {
 

@@ -27,15 +27,15 @@ PyramidShape pyramid_of(const ModelPreset& preset) {
   const auto [width, height] = config.generate.aspect;
   const double key = nearest_aspect_key(static_cast<double>(height) / width);
   const ScheduleConfig& schedule = config.schedule;
-  if (schedule.image_repetitions != schedule.video_repetitions) {
+  if (schedule.repetitions.image != schedule.repetitions.video) {
     fail(ErrorKind::usage, fmt::format("{}: training needs equal repetitions of image and video clips: their frames "
                                        "are quantised together",
                                        preset.file.string()));
   }
   const std::string pn = pn_of(config.generate.resolution);
-  make_schedule(key, pn, 2, 1).steps({schedule.image_repetitions, schedule.video_repetitions});  // refuses bad lists
+  make_schedule(key, pn, 2, 1).steps(schedule.repetitions);  // refuses bad lists
   PyramidShape pyramid{.scales = image_scales(key, pn),
-                       .repetitions = schedule.image_repetitions,
+                       .repetitions = schedule.repetitions.image,
                        .semantic_scales = schedule.semantic_scales};
   const Scale& full = pyramid.scales.back();
   if (full.h * kPixelsPerFeature != kWorldHeight || full.w * kPixelsPerFeature != kWorldWidth) {
@@ -71,13 +71,13 @@ TrainPlan make_train_plan(const TrainSettings& settings) {
   const PyramidShape pyramid = pyramid_of(preset);
   check_against_preset(settings, pyramid, preset);
   const Config& config = preset.settings.config;
-  TrainPlan plan{.vae = {.architecture = vae_architecture_of(sizes.vae),
+  TrainPlan plan{.vae = {.architecture = sizes.vae,
                          .pyramid = pyramid,
                          .loss = settings.vae_loss,
                          .noise = settings.vae_noise,
                          .sample_frames = frames_of_latents(1 + preset.latents_per_clip)},
-                 .star = {.star = star_architecture_of(sizes),
-                          .t5 = t5_architecture_of(sizes.text_encoder),
+                 .star = {.star = sizes.transformer,
+                          .t5 = sizes.text_encoder,
                           .pyramid = pyramid,
                           .latents_per_clip = preset.latents_per_clip,
                           .loss = settings.star_loss,

@@ -9,7 +9,6 @@
 #include "core/base/error.h"
 #include "core/config/installation.h"
 #include "core/config/yaml_document.h"
-#include "core/config/yaml_fields.h"
 #include "core/lab/train/caption_blocks.h"
 #include "core/lab/world/scene.h"
 

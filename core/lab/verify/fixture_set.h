@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/weights/tensor_source.h"
+#include "core/base/weights/weights.h"
 #include "core/model/pyramid/schedule.h"
 #include "core/model/star/generator.h"
 #include "core/model/star/transformer.h"

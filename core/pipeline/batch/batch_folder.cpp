@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/base/temporary_path.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

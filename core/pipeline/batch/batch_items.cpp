@@ -8,7 +8,6 @@
 #include <set>
 
 #include "core/base/error.h"
-#include "core/base/slug.h"
 #include "core/base/utf8.h"
 #include "core/pipeline/batch/vbench.h"
 

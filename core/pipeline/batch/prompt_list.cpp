@@ -11,7 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
-#include "core/config/nearest_name.h"
+#include "core/config/config_fields.h"
 #include "core/config/value.h"
 #include "core/media/extension.h"
 #include "core/pipeline/batch/vbench.h"
@@ -137,7 +137,7 @@ class JsonlEntryReader {
     bool found = false;
     visit_config(scratch_, [&]<typename T>(std::string_view section, const Field& field, T& member) {
       if constexpr (!std::is_same_v<T, std::vector<int>>) {
-        if (field.name != key || !is_entry_setting(section, field)) return;
+        if (!field.has_key(key) || !is_entry_setting(section, field)) return;
         found = true;
         const std::string text = flag_text(value);
         if (value.is_null() || value.is_object() || !parse_value(text, field, member)) {

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "core/base/temporary_path.h"
+#include "core/base/atomic_file.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -54,5 +54,19 @@ TEST_CASE("places that cannot be written are found before any work", "[files]") 
   CHECK(files_in(folder.path()) == 0);
 }
 
+TEST_CASE("a stopped run removes its unfinished files and no others", "[atomic_file]") {
+  const test::TempDir folder;
+  test::write_text(folder / "kept.mp4", "whole");
+  AtomicFile unfinished(folder / "video.mp4", Existing::refuse);
+  test::write_text(unfinished.temporary(), "half");
+  const TemporaryPath frames(folder / "frames.partial");
+  fs::create_directory(frames.path());
+  test::write_text(frames.path() / "000000.png", "");
+  remove_temporary_paths();
+  CHECK_FALSE(fs::exists(unfinished.temporary()));
+  CHECK_FALSE(fs::exists(frames.path()));
+  CHECK(fs::exists(folder / "kept.mp4"));
+}
+
 }  // namespace
 }  // namespace faststar

@@ -34,7 +34,7 @@ TEST_CASE("every preset of the installation loads and its lists fit its scales",
     const Config& config = preset.settings.config;
     const int latents = latent_frames_of(config.generate.duration);
     const Schedule schedule = make_schedule(0.562, pn_of(config.generate.resolution), latents, preset.latents_per_clip);
-    CHECK_NOTHROW(schedule.steps({config.schedule.image_repetitions, config.schedule.video_repetitions}));
+    CHECK_NOTHROW(schedule.steps(config.schedule.repetitions));
     CHECK(preset.architecture);
     check_video_size(preset, preset.settings);  // a default that was trained: no warning
   }
@@ -43,21 +43,21 @@ TEST_CASE("every preset of the installation loads and its lists fit its scales",
 TEST_CASE("the 720p and 480p presets hold the official settings", "[config]") {
   const ModelPreset large = read_preset(preset_file("720p"));
   const Config& config = large.settings.config;
-  CHECK(config.guidance.guidance == 34);
-  CHECK(config.guidance.guidance_method == GuidanceMethod::apg);
+  CHECK(config.guidance.scale == 34);
+  CHECK(config.guidance.method == GuidanceMethod::apg);
   CHECK(config.sampling.tau_image == 1);
   CHECK(config.sampling.tau_video == 0.4);
   CHECK(config.prompt.prompt_suffix == ", Close-up on big objects, emphasize scale and detail");
   CHECK(config.prompt.duration_tag);
   CHECK(config.schedule.semantic_scales == 12);
   CHECK(config.schedule.detail_scale_min_tokens == 750);
-  CHECK(config.schedule.video_repetitions == std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1});
+  CHECK(config.schedule.repetitions.video == std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1});
   CHECK(large.latents_per_clip == 20);
   CHECK(large.architecture->transformer.ffn_width == 16384);
 
   const Config& small = read_preset(preset_file("480p")).settings.config;
   CHECK(small.generate.resolution == Resolution::p480);
-  CHECK(small.schedule.image_repetitions == std::vector<int>(14, 3));
+  CHECK(small.schedule.repetitions.image == std::vector<int>(14, 3));
   CHECK(small.schedule.semantic_scales == 11);
   CHECK(small.schedule.detail_scale_min_tokens == 350);
 }
@@ -72,7 +72,7 @@ TEST_CASE("a length that was not trained runs with a warning, one that is not li
   const Error error = error_of([&] { check_video_size(preset, with_duration(preset, 3 * 3600)); });
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(std::string(error.what())
-            .find("--duration 10800: InfinityStar 8B 720p makes 5 s videos at 720p, and untrained") == 0);
+            .find("--duration 10800: InfinityStar 8B 720p supports 5 s videos at 720p, and untrained") == 0);
   CHECK(error.hint() == "--duration 5");
 }
 
@@ -81,20 +81,51 @@ TEST_CASE("a resolution that the preset does not list is refused by name", "[con
   Settings settings = preset.settings;
   apply_flags(settings, {{"resolution", "480p"}});
   const Error error = error_of([&] { check_image_size(preset, settings); });
-  CHECK(std::string(error.what()) == "--resolution 480p: InfinityStar 8B 720p makes 720p");
+  CHECK(std::string(error.what()) == "--resolution 480p: InfinityStar 8B 720p supports 720p");
 }
 
-TEST_CASE("a model's file has to be complete", "[config]") {
+TEST_CASE("a preset sets what it changes of the one that it builds on", "[config]") {
+  const test::TempDir folder;
+  test::write_text(folder / "model.yaml", "base: 480p\nmodel:\n  name: mine\nsampling:\n  tau_video: 0.7\n");
+  const ModelPreset preset = read_preset(folder / "model.yaml");
+  CHECK(preset.name == "mine");
+  CHECK(preset.settings.config.sampling.tau_video == 0.7);
+  CHECK(preset.settings.config.generate.resolution == Resolution::p480);
+  CHECK(preset.architecture->transformer.layers == 36);
+}
+
+TEST_CASE("keys of the architecture are read under their earlier names too", "[config]") {
+  const test::TempDir folder;
+  std::string text = test::read_text(preset_file("tiny"));
+  for (const auto& [name, earlier] :
+       {std::pair("    hidden_size:", "    width:"), std::pair("    head_dim:", "    head_width:")}) {
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name)) {
+      text.replace(at, std::string_view(name).size(), earlier);
+    }
+  }
+  test::write_text(folder / "model.yaml", text);
+  const ModelSizes sizes = *read_preset(folder / "model.yaml").architecture;
+  const ModelSizes expected = *read_preset(preset_file("tiny")).architecture;
+  CHECK(sizes.transformer.width == expected.transformer.width);
+  CHECK(sizes.transformer.head_dim == expected.transformer.head_dim);
+  CHECK(sizes.transformer.text_width == expected.text_encoder.width);
+  CHECK(sizes.text_encoder.head_dim == expected.text_encoder.head_dim);
+  const Error both = error_of_changed_preset("    heads:", "    width: 8\n    heads:");
+  CHECK(std::string(both.what()).ends_with("architecture.transformer.width: duplicate key"));
+  CHECK(both.hint() == "width is an earlier name of hidden_size");
+}
+
+TEST_CASE("a preset has to be complete", "[config]") {
   const Error missing = error_of_changed_preset("tau_image: ", "# ");
   CHECK(missing.kind() == ErrorKind::usage);
-  CHECK(std::string(missing.what()).ends_with("a model's file has to set sampling.tau_image"));
+  CHECK(std::string(missing.what()).ends_with("a model preset has to set sampling.tau_image"));
   CHECK(std::string(error_of_changed_preset("name: faststar tiny", "").what()).find("model.name is missing") !=
         std::string::npos);
   CHECK(std::string(error_of_changed_preset("    kv_heads: 2\n", "").what())
             .ends_with("architecture.transformer: missing kv_heads"));
 }
 
-TEST_CASE("a model's file is as strict as any configuration", "[config]") {
+TEST_CASE("a preset is as strict as any configuration", "[config]") {
   CHECK(std::string(error_of_changed_preset("latents_per_clip", "latents_per_clips").what())
             .ends_with("model.latents_per_clips: unknown key"));
   CHECK(std::string(error_of_changed_preset("192p: {", "100p: {").what()).find("expected one of 192p, 384p") !=

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/config/json.h"
 #include "core/config/resolve.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"

@@ -1,5 +1,6 @@
 #include "core/config/resolve.h"
 
+#include "core/config/installation.h"
 #include "core/config/yaml.h"
 #include "support/process_state.h"
 #include "support/support.h"
@@ -21,11 +22,11 @@ TEST_CASE("flag, environment, file, preset, default: in this order", "[config]")
   request.flags = {{"tau_video", "5"}, {"random_weights", "true"}};
   const ResolvedSettings resolved = resolve_settings(request);
   const Config& config = resolved.settings.config;
-  CHECK(config.sampling.tau_video == 5);  // flag
-  CHECK(config.sampling.tau_image == 4);  // environment
-  CHECK(config.guidance.guidance == 3);   // file
-  CHECK(config.prompt.text_limit == 64);  // preset
-  CHECK(config.output.crf == 17);         // default
+  CHECK(config.sampling.tau_video == 5);    // flag
+  CHECK(config.sampling.tau_image == 4);    // environment
+  CHECK(config.guidance.scale == 3);        // file
+  CHECK(config.prompt.text_limit == 64);    // preset
+  CHECK(config.output.encoding.crf == 17);  // default
   CHECK(resolved.base == "tiny");
 }
 
@@ -52,6 +53,42 @@ TEST_CASE("saved settings resolve to the same settings", "[config]") {
   again.config = (folder / "saved.yaml").string();
   const ResolvedSettings second = resolve_settings(again);
   CHECK(config_yaml(second.settings.config, second.base) == text);
+}
+
+TEST_CASE("a preset's name leads to its file", "[config]") {
+  const ConfigChain chain = follow_config("720p");
+  CHECK(chain.preset == preset_file("720p"));
+  CHECK(chain.files.empty());
+}
+
+TEST_CASE("files build on files down to a preset, and the nearest one wins", "[config]") {
+  const TempDir folder;
+  test::write_text(folder / "studio.yaml", "base: 480p\noutput:\n  crf: 10\n  preset: slow\n");
+  test::write_text(folder / "mine.yaml", "base: studio.yaml\noutput:\n  crf: 12\n");
+  const ConfigChain chain = follow_config((folder / "mine.yaml").string());
+  CHECK(chain.preset == preset_file("480p"));
+  Settings settings;
+  apply_config_files(chain, settings);
+  CHECK(settings.config.output.encoding.crf == 12);
+  CHECK(settings.config.output.encoding.preset == H264Preset::slow);
+}
+
+TEST_CASE("files that build on each other are refused", "[config]") {
+  const TempDir folder;
+  test::write_text(folder / "a.yaml", "base: b.yaml\n");
+  test::write_text(folder / "b.yaml", "base: a.yaml\n");
+  const Error error = error_of([&] { follow_config((folder / "a.yaml").string()); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(std::string(error.what()).find("build on each other") != std::string::npos);
+}
+
+TEST_CASE("an unknown name lists the presets", "[config]") {
+  const Error error = error_of([] { follow_config("1080p"); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(error.hint() == "presets: 480p, 480p-interact, 720p, tiny");
+  const TempDir folder;
+  test::write_text(folder / "mine.yaml", "base: [720p]\n");
+  CHECK(error_of([&] { follow_config((folder / "mine.yaml").string()); }).kind() == ErrorKind::usage);
 }
 
 }  // namespace faststar

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "core/config/config_fields.h"
 #include "support/process_state.h"
 #include "support/support.h"
 
@@ -23,11 +24,11 @@ TEST_CASE("flags win over the environment", "[config]") {
   const WithEnvironment file("FASTSTAR_FRAMES_DIR", "frames");
   Settings settings;
   apply_environment(settings);
-  CHECK(settings.config.output.crf == 20);
+  CHECK(settings.config.output.encoding.crf == 20);
   CHECK(settings.config.output.frames_dir == "frames");
   CHECK(settings.origin("crf").text == "FASTSTAR_CRF");
   apply_flags(settings, {{"crf", "25"}});
-  CHECK(settings.config.output.crf == 25);
+  CHECK(settings.config.output.encoding.crf == 25);
   CHECK(settings.origin("crf").text == "--crf");
 }
 
@@ -35,7 +36,7 @@ TEST_CASE("an empty variable counts as unset", "[config]") {
   const WithEnvironment crf("FASTSTAR_CRF", "");
   Settings settings;
   apply_environment(settings);
-  CHECK(settings.config.output.crf == 17);
+  CHECK(settings.config.output.encoding.crf == 17);
 }
 
 TEST_CASE("a bad value is a usage error that names where, expected and got", "[config]") {
@@ -43,6 +44,8 @@ TEST_CASE("a bad value is a usage error that names where, expected and got", "[c
   const Error flag = error_of([&] { apply_flags(settings, {{"crf", "99"}}); });
   CHECK(flag.kind() == ErrorKind::usage);
   CHECK(std::string(flag.what()) == "--crf: expected a whole number from 0 to 51, got 99");
+  const Error preset = error_of([&] { apply_flags(settings, {{"preset", "quick"}}); });
+  CHECK(std::string(preset.what()).starts_with("--preset: expected one of ultrafast, superfast"));
   const WithEnvironment kernels("FASTSTAR_KERNELS", "fast");
   const Error variable = error_of([&] { apply_environment(settings); });
   CHECK(std::string(variable.what()) == "FASTSTAR_KERNELS: expected one of auto, reference, got fast");

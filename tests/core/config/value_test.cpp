@@ -3,7 +3,7 @@
 #include <clocale>
 
 #include "core/config/config.h"
-#include "core/config/nearest_name.h"
+#include "core/config/config_fields.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/config/json.h"
 #include "core/config/yaml_document.h"
 #include "support/support.h"
 
@@ -36,8 +35,8 @@ std::string message_of(const std::string& text) {
 
 TEST_CASE("sections set their fields and remember the line", "[config]") {
   const Settings settings = read("output:\n  crf: 20\nschedule:\n  image_repetitions: [1, 2]\n");
-  CHECK(settings.config.output.crf == 20);
-  CHECK(settings.config.schedule.image_repetitions == std::vector<int>{1, 2});
+  CHECK(settings.config.output.encoding.crf == 20);
+  CHECK(settings.config.schedule.repetitions.image == std::vector<int>{1, 2});
   CHECK(settings.origin("crf").text.ends_with("my.yaml:2: output.crf"));
   CHECK(settings.origin("preset").source == Source::standard);
 }
@@ -50,9 +49,9 @@ TEST_CASE("an unknown key names file, line, key and the nearest known one", "[co
   CHECK(error_of([] { read("guidance:\n  crf: 20\n"); }).hint() == "crf belongs in the section output");
 }
 
-TEST_CASE("a key that stands twice is an error", "[config]") {
-  CHECK(message_of("output:\n  crf: 20\n  crf: 21\n") == "my.yaml:3: crf: stands twice in output");
-  CHECK(message_of("output:\n  crf: 20\noutput:\n  crf: 21\n") == "my.yaml:3: output: stands twice in the file");
+TEST_CASE("a duplicate key is an error", "[config]") {
+  CHECK(message_of("output:\n  crf: 20\n  crf: 21\n") == "my.yaml:3: crf: duplicate key in output");
+  CHECK(message_of("output:\n  crf: 20\noutput:\n  crf: 21\n") == "my.yaml:3: output: duplicate key in the file");
 }
 
 TEST_CASE("types are strict", "[config]") {
@@ -99,11 +98,11 @@ TEST_CASE("written settings read back the same", "[config]") {
       "fa\xc3\xa7"
       "ade: \\ # {x}\n\ttwo lines, 'quoted'";
   config.prompt.prompt_suffix = ", with a suffix ";
-  config.guidance.guidance = 0.1;
+  config.guidance.scale = 0.1;
   config.sampling.seed = 4294967295;
   config.sampling.tau_video = 1e-5;
-  config.schedule.video_repetitions = {3, 2, 1};
-  config.output.lossless = true;
+  config.schedule.repetitions.video = {3, 2, 1};
+  config.output.encoding.lossless = true;
   config.runtime.precision = Precision::bf16;
   const std::string text = config_yaml(config, "");
   const Config again = read(text).config;

@@ -11,7 +11,7 @@ namespace {
 
 TEST_CASE("a video gives its frames in order", "[media]") {
   const test::TempDir folder;
-  test::write_video(folder / "v.mkv", test::numbered_frames(3), {.codec = VideoEncoding::Codec::lossless});
+  test::write_video(folder / "v.mkv", test::numbered_frames(3), {.lossless = true});
   FrameSource source(folder / "v.mkv");
   CHECK(source.frames() == 3);
   CHECK(source.size().width == 64);

@@ -37,8 +37,7 @@ void write_wav(const fs::path& path, const std::string& samples) {
 
 /// Two seconds of frames with `sound`, without loss.
 void write_with_sound(const fs::path& path, const std::shared_ptr<const SoundTrack>& sound) {
-  VideoWriter writer(path, {.width = 64, .height = 48}, {.codec = VideoEncoding::Codec::lossless}, {"", sound},
-                     Existing::refuse);
+  VideoWriter writer(path, {.width = 64, .height = 48}, {.lossless = true}, {"", sound}, Existing::refuse);
   writer.write(test::numbered_frames(32));
   writer.finish();
 }
@@ -84,7 +83,7 @@ TEST_CASE("sound is copied bit for bit, from where the part begins to where it e
 
 TEST_CASE("a file without sound has none, without a word", "[media]") {
   const test::TempDir folder;
-  test::write_video(folder / "silent.mkv", test::numbered_frames(4), {.codec = VideoEncoding::Codec::lossless});
+  test::write_video(folder / "silent.mkv", test::numbered_frames(4), {.lossless = true});
   CHECK(read_sound({folder / "silent.mkv", 0, 1}, folder / "part.mkv") == nullptr);
 }
 

@@ -11,7 +11,6 @@
 namespace faststar {
 namespace {
 
-using Codec = VideoEncoding::Codec;
 using test::error_of;
 using test::TempDir;
 
@@ -67,7 +66,7 @@ TEST_CASE("colours come back from H.264 within a few levels", "[media]") {
 TEST_CASE("lossless video gives exactly the frames back, also at odd sizes", "[media]") {
   const TempDir folder;
   const Tensor frames = test::noise_frames(4, 37, 53);
-  test::write_video(folder / "v.mkv", frames, {.codec = Codec::lossless}, "said");
+  test::write_video(folder / "v.mkv", frames, {.lossless = true}, "said");
   VideoReader video(folder / "v.mkv");
   CHECK(video.info().fps == 16);
   CHECK(video.info().frames == 4);
@@ -77,15 +76,14 @@ TEST_CASE("lossless video gives exactly the frames back, also at odd sizes", "[m
 TEST_CASE("the same frames give the same file", "[media]") {
   const TempDir folder;
   struct Case {
-    Codec codec;
+    bool lossless;
     const char* first;
     const char* second;
   };
-  const auto c = GENERATE(Case{Codec::h264, "a.mp4", "b.mp4"}, Case{Codec::h264, "a.mkv", "b.mkv"},
-                          Case{Codec::lossless, "a.mkv", "b.mkv"});
+  const auto c = GENERATE(Case{false, "a.mp4", "b.mp4"}, Case{false, "a.mkv", "b.mkv"}, Case{true, "a.mkv", "b.mkv"});
   const Tensor frames = test::noise_frames(6, 48, 64);
-  test::write_video(folder / c.first, frames, {.codec = c.codec}, "{}");
-  test::write_video(folder / c.second, frames, {.codec = c.codec}, "{}");
+  test::write_video(folder / c.first, frames, {.lossless = c.lossless}, "{}");
+  test::write_video(folder / c.second, frames, {.lossless = c.lossless}, "{}");
   CHECK(test::read_text(folder / c.first) == test::read_text(folder / c.second));
 }
 
@@ -94,7 +92,7 @@ TEST_CASE("a higher crf makes a smaller file, another preset another one", "[med
   const Tensor frames = test::noise_frames(8, 96, 128);
   test::write_video(folder / "17.mp4", frames);
   test::write_video(folder / "40.mp4", frames, {.crf = 40});
-  test::write_video(folder / "fast.mp4", frames, {.preset = "ultrafast"});
+  test::write_video(folder / "fast.mp4", frames, {.preset = H264Preset::ultrafast});
   namespace fs = std::filesystem;
   CHECK(fs::file_size(folder / "40.mp4") * 2 < fs::file_size(folder / "17.mp4"));
   CHECK(fs::file_size(folder / "fast.mp4") != fs::file_size(folder / "17.mp4"));
@@ -114,11 +112,11 @@ TEST_CASE("a disk that fills is an output error and leaves nothing behind", "[me
   const TempDir folder;
   const VideoFormat format{.width = 320, .height = 240};
   const Tensor frames = test::noise_frames(20, 240, 320);
-  const auto [codec, name] = GENERATE(std::tuple(Codec::h264, "v.mp4"), std::tuple(Codec::lossless, "v.mkv"));
+  const auto [lossless, name] = GENERATE(std::tuple(false, "v.mp4"), std::tuple(true, "v.mkv"));
   {
     const test::FullDisk disk(64 * 1024);
-    const Error error = error_of([&, codec = codec, name = name] {
-      VideoWriter writer(folder / name, format, {.codec = codec}, {}, Existing::refuse);
+    const Error error = error_of([&, lossless = lossless, name = name] {
+      VideoWriter writer(folder / name, format, {.lossless = lossless}, {}, Existing::refuse);
       writer.write(frames);
       writer.finish();
     });
@@ -162,13 +160,12 @@ TEST_CASE("what cannot be written is said before any file is made", "[media]") {
     const char* says;
   };
   const auto c = GENERATE(from_range(std::vector<Case>{
-      {"v.mp4", kSmall, {.codec = Codec::lossless}, "v.mp4: lossless video goes into .mkv"},
+      {"v.mp4", kSmall, {.lossless = true}, "v.mp4: lossless video goes into .mkv"},
       {"v.avi", kSmall, {}, "v.avi: expected a name that ends in .mp4 or .mkv"},
       {"v", kSmall, {}, "v: expected a name that ends in .mp4 or .mkv"},
       {"v.mp4", {.width = 63, .height = 48}, {}, "63x48: H.264 with yuv420p needs an even width and height"},
       {"v.mp4", kSmall, {.crf = 52}, "--crf 52: expected 0 (best) to 51"},
       {"v.mp4", kSmall, {.crf = -1}, "--crf -1: expected 0 (best) to 51"},
-      {"v.mp4", kSmall, {.preset = "quick"}, "--preset quick: expected one of ultrafast, superfast"},
   }));
   const Error error = error_of([&] { check_video_output(c.path, c.format, c.encoding); });
   CHECK(error.kind() == ErrorKind::usage);

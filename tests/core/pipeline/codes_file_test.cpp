@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/pipeline/redecode.h"

@@ -17,7 +17,7 @@ Request small_request(const TempDir& folder, at::Device device, FieldTexts flags
   sizes.transformer.layers = 1;
   sizes.transformer.width = 64;
   sizes.transformer.ffn_width = 64;
-  sizes.vae.channels = {8, 16, 16, 16, 16};
+  sizes.vae.block_out_channels = {8, 16, 16, 16, 16};
   return request;
 }
 

@@ -1,8 +1,7 @@
 #include "core/base/weights/checkpoint.h"
 
 #include "core/base/weights/file_bytes.h"
-#include "core/base/weights/fingerprint.h"
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"
 #include "support/support.h"
 
@@ -134,8 +133,8 @@ TEST_CASE("a damaged index, or one that leads elsewhere, is refused", "[weights_
   CHECK(test::says(error_of_index(R"({"metadata":{}})"), "weight_map"));
   CHECK(test::says(error_of_index(R"({"weight_map":{"x":1}})"), "file name"));
   CHECK(test::says(error_of_index(R"({"weight_map":{"x\n":"a.safetensors"}})"), "control characters"));
-  CHECK(test::says(error_of_index(R"({"weight_map":{"x":"a.safetensors","x":"a.safetensors"}})"), "twice"));
-  CHECK(test::says(error_of_index(R"({"weight_map":{"x":"b.safetensors"}})"), "b.safetensors: is missing"));
+  CHECK(test::says(error_of_index(R"({"weight_map":{"x":"a.safetensors","x":"a.safetensors"}})"), "duplicate"));
+  CHECK(test::says(error_of_index(R"({"weight_map":{"x":"b.safetensors"}})"), "b.safetensors: missing"));
   CHECK(test::says(error_of_index(R"({"weight_map":{"y":"a.safetensors"}})"), "tensor y is missing"));
   for (const char* shard : {"", ".", "..", "../a.safetensors", "/etc/passwd", "sub/a.safetensors", "a\\u0000b"}) {
     INFO(shard);

@@ -3,7 +3,7 @@
 
 #include "core/base/weights/checkpoint.h"
 #include "core/base/weights/file_bytes.h"
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "support/support.h"
 
 namespace faststar {

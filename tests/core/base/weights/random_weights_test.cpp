@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/base/weights/fingerprint.h"
+#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/weights.h"
 #include "support/support.h"
 

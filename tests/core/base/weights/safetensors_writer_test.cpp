@@ -1,5 +1,3 @@
-#include "core/base/weights/safetensors_writer.h"
-
 #include "core/base/weights/safetensors.h"
 #include "support/full_disk.h"
 #include "support/support.h"

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "core/lab/heatmap/sample_trace.h"
 #include "support/support.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/base/weights/checkpoint.h"
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "core/lab/metrics/sample_frames.h"
 #include "support/support.h"
 

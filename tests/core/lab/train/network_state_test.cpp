@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/base/weights/safetensors_writer.h"
+#include "core/base/weights/safetensors.h"
 #include "core/lab/train/small_networks.h"
 #include "core/lab/train/trainer.h"
 

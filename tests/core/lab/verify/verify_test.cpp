@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/weights/safetensors.h"
-#include "core/base/weights/safetensors_writer.h"
 #include "support/support.h"
 
 namespace faststar {

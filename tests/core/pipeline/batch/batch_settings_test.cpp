@@ -33,7 +33,7 @@ TEST_CASE("other settings are refused by name with both values", "[batch]") {
   Config before;
   before.sampling.seed = 7;
   Config now = before;
-  now.guidance.guidance = 3.5;
+  now.guidance.scale = 3.5;
   now.sampling.seed = 8;
   now.runtime.precision = Precision::bf16;
   const Error error = error_of([&] { check_same_settings(file, before, now); });
