@@ -44,7 +44,7 @@ struct GpuList {
 /// Throws Failure when a GPU does not answer.
 GpuList list_gpus();
 
-/// The architectures that the kernels were compiled for, as CMake lists them: "89;90a".
+/// The architectures that the kernels were compiled for, "89,90a"; empty in a build without CUDA.
 const char* built_architectures();
 
 /// Bytes of a GPU that are free or that LibTorch's allocator holds. Throws Failure when the GPU does not answer.

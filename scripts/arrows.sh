@@ -17,6 +17,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
   exit
 }
 cd "$root"
+# shellcheck disable=SC2016  # awk's own
 find cli core cuda -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' | sort | xargs awk '
   BEGIN {
     split("cuda core/base core/media core/model core/config core/pipeline core/lab cli", order, " ")

@@ -72,14 +72,17 @@ torch_allows_cuda() {
   [[ "$(setting torch pypi)" == pypi || -e "$(torch_folder)/lib/libtorch_cuda.so" ]]
 }
 
-# True when the build has CUDA kernels: as chosen, else where there is a compiler or a GPU to build them for.
+# True when the build has CUDA kernels: as chosen; else where there is an NVIDIA driver, a compiler, or a build that
+# has them. With CUDA_NEEDS=driver (demo.sh) a compiler alone is no reason to fetch and compile so much more.
 wants_cuda() {
   case "$(setting cuda auto)" in
     on) true ;;
     off) false ;;
-    *) torch_allows_cuda && { system_nvcc >/dev/null || has_nvidia_driver; } ;;
+    *) torch_allows_cuda && { has_nvidia_driver || build_has_cuda || { [[ "${CUDA_NEEDS:-}" != driver ]] && system_nvcc >/dev/null; }; } ;;
   esac
 }
+
+build_has_cuda() { grep -qx 'FASTSTAR_CUDA:STRING=ON' "$state/build/CMakeCache.txt" 2>/dev/null; }
 
 nvcc_command() { system_nvcc || printf '%s/nvidia/cu13/bin/nvcc\n' "$(site_packages)"; }
 

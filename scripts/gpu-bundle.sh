@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs what gpu-check.sh needs on a GPU machine beside this source tree: the programs of a CUDA build, stripped (the
-# bench where it was built), and the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp).
+# bench where it was built), and the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp, fmt).
 #
 #   ./scripts/gpu-bundle.sh BUILD_FOLDER LIBRARY_FOLDER BUNDLE.tar.xz
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -20,7 +20,7 @@ done
 bench="$1/tests/faststar_bench"
 [[ ! -x "$bench" ]] || strip -o "$stage/bin/faststar_bench" "$bench"
 cp -L "$2"/*.so* "$stage/lib/"
-# Both halves of SentencePiece have to be of one version, whatever the GPU machine has.
-cp -L $(ldd "$1/cli/faststar" | awk '/libsentencepiece/ { print $3 }') "$stage/lib/"
+# SentencePiece (both halves) and fmt are those that the programs were linked with, whatever the folder has.
+cp -L $(ldd "$1/cli/faststar" | awk '/libsentencepiece|libfmt/ { print $3 }') "$stage/lib/"
 tar -C "$stage" -c bin lib | xz -9e -T1 >"$3"
 say "$3: $(du -h "$3" | cut -f1)"

@@ -9,6 +9,6 @@ unpack_bundle() {
   ln -s "$root" "$work/share/faststar"
   local torch
   torch=$("${PYTHON:-python3}" -c 'import os, torch; print(os.path.dirname(torch.__file__))')
-  export LD_LIBRARY_PATH="$work/lib:$torch/lib:$torch/../nvidia/cu13/lib:${LD_LIBRARY_PATH:-}"
+  export LD_LIBRARY_PATH="$work/lib:$torch/lib:$torch/../nvidia/cu13/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
   export PATH="$work/bin:$PATH" FASTSTAR_PROGRAM="$work/bin/faststar"
 }

@@ -7,7 +7,8 @@
 #
 #   --torch DIR      use this LibTorch 2.11 (a folder with include/ and lib/); pypi: the wheel again (the default)
 #   --with-cuda      build the CUDA kernels; installs the CUDA 13 compiler into .faststar/ if the system has none.
-#                    Without this flag they are built where there is a CUDA 13 compiler or an NVIDIA driver
+#                    Without this flag they are built where there is an NVIDIA driver or, but for demo.sh, a CUDA 13
+#                    compiler
 #   --without-cuda   leave them out, also where they could be built; a much smaller download
 #   --yes            do not ask before a download
 #   --clean          remove .faststar/: environment, caches, builds and these choices, which are remembered until then

@@ -33,7 +33,7 @@ count_line() {
   printf '%s passed, %s failed\n' "${passed:-0}" "${failed:-0}"
 }
 
-"$root/scripts/arrows.sh" || say "includes that point the wrong way; see scripts/arrows.sh"
+"$root/scripts/arrows.sh" || die "these includes point the wrong way" "scripts/arrows.sh says which way is right"
 "$root/scripts/build.sh" "${build_options[@]}"
 status=0
 "$build/tests/faststar_tests" "$@" 2>&1 | tee "$state/test.log" || status=$?

@@ -98,7 +98,7 @@ std::vector<GpuInfo> list_gpus(std::string* why_none) {
 
 bool runs_on(std::string_view architectures, int capability) {
   while (!architectures.empty()) {
-    const std::string_view entry = architectures.substr(0, architectures.find(';'));
+    const std::string_view entry = architectures.substr(0, architectures.find(','));
     architectures.remove_prefix(std::min(entry.size() + 1, architectures.size()));
     int number = 0;
     const char* const suffix = std::from_chars(entry.data(), entry.data() + entry.size(), number).ptr;

@@ -1,19 +1,28 @@
-# Decides FASTSTAR_WITH_CUDA and enables the CUDA language. Architecture: as given, else the GPU
-# that is here, else 90a.
+# Decides FASTSTAR_WITH_CUDA and enables the CUDA language. Architectures: as given (CMAKE_CUDA_ARCHITECTURES, or
+# CUDAARCHS in the environment), else that of the GPU that is here, else those of Ada, Hopper and Blackwell that the
+# compiler knows.
 set(FASTSTAR_WITH_CUDA OFF)
 if(NOT FASTSTAR_CUDA STREQUAL "OFF")
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
-    if(NOT CMAKE_CUDA_ARCHITECTURES)
+    if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
       # A number, not `native`: the program compares it with the GPU it finds at run time.
       execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                       OUTPUT_VARIABLE capability ERROR_QUIET RESULT_VARIABLE no_driver)
-      if(no_driver EQUAL 0 AND capability MATCHES "^([0-9]+)\\.([0-9])" AND NOT capability MATCHES "^9\\.0")
-        set(CMAKE_CUDA_ARCHITECTURES "${CMAKE_MATCH_1}${CMAKE_MATCH_2}" CACHE STRING "GPU architectures")
+      if(no_driver EQUAL 0 AND capability MATCHES "^([0-9]+)\\.([0-9])")
+        set(architectures "${CMAKE_MATCH_1}${CMAKE_MATCH_2}")
       else()
-        set(CMAKE_CUDA_ARCHITECTURES 90a CACHE STRING "GPU architectures")
+        execute_process(COMMAND "${CMAKE_CUDA_COMPILER}" --list-gpu-arch OUTPUT_VARIABLE known)
+        set(architectures)
+        foreach(architecture 89 90 100 120)
+          if(known MATCHES "compute_${architecture}")
+            list(APPEND architectures ${architecture})
+          endif()
+        endforeach()
       endif()
+      list(TRANSFORM architectures REPLACE "^90$" "90a")
+      set(CMAKE_CUDA_ARCHITECTURES "${architectures}" CACHE STRING "GPU architectures")
     endif()
     set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # one CUDA runtime in the process: the one that LibTorch uses
     enable_language(CUDA)

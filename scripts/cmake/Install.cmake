@@ -7,7 +7,9 @@ if(FASTSTAR_WITH_CUDA)
   cmake_path(GET FASTSTAR_TORCH PARENT_PATH site_packages)
   list(APPEND runtime_path "${site_packages}/nvidia/cu13/lib" ${CUDAToolkit_LIBRARY_DIR})
 endif()
-set_target_properties(faststar PROPERTIES INSTALL_RPATH "${runtime_path}")
+# The same path in the build tree: CMake would pad another one with empty entries to this length, and the loader takes
+# an empty entry as the current folder.
+set_target_properties(faststar PROPERTIES INSTALL_RPATH "${runtime_path}" BUILD_WITH_INSTALL_RPATH ON)
 
 install(TARGETS faststar RUNTIME DESTINATION bin)
 install(DIRECTORY configs prompts DESTINATION share/faststar)

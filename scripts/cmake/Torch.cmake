@@ -27,6 +27,7 @@ if(FASTSTAR_WITH_CUDA)
   endif()
   add_library(faststar_torch_cuda INTERFACE)
   add_library(faststar::torch_cuda ALIAS faststar_torch_cuda)
-  target_link_libraries(faststar_torch_cuda INTERFACE
-    faststar::torch "-Wl,--push-state,--no-as-needed,-ltorch_cuda,-lc10_cuda,--pop-state" CUDA::cudart)
+  # In the order of the CPU's libraries, wherever CMake puts this item among others.
+  target_link_libraries(faststar_torch_cuda INTERFACE faststar::torch
+    "-Wl,--push-state,--no-as-needed,-lstdc++,-ltorch_cpu,-lc10,-ltorch_cuda,-lc10_cuda,--pop-state" CUDA::cudart)
 endif()

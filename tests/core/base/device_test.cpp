@@ -11,11 +11,11 @@ TEST_CASE("an architecture with a suffix runs on its own chip, others on later o
   CHECK(runs_on("90a", 90));
   CHECK_FALSE(runs_on("90a", 91));
   CHECK_FALSE(runs_on("90a-real", 91));
-  CHECK(runs_on("89;90a;100;120", 89));
-  CHECK(runs_on("89;90a;100;120", 103));
-  CHECK(runs_on("89;90a;100;120", 121));
-  CHECK_FALSE(runs_on("89;90a;100;120", 86));
-  CHECK_FALSE(runs_on("89;90a;100;120", 110));
+  CHECK(runs_on("89,90a,100,120", 89));
+  CHECK(runs_on("89,90a,100,120", 103));
+  CHECK(runs_on("89,90a,100,120", 121));
+  CHECK_FALSE(runs_on("89,90a,100,120", 86));
+  CHECK_FALSE(runs_on("89,90a,100,120", 110));
   CHECK_FALSE(runs_on("", 90));
 }
 
