@@ -65,4 +65,4 @@ find cli core cuda -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu'
     }
   }
   END { exit failed }
-'
+' || exit 1
