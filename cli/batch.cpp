@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "cli/batch_options.h"
-#include "cli/batch_report.h"
 #include "cli/batch_workers.h"
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -22,7 +21,7 @@ namespace {
 
 ItemRules item_rules(const BatchOptions& options, const Config& config) {
   if (options.vbench && config.output.encoding.lossless) {
-    fail(ErrorKind::usage, "--vbench and --lossless contradict each other: VBench reads .mp4", "leave out --lossless");
+    fail(ErrorKind::usage, "--vbench cannot be combined with --lossless: VBench reads .mp4", "leave out --lossless");
   }
   ItemRules rules{.layout = options.vbench ? BatchLayout::benchmark : BatchLayout::numbered,
                   .base_seed = config.sampling.seed.value_or(0),
@@ -60,7 +59,7 @@ void choose_local_gpu(SettingsRequest& request) {
   request.flags.try_emplace("device", fmt::format("cuda:{}", static_cast<size_t>(*rank) % gpus));
 }
 
-/// The first item without settings of its own: it shows whether those that all share are possible.
+/// The first item without settings of its own: to check the shared settings.
 const BatchItem* plain_item(const std::vector<BatchItem>& items) {
   const auto is_picture = [](const auto& option) { return option.first == "image"; };
   const auto is_plain = [&](const BatchItem& item) {
@@ -147,7 +146,7 @@ int run_batch_command(BatchOptions options) {
 }  // namespace
 
 Command add_batch(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("batch", "many videos from a list, with one start");
+  CLI::App* command = app.add_subcommand("batch", "many videos from a list of prompts");
   const auto options = std::make_shared<BatchOptions>();
   add_batch_options(*command, *options);
   return {command, [options] { return run_batch_command(*options); }};

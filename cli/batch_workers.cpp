@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "cli/batch_report.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "cli/worker_group.h"

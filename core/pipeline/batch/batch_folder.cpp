@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/base/atomic_file.h"
@@ -145,6 +146,24 @@ Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>&
   if (!items.empty())
     coverage.foreign = foreign_entries(folder, folders, fs::path(items.front().file).extension().string());
   return coverage;
+}
+
+std::string describe(const Coverage& coverage) {
+  std::string text;
+  for (const std::string& name : coverage.missing) text += fmt::format("missing {}\n", name);
+  for (const std::string& name : coverage.damaged) text += fmt::format("damaged {}\n", name);
+  for (const std::string& name : coverage.foreign) text += fmt::format("unexpected {}\n", name);
+  return text + fmt::format("{} videos expected: {} missing, {} damaged, {} unexpected files\n", coverage.expected,
+                            coverage.missing.size(), coverage.damaged.size(), coverage.foreign.size());
+}
+
+std::string to_json(const Coverage& coverage, const BatchFolder& folder) {
+  const nlohmann::ordered_json json = {{"folder", folder.root().string()},
+                                       {"expected", coverage.expected},
+                                       {"missing", coverage.missing},
+                                       {"damaged", coverage.damaged},
+                                       {"foreign", coverage.foreign}};
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace faststar

@@ -67,4 +67,9 @@ struct Coverage {
 /// Looks for every item, and for other files in their folders. Only reads.
 Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>& items);
 
+/// Text: a line per problem, such as "missing scene/alley-0.mp4", and the counts.
+std::string describe(const Coverage& coverage);
+/// {"folder","expected","missing":[],"damaged":[],"foreign":[]}
+std::string to_json(const Coverage& coverage, const BatchFolder& folder);
+
 }  // namespace faststar

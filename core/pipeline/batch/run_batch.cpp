@@ -6,6 +6,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/base/error.h"
@@ -214,6 +215,30 @@ class BatchLoop {
 BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress,
                        const std::function<void(const std::filesystem::path&)>& on_file) {
   return BatchLoop(run, runner, progress, on_file).make_all();
+}
+
+std::string describe(const BatchSummary& summary) {
+  std::string text = fmt::format("{} of {} videos finished: {} made now",
+                                 summary.found + summary.made + summary.elsewhere, summary.items, summary.made);
+  if (summary.found > 0) text += fmt::format(", {} before", summary.found);
+  if (summary.elsewhere > 0) text += fmt::format(", {} by other processes", summary.elsewhere);
+  if (!summary.failed.empty()) text += fmt::format(", {} failed", summary.failed.size());
+  if (summary.text_cut > 0)
+    text += fmt::format("; {} prompts were too long for the model and were cut", summary.text_cut);
+  for (const FailedItem& item : summary.failed) text += fmt::format("\nfailed: {}: {}", item.file, item.error);
+  return text;
+}
+
+std::string to_json(const BatchSummary& summary, const BatchFolder& folder) {
+  nlohmann::ordered_json json = {{"folder", folder.root().string()},
+                                 {"videos", summary.items},
+                                 {"found", summary.found},
+                                 {"made", summary.made},
+                                 {"elsewhere", summary.elsewhere},
+                                 {"text_cut", summary.text_cut},
+                                 {"failed", nlohmann::ordered_json::array()}};
+  for (const FailedItem& item : summary.failed) json["failed"].push_back({{"file", item.file}, {"error", item.error}});
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace faststar

@@ -55,4 +55,9 @@ struct BatchSummary {
 BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress,
                        const std::function<void(const std::filesystem::path&)>& on_file);
 
+/// Text: how many videos were made, and which failed and why.
+std::string describe(const BatchSummary& summary);
+/// {"folder","videos","found","made","elsewhere","text_cut","failed":[{"file","error"}]}
+std::string to_json(const BatchSummary& summary, const BatchFolder& folder);
+
 }  // namespace faststar
