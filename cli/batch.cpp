@@ -136,7 +136,8 @@ int run_batch_command(BatchOptions options) {
     return run_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);
   }
   Model model(batch.setup, Residency::everything);
-  PipelineRunner runner(model, batch.resolved);
+  Pipeline pipeline(model);
+  PipelineRunner runner(pipeline, batch.resolved);
   if (const BatchItem* const plain = plain_item(batch.run.items)) runner.check(*plain);
   if (options.making.dry_run) return 0;
   begin_folder(batch);

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
@@ -10,8 +8,7 @@
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
-#include "core/config/yaml.h"
-#include "core/pipeline/redecode.h"
+#include "core/pipeline/run.h"
 
 namespace faststar {
 namespace {
@@ -38,59 +35,28 @@ void remember(const nlohmann::json& settings, SettingsRequest& request) {
   if (setting(settings, "model", "random_weights") == true) request.remembered["random_weights"] = "true";
 }
 
-/// The settings of the codes, with the output section of this command.
-std::string settings_now(const SavedCodes& codes, const Config& config) {
-  auto settings = nlohmann::ordered_json::parse(codes.settings_json);
-  settings["output"] = config_json(config)["output"];
-  settings["generate"]["first_frame"] = choice_name(config.generate.first_frame);
-  return settings.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-RedecodeJob plan_decode(const SavedCodes& codes, const std::string& codes_file, const ResolvedSettings& resolved) {
-  const Config& config = resolved.settings.config;
-  const auto settings = nlohmann::json::parse(codes.settings_json);
-  const Task task = codes.clips.size() == 1 && codes.clips[0].size(2) == 1 ? Task::text_to_image : Task::text_to_video;
-  const nlohmann::json prompt = setting(settings, "prompt", "prompt");
-  const nlohmann::json seed = setting(settings, "sampling", "seed");
-  const auto outputs = choose_outputs(task, config.output, prompt.is_string() ? prompt.get<std::string>() : "video",
-                                      {seed.is_number_integer() ? seed.get<int64_t>() : 0});
-  spare_inputs(files_of(outputs), {codes_file});
-  RedecodeJob job{.codes = codes,
-                  .output = outputs.front(),
-                  .encoding = config.output.encoding,
-                  .metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write,
-                  .existing = config.output.overwrite ? Existing::replace : Existing::refuse,
-                  .first_frame = config.generate.first_frame};
-  job.output.settings_json = settings_now(codes, config);
-  const bool without_source = codes.command == "v2v" && setting(settings, "generate", "only_new") == true;
-  if (without_source) job.clips_left_out = 2;
-  if (codes.command == "v2v" && !without_source) log::info("the sound of the input video is not saved with the codes");
-  return job;
-}
-
 int run_decode(DecodeCommandOptions options) {
   apply_option_environment(options.making);
-  const SavedCodes codes = read_codes(options.codes);
+  SavedCodes codes = read_codes(options.codes);
   remember(nlohmann::json::parse(codes.settings_json), options.making.settings);
   const ResolvedSettings resolved = resolve_settings(options.making.settings);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   log::set_quiet(runtime.quiet);
-  const RedecodeJob job = plan_decode(codes, options.codes, resolved);
-  Model model(model_setup(resolved));
-  log::info("model: {}", describe_model(model.setup().model));
-  check_redecode(model, job);
+  const Request request = make_decode_request(std::move(codes), options.codes, resolved);
+  log::info("model: {}", describe_model(request.setup.model));
+  Model model(request.setup);
+  const Pipeline pipeline(model);
+  const Plan plan = make_plan(pipeline, request);
   save_config(options.making, resolved);
   if (options.making.dry_run) return 0;
   stop_in_two_stages();
   ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
-  redecode(model, job, progress);
-  if (!runtime.json) {
-    print_path(job.output.file);
-  } else {
-    print_result(nlohmann::json{{"command", "decode"}, {"file", job.output.file.string()}}.dump(
+  run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
+    if (!runtime.json) return print_path(file);
+    print_result(nlohmann::json{{"command", "decode"}, {"file", file.string()}}.dump(
                      2, ' ', false, nlohmann::json::error_handler_t::replace) +
                  "\n");
-  }
+  });
   return 0;
 }
 

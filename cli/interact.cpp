@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <cstdio>
+#include <deque>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -17,9 +19,9 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/pipeline/interactive_run.h"
 #include "core/pipeline/prompt.h"
 #include "core/pipeline/source.h"
-#include "core/pipeline/story.h"
 
 namespace faststar {
 namespace {
@@ -29,46 +31,45 @@ struct InteractOptions {
   MakingOptions making;
 };
 
-/// Prompts, one per line; blank lines are skipped.
+/// Prompts, one per line; blank lines are skipped. A file is read and checked as a whole at the start; lines from stdin
+/// are typed or written by another program while clips are made.
 class PromptLines {
  public:
-  virtual ~PromptLines() = default;
-  /// The next one, checked; nothing at the end.
-  virtual std::optional<std::string> next() = 0;
-};
-
-/// A file, read and checked as a whole at the start.
-class PromptFile final : public PromptLines {
- public:
-  explicit PromptFile(const std::string& path) {
-    std::error_code ignored;
-    std::ifstream file(path, std::ios::binary);
-    if (!file || std::filesystem::is_directory(path, ignored))
-      fail(ErrorKind::input, fmt::format("{}: cannot read", path), "expected a file with one prompt per line");
-    std::string line;
-    for (int number = 1; std::getline(file, line); ++number) {
-      if (is_blank_text(line)) continue;
-      prompts_.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
+  explicit PromptLines(const std::string& path) : typed_(path.empty() || path == "-") {
+    if (typed_) {
+      // Synchronized with stdio, std::cin would not see lines that stdio has buffered, and wait_for_input() would hang.
+      std::ios::sync_with_stdio(false);
+    } else {
+      read_file(path);
     }
     if (prompts_.empty()) fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got none", path));
   }
-  std::optional<std::string> next() override {
-    if (next_ == prompts_.size()) return std::nullopt;
-    return prompts_[next_++];
+
+  /// The next one, checked; nothing at the end.
+  std::optional<std::string> next() {
+    if (typed_) return next_typed();
+    if (of_file_.empty()) return std::nullopt;
+    std::string prompt = std::move(of_file_.front());
+    of_file_.pop_front();
+    return prompt;
   }
 
  private:
-  std::vector<std::string> prompts_;
-  size_t next_ = 0;
-};
+  void read_file(const std::string& path) {
+    std::error_code ignored;
+    std::ifstream file(path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(path, ignored)) {
+      fail(ErrorKind::input, fmt::format("{}: cannot read", path), "expected a file with one prompt per line");
+    }
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+      if (is_blank_text(line)) continue;
+      of_file_.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
+    }
+    if (of_file_.empty()) fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got none", path));
+  }
 
-/// Lines from stdin, typed or written by another program while clips are made.
-class TypedPrompts final : public PromptLines {
- public:
-  /// Synchronized with stdio, std::cin would not see lines that stdio has buffered, and wait_for_input() would hang.
-  TypedPrompts() { std::ios::sync_with_stdio(false); }
-
-  std::optional<std::string> next() override {
+  static std::optional<std::string> next_typed() {
     const bool terminal = isatty(STDIN_FILENO) == 1;
     while (true) {
       if (terminal) std::fputs("prompt> ", stderr);
@@ -84,7 +85,6 @@ class TypedPrompts final : public PromptLines {
     }
   }
 
- private:
   /// False when a stop was requested: signals do not interrupt the wait.
   static bool wait_for_input() {
     constexpr int kMilliseconds = 100;
@@ -94,18 +94,10 @@ class TypedPrompts final : public PromptLines {
     }
     return false;
   }
+
+  bool typed_;
+  std::deque<std::string> of_file_;
 };
-
-std::unique_ptr<PromptLines> open_prompts(const std::string& path) {
-  if (path.empty() || path == "-") return std::make_unique<TypedPrompts>();
-  return std::make_unique<PromptFile>(path);
-}
-
-StoryLine line_of(Request job, const std::string& prompt, Config config) {
-  set_prompt(job, prompt, config);
-  config.prompt.prompt = prompt;
-  return {job.prompt, job.model_prompt, output_settings(job, config, job.outputs.front().seed)};
-}
 
 void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime) {
   if (!runtime.json) return print_path(file);
@@ -114,26 +106,23 @@ void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime)
 }
 
 /// Completes the joined file of all clips so far.
-void finish_story(Story& story, const RuntimeConfig& runtime) {
-  if (const auto joined = story.finish()) print_file(*joined, runtime);
-}
-
-void run_all(Story& story, const Request& job, const Config& config, std::string first, PromptLines& lines) {
-  for (std::optional<std::string> prompt = std::move(first); prompt; prompt = lines.next()) {
-    ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
-    for (const auto& file : story.tell(line_of(job, *prompt, config), progress)) print_file(file, config.runtime);
-  }
+void finish_run(InteractiveRun& run, const RuntimeConfig& runtime) {
+  if (const auto joined = run.finish()) print_file(*joined, runtime);
 }
 
 /// Joins the clips made so far, also after an error or a stop.
-void run_story(Story& story, const Request& job, const Config& config, const std::string& first, PromptLines& lines) {
+void run_steps(InteractiveRun& run, const RuntimeConfig& runtime, std::optional<std::string> prompt,
+               PromptLines& lines) {
   try {
-    run_all(story, job, config, first, lines);
+    for (; prompt; prompt = lines.next()) {
+      ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+      for (const auto& file : run.step(*prompt, progress)) print_file(file, runtime);
+    }
   } catch (...) {
-    finish_story(story, config.runtime);
+    finish_run(run, runtime);
     throw;
   }
-  finish_story(story, config.runtime);
+  finish_run(run, runtime);
 }
 
 int run_interact(InteractOptions options) {
@@ -142,19 +131,20 @@ int run_interact(InteractOptions options) {
   const Config& config = resolved.settings.config;
   log::set_quiet(config.runtime.quiet);
   stop_in_two_stages();
-  const auto lines = open_prompts(options.prompts);
-  const std::optional<std::string> first = lines->next();
+  PromptLines lines(options.prompts);
+  const std::optional<std::string> first = lines.next();
   if (!first) fail(ErrorKind::usage, "no prompt", "give a file with one prompt per line, or type prompts");
-  const Request job = make_interactive_request(resolved, *first);
+  const Request request = make_interactive_request(resolved, *first);
   save_config(options.making, resolved);
-  for (const std::string& line : describe(job)) log::info("{}", line);
-  warn_about_untrained_use(job);
-  Model model(job.setup, Residency::everything);
-  Story story(model, job);
+  for (const std::string& line : describe(request)) log::info("{}", line);
+  warn_about_untrained_use(request);
+  Model model(request.setup, Residency::everything);
+  Pipeline pipeline(model);
+  InteractiveRun run(pipeline, request, config);
   if (options.making.dry_run) {
-    story.check(line_of(job, *first, config));
+    run.check(*first);
   } else {
-    run_story(story, job, config, *first, *lines);
+    run_steps(run, config.runtime, first, lines);
   }
   return 0;
 }

@@ -8,7 +8,7 @@
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
-#include "core/pipeline/generation.h"
+#include "core/pipeline/run.h"
 #include "core/pipeline/source.h"
 
 namespace faststar {
@@ -45,11 +45,12 @@ int run_making_command(Task task, MakingOptions options) {
   for (const std::string& line : describe(request)) log::info("{}", line);
   warn_about_untrained_use(request);
   Model model(request.setup);
-  const Plan plan = make_plan(model, request);
+  const Pipeline pipeline(model);
+  const Plan plan = make_plan(pipeline, request);
   if (!options.dry_run) {
     stop_in_two_stages();
     ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
-    run_generation(model, plan, progress, [&](const std::filesystem::path& file) {
+    run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
       if (!runtime.json) print_path(file);
     });
   }

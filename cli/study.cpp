@@ -21,8 +21,8 @@
 #include "core/lab/study/run_study.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/prompt_list.h"
-#include "core/pipeline/plan.h"
 #include "core/pipeline/prompt.h"
+#include "core/pipeline/request.h"
 
 namespace faststar {
 namespace {
@@ -102,7 +102,7 @@ std::vector<StudyPrompt> choose_prompts(const StudyCommand& command, const HeldO
 /// The loaded model as tests of prompts and clips take it.
 TestedModel tested_model(Model& model, const Request& job) {
   const auto encode_text = [&model, limit = job.text_limit](const std::string& prompt) {
-    return model.text_encoder()(tokenize(model, prompt, std::nullopt, limit).prompt);
+    return Pipeline(model).encode_text(prompt, limit).cond;
   };
   return {.transformer = model.transformer(),
           .vae = model.vae(VaeParts::encoder_and_decoder),

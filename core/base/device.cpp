@@ -50,6 +50,8 @@ at::Device pick_any_device() {
 
 void set_kernels(Kernels kernels) { kernel_choice = kernels; }
 
+Kernels current_kernels() { return kernel_choice; }
+
 bool kernels_take(const Tensor& input) {
   const bool supported =
       input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16 || !input.is_floating_point();
@@ -135,6 +137,22 @@ void set_up_backends() {
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setSDPUseCuDNN(false);
+}
+
+BackendScope::BackendScope(Kernels kernels)
+    : kernels_(current_kernels()),
+      tf32_products_(at::globalContext().allowTF32CuBLAS()),
+      tf32_convolutions_(at::globalContext().allowTF32CuDNN()),
+      cudnn_attention_(at::globalContext().userEnabledCuDNNSDP()) {
+  set_kernels(kernels);
+  set_up_backends();
+}
+
+BackendScope::~BackendScope() {
+  set_kernels(kernels_);
+  at::globalContext().setAllowTF32CuBLAS(tf32_products_);
+  at::globalContext().setAllowTF32CuDNN(tf32_convolutions_);
+  at::globalContext().setSDPUseCuDNN(cudnn_attention_);
 }
 
 int64_t peak_device_bytes(at::Device device) { return device.is_cuda() ? cuda::peak_bytes(device.index()) : 0; }

@@ -18,6 +18,8 @@ enum class Kernels { automatic, reference };
 
 /// Process-wide, like LibTorch's own switches.
 void set_kernels(Kernels kernels);
+/// What was set last; at first Kernels::automatic.
+Kernels current_kernels();
 
 /// True when `input` is a float32, bfloat16 or integer tensor on a GPU and our kernels are on. An op without a kernel
 /// for its gradient asks use_kernels instead.
@@ -68,6 +70,20 @@ bool cpu_has_bfloat16();
 /// Process-wide: float32 means float32 (no TF32 in matrix products and convolutions), and attention goes to cuDNN only
 /// where it is called by name: left to LibTorch, every new shape pays for a plan, 30-50 ms.
 void set_up_backends();
+
+/// set_kernels() and set_up_backends() for as long as it lives; then what was set before holds again. Two of them nest;
+/// they must not overlap in time in other ways.
+class BackendScope {
+ public:
+  explicit BackendScope(Kernels kernels);
+  ~BackendScope();
+  BackendScope(const BackendScope&) = delete;
+  BackendScope& operator=(const BackendScope&) = delete;
+
+ private:
+  Kernels kernels_;
+  bool tf32_products_, tf32_convolutions_, cudnn_attention_;
+};
 
 /// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
 int64_t peak_device_bytes(at::Device device);

@@ -18,6 +18,8 @@ struct SavedCodes {
 
   /// Clips joined on time: [1, 64, T, H, W].
   Tensor joined() const;
+  /// Their grid over all clips.
+  Scale scale() const;
 };
 
 /// Writes `summed_codes` [1, 64, T, H, W] clip by clip as `clip.N.summed_codes`; command and settings go into the

@@ -145,7 +145,6 @@ Model::Model(ModelSetup setup, Residency most)
       device_(pick_device(setup_.device)),
       guard_(device_),
       checkpoints_(open_model(setup_.model)) {
-  set_kernels(setup_.kernels);
   set_up_backends();
 }
 

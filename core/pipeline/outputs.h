@@ -32,6 +32,12 @@ void check_disk_space(const Request& request);
 /// Size and rate of a video.
 VideoFormat format_of(const VideoSize& size);
 
+/// Which of the decoded frames become the video.
+struct ShownFrames {
+  FirstFrame first_frame = FirstFrame::copy;
+  int64_t begin = 0;  ///< frames before it are left out
+};
+
 /// Where one video or picture goes, and how.
 struct OutputFiles {
   std::filesystem::path file;

@@ -1,13 +1,12 @@
 #include "core/pipeline/plan.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/model/reduce/check.h"
-#include "core/pipeline/outputs.h"
 #include "core/pipeline/source.h"
 
 namespace faststar {
@@ -66,23 +65,44 @@ std::map<Stage, double> costs_of(const Model& model, const Plan& plan) {
   return costs;
 }
 
-}  // namespace
-
-int64_t TextIds::tokens() const { return std::max(prompt.size(0), negative ? negative->size(0) : 0); }
-
-TextIds tokenize(Model& model, const std::string& prompt, const std::optional<std::string>& negative, int64_t limit) {
-  const int64_t most = std::min(limit, model.checkpoints().star_architecture.text_rows);
-  bool cut = false;
-  const auto encode = [&](const std::string& text, const char* what) {
-    const Tokenizer::Encoded encoded = model.tokenizer().encode(text, most);
-    cut = !encoded.cut.empty();
-    if (cut) log::warn("{}: more than {} tokens, cut: \"{}\"", what, most, encoded.cut);
-    return at::tensor(encoded.ids, at::kLong);
-  };
-  TextIds ids{.prompt = encode(prompt, "prompt"), .negative = {}, .cut = cut};
-  if (negative) ids.negative = encode(*negative, "negative prompt");
-  return ids;
+void plan_generation(const Pipeline& pipeline, Plan& plan) {
+  const Model& model = pipeline.model();
+  const Request& request = plan.request;
+  check_depth(request.generation.reduction, model.checkpoints().star_architecture.layers);
+  plan.ids = pipeline.tokenize(request.model_prompt, request.negative, request.text_limit);
+  if (request.source) plan.source = read_source(*request.source, request.size);
+  plan.work = workload_of(model, request, plan.ids);
+  plan.memory = choose_memory_plan(plan.work, model.budget());
+  log::info("memory: {}", plan.memory.text_line());
+  plan.costs = costs_of(model, plan);
 }
+
+/// Codes mean something to the VAE of their own model only.
+void check_vae_of_codes(const Model& model, const SavedCodes& codes) {
+  if (model.vae_fingerprint() == codes.vae_fingerprint) return;
+  fail(ErrorKind::model, fmt::format("{}: another VAE than the one of the codes", model.checkpoints().vae->origin()),
+       "--model DIR names the model that made them");
+}
+
+void plan_decode(const Model& model, Plan& plan) {
+  const VideoSize& size = plan.request.size;
+  check_vae_of_codes(model, *plan.request.codes);
+  plan.work = {.star = model.checkpoints().star_architecture,
+               .t5 = model.checkpoints().t5_architecture,
+               .vae = model.checkpoints().vae_architecture,
+               .schedule = plan.request.schedule,
+               .repetitions = {{1}, {1}},
+               .decoded_latents = size.latent_frames,
+               .dtype = model.dtype(),
+               .device = model.device()};
+  plan.memory = choose_decode_plan(plan.work, model.budget());
+  log::info("size: {}x{}, {} frames; memory: {:.1f} GB", size.width, size.height, size.frames,
+            static_cast<double>(plan.memory.decode) * 1e-9);
+  const double decode = final_decode_seconds(plan.work);
+  plan.costs = {{Stage::decode, decode}, {Stage::encode, decode * kFileShare}};
+}
+
+}  // namespace
 
 double load_cost(const Model& model, const MemoryPlan& memory) {
   if (model.has_transformer()) return 0;
@@ -96,17 +116,16 @@ double final_decode_seconds(const Workload& work) {
   return decode_seconds(work, work.decoded_latents + (shows_source ? latents_of_frames(work.source_frames) : 0));
 }
 
-Plan make_plan(Model& model, Request request) {
-  check_depth(request.generation.reduction, model.checkpoints().star_architecture.layers);
-  check_disk_space(request);
+Plan make_plan(const Pipeline& pipeline, Request request) {
   Plan plan{.request = std::move(request)};
   const Request& made = plan.request;
-  plan.ids = tokenize(model, made.model_prompt, made.negative, made.text_limit);
-  if (made.source) plan.source = read_source(*made.source, made.size);
-  plan.work = workload_of(model, made, plan.ids);
-  plan.memory = choose_memory_plan(plan.work, model.budget());
-  log::info("memory: {}", plan.memory.text_line());
-  plan.costs = costs_of(model, plan);
+  plan.shown = {made.first_frame, made.leaves_out_source() ? frames_of_latents(made.source->latents) : 0};
+  check_disk_space(made);
+  if (made.codes) {
+    plan_decode(pipeline.model(), plan);
+  } else {
+    plan_generation(pipeline, plan);
+  }
   return plan;
 }
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/installation.h"
 #include "core/config/yaml.h"
 #include "core/media/image.h"
@@ -91,6 +92,14 @@ void set_texts(Settings& settings, Request& request) {
 
 void make_absolute(std::optional<std::string>& path) {
   if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
+}
+
+/// How frames become files.
+void set_encoding(Request& request, const Config& config) {
+  request.first_frame = config.generate.first_frame;
+  request.encoding = config.output.encoding;
+  request.metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write;
+  request.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
 }
 
 /// Sets the length of a video that continues another: without --duration, one clip more than it has.
@@ -219,6 +228,7 @@ Request make_shared_request(Task task, ResolvedSettings& resolved) {
   if (task == Task::video_to_video) choose_continued_duration(resolved);
   Request request;
   request.task = task;
+  request.command = task_command(task);
   request.source = find_source(task, resolved);
   set_texts(settings, request);
   request.size = choose_size(task, resolved);
@@ -229,10 +239,7 @@ Request make_shared_request(Task task, ResolvedSettings& resolved) {
   check_encoding(settings);
   check_reduction_flags(settings);
   request.setup = model_setup(resolved);
-  request.first_frame = config.generate.first_frame;
-  request.encoding = config.output.encoding;
-  request.metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write;
-  request.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
+  set_encoding(request, config);
   return request;
 }
 
@@ -265,6 +272,45 @@ Request make_interactive_request(ResolvedSettings& resolved, const std::string& 
   Request request = make_shared_request(Task::interactive, resolved);
   set_prompt(request, first_prompt, config);
   set_outputs(request, resolved.settings);
+  return request;
+}
+
+Request make_decode_request(SavedCodes codes, const std::string& file, const ResolvedSettings& resolved) {
+  using Pointer = nlohmann::ordered_json::json_pointer;
+  const Config& config = resolved.settings.config;
+  auto settings = nlohmann::ordered_json::parse(codes.settings_json);
+  const auto setting = [&](const char* path) { return settings.value(Pointer(path), nlohmann::ordered_json()); };
+  const auto prompt = setting("/prompt/prompt");
+  const auto seed = setting("/sampling/seed");
+  const bool left_out = codes.command == "v2v" && setting("/generate/only_new") == true;
+  if (codes.command == "v2v" && !left_out) log::info("the sound of the input video is not saved with the codes");
+
+  Request request;
+  const Scale scale = codes.scale();
+  request.task = scale.t == 1 ? Task::text_to_image : Task::text_to_video;
+  request.command = codes.command;
+  request.setup = model_setup(resolved);
+  request.prompt = prompt.is_string() ? prompt.get<std::string>() : "video";
+  request.size.latent_frames = scale.t;
+  request.size.frames = frames_of_latents(scale.t);
+  request.size.height = pixels_of_features(scale.h);
+  request.size.width = pixels_of_features(scale.w);
+  request.schedule = Schedule({scale});
+  if (left_out) {
+    int64_t latents = 0;
+    for (size_t clip = 0; clip < std::min<size_t>(2, codes.clips.size()); ++clip) latents += codes.clips[clip].size(2);
+    request.source = SourceClip{.only_new = true, .latents = latents};
+  }
+  set_encoding(request, config);
+  request.outputs =
+      choose_outputs(request.task, config.output, request.prompt, {seed.is_number_integer() ? seed.get<int64_t>() : 0});
+  spare_inputs(files_of(request.outputs), {file});
+  RequestedOutput& output = request.outputs.front();
+  check_output_format(request.task, output.file, format_of(request.size), request.encoding);
+  settings["output"] = config_json(config)["output"];
+  settings["generate"]["first_frame"] = choice_name(config.generate.first_frame);
+  output.settings_json = settings.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  request.codes = std::move(codes);
   return request;
 }
 

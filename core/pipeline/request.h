@@ -9,6 +9,7 @@
 #include "core/config/resolve.h"
 #include "core/media/video_writer.h"
 #include "core/model/star/generator.h"
+#include "core/pipeline/codes_file.h"
 #include "core/pipeline/model.h"
 
 namespace faststar {
@@ -68,6 +69,7 @@ struct RequestedOutput {
 /// What to make, resolved and checked: nothing is left to decide.
 struct Request {
   Task task = Task::text_to_video;
+  std::string command = "t2v";  ///< that its files name as the one that made them
   ModelSetup setup;
   std::string prompt;                   ///< as the user wrote it
   std::string model_prompt;             ///< with tag and suffix: what the tokenizer gets
@@ -78,6 +80,7 @@ struct Request {
   GenerationSettings generation;  ///< but for the seed, which each output has
   int detail_scale_min_tokens = 0;
   std::optional<SourceClip> source;
+  std::optional<SavedCodes> codes;          ///< to decode again; nothing is generated then
   std::shared_ptr<const SoundTrack> sound;  ///< of the source, for its part of the video
   FirstFrame first_frame = FirstFrame::copy;
   VideoEncoding encoding;
@@ -102,6 +105,9 @@ Request make_interactive_request(ResolvedSettings& resolved, const std::string& 
 Request make_shared_request(Task task, ResolvedSettings& resolved);
 /// Sets the prompt, a checked_prompt(), and what the model gets for it.
 void set_prompt(Request& request, const std::string& prompt, const Config& config);
+
+/// A request to decode `codes`, which were read from `file`, with the output options of `resolved`.
+Request make_decode_request(SavedCodes codes, const std::string& file, const ResolvedSettings& resolved);
 
 /// How a configuration has the transformer generate: the one translation of its sections.
 GenerationSettings generation_settings(const Config& config);

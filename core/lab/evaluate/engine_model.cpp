@@ -1,6 +1,6 @@
 #include "core/lab/evaluate/engine_model.h"
 
-#include "core/pipeline/plan.h"
+#include "core/pipeline/pipeline.h"
 #include "core/pipeline/prompt.h"
 
 namespace faststar {
@@ -8,7 +8,7 @@ namespace faststar {
 TestedModel tested_model(Model& model, const Config& config) {
   const auto encode_text = [&model, &config](const std::string& prompt) {
     const std::string text = video_prompt(prompt, config.prompt, config.generate.duration);
-    return model.text_encoder()(tokenize(model, text, std::nullopt, config.prompt.text_limit).prompt);
+    return Pipeline(model).encode_text(text, config.prompt.text_limit).cond;
   };
   const auto [width, height] = config.generate.aspect;
   return {.transformer = model.transformer(),

@@ -1,13 +1,11 @@
 #include "core/pipeline/batch/pipeline_runner.h"
 
-#include <chrono>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/pipeline/generation.h"
 #include "core/pipeline/prompt.h"
-#include "core/pipeline/redecode.h"
+#include "core/pipeline/run.h"
 #include "core/pipeline/source.h"
 
 namespace faststar {
@@ -46,8 +44,8 @@ class BriefLog {
 
 }  // namespace
 
-PipelineRunner::PipelineRunner(Model& model, ResolvedSettings resolved)
-    : model_(model), resolved_(std::move(resolved)) {}
+PipelineRunner::PipelineRunner(Pipeline& pipeline, ResolvedSettings resolved)
+    : pipeline_(pipeline), resolved_(std::move(resolved)) {}
 
 Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files) const {
   ResolvedSettings resolved = resolved_;
@@ -68,7 +66,7 @@ Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files
 }
 
 Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) {
-  return make_plan(model_, request_of(item, files));
+  return make_plan(pipeline_, request_of(item, files));
 }
 
 void PipelineRunner::check(const BatchItem& item) {
@@ -96,43 +94,39 @@ void PipelineRunner::announce(const BatchItem& item, Progress& progress) {
   known->second.erase(Stage::load);  // once per batch
 }
 
-/// Decodes the codes of an earlier attempt that was stopped while decoding. A continued video also keeps the sound of
-/// its input, so that it is generated again.
-bool PipelineRunner::decode_saved_codes(const Request& request, Progress& progress) {
+/// The codes of an earlier attempt that was stopped while decoding. A continued video also keeps the sound of its
+/// input, so that it is generated again.
+std::optional<SavedCodes> PipelineRunner::saved_codes(const Request& request) const {
   const RequestedOutput& output = request.outputs.front();
   std::error_code ignored;
-  if (request.task == Task::video_to_video || !std::filesystem::exists(*output.codes, ignored)) return false;
+  if (request.task == Task::video_to_video || !std::filesystem::exists(*output.codes, ignored)) return std::nullopt;
   try {
-    RedecodeJob decode{.codes = read_codes(*output.codes),
-                       .output = output,
-                       .encoding = request.encoding,
-                       .metadata = request.metadata,
-                       .existing = Existing::replace,
-                       .first_frame = request.first_frame};
-    if (decode.codes.settings_json != output.settings_json) return false;
-    redecode(model_, decode, progress);
-    return true;
+    SavedCodes codes = read_codes(*output.codes);
+    const bool same =
+        codes.settings_json == output.settings_json && codes.vae_fingerprint == pipeline_.model().vae_fingerprint();
+    return same ? std::optional(std::move(codes)) : std::nullopt;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::input) throw;
-    return false;  // the file was truncated when that attempt ended
+    return std::nullopt;  // the file was truncated when that attempt ended
   }
 }
 
 ItemResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
   const BriefLog brief(warnings_, log::Level::warning);
   try {
-    const Plan plan = plan_of(item, files);
-    ItemResult result{.device = model_.setup().device, .prompt = plan.request.model_prompt, .text_cut = plan.ids.cut};
-    const auto start = std::chrono::steady_clock::now();
-    if (decode_saved_codes(plan.request, progress)) {
-      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-      result.seconds[std::string(stage_name(Stage::decode))] = elapsed.count();
-      return result;
+    Plan plan = plan_of(item, files);
+    ItemResult item_result{
+        .device = pipeline_.model().setup().device, .prompt = plan.request.model_prompt, .text_cut = plan.ids.cut};
+    if (auto codes = saved_codes(plan.request)) {
+      Request again = plan.request;
+      again.schedule = Schedule({codes->scale()});
+      again.codes = std::move(codes);
+      plan = make_plan(pipeline_, std::move(again));
     }
-    const RunRecord record = run_generation(model_, plan, progress);
-    result.seconds.insert(record.seconds.begin(), record.seconds.end());
-    result.peak_bytes = record.peak_bytes;
-    return result;
+    const Result result = run_plan(pipeline_, plan, progress);
+    item_result.seconds.insert(result.seconds.begin(), result.seconds.end());
+    item_result.peak_bytes = result.peak_bytes;
+    return item_result;
   } catch (...) {
     throw current_error();  // LibTorch errors count for this item too
   }

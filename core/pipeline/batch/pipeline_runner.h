@@ -8,12 +8,12 @@
 
 namespace faststar {
 
-/// Makes the items of a batch with one model: text to video, image to video or a continued video. An item becomes
-/// a request, a request a plan, a plan a file.
+/// Makes the items of a batch with one pipeline: text to video, image to video or a continued video. An item
+/// becomes a request, a request a plan, a plan a file.
 class PipelineRunner final : public ItemRunner {
  public:
-  /// `model` is referred to and must outlive the runner.
-  PipelineRunner(Model& model, ResolvedSettings resolved);
+  /// `pipeline` is referred to and must outlive the runner.
+  PipelineRunner(Pipeline& pipeline, ResolvedSettings resolved);
 
   /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
@@ -24,9 +24,9 @@ class PipelineRunner final : public ItemRunner {
   using Costs = std::map<Stage, double>;
   Request request_of(const BatchItem& item, const ItemFiles& files) const;
   Plan plan_of(const BatchItem& item, const ItemFiles& files);
-  bool decode_saved_codes(const Request& request, Progress& progress);
+  std::optional<SavedCodes> saved_codes(const Request& request) const;
 
-  Model& model_;
+  Pipeline& pipeline_;
   ResolvedSettings resolved_;
   std::map<FieldTexts, Costs> costs_;            ///< by kind of item
   std::set<std::string, std::less<>> warnings_;  ///< shown already

@@ -7,7 +7,6 @@
 #include "core/base/weights/safetensors.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
-#include "core/pipeline/redecode.h"
 #include "core/pipeline/small_request.h"
 
 namespace faststar {
@@ -21,11 +20,14 @@ void write_tensors(const std::filesystem::path& path, const std::map<std::string
   write_safetensors(path, tensors, metadata, Existing::replace);
 }
 
-RedecodeJob job_of(const std::filesystem::path& codes, const std::filesystem::path& output) {
-  RedecodeJob job{.codes = read_codes(codes)};
-  job.output.file = output;
-  job.output.settings_json = job.codes.settings_json;
-  return job;
+/// A request of decode, with the model of `made_by`.
+Request decode_request(const std::filesystem::path& codes, FieldTexts flags, const Request& made_by) {
+  flags.try_emplace("random_weights", "true");
+  flags.try_emplace("device", made_by.setup.device);
+  const ResolvedSettings resolved = resolve_settings({.flags = std::move(flags), .config = "tiny"});
+  Request request = make_decode_request(read_codes(codes), codes.string(), resolved);
+  request.setup = made_by.setup;
+  return request;
 }
 
 }  // namespace
@@ -37,11 +39,9 @@ TEST_CASE("saved codes decode to the same frames, with the command and settings 
       folder, device,
       {{"save_codes", (folder / "c.safetensors").string()}, {"frames_dir", (folder / "frames").string()}});
   test::make(job);
-  RedecodeJob again = job_of(folder / "c.safetensors", folder / "again.mp4");
-  again.output.frames_dir = folder / "again";
-  Model model(job.setup);
-  SilentProgress progress;
-  redecode(model, again, progress);
+  test::make(decode_request(folder / "c.safetensors",
+                            {{"output", (folder / "again.mp4").string()}, {"frames_dir", (folder / "again").string()}},
+                            job));
   const auto names = test::names_in(folder / "frames");
   REQUIRE(names == test::names_in(folder / "again"));
   for (const std::string& name : names) {
@@ -50,7 +50,9 @@ TEST_CASE("saved codes decode to the same frames, with the command and settings 
   const auto first = parse_comment(read_comment(folder / "v.mp4"));
   const auto second = parse_comment(read_comment(folder / "again.mp4"));
   CHECK(second->command == "t2v");
-  CHECK(second->settings_json == first->settings_json);
+  auto settings = nlohmann::json::parse(second->settings_json);
+  settings["output"] = nlohmann::json::parse(first->settings_json)["output"];
+  CHECK(settings == nlohmann::json::parse(first->settings_json));
 }
 
 TEST_CASE("the metadata tells what the run was", "[engine]") {
@@ -88,9 +90,10 @@ TEST_CASE("codes of another name than a video's are refused before anything load
   const test::TempDir folder;
   write_tensors(folder / "c.safetensors", {{"clip.0.summed_codes", at::zeros({1, 64, 5, 12, 21})}});
   const Request job = test::small_request(folder, at::kCPU);
-  const Model model(job.setup);
-  const RedecodeJob picture = job_of(folder / "c.safetensors", folder / "v.png");
-  CHECK(error_of([&] { check_redecode(model, picture); }).kind() == ErrorKind::usage);
+  const Error error = error_of([&] {
+    decode_request(folder / "c.safetensors", {{"output", (folder / "v.png").string()}}, job);
+  });
+  CHECK(error.kind() == ErrorKind::usage);
 }
 
 }  // namespace faststar

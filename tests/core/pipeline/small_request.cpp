@@ -23,7 +23,8 @@ Request small_request(const TempDir& folder, at::Device device, FieldTexts flags
 
 void run(const Request& request, Progress& progress, const std::function<void(const std::filesystem::path&)>& on_file) {
   Model model(request.setup);
-  run_generation(model, make_plan(model, request), progress, on_file);
+  const Pipeline pipeline(model);
+  run_plan(pipeline, make_plan(pipeline, request), progress, on_file);
 }
 
 void make(const Request& request) {

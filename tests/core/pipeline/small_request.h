@@ -1,5 +1,5 @@
 #pragma once
-#include "core/pipeline/generation.h"
+#include "core/pipeline/run.h"
 #include "support/support.h"
 
 namespace faststar::test {

@@ -1,11 +1,9 @@
-#include "core/pipeline/generation.h"
+#include "core/pipeline/run.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
 #include "core/base/log.h"
-#include "core/pipeline/codes_file.h"
-#include "core/pipeline/run_stages.h"
 
 namespace faststar {
 namespace {
@@ -21,23 +19,28 @@ int preview_scale(const Schedule& schedule) {
 }
 
 /// The outputs of one plan, one after the other.
-class GenerationRun {
+class OutputRun {
  public:
-  GenerationRun(Model& model, const Plan& plan, Progress& progress)
-      : model_(model), request_(plan.request), plan_(plan), stages_(model, plan, progress) {}
+  OutputRun(const Pipeline& pipeline, const Plan& plan, Progress& progress)
+      : pipeline_(pipeline), request_(plan.request), plan_(plan), stages_(pipeline, plan, progress) {}
 
-  RunRecord make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
-    const TextFeatures text = stages_.encode_text();
-    const std::vector<Tensor> given = stages_.encode_source();
+  Result make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
+    GenerationInput input;
+    if (!request_.codes) input = {.text = stages_.encode_text(), .given_bits = stages_.encode_source()};
     for (const RequestedOutput& output : request_.outputs) {
-      make(output, text, given);
+      if (request_.codes) {
+        decode(output, request_.codes->joined());
+      } else {
+        make(output, input);
+      }
+      stages_.finish_video();
       if (on_file) on_file(output.file);
     }
-    return stages_.record();
+    return stages_.result();
   }
 
  private:
-  void make(const RequestedOutput& output, const TextFeatures& text, const std::vector<Tensor>& given) {
+  void make(const RequestedOutput& output, const GenerationInput& input) {
     bool previewed = false;
     const auto on_step = [&](const Step& step, const std::vector<Tensor>& clips) {
       if (!output.preview || !shows_preview(step)) return;
@@ -45,47 +48,37 @@ class GenerationRun {
       previewed = true;
     };
     ReductionTrace trace;
-    const Tensor codes = stages_.generate({.text = text,
-                                           .given = given,
-                                           .seed = output.seed,
-                                           .condition = {},
-                                           .on_step = on_step,
-                                           .trace = output.trace ? &trace : nullptr});
+    const Tensor codes =
+        stages_.generate(input, {.seed = output.seed, .on_step = on_step, .trace = output.trace ? &trace : nullptr});
     if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, request_.existing);
     if (output.codes) write_codes(*output.codes, saved(output, codes), request_.existing);
-    decode(output, codes);
-    stages_.finish_video();
-  }
-
-  /// What took so long is not lost with a decode that fails: the codes are kept.
-  void decode(const RequestedOutput& output, const Tensor& codes) {
     try {
-      stages_.decode(Stage::decode, codes, stages_.files_of(output, stages_.comment_of(output)), shown_frames());
+      decode(output, codes);
     } catch (const std::exception&) {
       if (!output.codes) keep_codes(output, codes);
       throw;
     }
   }
 
-  /// Throws nothing: why the decode failed is what the user must hear.
+  void decode(const RequestedOutput& output, const Tensor& codes) {
+    stages_.decode(Stage::decode, codes, stages_.files_of(output), plan_.shown);
+  }
+
+  /// What took so long is not lost with a decode that fails. Throws nothing: the user must see why the decode failed.
   void keep_codes(const RequestedOutput& output, const Tensor& codes) const {
     auto file = output.file;
     file += ".codes.safetensors";
     try {
       write_codes(file, saved(output, codes), Existing::replace);
-      log::warn("the decode did not finish; `faststar decode {}` takes it up again", file.string());
+      log::warn("the decode did not finish; `faststar decode {}` repeats it", file.string());
     } catch (const std::exception& error) {
       log::warn("the decode did not finish, and its codes are lost: {}", error.what());
     }
   }
 
   SavedCodes saved(const RequestedOutput& output, const Tensor& codes) const {
-    return {split_clips(codes, plan_.work.schedule), task_command(request_.task), output.settings_json,
-            model_.vae_fingerprint()};
-  }
-
-  ShownFrames shown_frames() const {
-    return {request_.first_frame, request_.leaves_out_source() ? plan_.work.source_frames : 0};
+    return {split_clips(codes, plan_.work.schedule), request_.command, output.settings_json,
+            pipeline_.model().vae_fingerprint()};
   }
 
   /// Once a clip, for those that are made.
@@ -97,17 +90,17 @@ class GenerationRun {
 
   /// The clips so far. The file is replaced when the next clip has come as far.
   void preview(const RequestedOutput& output, const Tensor& codes, Existing existing) {
-    OutputFiles files = stages_.files_of(output, "");
+    OutputFiles files = stages_.files_of(output);
     files.file = *output.preview;
     files.frames_dir.reset();
-    files.extras.sound.reset();
+    files.extras = {};
     files.encoding.lossless = false;
     files.existing = existing;
-    stages_.decode(Stage::preview, codes, files, shown_frames());
+    stages_.decode(Stage::preview, codes, files, plan_.shown);
     log::info("preview: {}", files.file.string());
   }
 
-  Model& model_;
+  const Pipeline& pipeline_;
   const Request& request_;
   const Plan& plan_;
   RunStages stages_;
@@ -115,11 +108,10 @@ class GenerationRun {
 
 }  // namespace
 
-RunRecord run_generation(Model& model, const Plan& plan, Progress& progress,
-                         const std::function<void(const std::filesystem::path& file)>& on_file) {
+Result run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
+                const std::function<void(const std::filesystem::path& file)>& on_file) {
   const c10::InferenceMode inference;
-  for (const auto& [stage, cost] : plan.costs) progress.plan(stage, cost);
-  return GenerationRun(model, plan, progress).make_all(on_file);
+  return OutputRun(pipeline, plan, progress).make_all(on_file);
 }
 
 }  // namespace faststar

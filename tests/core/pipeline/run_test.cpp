@@ -1,4 +1,4 @@
-#include "core/pipeline/generation.h"
+#include "core/pipeline/run.h"
 
 #include <nlohmann/json.hpp>
 
@@ -8,7 +8,6 @@
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/similarity.h"
-#include "core/pipeline/outputs.h"
 #include "core/pipeline/small_request.h"
 #include "support/full_disk.h"
 #include "support/stop_after.h"
@@ -150,7 +149,7 @@ TEST_CASE("a prompt over the limit is cut with one warning that shows what was c
   job.text_limit = 8;
   const test::CollectWarnings warnings;
   Model model(job.setup);
-  make_plan(model, job);
+  make_plan(Pipeline(model), job);
   REQUIRE(warnings.lines().size() == 1);
   CHECK(warnings.has("nobody will see"));
 }

@@ -1,0 +1,109 @@
+#include "core/pipeline/interactive_run.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+namespace faststar {
+namespace {
+
+Tensor last_latents(const Tensor& features, int64_t count) {
+  return features.narrow(2, features.size(2) - count, count);
+}
+
+}  // namespace
+
+/// One call of step().
+struct InteractiveRun::CurrentStep {
+  CurrentStep(Pipeline& pipeline, Request request, Progress& progress)
+      : plan(make_plan(pipeline, std::move(request))), stages(pipeline, plan, progress), text(stages.encode_text()) {}
+
+  Plan plan;
+  RunStages stages;
+  TextFeatures text;
+  std::vector<std::filesystem::path> files;
+};
+
+InteractiveRun::InteractiveRun(Pipeline& pipeline, Request shared, Config config)
+    : pipeline_(pipeline), shared_(std::move(shared)), config_(std::move(config)) {}
+
+/// story.mp4 -> story-003.mp4
+std::filesystem::path InteractiveRun::clip_file(int clip) const {
+  const std::filesystem::path& joined = shared_.outputs.front().file;
+  return joined.parent_path() / fmt::format("{}-{:03}{}", joined.stem().string(), clip, joined.extension().string());
+}
+
+Request InteractiveRun::next_request(const std::string& prompt) const {
+  Request request = shared_;
+  RequestedOutput& output = request.outputs.front();
+  Config config = config_;
+  config.prompt.prompt = prompt;
+  set_prompt(request, prompt, config);
+  output.settings_json = output_settings(request, config, output.seed);
+  request.task = request.source || former_.defined() ? Task::interactive : Task::text_to_video;
+  request.schedule = schedule_of(request.task, request.size);
+  if (former_.defined()) request.source.reset();
+  const int clips = request.source ? 2 : 1;
+  for (int clip = clip_; clip < clip_ + clips; ++clip) check_writable(clip_file(clip), request.existing);
+  return request;
+}
+
+void InteractiveRun::check(const std::string& prompt) const { make_plan(pipeline_, next_request(prompt)); }
+
+std::vector<std::filesystem::path> InteractiveRun::step(const std::string& prompt, Progress& progress) {
+  const c10::InferenceMode inference;
+  CurrentStep current(pipeline_, next_request(prompt), progress);
+  if (current.plan.source) encode_source(current);
+  if (former_.defined()) {
+    continue_clip(current);
+  } else {
+    make_first_clip(current);
+  }
+  current.stages.finish_video();
+  return current.files;
+}
+
+void InteractiveRun::encode_source(CurrentStep& current) {
+  former_ = current.stages.encode_source_pixels();
+  first_ = former_.narrow(2, 0, 1);
+  show(current, former_, {FirstFrame::keep, 0});
+}
+
+void InteractiveRun::make_first_clip(CurrentStep& current) {
+  former_ = current.stages.generate({.text = current.text}, {.seed = shared_.outputs.front().seed});
+  first_ = former_.narrow(2, 0, 1);
+  show(current, former_, {shared_.first_frame, 0});
+}
+
+void InteractiveRun::continue_clip(CurrentStep& current) {
+  const int64_t latents = shared_.size.latents_per_clip;
+  const Tensor rest = last_latents(former_, latents);
+  const int last = static_cast<int>(latents) - 1;
+  const Tensor clip = current.stages.generate(
+      {.text = current.text,
+       .condition = InteractiveCondition{.former = rest, .first = first_, .detail_frames = {last - 1, last}}},
+      {.seed = shared_.outputs.front().seed});
+  const Tensor both = at::cat({rest, clip}, 2);
+  // What is shown begins where the decoder has left the former clip behind: no frame is the video's first.
+  const int64_t shown_from = frames_of_latents(both.size(2)) - kFramesPerLatent * latents;
+  show(current, both, {shared_.first_frame, shown_from});
+  former_ = last_latents(both, 1 + latents);
+}
+
+/// Decodes the clip at hand into its file and the joined one.
+void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const ShownFrames& shown) {
+  const bool is_source = current.plan.source && current.files.empty();
+  const bool joined = !(is_source && shared_.leaves_out_source());
+  const RequestedOutput& output = current.plan.request.outputs.front();
+  OutputFiles files = current.stages.files_of(output);
+  files.file = clip_file(clip_);
+  // Joined only when the clip is whole, so that a stop leaves no half of it behind.
+  std::vector<Tensor> frames;
+  current.stages.decode(Stage::decode, codes, files, shown, joined ? &frames : nullptr);
+  ++clip_;
+  current.files.push_back(files.file);
+  if (joined && !joined_) joined_.emplace(current.stages.files_of(output));
+  for (const Tensor& part : frames) joined_->write(part);
+}
+
+}  // namespace faststar

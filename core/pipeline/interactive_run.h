@@ -1,0 +1,49 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/run_stages.h"
+
+namespace faststar {
+
+/// A video made clip by clip: each clip continues the one before, with a prompt of its own. Every clip is a file of its
+/// own as soon as it is made; a joined file shows each frame once.
+/// Source: tools/infer_interact_480p.py and ar_infer_infinity_star_interact of infinity/models/infinity.py.
+class InteractiveRun {
+ public:
+  /// `shared` is make_interactive_request() of `config`. Its output is the joined file; clips are called <name>-000,
+  /// -001, ... beside it. All clips are sampled with the output's seed, as the official script does. With a source,
+  /// that video's last clip is clip 0, as the VAE reconstructs it; without, clip 0 is made from text alone.
+  /// `pipeline` is referred to and must outlive the run.
+  InteractiveRun(Pipeline& pipeline, Request shared, Config config);
+
+  /// What can be found out before weights load. Throws as make_plan, and Error(output) when a clip's name is taken.
+  void check(const std::string& prompt) const;
+  /// Makes the next clip; the first time with a source, clip 0 as well. `prompt` is a checked_prompt(). Returns the
+  /// files made. Throws Error(interrupted) when `progress` asks to stop; the clips before stay.
+  std::vector<std::filesystem::path> step(const std::string& prompt, Progress& progress);
+  /// Completes the joined file and returns its name; nothing before the first clip.
+  std::optional<std::filesystem::path> finish();
+
+ private:
+  struct CurrentStep;
+
+  Request next_request(const std::string& prompt) const;
+  std::filesystem::path clip_file(int clip) const;
+  void encode_source(CurrentStep& current);
+  void make_first_clip(CurrentStep& current);
+  void continue_clip(CurrentStep& current);
+  void show(CurrentStep& current, const Tensor& codes, const ShownFrames& shown);
+
+  Pipeline& pipeline_;
+  Request shared_;
+  Config config_;
+  int clip_ = 0;
+  Tensor former_;  ///< [1, 64, 1 + latents per clip, H, W]: the features that the next clip continues
+  Tensor first_;   ///< [1, 64, 1, H, W]: the first frame of the whole run
+  std::optional<VideoOutput> joined_;
+};
+
+}  // namespace faststar
