@@ -42,7 +42,6 @@ class PromptLines {
     } else {
       read_file(path);
     }
-    if (prompts_.empty()) fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got none", path));
   }
 
   /// The next one, checked; nothing at the end.

@@ -231,4 +231,20 @@ Tensor Generator::run() {
   return at::cat(clips, 2);
 }
 
+Tensor generate(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,
+                const GenerationInput& input, GenerationObserver* observer) {
+  Generator generator(model, schedule, settings);
+  TextFeatures text = input.text;
+  if (!text.uncond.defined()) text.uncond = model.unconditional_text(text.cond.size(0));
+  generator.set_text(text);
+  if (input.condition) generator.set_interactive_condition(*input.condition);
+  generator.set_given_bits(input.given_bits);
+  if (observer) {
+    generator.set_observer([&](const StepResult& result) { return observer->on_bits(result); });
+    generator.set_reduction_observer([&](const ReducedStep& step) { observer->on_reduced_step(step); });
+    generator.set_listener([&](const Step& step, const std::vector<Tensor>& clips) { observer->on_step(step, clips); });
+  }
+  return generator.run();
+}
+
 }  // namespace faststar

@@ -27,7 +27,7 @@ struct GenerationSettings {
 /// Features of the two guidance rows: [T, text_width] float32 each, T may differ.
 struct TextFeatures {
   Tensor cond;
-  Tensor uncond;
+  Tensor uncond;  ///< undefined: the checkpoint's learned features, as many as `cond` has
 };
 
 /// What a step produced. `logits` are raw: [rows, t h w, 2 d], row 0 conditional; of the tokens `drawn` only in a
@@ -136,5 +136,33 @@ class Generator {
   std::optional<Reduction> reduction_;    ///< none: every pass is dense
   std::optional<ApgMeasures> last_full_;  ///< of the last full pass, for apg_stats last_full
 };
+
+using InteractiveCondition = Generator::InteractiveCondition;
+
+/// What a run starts from.
+struct GenerationInput {
+  TextFeatures text;
+  /// Bits of every step of the first clips, in place of sampled ones. Passes of those clips that nothing reads are not
+  /// computed; this changes no result.
+  std::vector<Tensor> given_bits = {};
+  std::optional<InteractiveCondition> condition = {};  ///< interactive mode only
+};
+
+/// Watches a run. An exception from any of its functions ends the run.
+class GenerationObserver {
+ public:
+  virtual ~GenerationObserver() = default;
+  /// After bits were sampled. Returns the bits to go on with.
+  virtual Tensor on_bits(const StepResult& result) { return result.bits; }
+  /// After every reduced step that computed anything.
+  virtual void on_reduced_step(const ReducedStep&) {}
+  /// After every step that computed anything, also with given bits. clips: the accumulated features of all clips so
+  /// far, [1, 64, t, H, W] each.
+  virtual void on_step(const Step&, const std::vector<Tensor>& /*clips*/) {}
+};
+
+/// Runs the transformer over all steps of `schedule`: a Generator in one call.
+Tensor generate(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,
+                const GenerationInput& input, GenerationObserver* observer = nullptr);
 
 }  // namespace faststar
