@@ -226,8 +226,7 @@ void visit_fields(Self& c, Visitor&& visit) {
               .page = HelpPage::screen},
         c.vram);
   visit(Field{.name = "attention", .help = "attention implementation"}, c.attention);
-  visit(Field{.name = "kernels", .help = "own CUDA kernels or LibTorch's", .scope = FlagScope::writing},
-        c.kernels);
+  visit(Field{.name = "kernels", .help = "own CUDA kernels or LibTorch's", .scope = FlagScope::writing}, c.kernels);
   visit(Field{.name = "progress",
               .help = "auto, bar, plain, json or none",
               .argument = "STYLE",

@@ -96,7 +96,7 @@ ModelSizes read_architecture(const YamlDocument& document, const YamlEntry& entr
   return sizes;
 }
 
-/// Reads the keys that only presets have. False for any other.
+/// Reads a key that only presets have. False for other keys.
 bool read_preset_key(const YamlDocument& document, const std::string& section, const YamlEntry& entry,
                      ModelPreset& preset) {
   const Origin origin = {Source::preset, fmt::format("{}: model.{}", document.where(entry.key_node), entry.key)};

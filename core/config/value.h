@@ -58,7 +58,7 @@ std::string value_text(Enum value) {
   return std::string(choice_name(value));
 }
 
-/// "a whole number from 0 to 51": what a field takes, for messages.
+/// The values that a field accepts, for messages: "a whole number from 0 to 51".
 std::string expected_text(const Field& field, const std::string&);
 std::string expected_text(const Field& field, bool);
 std::string expected_text(const Field& field, int);
@@ -70,7 +70,7 @@ std::string expected_text(const Field& field, const std::vector<int>&);
 std::string expected_text(const Field& field, const std::vector<double>&);
 std::string expected_text(const Field& field, const ReducedScales&);
 
-/// "one of fp32, bf16", or with another separator, as help lists choices.
+/// The names with `separator` between them.
 std::string join_names(const std::string_view* names, size_t count, std::string_view separator);
 
 template <Choice Enum>

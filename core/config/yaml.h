@@ -10,11 +10,11 @@ namespace faststar {
 class YamlDocument;
 struct YamlEntry;
 
-/// Keys besides those of Config that a kind of file has: (section or "" for the top level, entry) -> known.
+/// Reads a key that is not in Config: (section, or "" for the top level, entry) -> false when it is unknown.
 using OtherKeys = std::function<bool(const std::string& section, const YamlEntry& entry)>;
 
-/// Sets what the sections of `document` set, as `source`. Throws Error(usage) naming file, line and key for
-/// unknown and repeated keys (with the nearest known one), wrong types and values out of range.
+/// Applies the sections of `document`; `source` is recorded as their origin. Throws Error(usage) naming file, line and
+/// key for unknown and repeated keys (with the nearest known one), wrong types and values out of range.
 void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings);
 
 /// Every setting as YAML that apply_yaml reads back to the same values; unset optionals are left out.

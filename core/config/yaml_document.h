@@ -32,14 +32,14 @@ class YamlDocument {
   const std::filesystem::path& path() const { return path_; }
   const YAML::Node& root() const { return root_; }
 
-  /// "my.yaml:3": where `node` stands.
+  /// The position of `node`: "my.yaml:3".
   std::string where(const YAML::Node& node) const;
 
-  /// The entries of a mapping in file order; none for an empty section. `name` is what messages call it.
-  /// Throws Error(usage) when it is no mapping, or a key is no text or stands twice.
+  /// The entries of a mapping in file order; none for an empty section. Messages call it `name`. Throws Error(usage)
+  /// when it is not a mapping, or when a key is not a string or is there twice.
   std::vector<YamlEntry> entries(const YAML::Node& mapping, std::string_view name) const;
 
-  /// Throws Error(usage): an unknown key, and the nearest of `known`.
+  /// Throws Error(usage): unknown key, with the nearest of `known` as a hint.
   [[noreturn]] void fail_unknown(const YamlEntry& entry, std::string_view section,
                                  const std::vector<std::string>& known) const;
 
