@@ -30,11 +30,11 @@ struct alignas(2 * sizeof(T)) Pair {
   T even, odd;
 };
 
-/// 16 bytes of T: one load or store of a thread.
-template <typename T>
-struct alignas(16) Vector {
-  static constexpr int kSize = 16 / sizeof(T);
-  T value[kSize];
+/// Neighbours in one load or store of a thread; 16 bytes, unless told otherwise.
+template <typename T, int kCount = 16 / sizeof(T)>
+struct alignas(kCount * sizeof(T)) Vector {
+  static constexpr int kSize = kCount;
+  T value[kCount];
 };
 
 /// True when pointers and row length allow 16-byte accesses.

@@ -1,8 +1,9 @@
+#include "cli/completions.h"
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 
 #include "cli/commands.h"
-#include "cli/completions.h"
 #include "support/program.h"
 #include "support/support.h"
 

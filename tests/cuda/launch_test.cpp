@@ -1,13 +1,24 @@
+#include <ATen/ATen.h>
+
 #include <limits>
 
+#include "core/base/device.h"
+#include "core/model/layers/rms_norm.h"
+#include "core/model/star/norm_rope.h"
+#include "core/model/star/swiglu.h"
 #include "cuda/kernels.h"
 #include "support/support.h"
 
-// What launchers refuse before they ask CUDA for anything, so that these need no GPU; in builds without CUDA they test
-// nothing.
 namespace faststar {
 namespace {
 
+/// The same numbers one element off the address of an allocation.
+Tensor shifted(const Tensor& tensor) {
+  const Tensor longer = at::empty({tensor.numel() + 1}, tensor.options());
+  return longer.narrow(0, 1, tensor.numel()).view(tensor.sizes()).copy_(tensor);
+}
+
+/// What launchers refuse before they ask CUDA for anything is tested in builds with CUDA, with or without a GPU.
 bool has_kernels() { return *cuda::built_architectures() != '\0'; }
 
 /// An address that nothing reads.
@@ -17,6 +28,33 @@ T* address(uintptr_t value) {
 }
 
 }  // namespace
+
+TEST_CASE("operands at odd addresses give the same numbers", "[kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(8, 64, 254);
+  CAPTURE(device, dtype, width);
+  const double tolerance = test::tolerance_of(dtype) / 4;
+  const Tensor x = shifted(test::seeded_randn({1, 33, 3, width}, 1, device, dtype));
+  const Tensor up = shifted(test::seeded_randn({1, 33, 3, width}, 2, device, dtype));
+  const Tensor weight = shifted(test::seeded_randn({width}, 3, device));
+  const Tensor angle = test::seeded_randn({33, width / 2}, 4, device);
+  const Rope rope{shifted(angle.cos()), shifted(angle.sin())};
+  CHECK(test::relative_error(swiglu(x, up), reference::swiglu(x, up)) < tolerance);
+  CHECK(test::relative_error(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)) < tolerance);
+  CHECK(test::relative_error(norm_rope(x, weight, 1e-6, rope), reference::norm_rope(x, weight, 1e-6, rope)) <
+        tolerance);
+}
+
+TEST_CASE("a kernel runs on the GPU of its operands, whichever is current", "[kernels]") {
+  const auto gpus = static_cast<c10::DeviceIndex>(list_gpus().size());
+  for (c10::DeviceIndex index = 0; index < gpus; ++index) {  // the last one is not current when there are two
+    const at::Device device(at::kCUDA, index);
+    const Tensor x = test::seeded_randn({33, 64}, 1, device), weight = test::seeded_randn({64}, 2, device);
+    CHECK(test::relative_error(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)) < 1e-5);
+    CHECK_THROWS_AS(kernel_stream({x, weight.to(at::Device(at::kCUDA, index == 0 ? gpus - 1 : 0)), weight.cpu()}),
+                    c10::Error);
+  }
+}
 
 TEST_CASE("a grid beyond CUDA's limits is refused", "[kernels]") {
   if (has_kernels()) {

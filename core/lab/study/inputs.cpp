@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/config/yaml.h"
 #include "core/config/value.h"
+#include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
 
 namespace faststar {

@@ -35,6 +35,10 @@ TEST_CASE("philox_uniform keys every number by its position", "[random][kernels]
   const auto block = philox4x32({{71999, 63 / 4, 29u << 16 | 2u << 8, 1}}, 0x9abcdef0u, 0x12345678u);
   CHECK(uniform[2][63].item<float>() == uniform_from_bits(block.word[63 % 4]));
 
+  const Tensor many = at::arange(1001, tokens.options()).mul(71);
+  CHECK(test::same(philox_uniform(step, RandomPurpose::bits, many, 12),
+                   reference::philox_uniform(step, RandomPurpose::bits, many, 12)));
+
   const Tensor alone = philox_uniform(step, RandomPurpose::bits, tokens.narrow(0, 2, 1), 64);
   CHECK(test::same(alone[0], uniform[2]));
 }

@@ -87,8 +87,7 @@ TEST_CASE("a damaged line is named", "[batch]") {
   std::ofstream(path, std::ios::app) << "{\"file\": 3}\n";
   const Error error = error_of([&] { Manifest again(path); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK(std::string(error.what()).find("manifest.jsonl:2: not a line written by faststar batch") !=
-        std::string::npos);
+  CHECK(std::string(error.what()).find("manifest.jsonl:2: not a line written by faststar batch") != std::string::npos);
 }
 
 TEST_CASE("two manifests of one file see each other's lines", "[batch]") {

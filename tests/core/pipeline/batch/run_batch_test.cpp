@@ -161,8 +161,7 @@ TEST_CASE("a folder that was made from another list or with other samples is ref
   run.items[1].seed += 1;
   const Error error = error_of([&] { run_quietly(run, runner); });
   CHECK(error.kind() == ErrorKind::usage);
-  CHECK(std::string(error.what())
-            .find("manifest.jsonl:2: 0002-prompt-2-0.mp4 was made with seed 101, now it is 102") !=
+  CHECK(std::string(error.what()).find("manifest.jsonl:2: 0002-prompt-2-0.mp4 was made with seed 101, now it is 102") !=
         std::string::npos);
   CHECK(runner.made == 2);
 }
