@@ -23,27 +23,30 @@ namespace {
 
 using SourcePtr = std::shared_ptr<const TensorSource>;
 
-/// Tensors under other names than the file has.
-class RenamedSource final : public TensorSource {
+/// Tensors of one or several files, under names that may differ from the stored ones.
+class TensorMap final : public TensorSource {
  public:
-  /// `stored_names`: name -> name in `source`.
-  RenamedSource(SourcePtr source, std::map<std::string, std::string> stored_names)
-      : source_(std::move(source)), stored_names_(std::move(stored_names)) {
-    for (const auto& [name, stored] : stored_names_) infos_[name] = source_->tensors().at(stored);
+  explicit TensorMap(std::string origin) : origin_(std::move(origin)) {}
+
+  /// `source` must hold a tensor `stored`.
+  void add(const std::string& name, const SourcePtr& source, const std::string& stored) {
+    infos_[name] = source->tensors().at(stored);
+    places_[name] = {source, stored};
   }
 
   const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
   Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override {
-    const auto found = stored_names_.find(name);
-    if (found == stored_names_.end()) fail_missing(*this, name);
-    return source_->read(found->second, info, device);
+    const auto found = places_.find(name);
+    if (found == places_.end()) fail_missing(*this, name);
+    const auto& [source, stored] = found->second;
+    return source->read(stored, info, device);
   }
-  std::string origin() const override { return source_->origin(); }
+  std::string origin() const override { return origin_; }
 
  private:
-  SourcePtr source_;
-  std::map<std::string, std::string> stored_names_;
+  std::string origin_;
   std::map<std::string, TensorInfo> infos_;
+  std::map<std::string, std::pair<SourcePtr, std::string>> places_;  // file and stored name
 };
 
 std::string current_name(const std::string& stored) {
@@ -54,15 +57,15 @@ std::string current_name(const std::string& stored) {
 }
 
 SourcePtr with_current_names(const SourcePtr& source) {
-  std::map<std::string, std::string> stored_names;
+  const auto renamed = std::make_shared<TensorMap>(source->origin());
   bool any_differs = false;
   for (const auto& [stored, info] : source->tensors()) {
     const std::string name = current_name(stored);
     any_differs |= name != stored;
     const bool both_stored = name != stored && source->tensors().contains(name);
-    if (!both_stored) stored_names[name] = stored;
+    if (!both_stored) renamed->add(name, source, stored);
   }
-  return any_differs ? std::make_shared<const RenamedSource>(source, std::move(stored_names)) : source;
+  return any_differs ? renamed : source;
 }
 
 std::string start_of(const fs::path& path) {
@@ -123,41 +126,22 @@ fs::path shard_path(const fs::path& index, const std::string& shard) {
   return path;
 }
 
-/// Tensors spread over files by an index (Hugging Face `*.index.json`: `weight_map` tensor -> file name).
-/// Opening reads the shards' headers; their data stays on disk until a tensor is read.
-class ShardedSource final : public TensorSource {
- public:
-  explicit ShardedSource(const fs::path& index);
-
-  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
-  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
-  std::string origin() const override { return origin_; }
-
- private:
-  std::string origin_;  // the folder
-  std::map<std::string, TensorInfo> infos_;
-  std::map<std::string, SourcePtr> shard_of_;  // by tensor
-};
-
-ShardedSource::ShardedSource(const fs::path& index) : origin_(index.parent_path().string()) {
+/// Tensors spread over files by an index beside them (Hugging Face `*.index.json`: `weight_map` tensor -> file name).
+/// Only the headers of the shards are read. Throws Error(model) when the index is damaged, names a file outside its
+/// folder, or a shard or a tensor that it names does not exist.
+SourcePtr open_shards(const fs::path& index) {
+  const auto tensors = std::make_shared<TensorMap>(index.parent_path().string());
   std::map<std::string, SourcePtr> opened;
   for (const auto& [tensor, name] : read_weight_map(index)) {
-    auto& shard = opened[name];
+    SourcePtr& shard = opened[name];
     if (!shard) shard = open_file(shard_path(index, name));
-    const auto found = shard->tensors().find(tensor);
-    if (found == shard->tensors().end()) {
+    if (!shard->tensors().contains(tensor)) {
       fail(ErrorKind::model, fmt::format("{}: tensor {} is missing, but {} lists it", shard->origin(), tensor,
                                          index.filename().string()));
     }
-    infos_[tensor] = found->second;
-    shard_of_[tensor] = shard;
+    tensors->add(tensor, shard, tensor);
   }
-}
-
-Tensor ShardedSource::read(const std::string& name, const TensorInfo& info, at::Device device) const {
-  const auto found = shard_of_.find(name);
-  if (found == shard_of_.end()) fail_missing(*this, name);
-  return found->second->read(name, info, device);
+  return tensors;
 }
 
 std::vector<fs::path> safetensors_in(const fs::path& folder) {
@@ -176,11 +160,11 @@ SourcePtr open_folder(const fs::path& folder) {
   };
   const char* const safetensors_index = "model.safetensors.index.json";
   const char* const torch_index = "pytorch_model.bin.index.json";
-  if (has(safetensors_index)) return std::make_shared<const ShardedSource>(folder / safetensors_index);
+  if (has(safetensors_index)) return open_shards(folder / safetensors_index);
   if (has("model.safetensors")) return open_file(folder / "model.safetensors");
   const auto files = safetensors_in(folder);
   if (files.size() == 1) return open_file(files.front());
-  if (has(torch_index)) return std::make_shared<const ShardedSource>(folder / torch_index);
+  if (has(torch_index)) return open_shards(folder / torch_index);
   if (has("pytorch_model.bin")) return open_file(folder / "pytorch_model.bin");
   fail(ErrorKind::model,
        fmt::format("{}: expected {}, one .safetensors file or pytorch_model.bin, got {} .safetensors files",

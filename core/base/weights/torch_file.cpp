@@ -25,9 +25,8 @@ struct TorchTensor {
   TensorInfo info;         ///< dtype Undefined when the stored one is unknown
   std::string dtype_name;  ///< as stored: "torch.FloatStorage", "torch.uint16"
   std::vector<int64_t> strides;
-  int64_t offset = 0;            ///< of the first element, in elements
-  std::string storage;           ///< its key in the archive
-  int64_t storage_elements = 0;  ///< its claimed size
+  int64_t offset = 0;  ///< of the first element, in elements
+  TorchStorage storage;
 };
 
 /// The arguments when `value` is the result of calling `torch._utils.<function>` with at least `count`.
@@ -52,21 +51,12 @@ std::optional<std::vector<int64_t>> integers_of(const Pickle& pickle, const Pick
 
 /// (storage, offset, shape, strides, ...), which every _rebuild_tensor starts with.
 std::optional<TorchTensor> read_tensor(const Pickle& pickle, const PickleValue& arguments) {
-  TorchTensor tensor;
+  const auto storage = torch_storage(pickle, pickle[arguments.items[0]]);
   const PickleValue& offset = pickle[arguments.items[1]];
   const auto shape = integers_of(pickle, pickle[arguments.items[2]]);
   const auto strides = integers_of(pickle, pickle[arguments.items[3]]);
-  const auto storage = torch_storage(pickle, pickle[arguments.items[0]]);
-  if (!storage) return std::nullopt;
-  tensor.dtype_name = storage->class_name;
-  tensor.info.dtype = storage->dtype;
-  tensor.storage = storage->key;
-  tensor.storage_elements = storage->elements;
-  if (offset.kind != Kind::integer || !shape || !strides) return std::nullopt;
-  tensor.offset = offset.integer;
-  tensor.info.shape = *shape;
-  tensor.strides = *strides;
-  return tensor;
+  if (!storage || offset.kind != Kind::integer || !shape || !strides) return std::nullopt;
+  return TorchTensor{{storage->dtype, *shape}, storage->class_name, *strides, offset.integer, *storage};
 }
 
 /// The tensor (or parameter) that `value` would be in Python; nothing when it is something else.
@@ -142,11 +132,11 @@ std::optional<int64_t> reach_of(const TorchTensor& tensor) {
 bool fits(const TorchTensor& tensor, int64_t entry_bytes) {
   const auto numel = checked_numel(tensor.info.shape);
   const auto reach = reach_of(tensor);
-  if (!numel || !reach || tensor.storage_elements < 0) return false;
+  if (!numel || !reach || tensor.storage.elements < 0) return false;
   const auto width = static_cast<int64_t>(c10::elementSize(tensor.info.dtype));
-  if (tensor.storage_elements > entry_bytes / width) return false;
+  if (tensor.storage.elements > entry_bytes / width) return false;
   // An expanded tensor (stride 0) could claim any size; no weight is stored so.
-  return *numel == 0 || (*reach <= tensor.storage_elements && *numel <= tensor.storage_elements);
+  return *numel == 0 || (*reach <= tensor.storage.elements && *numel <= tensor.storage.elements);
 }
 
 class TorchFile final : public TensorSource {
@@ -176,7 +166,7 @@ TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
     if (pickle[key].kind != Kind::text || !tensor) continue;
     const std::string& tensor_name = pickle[key].text;
     check_tensor_name(tensor_name, file_.origin());
-    const FileRange bytes = archive.find_storage(tensor->storage);
+    const FileRange bytes = archive.find_storage(tensor->storage.key);
     if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
       fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes",
                                          file_.origin(), tensor_name, shape_text(tensor->info.shape),
@@ -196,7 +186,7 @@ Tensor TorchFile::read(const std::string& name, const TensorInfo&, at::Device) c
     fail(ErrorKind::model,
          fmt::format("{}: tensor {}: dtype {} is not supported", file_.origin(), name, tensor.dtype_name));
   }
-  const int64_t storage_bytes = tensor.storage_elements * static_cast<int64_t>(c10::elementSize(dtype));
+  const int64_t storage_bytes = tensor.storage.elements * static_cast<int64_t>(c10::elementSize(dtype));
   const Tensor storage = elements_of(file_.map(bytes.offset, storage_bytes), dtype);
   if (checked_numel(tensor.info.shape) == 0) return at::empty(tensor.info.shape, storage.options());
   return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
