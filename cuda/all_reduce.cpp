@@ -17,7 +17,7 @@ std::vector<uint8_t> make_communicator_id() {
 }
 
 AllReduce join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device) {
-  // NVLink multicast needs rights that containers often lack, and NCCL fails instead of going on without.
+  // NVLink multicast needs rights that containers often lack, and NCCL fails instead of doing without.
   setenv("NCCL_NVLS_ENABLE", "0", /*replace=*/0);
   const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
   nccl::ncclUniqueId unique;

@@ -126,12 +126,12 @@ struct NormSilu {
   int64_t batch, frames, height, width, channels;
   int64_t latent_frames, latent_height, latent_width, frames_per_latent, pixels_per_latent;  // all at least 1
 };
-/// True when the kernels have a variant for so many channels.
+/// True when there is a kernel for this number of channels.
 bool norm_silu_takes(int64_t channels, FloatType type);
 void norm_silu(const NormSilu& op, FloatType type, Stream stream);
 
 /// The gradients of norm_silu; that of `before` is a part of `grad_out`. A plain norm has latents here too, which
-/// only say how pixels are shared out: ceil(height / pixels_per_latent) rows of them and so on.
+/// only say how pixels are grouped: ceil(height / pixels_per_latent) rows of them and so on.
 struct NormSiluGradient {
   NormSilu op;           // what was computed; `extended` is not read
   const void* grad_out;  // as op.extended

@@ -1,4 +1,4 @@
-// Norm over channels, modulation by latents, SiLU, and the two frames that a causal convolution wants before
+// Norm over channels, modulation by latents, SiLU, and the two frames that a causal convolution needs before
 // its input (core/model/vae/norm_silu.h). A block takes a stretch of one image line; 1 to 32 neighbouring lanes share
 // a pixel and keep its channels in registers, so that x is read once and the result written once, 16 bytes at a
 // time. At 96 to 384 channels each lane holds three such vectors.
@@ -39,8 +39,8 @@ __device__ int64_t offset_of(const NormSilu& op, int64_t frames, unsigned frame,
   return (((pixel.video * frames + frame) * op.height + pixel.row) * op.width + pixel.column) * op.channels;
 }
 
-/// Index of the first channel of the latent that speaks for a pixel. At the video's start the first latent
-/// speaks for frame 0 alone.
+/// Index of the first channel of the latent that covers a pixel. At the video's start the first latent covers frame 0
+/// alone.
 __device__ int64_t latent_of(const NormSilu& op, const Pixel& pixel) {
   const unsigned period = static_cast<unsigned>(op.frames_per_latent);
   const unsigned side = static_cast<unsigned>(op.pixels_per_latent);
@@ -88,7 +88,7 @@ __global__ void norm_silu_kernel(const NormSilu op) {
 #pragma unroll
     for (int i = 0; i < Vector<T>::kSize; ++i) squares += to_float(held[v].value[i]) * to_float(held[v].value[i]);
   }
-  // Every lane takes part in the sum, so that nobody may leave before it.
+  // Every lane takes part in the sum, so none may return before it.
   const float length = sqrtf(sum_over_lanes(squares, lanes));
   if (!pixel.inside) return;
 

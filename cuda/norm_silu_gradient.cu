@@ -1,7 +1,7 @@
 // Gradients of norm_silu (core/model/vae/norm_silu.h) in one sweep over x and the gradient of the result. The pixels
-// that a latent speaks for are a cell, and a cell belongs to one block, so that the sums for factor and offset are
-// complete there: nothing is added up in memory, and a repeated run gives the same bits. The sums for gamma are left as
-// one row a block. ATen's chain reads and writes about thirty float32 temporaries of the size of x for the same.
+// that a latent covers are a cell, and a cell belongs to one block, so the sums for factor and offset are complete
+// there: nothing is added up in memory, and a repeated run gives the same bits. The sums for gamma are left as one row
+// a block. ATen's chain reads and writes about thirty float32 temporaries of the size of x for the same.
 #include <limits>
 
 #include "cuda/norm_silu.cuh"
@@ -42,7 +42,7 @@ struct Pixel {
   int64_t out;    // index of the first channel in the result
 };
 
-/// Pixel `index` of a cell. The first latent of a video's start speaks for frame 0 alone.
+/// Pixel `index` of a cell. The first latent of a video's start covers frame 0 alone.
 __device__ Pixel pixel_of_cell(const NormSilu& op, const Place& place, unsigned index) {
   const unsigned side = static_cast<unsigned>(op.pixels_per_latent);
   const unsigned period = static_cast<unsigned>(op.frames_per_latent);
@@ -165,7 +165,7 @@ __device__ void differentiate_pixel(const NormSiluGradient& g, const Pixel& pixe
   const float scale = sqrtf(static_cast<float>(g.op.channels)) * inverse;
 
   FloatBlock<kSize> grad_unit[kVectors] = {};
-  float along = 0.0f;
+  float dot = 0.0f;
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     if (pixel.inside) {
@@ -173,11 +173,11 @@ __device__ void differentiate_pixel(const NormSiluGradient& g, const Pixel& pixe
           differentiate<T>(g.op, x[v], scale, gradient_at<T>(g, pixel, channel(v)), latent, channel(v), sums[v]);
     }
 #pragma unroll
-    for (int i = 0; i < kSize; ++i) along += grad_unit[v].value[i] * to_float(x[v].value[i]);
+    for (int i = 0; i < kSize; ++i) dot += grad_unit[v].value[i] * to_float(x[v].value[i]);
   }
-  along = sum_over_lanes(along, lanes);  // every lane takes part, inside or not
+  dot = sum_over_lanes(dot, lanes);  // every lane takes part, inside or not
   // Below the smallest length the norm divides by a constant.
-  const float share = length < kSmallestNorm ? 0.0f : along * inverse * inverse;
+  const float share = length < kSmallestNorm ? 0.0f : dot * inverse * inverse;
   if (!pixel.inside) return;
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {

@@ -41,17 +41,17 @@ __device__ void differentiate_row(const RmsNormGradient& op, int64_t row, const 
   float2 x[kPairs], grad_out[kPairs];
   load_row<T>(op.x, row, pairs, x);
   load_row<T>(op.grad_out, row, pairs, grad_out);
-  float squares = 0.0f, along = 0.0f;
+  float squares = 0.0f, dot = 0.0f;
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     const int pair = i * 32 + static_cast<int>(threadIdx.x % 32);
     if (pair < pairs) grad_out[i] = rotated_back(grad_out[i], op, row, pair);
     squares += x[i].x * x[i].x + x[i].y * x[i].y;
-    along += x[i].x * grad_out[i].x * weight[i].x + x[i].y * grad_out[i].y * weight[i].y;
+    dot += x[i].x * grad_out[i].x * weight[i].x + x[i].y * grad_out[i].y * weight[i].y;
   }
   const float width = static_cast<float>(op.width);
   const float scale = rsqrtf(warp_sum(squares) / width + op.eps);
-  const float share = warp_sum(along) * scale * scale / width;
+  const float share = warp_sum(dot) * scale * scale / width;
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     grad_weight[i].x += grad_out[i].x * x[i].x * scale;

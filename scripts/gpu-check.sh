@@ -60,7 +60,7 @@ check_videos() {
   step t2i-720p videos.log videos.log faststar t2i --config 720p "${options[@]}" --output "$work/720p.png"
 }
 
-# What goes on from pictures and videos, and what a run may be asked besides.
+# Image to video, continued videos, interactive, and what else a run can do.
 check_sources() {
   local options=(--random-weights --device cuda --seed 1 --progress json --overwrite)
   local prompt=(--prompt "The boats rock, gulls fly past.")
@@ -74,8 +74,8 @@ check_sources() {
   step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --output "$work/preview-of.mp4"
 }
 
-# What token reduction costs and saves: its kernels alone, then dense and reduced videos after another, with the time of
-# each step.
+# What token reduction costs and saves: its kernels alone, then dense and reduced videos one after another, with
+# the time of each step.
 check_bench() {
   local prompt="A red balloon rises over a green field, the camera follows it." run
   local -A runs=([dense]="--config 720p" [20-30-40-70]="--config faststar-720p"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a study of token reduction on a GPU machine that has PyTorch 2.11 but no build tools, from a bundle of
-# gpu-bundle.sh and this source tree: so many processes share the GPUs and the prompts for so many seconds. Leaves
-# results, study.json, study.html and the table (study.md) in the output folder; a folder with earlier results goes on.
+# gpu-bundle.sh and this source tree: PROCESSES share the GPUs and the prompts for SECONDS. Leaves results,
+# study.json, study.html and the table (study.md) in the output folder; earlier results are continued.
 #
 #   ./scripts/gpu-study.sh BUNDLE.tar.xz OUTPUT_FOLDER PROCESSES SECONDS [EARLIER_RESULTS_FOLDER|-] [faststar study reduction options]...
 #
@@ -34,7 +34,7 @@ for ((part = 1; part <= processes; part++)); do
     --device "cuda:$((part % gpus))" --progress plain "$@" 2>"$out/study-$part.log" &
   running+=($!)
 done
-# 130 and 124: stopped in time, to go on another day.
+# 130 and 124: stopped by the time limit; a later run continues.
 failed=0
 for process in "${running[@]}"; do
   status=0

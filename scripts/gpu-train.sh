@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains on a GPU machine that has PyTorch 2.11 but no build tools, from a bundle of gpu-bundle.sh and this source tree,
-# for so many seconds, and leaves in the output folder what is small enough to carry: log, plot, samples, the pack that
-# the next call goes on from (here or on another machine), and the model when it is finished.
+# for SECONDS, and leaves in the output folder what is small enough to carry: log, plot, samples, the pack from which
+# the next call resumes (here or on another machine), and the model when it is finished.
 #
 #   ./scripts/gpu-train.sh BUNDLE.tar.xz OUTPUT_FOLDER SECONDS [EARLIER_PACK_FOLDER|-] [faststar train options]...
 #

@@ -200,7 +200,7 @@ check_disk() {
 confirm() {
   if [[ "$ask" == no || -n "${CI:-}" || ! -t 0 || ! -t 2 ]]; then return; fi
   local answer
-  read -r -p "go on? [Y/n] " answer
+  read -r -p "continue? [Y/n] " answer
   [[ "$answer" == "" || "$answer" == [yY]* ]] || die "set-up stopped; nothing was changed"
 }
 
@@ -240,7 +240,7 @@ pip_install() {
   [[ ! -t 2 ]] || quiet=()
   env -u PYTHONPATH -u PYTHONHOME PIP_USER=false "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
     --only-binary=:all: "${quiet[@]}" "$@" >&2 ||
-    die "pip could not install $*" "see pip's message above; a second run goes on with what is already downloaded"
+    die "pip could not install $*" "see pip's message above; a second run reuses what is already downloaded"
 }
 
 install_torch_cuda() { pip_install "torch==$torch_version.0"; }

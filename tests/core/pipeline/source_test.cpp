@@ -1,4 +1,6 @@
 // Videos that start from a picture or go on from a video.
+#include "core/pipeline/source.h"
+
 #include <ATen/ATen.h>
 
 #include "core/media/image.h"
@@ -7,7 +9,6 @@
 #include "core/model/pyramid/conditioning.h"
 #include "core/pipeline/codes_file.h"
 #include "core/pipeline/small_request.h"
-#include "core/pipeline/source.h"
 
 namespace faststar {
 namespace {
