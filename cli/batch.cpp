@@ -10,11 +10,13 @@
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
+#include "cli/workers.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/pipeline_runner.h"
+#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 namespace {
@@ -45,18 +47,10 @@ int run_check(const BatchOptions& options) {
   const BatchFolder folder(batch_root(options));
   const Config config = read_batch_settings(folder.config()).value_or(Config{});
   const auto items = list_items(read_prompt_list(list_files(options, 1)), item_rules(options, config));
-  const Coverage coverage = check_coverage(folder, part_of(chosen_shard(options), items));
+  const Coverage coverage = check_coverage(folder, part_of(choose_shard(options.shard), items));
   const bool json = options.making.settings.flags.contains("json");
   print_result(json ? to_json(coverage, folder) : describe(coverage));
   return coverage.complete() ? 0 : 1;
-}
-
-/// On a machine with several processes of a launcher, each takes a GPU of its own.
-void choose_local_gpu(SettingsRequest& request) {
-  const auto rank = local_rank_from_environment();
-  const size_t gpus = rank ? list_gpus().size() : 0;
-  if (gpus == 0) return;
-  request.flags.try_emplace("device", fmt::format("cuda:{}", static_cast<size_t>(*rank) % gpus));
 }
 
 /// The first item without settings of its own: to check the shared settings.
@@ -86,7 +80,7 @@ PlannedBatch plan_batch(const BatchOptions& options) {
   const double aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
   auto items = list_items(read_prompt_list(list_files(options, aspect)), item_rules(options, config));
   BatchRun run{.folder = folder,
-               .items = part_of(chosen_shard(options), items),
+               .items = part_of(choose_shard(options.shard), items),
                .settings_hash = settings_hash(config),
                .retries = options.retries,
                .keep_codes = options.keep_codes ? KeepCodes::always : KeepCodes::until_finished};
@@ -126,14 +120,15 @@ int run_batch_command(BatchOptions options) {
   apply_option_environment(options.making);
   if (options.check) return run_check(options);
   const std::vector<std::string> devices = parse_devices(options.devices);
-  if (devices.empty()) choose_local_gpu(options.making.settings);
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
+  const std::string launched = devices.empty() ? launched_gpu() : "";
+  if (!launched.empty()) options.making.settings.flags.try_emplace("device", launched);
   const PlannedBatch batch = plan_batch(options);
   describe_batch(batch);
   check_folder_settings(batch.run.folder, batch.resolved);
   if (!devices.empty() && !options.making.dry_run) {
     begin_folder(batch);
-    return run_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);
+    return run_batch_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);
   }
   Model model(batch.setup, Residency::everything);
   Pipeline pipeline(model);

@@ -56,8 +56,4 @@ PromptListFiles list_files(const BatchOptions& options, double aspect) {
           .aspect = aspect};
 }
 
-Shard chosen_shard(const BatchOptions& options) {
-  return options.shard.empty() ? shard_from_environment() : parse_shard(options.shard, "--shard");
-}
-
 }  // namespace faststar

@@ -6,7 +6,6 @@
 
 #include "cli/options/options.h"
 #include "core/pipeline/batch/batch_items.h"
-#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 
@@ -32,8 +31,5 @@ void add_batch_options(CLI::App& command, BatchOptions& options);
 std::filesystem::path batch_root(const BatchOptions& options);
 
 PromptListFiles list_files(const BatchOptions& options, double aspect);
-
-/// --shard, else what a launcher's variables say.
-Shard chosen_shard(const BatchOptions& options);
 
 }  // namespace faststar

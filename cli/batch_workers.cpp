@@ -7,29 +7,23 @@
 
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
-#include "cli/worker_group.h"
+#include "cli/workers.h"
 #include "core/base/log.h"
+#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 namespace {
 
 /// The first exit code of the workers that is neither 0 nor 1, else the largest.
-int exit_code_of(std::vector<Worker>& workers) {
+int exit_code_of(const WorkerEnds& ends, const std::vector<WorkerCommand>& commands) {
+  if (stop_requested()) return stop_exit_code();
   int code = 0;
-  for (Worker& worker : workers) {
-    const int own = worker.process->exit_code();
-    if (own > 1 && !stop_requested()) log::warn("{}: ended with exit code {}", worker.device, own);
-    if (code <= 1 && own > code) code = own;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    const int own = ends.all[i].exit_code;
+    if (own > 1) log::warn("{}: ended with exit code {}", commands[i].device, own);
+    if (code <= 1) code = std::max(code, own);
   }
-  return stop_requested() ? stop_exit_code() : code;
-}
-
-/// Until the last one has ended, under one progress display.
-void show_workers(std::vector<Worker>& workers, ProgressStyle style) {
-  JointProgress progress(style, Stage::tokens);
-  watch_workers(workers, {.on_message = [&](Worker& worker, const std::string& line) {
-                  if (!progress.take(worker.device, line)) relay(worker, line);
-                }});
+  return code;
 }
 
 int64_t count_finished(const BatchRun& run) {
@@ -73,25 +67,24 @@ std::vector<std::string> worker_arguments(const BatchOptions& options, const std
   if (options.vbench) words.emplace_back("--vbench");
   if (options.keep_codes) words.emplace_back("--keep-codes");
   add("--retries", std::to_string(options.retries));
-  const Shard shard = chosen_shard(options);
+  const Shard shard = choose_shard(options.shard);
   add("--shard", fmt::format("{}/{}", shard.index + 1, shard.count));
   return words;
 }
 
-int run_workers(const BatchOptions& options, const std::vector<std::string>& devices, const BatchRun& run,
-                const RuntimeConfig& runtime) {
+int run_batch_workers(const BatchOptions& options, const std::vector<std::string>& devices, const BatchRun& run,
+                      const RuntimeConfig& runtime) {
   stop_in_two_stages();
   unsetenv("FASTSTAR_DEVICES");  // or each worker would start workers
   unsetenv("FASTSTAR_JSON");
-  share_cores(devices.size());
   const WorkerOutput output = runtime.json ? WorkerOutput::dropped : WorkerOutput::shared;
   const int64_t found = count_finished(run);
-  std::vector<Worker> workers;
+  std::vector<WorkerCommand> commands;
   for (const std::string& device : devices) {
-    workers.push_back({device, std::make_unique<WorkerProcess>(worker_arguments(options, device), output)});
+    commands.push_back({.device = device, .arguments = worker_arguments(options, device), .output = output});
   }
-  show_workers(workers, runtime.quiet ? ProgressStyle::none : runtime.progress);
-  const int code = exit_code_of(workers);
+  const ProgressStyle style = runtime.quiet ? ProgressStyle::none : runtime.progress;
+  const int code = exit_code_of(run_workers(commands, style, Stage::tokens, OnFailure::keep_others), commands);
   const BatchSummary summary = summarize(run, found);
   log::info("{}", describe(summary));
   if (runtime.json) print_result(to_json(summary, run.folder));

@@ -26,7 +26,8 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   FieldTexts model;  ///< settings of the run, as given
   FieldTexts counts;
-  std::string training;  ///< empty: named by the log, else kLastTraining
+  std::string training;  ///< empty: named by the log, else kDefaultRecipe
+  std::string stage;     ///< of the training; empty: named by the log, else the last one
   std::string output = "evaluation";
   std::string log;  ///< of its training; empty: no model card
   std::string commit = "unknown";
@@ -37,8 +38,8 @@ struct EvaluateCommand {
   Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
 };
 
-/// Of the embedded model.
-constexpr const char* kLastTraining = "train-tiny-hearts";
+/// The recipe of the embedded model.
+constexpr const char* kDefaultRecipe = "train-tiny";
 
 /// A tenth of everything: minutes on a CPU, seconds on a GPU.
 constexpr EvaluationSettings kQuick = {.vae_clips = 4,
@@ -55,8 +56,7 @@ constexpr EvaluationSettings kQuick = {.vae_clips = 4,
 
 EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSettings& training) {
   EvaluationSettings counts = command.quick ? kQuick : EvaluationSettings{};
-  counts.video_clips = std::min(last_star_stage(training).video_clips, kMaxVideoClips);
-  if (training.world.wording == Wording::study) counts.foreign_words = 0;
+  counts.video_clips = std::min(last_star_phase(training).video_clips, kMaxVideoClips);
   if (training.world.camera_pan == 0) counts.camera_pans = 0;
   visit_fields(counts, [&](const Field& field, int& count) {
     const auto typed = command.counts.find(field.name);
@@ -105,19 +105,23 @@ std::string day_of(const fs::path& file) {
 struct TrainingInput {
   std::optional<TrainRecord> record;  ///< from --log
   std::string date;                   ///< of --log
-  std::string training_name;
+  std::string recipe;
+  std::string stage;  ///< of the recipe; empty: it has no stages
   TrainSettings training;
 
   explicit TrainingInput(const EvaluateCommand& command) {
     if (!command.log.empty()) {
       record = read_train_log(command.log);
-      if (record->stages.empty()) fail(ErrorKind::input, fmt::format("{}: not a log of a training", command.log));
+      if (record->phases.empty()) fail(ErrorKind::input, fmt::format("{}: not a log of a training", command.log));
       date = day_of(command.log);
     }
-    training_name = !command.training.empty()                ? command.training
-                    : record && !record->call.config.empty() ? record->call.config
-                                                             : kLastTraining;
-    training = find_train_settings(training_name);
+    const bool from_log = command.training.empty() && record && !record->call.config.empty();
+    recipe = from_log ? record->call.config : command.training.empty() ? kDefaultRecipe : command.training;
+    const std::string named = command.stage.empty() && from_log ? record->call.stage : command.stage;
+    const std::vector<RecipeStage> stages = find_recipe(recipe);
+    const RecipeStage& chosen = find_stage(stages, named);
+    stage = chosen.name;
+    training = chosen.settings;
   }
 };
 
@@ -172,7 +176,8 @@ int run_evaluate(const EvaluateCommand& command) {
   write_results(files, result, json);
   if (input.record) {
     const CardFacts facts{.training = input.training,
-                          .training_name = input.training_name,
+                          .recipe = input.recipe,
+                          .stage = input.stage,
                           .record = *input.record,
                           .commit = command.commit,
                           .date = input.date,
@@ -203,7 +208,8 @@ Command add_evaluate(CLI::App& app) {
   add("guidance", options->model, {"X", "guidance scale (the model's own)"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
   add_command_option(*command, "training", options->training,
-                     {"NAME|FILE", "training of the model (train-tiny-hearts)"});
+                     {"NAME|FILE", "recipe that trained the model (train-tiny)"});
+  add_command_option(*command, "stage", options->stage, {"NAME", "stage of that recipe (the last one)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of the training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "commit of the training, for MODEL.md"});
   add_command_option(*command, "quick", options->quick, {"", "use a tenth of the clips"});

@@ -143,7 +143,7 @@ void check_variants(const std::vector<StudyVariant>& variants, const Schedule& s
 
 int run_variants(const StudyCommand& command) {
   check_command(command);
-  const Shard shard = command.shard.empty() ? shard_from_environment() : parse_shard(command.shard, "--shard");
+  const Shard shard = choose_shard(command.shard);
   ResolvedSettings resolved = resolve_settings(command.settings);
   const Settings base = take_reduction(resolved.settings);
   const StudyFile file = read_study_file(study_file(command.study), base);

@@ -1,22 +1,26 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
+#include <cstdlib>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/options/command_option.h"
 #include "cli/options/help.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"
+#include "cli/progress/report_error.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
-#include "cli/train_workers.h"
+#include "cli/workers.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/base/launcher.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
 #include "core/lab/train/trainer.h"
-#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 namespace {
@@ -28,80 +32,137 @@ struct TrainCommand {
   std::string devices;
   std::string precision;
   std::string stage;
+  std::string phase;
   std::optional<std::string> from;
   std::string progress = "auto";
   std::optional<double> stop_after;
   bool eager = false;
   bool overfit = false;
-  // Of a process that --devices starts.
-  std::string worker;
-  uint16_t rendezvous = 0;
 };
 
-/// --devices with one device is --device.
-std::string device_of(const TrainCommand& command) {
+void check_command(const TrainCommand& command, const std::vector<RecipeStage>& recipe) {
+  constexpr double kMax = 1e8;
+  if (command.stop_after && !(*command.stop_after > 0 && *command.stop_after <= kMax)) {
+    fail(ErrorKind::usage,
+         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMax, *command.stop_after));
+  }
+  TrainPhase phase{};
+  if (parse_value(command.stage, Field{}, phase)) {
+    fail(ErrorKind::usage, fmt::format("--stage {}: that is a phase, not a stage", command.stage),
+         fmt::format("--phase {}", command.stage));
+  }
+  if (!command.stage.empty()) find_stage(recipe, command.stage);
+  if (!command.phase.empty() && command.stage.empty() && recipe.size() > 1) {
+    fail(ErrorKind::usage, "--phase: expected --stage with it, as the recipe has several stages");
+  }
+}
+
+/// The job that the stages of a recipe have in common.
+TrainJob common_job(const TrainCommand& command, const LaunchedProcess& process) {
   const std::vector<std::string> devices = parse_devices(command.devices);
-  return devices.empty() ? command.device : devices.front();
-}
-
-WorkerPlace place_of(const TrainCommand& command) {
-  if (command.worker.empty()) return {};
-  const Shard shard = parse_shard(command.worker, "--worker");
-  return {.rank = shard.index, .count = shard.count, .port = command.rendezvous};
-}
-
-TrainJob plan_training(const TrainCommand& command) {
-  TrainJob job{.settings = find_train_settings(command.config),
-               .settings_name = command.config,
+  std::string device = devices.empty() ? command.device : devices.front();
+  if (device.empty()) device = launched_gpu();
+  const at::Device picked = pick_device(device);
+  TrainJob job{.recipe = command.config,
                .folder = command.folder,
-               .device = pick_device(device_of(command)).str(),
-               .stop_after_seconds = command.stop_after,
-               .place = place_of(command)};
-  const bool gpu = job.device != "cpu";
-  const auto precision = command.precision.empty() ? (gpu ? Precision::bf16 : Precision::fp32)
+               .device = picked.str(),
+               .data = command.overfit ? TrainData::few_clips : TrainData::world,
+               .from = command.from,
+               .stop_after_seconds = command.stop_after};
+  const auto precision = command.precision.empty() ? (picked.is_cuda() ? Precision::bf16 : Precision::fp32)
                                                    : parse_choice<Precision>("--precision", command.precision);
   job.dtype = precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
-  job.execution = gpu && !command.eager ? Execution::graph : Execution::eager;
-  if (!command.stage.empty()) job.last_stage = parse_choice<TrainStage>("--stage", command.stage);
-  if (command.overfit) job.data = TrainData::few_clips;
-  job.from = command.from;
+  job.execution = picked.is_cuda() && !command.eager ? Execution::graph : Execution::eager;
+  if (!command.phase.empty()) job.last_phase = parse_choice<TrainPhase>("--phase", command.phase);
+  job.workers = join_workers(process, picked);
   return job;
 }
 
-/// The command line of a process of --devices, without what tells them apart.
+/// The command line of a process of --devices, but for its device.
 std::vector<std::string> worker_arguments(const TrainCommand& command) {
   std::vector<std::string> words = {"train", "--config=" + command.config, "--out=" + command.folder};
   if (command.stop_after) words.push_back(fmt::format("--stop-after={}", *command.stop_after));
   if (!command.stage.empty()) words.push_back("--stage=" + command.stage);
+  if (!command.phase.empty()) words.push_back("--phase=" + command.phase);
   if (!command.precision.empty()) words.push_back("--precision=" + command.precision);
   if (command.eager) words.emplace_back("--no-graph");
   if (command.overfit) words.emplace_back("--overfit");
   if (command.from) words.push_back("--from=" + *command.from);
+  words.emplace_back("--progress=json");
   return words;
 }
 
-void check_seconds(const std::optional<double>& seconds) {
-  constexpr double kMax = 1e8;
-  if (seconds && !(*seconds > 0 && *seconds <= kMax)) {
-    fail(ErrorKind::usage,
-         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMax, *seconds));
+/// GPUs sum among themselves, CPUs through a store.
+void check_devices(const std::vector<std::string>& devices) {
+  const std::set<std::string> different(devices.begin(), devices.end());
+  const bool only_cpu = different == std::set<std::string>{"cpu"};
+  if (only_cpu || (!different.contains("cpu") && different.size() == devices.size())) return;
+  fail(ErrorKind::usage,
+       fmt::format("--devices: expected different GPUs, or cpu alone, got {}", fmt::join(devices, ",")),
+       "--devices 0,1");
+}
+
+/// The error of the process that failed first.
+Error error_of(const WorkerEnd& end, const std::string& process) {
+  ErrorKind kind = ErrorKind::internal;
+  for (const ErrorKind known :
+       {ErrorKind::usage, ErrorKind::input, ErrorKind::model, ErrorKind::device, ErrorKind::output}) {
+    if (exit_code(known) == end.exit_code) kind = known;
   }
+  const std::string what = end.error.empty() ? fmt::format("ended with exit code {}", end.exit_code) : end.error;
+  return {kind, fmt::format("{}: {}", process, what),
+          end.hint.empty() ? "the same command resumes from what was saved" : end.hint};
+}
+
+/// Trains in one process a device, each with the variables that torchrun would give it.
+int run_train_workers(const TrainCommand& command, const std::vector<std::string>& devices, ProgressStyle style) {
+  check_devices(devices);
+  if (const LaunchedProcess process = launched_process(); process.count > 1) {
+    fail(ErrorKind::usage, fmt::format("--devices: a launcher has started {} processes already", process.count),
+         "leave out --devices: each process takes the GPU of its local rank");
+  }
+  stop_in_two_stages();
+  unsetenv("FASTSTAR_PROGRESS");
+  setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);  // its warnings come with a backtrace
+  const WorkerStore store;
+  std::vector<WorkerCommand> commands;
+  for (size_t rank = 0; rank < devices.size(); ++rank) {
+    WorkerCommand worker{.device = devices[rank], .arguments = worker_arguments(command)};
+    worker.arguments.push_back("--device=" + devices[rank]);
+    worker.environment = {fmt::format("RANK={}", rank),
+                          fmt::format("LOCAL_RANK={}", rank),
+                          fmt::format("WORLD_SIZE={}", devices.size()),
+                          "MASTER_ADDR=127.0.0.1",
+                          fmt::format("MASTER_PORT={}", store.port()),
+                          "TORCHELASTIC_USE_AGENT_STORE=True"};
+    commands.push_back(std::move(worker));
+  }
+  const WorkerEnds ends = run_workers(commands, style, Stage::train, OnFailure::end_others);
+  if (ends.first_failure) {
+    const size_t i = *ends.first_failure;
+    throw error_of(ends.all[i], fmt::format("{}, process {} of {}", devices[i], i + 1, devices.size()));
+  }
+  return stop_requested() ? stop_exit_code() : 0;
 }
 
 int run_train(const TrainCommand& command) {
-  check_seconds(command.stop_after);
+  const std::vector<RecipeStage> recipe = find_recipe(command.config);
+  check_command(command, recipe);
   const auto style = parse_choice<ProgressStyle>("--progress", command.progress);
   const std::vector<std::string> devices = parse_devices(command.devices);
-  if (devices.size() > 1) return run_train_workers(worker_arguments(command), devices, style);
-  const TrainJob job = plan_training(command);
+  if (devices.size() > 1) return run_train_workers(command, devices, style);
+  const LaunchedProcess process = launched_process();
+  const bool is_first = process.rank == 0;
+  if (!is_first) log::set_quiet(true);
   stop_in_two_stages();
-  ProgressDisplay progress(style);
-  const TrainReport report = run_training(job, progress);
-  if (report.finished) {
-    print_path(job.folder);
-  } else {
-    log::info("stopped in {} after step {} of {}, {:.0f} s of training; the same command goes on", report.stage,
-              report.steps_done, report.steps, report.training_seconds);
+  const TrainJob job = common_job(command, process);
+  ProgressDisplay progress(is_first ? style : ProgressStyle::none);
+  const TrainReport report = train_recipe(recipe, command.stage, job, progress);
+  job.workers->leave();
+  if (report.finished && is_first) print_path(report.folder);
+  if (!report.finished) {
+    log::info("{}: stopped in {} after step {} of {}, {:.0f} s of training; the same command resumes",
+              report.folder.string(), report.phase, report.steps_done, report.steps, report.training_seconds);
   }
   return stop_requested() ? stop_exit_code() : 0;
 }
@@ -115,22 +176,20 @@ Command add_train(CLI::App& app) {
                        const std::string& group) {
     return command->add_option(name, value, help)->type_name(argument)->group(group);
   };
-  add("--config", options->config, "settings: a name or a file", "NAME|FILE", kScreenGroup);
-  add("--out", options->folder, "the run's folder; goes on from there", "DIR", kScreenGroup)->required();
-  add("--from", options->from, "start a new run with a model's weights", "DIR", kScreenGroup);
-  add("--stop-after", options->stop_after, "save and end after so many seconds", "SECONDS", kScreenGroup);
-  add("--stage", options->stage, "the last stage to run", "NAME", kScreenGroup);
+  add("--config", options->config, "the recipe: a name or a file (train-tiny)", "NAME|FILE", kScreenGroup);
+  add("--out", options->folder, "folder of the run; resumes what is there", "DIR", kScreenGroup)->required();
+  add("--stage", options->stage, "train only this stage of the recipe", "NAME", kScreenGroup);
+  add("--from", options->from, "start a new run from this model's weights", "DIR", kScreenGroup);
+  add("--stop-after", options->stop_after, "save and stop after this time", "SECONDS", kScreenGroup);
   add("--device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup)->envname("FASTSTAR_DEVICE");
-  add("--devices", options->devices, "train together, a process a GPU: 0,1", "LIST", kScreenGroup);
-  add("--precision", options->precision, "bf16 on a GPU, fp32 on a CPU", "NAME", kMoreGroup)
+  add("--devices", options->devices, "train on several GPUs: 0,1", "LIST", kScreenGroup);
+  add("--phase", options->phase, "the last phase of a stage to train", "NAME", kMoreGroup);
+  add("--precision", options->precision, "bf16 (default on a GPU) or fp32", "NAME", kMoreGroup)
       ->envname("FASTSTAR_PRECISION");
   add("--progress", options->progress, "auto, bar, plain, json or none", "STYLE", kMoreGroup)
       ->envname("FASTSTAR_PROGRESS");
-  command->add_flag("--no-graph", options->eager, "launch operations one by one (to debug)")->group(kMoreGroup);
-  command->add_flag("--overfit", options->overfit, "on a few clips: the loss must fall")->group(kMoreGroup);
-  constexpr const char* kHidden = "";
-  add("--worker", options->worker, "which process of --devices this is", "I/N", kHidden);
-  add("--rendezvous", options->rendezvous, "where they meet", "PORT", kHidden);
+  command->add_flag("--no-graph", options->eager, "no CUDA graphs (to debug)")->group(kMoreGroup);
+  command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall")->group(kMoreGroup);
   return {command, [options] { return run_train(*options); }};
 }
 

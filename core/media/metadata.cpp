@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-bool is_picture(const std::filesystem::path& path) {
+bool starts_as_picture(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   std::string start(8, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
@@ -64,7 +64,7 @@ std::optional<Provenance> parse_comment(const std::string& comment) {
 }
 
 std::string read_comment(const std::filesystem::path& path) {
-  if (is_picture(path)) return comment_of(read_bytes(path));
+  if (starts_as_picture(path)) return comment_of(read_bytes(path));
   return ffmpeg::dictionary_value(ffmpeg::open_input(path)->metadata, "comment");
 }
 

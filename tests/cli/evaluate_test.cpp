@@ -15,7 +15,7 @@ TEST_CASE("evaluate refuses what it cannot do before it loads a model", "[cli][e
   CHECK(count.error.starts_with("error: --one-object: expected "));
   const auto settings = run(folder, "evaluate --training nothing");
   CHECK(settings.exit_code == 2);
-  CHECK(settings.error.starts_with("error: nothing: no file with settings of a training\n"));
+  CHECK(settings.error.starts_with("error: nothing: no such training recipe, neither a name nor a file\n"));
   std::filesystem::create_directories(folder / "evaluation");
   test::write_text(folder / "log.jsonl",
                    R"({"stage":"vae_frames","step":50,"loss":0.5,"ms_per_step":40.0,"seconds":2.0})");

@@ -69,8 +69,8 @@ TEST_CASE("train names the setting that is wrong before anything is made", "[cli
        "star_short.capacity: expected at least the batch, 16, got 8"},
       {"star_short: { steps: 1, batch: 8, half_clip: true, learning_rate: 0.001 }",
        "half_clip: expected clips of an even number of latent frames"},
-      {"star_short: { steps: 0 }", "nothing to train: no stage has steps"},
-      {"world: { wording: study }", "world.scenes: expected study"},
+      {"star_short: { steps: 0 }", "nothing to train: no phase has steps"},
+      {"world: { wording: study }", "world.wording"},
       {"star_optimizer: { beta2: 1 }", "star_optimizer.beta2: expected less than 1, got 1"},
       {"vae_noise: { fewest_kept: 12 }", "vae_noise.fewest_kept: expected at most 11"},
       {"star_loss: { objects: 3 }", "star_loss.object"},
@@ -95,18 +95,21 @@ TEST_CASE("train names the setting that is wrong before anything is made", "[cli
   CHECK_FALSE(fs::exists(folder / "new" / "log.jsonl"));
 }
 
-TEST_CASE("the settings that ship are read", "[cli][train]") {
-  int count = 0;
-  for (const auto& entry : fs::directory_iterator(preset_file("train-tiny").parent_path())) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("train-")) continue;
-    CAPTURE(name);
-    const TrainSettings settings = read_train_settings(entry.path());
-    CHECK(settings.star_long.steps > 0);
-    CHECK(settings.run.model == "tiny");
-    ++count;
-  }
-  CHECK(count > 0);
+TEST_CASE("train says which stage or phase it does not know", "[cli][train]") {
+  const TempDir folder;
+  prepare(folder, 1);
+  const auto error_of = [&](const char* flags) {
+    const auto outcome = run(folder, std::string("train --out new --device cpu --progress none ") + flags);
+    CHECK(outcome.exit_code == 2);
+    return outcome.error;
+  };
+  CHECK(error_of("--stage moon").starts_with("error: --stage moon: expected one of scratch, further, "));
+  CHECK(error_of("--stage vae_crops") ==
+        "error: --stage vae_crops: that is a phase, not a stage\nhint: --phase vae_crops\n");
+  CHECK(error_of("--phase vae_crops").starts_with("error: --phase: expected --stage with it"));
+  CHECK(error_of("--stage pan").starts_with("error: stage pan starts from stage further: new/further holds no "));
+  CHECK(error_of("--config train-tiny-pan").starts_with("error: train-tiny-pan: this recipe is a stage of train-tiny"));
+  CHECK(error_of("--config settings.yaml --stage pan") == "error: --stage pan: the recipe has no stages\n");
 }
 
 TEST_CASE("a training process that dies ends the others, with one line that names it", "[cli][train][slow]") {

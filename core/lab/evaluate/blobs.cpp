@@ -10,7 +10,7 @@
 #include <numbers>
 #include <unordered_set>
 
-#include "core/lab/world/shapes.h"
+#include "core/lab/world/appearance.h"
 
 namespace faststar {
 namespace {

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/lab/world/appearance.h"
 #include "core/lab/world/clip_renderer.h"
-#include "core/lab/world/palette.h"
-#include "core/lab/world/patterns.h"
 #include "core/lab/world/trajectory.h"
 
 namespace faststar {

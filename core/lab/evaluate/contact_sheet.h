@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/lab/evaluate/tested_model.h"
-#include "core/lab/world/world_settings.h"
+#include "core/lab/world/world.h"
 
 namespace faststar {
 

@@ -3,7 +3,8 @@
 #include <functional>
 #include <string>
 
-#include "core/lab/world/clip_source.h"
+#include "core/lab/world/clip_renderer.h"
+#include "core/lab/world/world.h"
 
 namespace faststar {
 
@@ -28,7 +29,7 @@ enum class HeldOutSet : uint32_t {
 /// Clips that no training has seen, drawn from the whole world and its language, without emphasis.
 class HeldOutClips {
  public:
-  /// `settings`: which scenes, wording and share of second objects and foreign words; the emphasis is set to 1.
+  /// `settings`: shares of second objects, camera pans and foreign words; the emphasis is set to 1.
   HeldOutClips(at::Device device, WorldSettings settings, HeldOutSet set);
 
   ClipRecord record(int64_t index) const { return world_.draw(seed_, index); }

@@ -124,7 +124,8 @@ StudyFile read_study_file(const std::filesystem::path& file, const Settings& bas
   for (const YamlEntry& entry : document.entries(document.root(), "the file")) {
     if (entry.key == "world") {
       read_fields(
-          document, entry.value, entry.key, study.world, [](const YamlEntry&) { return false; },
+          document, entry.value, entry.key, study.world,
+          [](const YamlEntry& key) { return is_obsolete_world_setting(key.key, node_text(key.value)); },
           [](const Field&, const Origin&) {});
     } else if (entry.key == "variants" || entry.key == "beyond") {
       add_variants(document, entry, base, study.variants);

@@ -7,7 +7,7 @@
 
 #include "core/config/settings.h"
 #include "core/lab/evaluate/held_out.h"
-#include "core/lab/world/world_settings.h"
+#include "core/lab/world/world.h"
 
 namespace faststar {
 

@@ -19,21 +19,21 @@ struct PyramidShape {
   PyramidShape shrunk_to(int height, int width) const;
 };
 
-/// What spoils the codes on their way, so that a network learns to live with wrong ones.
+/// Noise added to the codes, so that a network learns to cope with wrong ones.
 struct CodeNoise {
   Tensor flip;     ///< [N] float32: probability that a bit is wrong
-  Tensor kept;     ///< [N] float32: iterations that count, the others add nothing; undefined: all
+  Tensor kept;     ///< [N] float32: number of iterations that are used; undefined: all
   Tensor counter;  ///< [1] int64: where in the random stream the bits' draws start
   uint64_t seed = 0;
 };
 
-/// What the quantiser saw at one repetition of every scale.
+/// Inputs and targets at one repetition of every scale.
 struct QuantizerTrace {
   std::vector<Tensor> inputs;   ///< [N, 64, h w]: the accumulated features at the scale's size, before the repetition
-  std::vector<Tensor> targets;  ///< [N, d, h w] bool: the bits that the features ask for
+  std::vector<Tensor> targets;  ///< [N, d, h w] bool: the bits of the features
 };
 
-/// The multi-scale residual quantiser of core/pyramid over a batch of frames. The pyramid never mixes frames, so
+/// The multi-scale residual quantiser of core/model/pyramid over a batch of frames. The pyramid never mixes frames, so
 /// that frames of any clips go in one batch. Its resampling is linear: the matrices are the operators of
 /// core/model/pyramid/codes.h applied to unit vectors, and an iteration is a few matrix products instead of slow
 /// interpolation kernels.

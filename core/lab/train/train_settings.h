@@ -2,12 +2,15 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/config/fields.h"
-#include "core/lab/train/optimizer.h"
+#include "core/config/preset.h"
 #include "core/lab/train/star_objective.h"
+#include "core/lab/train/training_step.h"
 #include "core/lab/train/vae_objective.h"
-#include "core/lab/world/world_settings.h"
+#include "core/lab/world/world.h"
+#include "core/model/star/generator.h"
 
 namespace faststar {
 
@@ -55,7 +58,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "dropped_texts", .range = {0, 1}}, c.dropped_texts);
 }
 
-/// How the learning rate runs over a stage: warm-up, then half a cosine.
+/// The learning rate over a phase: warm-up, then half a cosine.
 struct LearningRate {
   double start = 0;
   double end = 0;
@@ -65,10 +68,10 @@ struct LearningRate {
   double at(int64_t step, int64_t steps) const;
 };
 
-/// A stage that trains the VAE.
-struct VaeStageSettings {
+/// A phase that trains the VAE.
+struct VaePhaseSettings {
   int steps = 0;
-  int batch = 0;  ///< clips a step, on each GPU
+  int batch = 0;  ///< clips a step, of each process
   int height = 0;
   int width = 0;
   int frames = 0;
@@ -77,7 +80,7 @@ struct VaeStageSettings {
   LearningRate learning_rate;
 };
 
-template <FieldsOf<VaeStageSettings> Self, typename Visitor>
+template <FieldsOf<VaePhaseSettings> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "steps", .range = {0, 1e8}}, c.steps);
   visit(Field{.name = "batch", .range = {1, 1024}}, c.batch);
@@ -91,12 +94,12 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "warmup", .range = {1, 1e6}}, c.learning_rate.warmup);
 }
 
-/// A stage that trains text encoder and transformer.
-struct StarStageSettings {
+/// A phase that trains text encoder and transformer.
+struct StarPhaseSettings {
   int steps = 0;
-  int batch = 0;                 ///< clips a step, on each GPU; a multiple of 8
+  int batch = 0;                 ///< clips a step, of each process; a multiple of 8
   int video_clips = 1;           ///< clips after the image, each as long as the model's
-  bool half_clip = false;        ///< and a video that ends in the middle of the first
+  bool half_clip = false;        ///< also train videos that end in the middle of the first clip
   int pool = 60000;              ///< scenes to draw from
   int capacity = 8192;           ///< clips whose features are held at a time
   int first_clips = 768;         ///< of them, before the first step
@@ -105,7 +108,7 @@ struct StarStageSettings {
   LearningRate learning_rate;
 };
 
-template <FieldsOf<StarStageSettings> Self, typename Visitor>
+template <FieldsOf<StarPhaseSettings> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "steps", .range = {0, 1e8}}, c.steps);
   visit(Field{.name = "batch", .range = {8, 1024}}, c.batch);
@@ -121,7 +124,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "warmup", .range = {1, 1e6}}, c.learning_rate.warmup);
 }
 
-/// What is trained, and how often it tells.
+/// What is trained, and how often it logs and saves.
 struct RunSettings {
   std::string model = "tiny";  ///< preset, or its file, with the sizes of the networks and the schedule
   int seed = 0;
@@ -141,19 +144,19 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "save_every", .range = {1, 1e6}}, c.save_every);
 }
 
-/// A whole training run: the sections of configs/train-tiny.yaml.
+/// The settings of a training run: the sections of configs/train-tiny.yaml.
 struct TrainSettings {
   RunSettings run;
   WorldSettings world;
   OptimizerSettings vae_optimizer;
   VaeLossWeights vae_loss;
   VaeNoise vae_noise;
-  VaeStageSettings vae_crops, vae_frames;
-  VaeStageSettings vae_decoder;  ///< of the decoder alone: codes, and so the transformer, stay valid
+  VaePhaseSettings vae_crops, vae_frames;
+  VaePhaseSettings vae_decoder;  ///< of the decoder alone: codes, and so the transformer, stay valid
   OptimizerSettings star_optimizer;
   StarLossWeights star_loss;
   StarNoise star_noise;
-  StarStageSettings star_short, star_long;
+  StarPhaseSettings star_short, star_long;
 };
 
 template <FieldsOf<TrainSettings> Self, typename Visitor>
@@ -173,16 +176,40 @@ void visit_sections(Self& c, Visitor&& visit) {
   visit("star_long", c.star_long);
 }
 
-/// The stage that a transformer comes out of: star_long, or star_short where that has no steps.
-const StarStageSettings& last_star_stage(const TrainSettings& settings);
+/// The last phase that trains the transformer: star_long, or star_short where that has no steps.
+const StarPhaseSettings& last_star_phase(const TrainSettings& settings);
 
-/// Every setting by its name: "world.emphasis" -> "5". What two runs have in common or not.
+/// Every setting by its name: "world.emphasis" -> "5". For the log, and to tell two runs apart.
 std::map<std::string, std::string> setting_texts(const TrainSettings& settings);
 
-/// Reads a file of train settings. Throws Error(usage) naming file, line and key when something is unknown or wrong.
-TrainSettings read_train_settings(const std::filesystem::path& file);
+/// One stage of a recipe: a training run that starts where another one ended.
+struct RecipeStage {
+  std::string name;  ///< empty in a recipe of one unnamed stage
+  std::string from;  ///< the stage whose model it starts from; empty: random weights
+  TrainSettings settings;
+};
 
-/// Those of a file, or of one that the installation has under this name ("train-tiny"). Throws Error(usage).
-TrainSettings find_train_settings(const std::string& name_or_file);
+/// Reads a recipe, at least one stage. Sections at the top level are settings of all stages. Under `stages`, in
+/// order, a stage has the settings of the one that it names in `from` and changes what it says; it trains the phases
+/// that it gives steps to. Throws Error(usage) naming file, line and key when something is unknown or wrong.
+std::vector<RecipeStage> read_recipe(const std::filesystem::path& file);
+
+/// The recipe of a file, or the one that the installation has under this name ("train-tiny"). Throws Error(usage).
+std::vector<RecipeStage> find_recipe(const std::string& name_or_file);
+
+/// Stage `name` of a recipe; empty: the last one. Throws Error(usage) when there is none of that name.
+const RecipeStage& find_stage(const std::vector<RecipeStage>& recipe, const std::string& name);
+
+/// What a run trains: the preset of its model, and what follows from it and the settings.
+struct TrainPlan {
+  ModelPreset preset;
+  VaePlan vae;
+  StarPlan star;
+  GenerationSettings generation;  ///< of sample clips
+  int64_t longest_text = 64;      ///< tokens of a caption
+};
+
+/// Reads the preset that `settings` name. Throws Error(usage) when there is none, or when it cannot be trained.
+TrainPlan make_train_plan(const TrainSettings& settings);
 
 }  // namespace faststar

@@ -13,7 +13,7 @@
 namespace faststar {
 namespace {
 
-constexpr const char* kHost = "127.0.0.1";
+constexpr const char* kThisHost = "127.0.0.1";
 /// Longer than a process works alone: loading, sampling, recording.
 constexpr std::chrono::minutes kPatience{30};
 /// The store refuses values of more than 8 MiB.
@@ -21,21 +21,21 @@ constexpr int64_t kPieceBytes = 4 << 20;
 
 using Bytes = std::vector<uint8_t>;
 
-/// Runs an operation of the store, whose failures mean that the process which holds it is gone.
+/// Runs an operation of the store. When it fails, the process that holds the store is gone.
 template <typename Operation>
 auto reach(Operation&& operation) {
   try {
     return operation();
   } catch (const c10::Error& error) {
     const std::string what = error.what_without_backtrace();
-    fail(ErrorKind::interrupted,
-         fmt::format("training: the other processes cannot be reached: {}", what.substr(0, what.find('\n'))));
+    fail(ErrorKind::interrupted, fmt::format("train: lost the other processes: {}", what.substr(0, what.find('\n'))));
   }
 }
 
-c10d::TCPStoreOptions store_options(uint16_t port) {
+c10d::TCPStoreOptions store_options(uint16_t port, bool is_server) {
   c10d::TCPStoreOptions options;
   options.port = port;
+  options.isServer = is_server;
   options.waitWorkers = false;
   options.timeout = kPatience;
   return options;
@@ -44,58 +44,67 @@ c10d::TCPStoreOptions store_options(uint16_t port) {
 /// Decisions and, for CPUs, gradients go through the store.
 class StoreWorkers : public Workers {
  public:
-  explicit StoreWorkers(const WorkerPlace& place)
-      : place_(place),
-        store_(reach([&] { return c10::make_intrusive<c10d::TCPStore>(kHost, store_options(place.port)); })) {}
+  explicit StoreWorkers(const LaunchedProcess& process)
+      : process_(process), store_(reach([&] {
+          return c10::make_intrusive<c10d::TCPStore>(process.host, store_options(process.port, process.hosts_store));
+        })) {}
 
-  int rank() const override { return place_.rank; }
-  int count() const override { return place_.count; }
+  int rank() const override { return process_.rank; }
+  int count() const override { return process_.count; }
 
   bool agree(bool decision) override {
     const std::string key = fmt::format("decision {}", decisions_++);
-    if (place_.rank == 0) put(key, {static_cast<uint8_t>(decision)});
+    if (process_.rank == 0) put(key, {static_cast<uint8_t>(decision)});
     return take(key).at(0) != 0;
   }
 
   void meet() override {
-    put(fmt::format("here {} {}", meetings_, place_.rank), {0});
-    for (int rank = 0; rank < place_.count; ++rank) take(fmt::format("here {} {}", meetings_, rank));
+    put(fmt::format("here {} {}", meetings_, process_.rank), {0});
+    for (int rank = 0; rank < process_.count; ++rank) take(fmt::format("here {} {}", meetings_, rank));
     ++meetings_;
+  }
+
+  void leave() override {
+    put(fmt::format("left {}", process_.rank), {0});
+    if (!process_.hosts_store) return;
+    for (int rank = 0; rank < process_.count; ++rank) take(fmt::format("left {}", rank));
   }
 
   void expect_equal(const Tensor& weights) override {
     const auto checksum = weights.detach().view(at::kInt).sum(at::kLong).item<int64_t>();
     const std::string text = std::to_string(checksum);
     const std::string key = fmt::format("checksum {}", checksums_++);
-    if (place_.rank == 0) put(key, {text.begin(), text.end()});
+    if (process_.rank == 0) put(key, {text.begin(), text.end()});
     const Bytes first = take(key);
     if (std::string(first.begin(), first.end()) == text) return;
-    fail(ErrorKind::internal, "training: the processes no longer have the same weights");
+    fail(ErrorKind::internal, "train: the weights of the processes differ");
   }
 
   void average(const Tensor& gradient) override {
     const Tensor own = gradient.to(at::kCPU).contiguous();
     for (int64_t piece = 0; piece * kPieceBytes < bytes_of(own); ++piece) {
       const auto* const begin = static_cast<const uint8_t*>(own.const_data_ptr()) + piece * kPieceBytes;
-      put(key(rounds_, piece, place_.rank), {begin, begin + piece_bytes(own, piece)});
+      put(key(rounds_, piece, process_.rank), {begin, begin + piece_bytes(own, piece)});
     }
     // In the order of ranks, so that rounding is the same everywhere.
     Tensor sum = at::zeros_like(gradient, at::kCPU);
-    for (int rank = 0; rank < place_.count; ++rank) sum += received(gradient, rank);
-    gradient.copy_(sum / place_.count);
+    for (int rank = 0; rank < process_.count; ++rank) sum += received(gradient, rank);
+    gradient.copy_(sum / process_.count);
     forget_round(rounds_ - 1, own);
     ++rounds_;
   }
 
  protected:
   void put(const std::string& key, const Bytes& value) {
-    reach([&] { store_->set(key, value); });
+    reach([&] { store_->set(own_name(key), value); });
   }
   Bytes take(const std::string& key) {
-    return reach([&] { return store_->get(key); });
+    return reach([&] { return store_->get(own_name(key)); });
   }
 
  private:
+  /// A launcher's store has keys of its own, and those of attempts before.
+  std::string own_name(const std::string& key) const { return fmt::format("faststar {} {}", process_.attempt, key); }
   static int64_t bytes_of(const Tensor& tensor) { return static_cast<int64_t>(tensor.nbytes()); }
   static int64_t piece_bytes(const Tensor& tensor, int64_t piece) {
     return std::min(kPieceBytes, bytes_of(tensor) - piece * kPieceBytes);
@@ -117,11 +126,11 @@ class StoreWorkers : public Workers {
   /// All have read a round once they have written the next.
   void forget_round(int64_t round, const Tensor& like) {
     for (int64_t piece = 0; round >= 0 && piece * kPieceBytes < bytes_of(like); ++piece) {
-      reach([&] { return store_->deleteKey(key(round, piece, place_.rank)); });
+      reach([&] { return store_->deleteKey(own_name(key(round, piece, process_.rank))); });
     }
   }
 
-  WorkerPlace place_;
+  LaunchedProcess process_;
   c10::intrusive_ptr<c10d::TCPStore> store_;
   int64_t decisions_ = 0;
   int64_t meetings_ = 0;
@@ -132,10 +141,10 @@ class StoreWorkers : public Workers {
 /// Gradients go from GPU to GPU.
 class GpuWorkers final : public StoreWorkers {
  public:
-  GpuWorkers(const WorkerPlace& place, at::Device device) : StoreWorkers(place) {
+  GpuWorkers(const LaunchedProcess& process, at::Device device) : StoreWorkers(process) {
     constexpr const char* kKey = "communicator";
-    if (place.rank == 0) put(kKey, cuda::make_communicator_id());
-    sum_ = cuda::join_communicator(take(kKey), place.rank, place.count, device.index());
+    if (process.rank == 0) put(kKey, cuda::make_communicator_id());
+    sum_ = cuda::join_communicator(take(kKey), process.rank, process.count, device.index());
   }
 
   void average(const Tensor& gradient) override {
@@ -149,29 +158,31 @@ class GpuWorkers final : public StoreWorkers {
 
 }  // namespace
 
-struct Rendezvous::Store {
-  explicit Store(const c10d::TCPStoreOptions& options) : server(kHost, options) {}
-  c10d::TCPStore server;
+struct WorkerStore::Server {
+  c10d::TCPStore store{kThisHost, store_options(/*port=*/0, /*is_server=*/true)};  // any port that is free
 };
 
-Rendezvous::Rendezvous() {
-  c10d::TCPStoreOptions options = store_options(/*port=*/0);  // any that is free
-  options.isServer = true;
+WorkerStore::WorkerStore() {
   try {
-    store_ = std::make_unique<Store>(options);
+    server_ = std::make_unique<Server>();
   } catch (const c10::Error& error) {
-    fail(ErrorKind::internal, fmt::format("training: no port on {}: {}", kHost, error.what_without_backtrace()));
+    fail(ErrorKind::internal, fmt::format("train: no free port on {}: {}", kThisHost, error.what_without_backtrace()));
   }
 }
 
-Rendezvous::~Rendezvous() = default;
+WorkerStore::~WorkerStore() = default;
 
-uint16_t Rendezvous::port() const { return store_->server.getPort(); }
+uint16_t WorkerStore::port() const { return server_->store.getPort(); }
 
-std::unique_ptr<Workers> join_workers(const WorkerPlace& place, at::Device device) {
-  if (place.count == 1) return std::make_unique<Workers>();
-  if (device.is_cuda()) return std::make_unique<GpuWorkers>(place, device);
-  return std::make_unique<StoreWorkers>(place);
+std::unique_ptr<Workers> join_workers(const LaunchedProcess& process, at::Device device) {
+  if (process.count == 1) return std::make_unique<Workers>();
+  if (process.host.empty()) {
+    fail(ErrorKind::usage,
+         "MASTER_ADDR: expected the host of rank 0, as the processes are on several hosts, got nothing",
+         "MASTER_ADDR and MASTER_PORT tell all processes where rank 0 listens");
+  }
+  if (device.is_cuda()) return std::make_unique<GpuWorkers>(process, device);
+  return std::make_unique<StoreWorkers>(process);
 }
 
 }  // namespace faststar

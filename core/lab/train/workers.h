@@ -1,13 +1,13 @@
 #pragma once
-#include <cstdint>
 #include <memory>
 
+#include "core/base/launcher.h"
 #include "core/base/tensor.h"
 
 namespace faststar {
 
 /// The processes that train together, one a GPU. Each draws its own clips; gradients are averaged, so that all make
-/// the same update.
+/// the same update. This class is a process alone.
 class Workers {
  public:
   virtual ~Workers() = default;
@@ -22,34 +22,29 @@ class Workers {
   /// Throws Error(internal) in a process whose `weights` (float32) are not bit for bit those of the first one: they
   /// would drift apart unseen.
   virtual void expect_equal(const Tensor& weights) { (void)weights; }
+  /// To be called last: the process that holds the store waits until no other needs it.
+  virtual void leave() {}
 };
 
-/// Where the processes of one run meet: a key-value store on this host, alive as long as this object.
-class Rendezvous {
+/// A key-value store on this host for processes that it starts itself, alive as long as this object.
+class WorkerStore {
  public:
   /// Throws Error(internal) when the host gives no port.
-  Rendezvous();
-  ~Rendezvous();
-  Rendezvous(const Rendezvous&) = delete;
-  Rendezvous& operator=(const Rendezvous&) = delete;
+  WorkerStore();
+  ~WorkerStore();
+  WorkerStore(const WorkerStore&) = delete;
+  WorkerStore& operator=(const WorkerStore&) = delete;
   /// TCP, on the loopback interface.
   uint16_t port() const;
 
  private:
-  struct Store;
-  std::unique_ptr<Store> store_;
+  struct Server;
+  std::unique_ptr<Server> server_;
 };
 
-/// Which of the processes that meet at a rendezvous this one is.
-struct WorkerPlace {
-  int rank = 0;  ///< from 0
-  int count = 1;
-  uint16_t port = 0;
-};
-
-/// This process among those of a run on `device`: sums go through NCCL on GPUs and through the store on CPUs, which is
-/// enough for small networks. Waits for the others on GPUs. A lost rendezvous is Error(interrupted): whoever holds it
-/// knows why.
-std::unique_ptr<Workers> join_workers(const WorkerPlace& place, at::Device device);
+/// Joins the processes of a run on `device`: they meet at a c10d::TCPStore; sums go through NCCL on GPUs and through
+/// the store on CPUs, which is enough for small networks. Waits for the others on GPUs. Throws Error(usage) when the
+/// address is not known, Error(interrupted) when the store is lost: whoever holds it reports why.
+std::unique_ptr<Workers> join_workers(const LaunchedProcess& process, at::Device device);
 
 }  // namespace faststar

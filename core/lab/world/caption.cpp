@@ -4,9 +4,9 @@
 #include <array>
 #include <vector>
 
-#include "core/lab/world/clip_source.h"
 #include "core/lab/world/counter_random.h"
 #include "core/lab/world/phrases.h"
+#include "core/lab/world/world.h"
 
 namespace faststar {
 namespace {
@@ -28,38 +28,10 @@ std::string capitalised(std::string text) {
   return text;
 }
 
-/// The study's captions: one sentence form.
-class StudyCaption {
- public:
-  StudyCaption(const ClipRecord& record, CounterRandom& random) : record_(record), random_(random) {}
-
-  std::string text() {
-    std::string caption;
-    for (const SceneObject& object : record_.objects) {
-      if (!caption.empty()) caption += " and ";
-      caption += subject(object) + " " + std::string(random_.pick(study_motion_phrases(object.motion)));
-    }
-    static constexpr std::array<std::string_view, 3> prepositions = {" on ", " over ", " in front of "};
-    caption += prepositions[static_cast<size_t>(random_.weighted(std::array{.7, .15, .15}))];
-    caption += fill(random_.pick(study_background_phrases(record_.pattern)), choice_name(record_.background));
-    return random_.chance(.15) ? capitalised(caption) + "." : caption;
-  }
-
- private:
-  std::string subject(const SceneObject& object) {
-    const std::string size = object.size == ObjectSize::normal ? "" : fmt::format("{} ", choice_name(object.size));
-    return with_indefinite(
-        fmt::format("{}{} {}", size, choice_name(object.colour), random_.pick(study_shape_nouns(object.shape))));
-  }
-
-  const ClipRecord& record_;
-  CounterRandom& random_;
-};
-
 /// Captions of many forms. The left object is always named first.
-class RichCaption {
+class CaptionWriter {
  public:
-  RichCaption(const ClipRecord& record, CounterRandom& random)
+  CaptionWriter(const ClipRecord& record, CounterRandom& random)
       : record_(record),
         random_(random),
         sides_(record.objects.size() == 2 && random.chance(.15)),
@@ -190,7 +162,7 @@ class RichCaption {
   std::string_view background_colour_;
 };
 
-/// A word that no dictionary has, or an English one from outside this world.
+/// An English word from outside this world, or an invented one.
 std::string foreign_word(CounterRandom& random) {
   if (random.chance(.6)) return std::string(random.pick(foreign_words()));
   static constexpr std::string_view consonants = "bcdfghjklmnpqrstvwxyz", vowels = "aeiou";
@@ -226,9 +198,8 @@ std::string with_foreign_words(const std::string& caption, CounterRandom& random
 }  // namespace
 
 std::string World::caption(const ClipRecord& record, uint64_t seed, int64_t index) const {
-  CounterRandom random(seed, index, CounterRandom::Purpose::caption);
-  if (settings_.wording == Wording::study) return StudyCaption(record, random).text();
-  const std::string caption = RichCaption(record, random).text();
+  CounterRandom random(seed, WorldDraw::caption, index);
+  const std::string caption = CaptionWriter(record, random).text();
   return random.chance(settings_.foreign_words) ? with_foreign_words(caption, random) : caption;
 }
 

@@ -4,9 +4,7 @@
 
 #include <numbers>
 
-#include "core/lab/world/palette.h"
-#include "core/lab/world/patterns.h"
-#include "core/lab/world/shapes.h"
+#include "core/lab/world/appearance.h"
 #include "core/lab/world/trajectory.h"
 
 namespace faststar {

@@ -9,8 +9,8 @@
 
 namespace faststar {
 
-/// The numbers that pixels are made of: [B, K] float32 on the CPU, one row a record. The layout is the
-/// renderer's own.
+/// The records as a tensor for the renderer: [B, K] float32 on the CPU, one row a record. The layout is private to the
+/// renderer.
 Tensor records_to_tensor(std::span<const ClipRecord> records);
 
 /// What to render of each clip: `frames` frames of height x width pixels. The tensors are [B] int64 on the
@@ -35,7 +35,7 @@ FrameWindow crop_window(const Tensor& records, int64_t frames, int64_t height, i
 
 struct ClipBatch {
   Tensor pixels;    ///< [B, 3, F, H, W] float32 in [-1, 1], RGB
-  Tensor coverage;  ///< [B, 1, F, H, W] float32, 0..1: how much of a pixel objects cover
+  Tensor coverage;  ///< [B, 1, F, H, W] float32, 0..1: the share of a pixel that objects cover
 };
 
 /// Draws clips on one device with tensor operations of static shapes and no host reads, so a call can be part of

@@ -155,48 +155,6 @@ Phrases colour_words(std::string_view name) {
   return {};
 }
 
-Phrases study_shape_nouns(Shape shape) {
-  static const Lists<Shape, std::string_view> nouns = {{{"ball", "ball", "circle"},
-                                                        {"square", "square", "box"},
-                                                        {"triangle"},
-                                                        {"star"},
-                                                        {"ring", "ring", "donut"},
-                                                        {},
-                                                        {}}};
-  return list_of(nouns, shape);
-}
-
-Phrases study_motion_phrases(Motion motion) {
-  static const Lists<Motion, std::string_view> phrases = {{{"moving left", "moving left", "moving to the left"},
-                                                           {"moving right", "moving right", "moving to the right"},
-                                                           {"moving up", "moving up", "rising"},
-                                                           {"moving down", "moving down", "falling"},
-                                                           {"moving up and left"},
-                                                           {"moving up and right"},
-                                                           {"moving down and left"},
-                                                           {"moving down and right"},
-                                                           {"moving in a circle", "circling"},
-                                                           {"bouncing", "bouncing", "bouncing up and down"},
-                                                           {"growing"},
-                                                           {"shrinking"},
-                                                           {"spinning", "rotating"},
-                                                           {}}};
-  return list_of(phrases, motion);
-}
-
-Phrases study_background_phrases(Pattern pattern) {
-  static const Lists<Pattern, std::string_view> phrases = {
-      {{"a {} background", "a {} background", "a plain {} background"},
-       {"a {} gradient background", "a {} gradient"},
-       {"a {} striped background", "{} stripes"},
-       {"a {} checkered background", "a {} checkerboard"},
-       {"a {} dotted background", "a {} background with dots"},
-       {"a {} wavy background", "{} waves"},
-       {},
-       {}}};
-  return list_of(phrases, pattern);
-}
-
 Phrases openings() {
   static constexpr std::array<std::string_view, 12> phrases = {
       "a video of",   "a short video of", "a clip of",    "an animation of", "a simple animation of", "a cartoon of",
@@ -219,6 +177,39 @@ Phrases adjectives() {
 Phrases adverbs() {
   static constexpr std::array<std::string_view, 6> words = {"slowly",  "smoothly", "steadily",
                                                             "quickly", "gently",   "happily"};
+  return words;
+}
+
+Phrases foreign_words() {
+  static constexpr auto words = std::to_array<std::string_view>({
+      "about",   "above",     "again",      "air",      "all",       "also",      "always",    "among",   "ancient",
+      "angry",   "animal",    "apple",      "artist",   "at",        "autumn",    "away",      "baby",    "bank",
+      "beach",   "bear",      "beautiful",  "bed",      "behind",    "bird",      "boat",      "book",    "bottle",
+      "boy",     "bridge",    "bus",        "but",      "butterfly", "by",        "cake",      "camel",   "candle",
+      "car",     "castle",    "cat",        "chair",    "church",    "cinematic", "city",      "clock",   "cloud",
+      "coffee",  "cold",      "computer",   "cook",     "country",   "cow",       "crowd",     "cup",     "dance",
+      "dark",    "day",       "deep",       "desert",   "dog",       "door",      "dragon",    "dream",   "dress",
+      "drive",   "duck",      "early",      "earth",    "eat",       "elephant",  "empty",     "engine",  "evening",
+      "every",   "eye",       "face",       "family",   "farmer",    "fast",      "field",     "film",    "fire",
+      "fish",    "flower",    "fog",        "food",     "forest",    "friend",    "frog",      "garden",  "ghost",
+      "girl",    "glass",     "good",       "grass",    "guitar",    "hair",      "hand",      "happy",   "hat",
+      "have",    "head",      "helicopter", "her",      "hill",      "his",       "history",   "horse",   "hot",
+      "house",   "ice",       "into",       "island",   "jacket",    "jazz",      "journey",   "juice",   "jungle",
+      "kitchen", "kite",      "knight",     "lady",     "lake",      "lamp",      "landscape", "later",   "leaf",
+      "lion",    "long",      "look",       "magic",    "man",       "many",      "market",    "meadow",  "metal",
+      "milk",    "mirror",    "monkey",     "moon",     "more",      "morning",   "mountain",  "mouse",   "music",
+      "must",    "near",      "new",        "night",    "noise",     "ocean",     "old",       "only",    "other",
+      "out",     "paint",     "palace",     "paper",    "park",      "people",    "photo",     "piano",   "pilot",
+      "pirate",  "planet",    "plant",      "play",     "portrait",  "queen",     "quick",     "quiet",   "rabbit",
+      "rain",    "realistic", "river",      "road",     "robot",     "rock",      "room",      "running", "sad",
+      "sailing", "sand",      "school",     "sea",      "shadow",    "she",       "ship",      "shop",    "sing",
+      "sky",     "sleep",     "snow",       "song",     "space",     "spring",    "station",   "stone",   "storm",
+      "story",   "street",    "summer",     "sun",      "sweet",     "swimming",  "table",     "tea",     "thing",
+      "through", "tiger",     "time",       "together", "tower",     "town",      "toy",       "train",   "tree",
+      "truck",   "under",     "valley",     "village",  "voice",     "walking",   "wall",      "warm",    "water",
+      "weather", "wheel",     "wild",       "wind",     "window",    "winter",    "wolf",      "woman",   "wood",
+      "work",    "world",     "writer",     "year",     "young",     "zebra",     "zoo",       "façade",  "déjà",
+  });
   return words;
 }
 

@@ -4,7 +4,7 @@
 
 #include "core/lab/world/scene.h"
 
-/// The words of captions. "{}" stands for a colour.
+/// Words and phrases of captions. "{}" stands for a colour.
 namespace faststar {
 
 using Phrases = std::span<const std::string_view>;
@@ -28,15 +28,10 @@ Phrases background_descriptions(Pattern pattern);
 /// "gray", "grey".
 Phrases colour_words(std::string_view name);
 
-/// The study's words, the more frequent ones twice.
-Phrases study_shape_nouns(Shape shape);
-Phrases study_motion_phrases(Motion motion);
-Phrases study_background_phrases(Pattern pattern);
-
-/// "a video of", "high quality": phrases that change nothing.
+/// "a video of", "high quality": phrases that do not change the scene.
 Phrases openings();
 Phrases closings();
-/// Words before a colour and before a motion that change nothing: "bright", "slowly".
+/// Words before a colour and before a motion that do not change the scene: "bright", "slowly".
 Phrases adjectives();
 Phrases adverbs();
 /// English words that mean nothing in this world.

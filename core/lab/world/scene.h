@@ -6,7 +6,7 @@
 
 #include "core/config/fields.h"
 
-/// What a clip of the procedural world shows, in the words of its captions. Lengths are frame heights.
+/// Scenes of the procedural world, in the words of their captions. Lengths are in frame heights.
 namespace faststar {
 
 /// A full frame in pixels, and frames per second.
@@ -38,7 +38,7 @@ enum class Motion {
 /// True for motions that are a change of size.
 constexpr bool changes_size(Motion motion) { return motion == Motion::grow || motion == Motion::shrink; }
 
-/// Where the camera turns; all that is in the picture goes the other way.
+/// Where the camera turns; everything in the picture moves the other way.
 enum class Camera { still, pan_left, pan_right };
 
 template <>
@@ -85,7 +85,7 @@ struct SceneObject {
   double y = 0;  ///< centre in the first frame, from the top
 };
 
-/// One clip: everything that its pixels at any time follow from.
+/// One clip: all that determines its pixels at any time.
 struct ClipRecord {
   Pattern pattern = Pattern::plain;
   BackgroundColour background = BackgroundColour::blue;

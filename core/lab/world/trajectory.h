@@ -16,7 +16,7 @@ inline constexpr double kTurnsPerSecond = 0.5;
 inline constexpr double kSpinsPerSecond = 0.2;
 inline constexpr double kHopsPerSecond = 1;
 
-/// What a pan moves the picture by: pixels a frame, to the right (+) or to the left.
+/// How far a pan moves the picture: pixels a frame, to the right (+) or to the left (-).
 int64_t pan_pixels(Camera camera);
 
 /// The part of the frame that an object stays in: all of it, or its half when there are two.

@@ -1,25 +1,19 @@
+#include "core/lab/world/world.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "core/lab/world/clip_source.h"
 #include "core/lab/world/counter_random.h"
 #include "core/lab/world/trajectory.h"
 
 namespace faststar {
 namespace {
 
-/// How many of each kind there are, counted from the first.
-struct Kinds {
-  int shapes, colours, patterns, motions;
-};
-
-Kinds kinds_of(SceneRange range) {
-  if (range == SceneRange::study) return {.shapes = 5, .colours = 7, .patterns = 6, .motions = 13};
-  return {.shapes = static_cast<int>(Choices<Shape>::names.size()),
-          .colours = static_cast<int>(Choices<ObjectColour>::names.size()),
-          .patterns = static_cast<int>(Choices<Pattern>::names.size()),
-          .motions = static_cast<int>(Choices<Motion>::names.size())};
+/// Any enumerator, all equally likely.
+template <typename Enum>
+Enum any_of(CounterRandom& random) {
+  return static_cast<Enum>(random.below(static_cast<int>(Choices<Enum>::names.size())));
 }
 
 /// In the order of Motion: how often one object moves so.
@@ -52,8 +46,8 @@ bool same_word(ObjectColour object, BackgroundColour background) {
 class SceneDraw {
  public:
   SceneDraw(const WorldSettings& settings, uint64_t seed, int64_t index)
-      : settings_(settings), kinds_(kinds_of(settings.scenes)), random_(seed, index, CounterRandom::Purpose::scene) {
-    CounterRandom camera(seed, index, CounterRandom::Purpose::camera);
+      : settings_(settings), random_(seed, WorldDraw::scene, index) {
+    CounterRandom camera(seed, WorldDraw::camera, index);
     if (camera.chance(settings.camera_pan)) {
       record_.camera = camera.chance(.5) ? Camera::pan_left : Camera::pan_right;
     }
@@ -62,9 +56,9 @@ class SceneDraw {
   ClipRecord draw() {
     const bool pair = random_.chance(settings_.two_objects) && record_.camera == Camera::still;
     do {
-      record_.pattern = static_cast<Pattern>(random_.below(kinds_.patterns));
+      record_.pattern = any_of<Pattern>(random_);
     } while (record_.camera != Camera::still && !shows_pan(record_.pattern));
-    record_.background = static_cast<BackgroundColour>(random_.below(Choices<BackgroundColour>::names.size()));
+    record_.background = any_of<BackgroundColour>(random_);
     for (const MotionStage stage :
          pair ? std::vector{MotionStage::left_half, MotionStage::right_half} : std::vector{MotionStage::whole}) {
       record_.objects.push_back(draw_object(stage));
@@ -87,10 +81,10 @@ class SceneDraw {
   /// Shape, motion and size; nothing else makes a scene hard.
   SceneObject draw_kind(MotionStage stage) {
     SceneObject object;
-    object.shape = static_cast<Shape>(random_.below(kinds_.shapes));
+    object.shape = any_of<Shape>(random_);
     object.motion = draw_motion(stage);
     while (object.motion == Motion::spin && is_round(object.shape)) {  // nobody could see it
-      object.shape = static_cast<Shape>(random_.below(kinds_.shapes));
+      object.shape = any_of<Shape>(random_);
     }
     const auto size = static_cast<ObjectSize>(random_.weighted(kSizeWeights));
     if (stage == MotionStage::whole && !changes_size(object.motion)) object.size = size;
@@ -98,18 +92,14 @@ class SceneDraw {
   }
 
   Motion draw_motion(MotionStage stage) {
-    if (stage == MotionStage::whole && record_.camera == Camera::still) {
-      return static_cast<Motion>(
-          random_.weighted(std::span(kMotionWeights).first(static_cast<size_t>(kinds_.motions))));
-    }
-    const bool can_rest = kinds_.motions > static_cast<int>(Motion::still);
-    return random_.pick(std::span(kNarrowMotions).first(kNarrowMotions.size() - (can_rest ? 0 : 1)));
+    if (stage != MotionStage::whole || record_.camera != Camera::still) return random_.pick(kNarrowMotions);
+    return static_cast<Motion>(random_.weighted(kMotionWeights));
   }
 
   /// A colour whose word the caption does not use yet.
   ObjectColour draw_colour() {
     while (true) {
-      const auto colour = static_cast<ObjectColour>(random_.below(kinds_.colours));
+      const auto colour = any_of<ObjectColour>(random_);
       const bool taken =
           std::ranges::any_of(record_.objects, [&](const auto& other) { return other.colour == colour; });
       if (!taken && !same_word(colour, record_.background)) return colour;
@@ -117,7 +107,6 @@ class SceneDraw {
   }
 
   const WorldSettings& settings_;
-  Kinds kinds_;
   CounterRandom random_;
   ClipRecord record_;
 };
@@ -125,6 +114,10 @@ class SceneDraw {
 constexpr uint64_t stream(uint64_t domain, uint32_t number) { return domain << 32 | number; }
 
 }  // namespace
+
+bool is_obsolete_world_setting(std::string_view key, std::string_view value) {
+  return (key == "scenes" && value == "full") || (key == "wording" && value == "rich");
+}
 
 uint64_t training_seed(uint32_t number) { return stream(1, number); }
 

@@ -1,5 +1,4 @@
 #pragma once
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +14,8 @@ struct Shard {
 /// "2/8": the second of eight. Throws Error(usage) for other forms and for indices outside 1 to n.
 Shard parse_shard(std::string_view text, const std::string& origin);
 
-/// This process's part as its launcher says: torchrun (RANK, WORLD_SIZE), srun (SLURM_PROCID, SLURM_NTASKS), mpirun
-/// (OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE); the whole list without one. Throws Error(usage) when one of a pair is
-/// missing or they make no sense.
-Shard shard_from_environment();
-
-/// Its number among the processes of this machine (LOCAL_RANK and the like): which GPU is its own.
-std::optional<int> local_rank_from_environment();
+/// What --shard says, else the part of this process among those of a launcher, else the whole list. Throws
+/// Error(usage).
+Shard choose_shard(const std::string& flag);
 
 }  // namespace faststar

@@ -2,7 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include "core/lab/world/clip_source.h"
+#include "core/lab/world/clip_renderer.h"
+#include "core/lab/world/world.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -17,7 +17,7 @@ Error error_of_file(const std::string& text) {
 TEST_CASE("variants say what differs, and are told apart by it", "[study]") {
   const TempDir folder;
   test::write_text(folder / "s.yaml",
-                   "world: { scenes: study }\n"
+                   "world: { scenes: full, camera_pan: 0.25 }\n"
                    "variants:\n"
                    "  random: { method: random, ratios: [0.5] }\n"
                    "beyond:\n"
@@ -25,7 +25,7 @@ TEST_CASE("variants say what differs, and are told apart by it", "[study]") {
   Settings base;
   base.config.reduction.scales.last = 2;
   const StudyFile file = read_study_file(folder / "s.yaml", base);
-  CHECK(file.world.scenes == SceneRange::study);
+  CHECK(file.world.camera_pan == 0.25);
   REQUIRE(file.variants.size() == 2);
   CHECK(file.variants[0].settings == ReductionTexts{{"method", "random"}, {"ratios", "[0.5]"}, {"scales", "last2"}});
   CHECK(file.variants[1].reduction.faststar.scorer == Scorer::temporal);  // as the preset says

@@ -23,7 +23,7 @@ half a line
   Evaluation evaluation;
   evaluation.attributes.push_back({"one object", {.clips = 200, .all = 0.955}});
   CardFacts facts;
-  facts.training_name = "train-tiny";
+  facts.recipe = "train-tiny";
   facts.record = read_train_log(folder / "log.jsonl");
   facts.commit = "abc";
   facts.training.vae_frames.batch = 4;
@@ -34,30 +34,34 @@ half a line
   CHECK(has(card, "| one object | 200 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | 0.955 | 0.000 |"));
   CHECK_FALSE(has(card, "continuations.png"));
   CHECK(has(card, "`faststar train --config train-tiny --from base --out DIR`"));
-  CHECK(has(card, "The weights go on from those of the model that --from names."));
-  CHECK(has(card, "2 s long. It"));
+  CHECK(has(card, "Training started from the weights of base."));
+  facts.stage = "pan";
+  CHECK(has(model_card(evaluation, facts), "`faststar train --config train-tiny --stage pan --out DIR`"));
+  CHECK(has(card, "frames\na second, 2 s long. With it"));
   facts.training.star_long = {.steps = 1, .video_clips = 2, .half_clip = true};
-  CHECK(has(model_card(evaluation, facts), "1 or 2 s long, or 4 s in two clips. It"));
+  CHECK(has(model_card(evaluation, facts), "1 or 2 s long, or 4 s in two clips. With it"));
 }
 
 TEST_CASE("a log is read as far as it has figures", "[train]") {
   const test::TempDir folder;
-  const auto stages_of = [&](const char* text) {
+  const auto phases_of = [&](const char* text) {
     test::write_text(folder / "log.jsonl", text);
-    return read_train_log(folder / "log.jsonl").stages;
+    return read_train_log(folder / "log.jsonl").phases;
   };
-  CHECK(stages_of("").empty());
-  CHECK(stages_of(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})").empty());
+  CHECK(phases_of("").empty());
+  CHECK(phases_of(R"({"stage":"vae_frames","step":50,"loss":null,"ms_per_step":40.0,"seconds":2.0})").empty());
   CHECK(test::error_of([&] { read_train_log(folder / "none.jsonl"); }).kind() == ErrorKind::input);
   test::write_text(folder / "log.jsonl", R"({"stage": "vae_fra)");  // a killed run's last words
-  TrainLog(folder / "log.jsonl").begin({.config = "train-tiny", .from = {}, .processes = 1, .settings = {}});
+  TrainLog(folder / "log.jsonl")
+      .begin({.config = "train-tiny", .stage = "pan", .from = {}, .processes = 1, .settings = {}});
   CHECK(read_train_log(folder / "log.jsonl").call.config == "train-tiny");
+  CHECK(read_train_log(folder / "log.jsonl").call.stage == "pan");
 }
 
 TEST_CASE("the loss plot has a panel for every stage with losses", "[train]") {
   const test::TempDir folder;
   const TrainRecord record{.call = {},
-                           .stages = {{"vae_frames", {{.step = 50, .loss = 2}, {.step = 100, .loss = .5}}},
+                           .phases = {{"vae_frames", {{.step = 50, .loss = 2}, {.step = 100, .loss = .5}}},
                                       {"vae_decoder", {{.step = 50, .loss = 0}}},
                                       {"star_long", {{.step = 50, .loss = 1}}}}};
   plot_losses(record, folder / "loss.svg");

@@ -1,6 +1,6 @@
 #pragma once
-#include "core/lab/train/initial_weights.h"
-#include "core/lab/train/star_stage.h"
+#include "core/lab/train/model_weights.h"
+#include "core/lab/train/star_phase.h"
 #include "support/support.h"
 
 namespace faststar::test {

@@ -23,7 +23,7 @@ architecture:
   vae: { channels: [8, 8, 8, 8, 8] }
 )";
 
-/// A run in `folder` of one or two steps for each of four stages, with a vocabulary in place: training one takes
+/// A run in `folder` of one or two steps for each of four phases, with a vocabulary in place: training one takes
 /// seconds.
 inline TrainJob small_run(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder / "vocabulary");

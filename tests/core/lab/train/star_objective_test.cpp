@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 
-#include "core/lab/train/gradient_step.h"
 #include "core/lab/train/small_networks.h"
 #include "core/model/pyramid/conditioning.h"
 #include "core/model/star/generator.h"
@@ -26,7 +25,7 @@ struct Fixture {
         weights(test::initial_star_vector(layout, device)),
         quantizer(pyramid, device),
         objective(quantizer, PackedClips(pyramid, packed_video(2, kClipLatents, half_clip), kTextLength),
-                  {.star = test::kSmallStar, .t5 = test::kSmallT5, .dtype = at::kFloat}, device) {
+                  {.plan = {.star = test::kSmallStar, .t5 = test::kSmallT5}, .dtype = at::kFloat}, device) {
     const auto numbers = at::TensorOptions(device).dtype(at::kFloat);
     batch = {.features = test::seeded_randn({2, 64, 1 + 2 * kClipLatents, 12, 21}, 4, device),
              .objects = at::zeros({2, 1 + 2 * kClipLatents, 12, 21}, numbers),
@@ -180,6 +179,31 @@ TEST_CASE("transformer and text encoder learn a batch", "[train]") {
     if (name == "transformer.cfg_uncond") continue;  // no text was dropped
     CHECK(gradient.abs().max().item<double>() > 0);
   }
+}
+
+TEST_CASE("a feature has what covers it in its own frames and in those of the latent before", "[train]") {
+  const at::Device device = GENERATE(from_range(test::test_devices()));
+  Tensor coverage = at::zeros({2, 1, 13, 32, 48}, device);
+  coverage[1][0][5][17][33] = .25;  // latent 2 is frames 5 to 8; below, on the right
+  coverage[1][0][0][0][0] = 1;
+  Tensor expected = at::zeros({2, 4, 2, 3}, device);
+  expected[1][2][1][2] = expected[1][3][1][2] = .25;
+  expected[1][0][0][0] = expected[1][1][0][0] = 1;
+  CHECK(test::same(objects_in_features(coverage), expected));
+}
+
+TEST_CASE("tokens with objects count as much more as asked for, in a mean of weights", "[train]") {
+  const at::Device device = GENERATE(from_range(test::test_devices()));
+  const Scale scale{2, 1, 2};
+  const Tensor logits = test::seeded_randn({1, 4, 3}, 1, device);  // two latents of 1 x 2 tokens
+  const Tensor bits = test::seeded_randn({1, 4, 3}, 2, device).gt(0);
+  Tensor objects = at::zeros({1, 2, 4, 6}, device);
+  objects[0][1][3][5] = .5;  // in the last of the four tokens
+  const Tensor losses = at::softplus(at::where(bits, -logits, logits)).mean(-1).flatten();  // of every token
+  const auto loss = [&](double object) { return scale_loss(logits, bits, scale, objects, object).item<double>(); };
+  CHECK(loss(0) == Approx(losses.mean().item<double>()));
+  const Tensor weights = at::tensor({1., 1., 1., 3.}).to(losses.options());
+  CHECK(loss(4) == Approx((losses * weights).sum().item<double>() / 6));
 }
 
 }  // namespace

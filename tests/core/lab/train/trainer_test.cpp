@@ -14,7 +14,7 @@ namespace faststar {
 namespace {
 namespace fs = std::filesystem;
 
-/// A run of all stages in one go, made once.
+/// A run of all phases in one go, made once.
 const fs::path& whole_run() {
   static const test::TempDir folder;
   static const fs::path run = [] {
@@ -82,10 +82,10 @@ TEST_CASE("a run that is stopped and started again equals an uninterrupted one",
   }
 }
 
-TEST_CASE("a run that goes on with other settings says which", "[train]") {
+TEST_CASE("a run that is resumed with other settings says which", "[train]") {
   const test::TempDir folder;
   TrainJob job = test::small_run(folder.path());
-  job.last_stage = TrainStage::vae_crops;
+  job.last_phase = TrainPhase::vae_crops;
   test::StopAfter one_step(1), another_step(1);
   const test::CollectWarnings warnings;
   run_training(job, one_step);
@@ -93,20 +93,20 @@ TEST_CASE("a run that goes on with other settings says which", "[train]") {
   job.settings.world.emphasis = 3.5;
   job.settings.vae_crops.steps = 3;
   run_training(job, another_step);
-  CHECK(warnings.has("goes on with other settings: vae_crops.steps 3 (was 2), world.emphasis 3.5 (was 2)"));
+  CHECK(warnings.has("resumed with changed settings: vae_crops.steps 3 (was 2), world.emphasis 3.5 (was 2)"));
 }
 
-TEST_CASE("features start at the quantiser's range, whichever stage comes first", "[train]") {
+TEST_CASE("features start at the quantiser's range, whichever phase comes first", "[train]") {
   const test::TempDir folder;
   TrainJob job = test::small_run(folder.path());
   job.settings.vae_crops.steps = GENERATE(0, 1);
-  job.last_stage = TrainStage::vae_frames;
+  job.last_phase = TrainPhase::vae_frames;
   SilentProgress progress;
   run_training(job, progress);
   CHECK(read_log(folder.path()).front()["feature_power"].get<double>() == Approx(.5).epsilon(.02));
 }
 
-TEST_CASE("a run goes on from a pack alone", "[train]") {
+TEST_CASE("a run is resumed from a pack alone", "[train]") {
   const test::TempDir first, second;
   test::StopAfter one_step(1);
   CHECK_FALSE(run_training(test::small_run(first.path()), one_step).finished);
@@ -114,7 +114,7 @@ TEST_CASE("a run goes on from a pack alone", "[train]") {
   fs::remove(second / "vocabulary/spiece.model");
   fs::copy(first / "pack", second / "pack", fs::copy_options::recursive);
   test::StopAfter last_step(1);
-  CHECK(run_training(job, last_step).stage == "vae_frames");
+  CHECK(run_training(job, last_step).phase == "vae_frames");
   CHECK(read_log(second.path()).front()["step"] == 2);
   CHECK(test::read_text(second / "vocabulary/spiece.model") == test::read_text(first / "vocabulary/spiece.model"));
 }
@@ -138,8 +138,8 @@ TEST_CASE("a new run can start with a model's weights", "[train]") {
   TrainJob job = test::small_run(folder.path());
   fs::remove(folder / "vocabulary/spiece.model");
   job.from = (whole_run() / "model").string();
-  for (VaeStageSettings* stage : {&job.settings.vae_crops, &job.settings.vae_frames, &job.settings.vae_decoder}) {
-    stage->steps = 0;
+  for (VaePhaseSettings* phase : {&job.settings.vae_crops, &job.settings.vae_frames, &job.settings.vae_decoder}) {
+    phase->steps = 0;
   }
   job.settings.star_short.steps = 0;
   SilentProgress progress;
@@ -165,7 +165,7 @@ TEST_CASE("a run cannot start with a model of other sizes", "[train]") {
 TEST_CASE("a loss that is not finite ends the run and keeps the state before", "[train]") {
   const test::TempDir folder;
   TrainJob job = test::small_run(folder.path());
-  job.last_stage = TrainStage::vae_crops;
+  job.last_phase = TrainPhase::vae_crops;
   job.settings.run.save_every = 0;
   job.settings.vae_crops.steps = 20;
   job.settings.vae_crops.learning_rate = {.start = 1e30, .end = 1e30, .warmup = 1};
@@ -184,6 +184,37 @@ TEST_CASE("a model that training does not know is a usage error", "[train]") {
   job.settings.run.model = "nothing";
   SilentProgress progress;
   CHECK(test::error_of([&] { run_training(job, progress); }).kind() == ErrorKind::usage);
+}
+
+TEST_CASE("a recipe trains its stages one after the other, each from the model of the one that it names", "[train]") {
+  const test::TempDir folder;
+  const TrainJob common = test::small_run(folder.path());
+  TrainSettings first = common.settings, second = common.settings;
+  for (VaePhaseSettings* phase : {&second.vae_crops, &second.vae_frames, &second.vae_decoder}) phase->steps = 0;
+  second.star_short.steps = 1;
+  const std::vector<RecipeStage> recipe = {{.name = "one", .from = "", .settings = first},
+                                           {.name = "two", .from = "one", .settings = second}};
+  for (const char* stage : {"one", "two"}) {
+    fs::create_directories(folder / stage);
+    fs::copy(folder / "vocabulary", folder / stage / "vocabulary");
+  }
+  SilentProgress progress;
+  const Error early = test::error_of([&] { train_recipe(recipe, "two", common, progress); });
+  CHECK(early.kind() == ErrorKind::usage);
+  CHECK(std::string(early.what()).starts_with("stage two starts from stage one: "));
+
+  test::StopAfter one_step(1);
+  CHECK_FALSE(train_recipe(recipe, "", common, one_step).finished);
+  const TrainReport report = train_recipe(recipe, "", common, progress);  // resumed
+  CHECK(report.finished);
+  CHECK(report.folder == folder / "two");
+  CHECK(same_tensors(folder / "one/model/vae.safetensors", whole_run() / "model/vae.safetensors"));
+  CHECK(same_tensors(folder / "two/model/vae.safetensors", folder / "one/model/vae.safetensors"));
+  CHECK_FALSE(same_tensors(folder / "two/model/transformer/model-00001-of-00001.safetensors",
+                           folder / "one/model/transformer/model-00001-of-00001.safetensors"));
+  CHECK(read_log(folder / "two").size() == 1);
+  CHECK(train_recipe(recipe, "", common, progress).finished);  // nothing left to do
+  CHECK(read_log(folder / "two").size() == 1);
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include "core/lab/train/gradient_step.h"
 #include "core/lab/train/small_networks.h"
+#include "core/lab/world/world.h"
 
 namespace faststar {
 namespace {
@@ -45,8 +45,7 @@ struct VaeFixture {
         layout(vae_layout(test::kSmallVae)),
         weights(layout.join(initial_vae(test::kSmallVae, 1), "initial weights", device)),
         objective(renderer,
-                  {.architecture = test::kSmallVae,
-                   .pyramid = test::small_pyramid(),
+                  {.plan = {.architecture = test::kSmallVae, .pyramid = test::small_pyramid()},
                    .size = {.clips = 2, .frames = 5, .height = 48, .width = 64},
                    .trained = trained,
                    .dtype = at::kFloat},

@@ -2,7 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <atomic>
+#include <chrono>
 #include <future>
+#include <thread>
 
 #include "support/support.h"
 
@@ -12,12 +15,12 @@ namespace {
 /// What `work` returns in each of `count` workers on CPUs, by rank.
 template <typename Work>
 auto in_workers(int count, Work work) {
-  const Rendezvous rendezvous;
+  const WorkerStore store;
   using Result = std::invoke_result_t<Work, Workers&>;
   std::vector<std::future<Result>> running;
   for (int rank = 0; rank < count; ++rank) {
     running.push_back(std::async(std::launch::async, [&, rank] {
-      return work(*join_workers({.rank = rank, .count = count, .port = rendezvous.port()}, at::kCPU));
+      return work(*join_workers({.rank = rank, .count = count, .host = "127.0.0.1", .port = store.port()}, at::kCPU));
     }));
   }
   std::vector<Result> results;
@@ -68,6 +71,32 @@ TEST_CASE("workers whose weights differ in one bit are found out", "[train]") {
   });
   CHECK_FALSE(kinds[0]);
   CHECK((kinds[1] == ErrorKind::internal));
+}
+
+TEST_CASE("the first worker can hold the store itself, and leaves last", "[train]") {
+  uint16_t port = 0;
+  { port = WorkerStore().port(); }  // free again
+  std::atomic<bool> other_left = false;
+  const auto work = [&](int rank) {
+    const auto workers =
+        join_workers({.rank = rank, .count = 2, .host = "127.0.0.1", .port = port, .hosts_store = rank == 0}, at::kCPU);
+    const bool decision = workers->agree(rank == 0);
+    if (rank == 1) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      other_left = true;
+    }
+    workers->leave();
+    return decision && other_left;
+  };
+  auto second = std::async(std::launch::async, work, 1);
+  CHECK(work(0));
+  CHECK(second.get());
+}
+
+TEST_CASE("workers on several hosts need an address", "[train]") {
+  const Error error = test::error_of([] { join_workers({.rank = 0, .count = 2}, at::kCPU); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(std::string(error.what()).starts_with("MASTER_ADDR: "));
 }
 
 }  // namespace faststar

@@ -2,8 +2,8 @@
 #include <set>
 #include <sstream>
 
-#include "core/lab/world/clip_source.h"
 #include "core/lab/world/phrases.h"
+#include "core/lab/world/world.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -38,15 +38,6 @@ TEST_CASE("the prompts that people are told to try are sentences of the language
   CHECK(moving.contains("a red ball moving left on a blue background"));
   const auto resting = wordings(scene_of({}, Pattern::plain), settings, 3000);
   CHECK(resting.contains("a red ball on a blue background"));
-}
-
-TEST_CASE("the study's wording is the study's", "[world]") {
-  const auto captions =
-      wordings(scene_of({.shape = Shape::ring, .size = ObjectSize::small, .motion = Motion::up}, Pattern::dots),
-               {.wording = Wording::study}, 5000);
-  CHECK(captions.contains("a small red donut rising over a blue background with dots"));
-  CHECK(captions.contains("A small red ring moving up on a blue dotted background."));
-  CHECK(captions.size() == 2 * 2 * 3 * 2 * 2);  // shape, motion, preposition, background, capital
 }
 
 TEST_CASE("a caption names background and objects, the left one first", "[world]") {

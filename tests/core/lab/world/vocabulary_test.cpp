@@ -1,8 +1,6 @@
-#include "core/lab/world/vocabulary.h"
-
 #include <algorithm>
 
-#include "core/lab/world/clip_source.h"
+#include "core/lab/world/world.h"
 #include "core/model/text/tokenizer.h"
 #include "support/support.h"
 

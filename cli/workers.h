@@ -1,0 +1,67 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/progress/progress.h"
+#include "core/base/progress.h"
+
+/// Several processes of this program that do one job, one a GPU of this host: how batch and train use --devices.
+namespace faststar {
+
+/// The GPU of this process where a launcher started one process a GPU: "cuda:1" for local rank 1. Empty without a
+/// launcher and without GPUs. Throws as launched_process.
+std::string launched_gpu();
+
+/// Where a worker's stdout goes.
+enum class WorkerOutput { shared, dropped };
+
+/// One process: this program with other arguments.
+struct WorkerCommand {
+  std::string device;                    ///< its messages are prefixed with it
+  std::vector<std::string> arguments;    ///< without the program
+  std::vector<std::string> environment;  ///< "NAME=value", besides the variables of this process
+  WorkerOutput output = WorkerOutput::shared;
+};
+
+/// keep_others: the others do the work of one that fails. end_others: they cannot go on without it.
+enum class OnFailure { keep_others, end_others };
+
+/// How one process ended.
+struct WorkerEnd {
+  int exit_code = 0;  ///< 128 + N after signal N
+  std::string error;  ///< its error and hint, when OnFailure::end_others holds them back
+  std::string hint;
+};
+
+struct WorkerEnds {
+  std::vector<WorkerEnd> all;           ///< one a command
+  std::optional<size_t> first_failure;  ///< the cause, where others failed after it
+};
+
+/// Runs the processes until the last one has ended. They get equal shares of the cores, unless OMP_NUM_THREADS is set.
+/// Shows one progress for all (`stage`) from the JSON lines that each prints with --progress json, and passes on what
+/// else they say. A stop signal is passed on once; a second one ends this process and with it the workers.
+WorkerEnds run_workers(const std::vector<WorkerCommand>& commands, ProgressStyle style, Stage stage,
+                       OnFailure on_failure);
+
+/// Logs a line of the worker on `device`, with the device in front: warnings and errors as warnings, which --quiet
+/// lets through.
+void relay(const std::string& device, const std::string& line);
+
+/// One progress display for all workers. Each counts what the others finish too, so the one that is furthest knows
+/// best.
+class JointProgress {
+ public:
+  JointProgress(ProgressStyle style, Stage stage) : display_(style), stage_(stage) { display_.plan(stage_, 1); }
+
+  /// True when `line`, from the worker on `device`, was a progress event.
+  bool take(const std::string& device, const std::string& line);
+
+ private:
+  ProgressDisplay display_;
+  Stage stage_;
+  double shown_ = 0;
+};
+
+}  // namespace faststar
