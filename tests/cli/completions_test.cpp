@@ -1,5 +1,7 @@
 #include "cli/completions.h"
 
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 

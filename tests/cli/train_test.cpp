@@ -1,4 +1,6 @@
 // `faststar train --devices` from outside, with networks that take a step in milliseconds.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/lab/train/small_run.h"

@@ -21,7 +21,7 @@ void wait_for_stop() {
 int exit_code_of_child(int signal, const std::filesystem::path& unfinished, bool second) {
   const pid_t child = fork();
   if (child == 0) {
-    freopen("/dev/null", "w", stderr);
+    if (!freopen("/dev/null", "w", stderr)) _exit(98);
     alarm(20);                  // a signal that is never seen ends the child
     ::signal(signal, SIG_DFL);  // whoever started the tests may have it ignored: nohup, a shell's background job
     const TemporaryPath file(unfinished);

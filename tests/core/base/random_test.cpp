@@ -1,5 +1,7 @@
 #include "core/base/random.h"
 
+#include <ATen/ATen.h>
+
 #include "cuda/philox.h"
 #include "support/support.h"
 

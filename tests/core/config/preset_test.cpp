@@ -1,5 +1,7 @@
 #include "core/config/preset.h"
 
+#include <fmt/format.h>
+
 #include "core/config/installation.h"
 #include "core/model/pyramid/schedule.h"
 #include "support/support.h"

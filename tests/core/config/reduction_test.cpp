@@ -1,5 +1,7 @@
 #include "core/config/reduction.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/config/resolve.h"

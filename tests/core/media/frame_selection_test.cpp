@@ -1,5 +1,8 @@
 #include "core/media/frame_selection.h"
 
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/media/sample_media.h"

@@ -1,5 +1,7 @@
 #include "core/media/image.h"
 
+#include <ATen/ATen.h>
+
 #include <filesystem>
 
 #include "core/media/colour.h"

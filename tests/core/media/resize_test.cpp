@@ -1,5 +1,7 @@
 #include "core/media/resize.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/media/sample_media.h"

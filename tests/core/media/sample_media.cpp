@@ -1,5 +1,8 @@
 #include "core/media/sample_media.h"
 
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 

@@ -6,6 +6,7 @@
 #include "support/support.h"
 
 extern "C" {
+#include <ATen/ATen.h>
 #include <libavformat/avformat.h>
 }
 

@@ -1,6 +1,7 @@
 #include "core/pipeline/memory_plan.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "support/support.h"
 

@@ -1,5 +1,7 @@
 #include "core/pipeline/run.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/base/weights/safetensors.h"

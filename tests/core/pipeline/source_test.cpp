@@ -2,6 +2,7 @@
 #include "core/pipeline/source.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "core/media/image.h"
 #include "core/media/sample_media.h"

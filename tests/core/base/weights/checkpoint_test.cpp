@@ -1,5 +1,8 @@
 #include "core/base/weights/checkpoint.h"
 
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
 #include "core/base/weights/file_bytes.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"

@@ -1,4 +1,6 @@
 // Whatever happens to a model file on its way, opening and reading it works or ends in one Error.
+#include <ATen/ATen.h>
+
 #include <random>
 
 #include "core/base/weights/checkpoint.h"

@@ -1,5 +1,7 @@
 #include "core/base/weights/random_weights.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "core/base/weights/checkpoint.h"

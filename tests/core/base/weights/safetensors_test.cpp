@@ -1,5 +1,6 @@
 #include "core/base/weights/safetensors.h"
 
+#include <ATen/ATen.h>
 #include <unistd.h>
 
 #include <sstream>

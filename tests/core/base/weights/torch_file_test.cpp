@@ -1,5 +1,7 @@
 #include "core/base/weights/torch_file.h"
 
+#include <ATen/ATen.h>
+
 #include "core/base/hash.h"
 #include "core/base/weights/file_bytes.h"
 #include "support/support.h"

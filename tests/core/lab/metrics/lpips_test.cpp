@@ -1,6 +1,7 @@
 #include "core/lab/metrics/lpips.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cmath>
 

@@ -1,5 +1,7 @@
 #include "core/lab/study/report.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "core/lab/study/results.h"

@@ -1,6 +1,7 @@
 #include "core/lab/study/run_study.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <chrono>
 
@@ -53,12 +54,12 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   SilentProgress silent;
   run_study(study.model, study.job, silent);
   const auto records = read_results(study.job.folder);
-  const StudyRecord& dense = find(records, 0, kDenseVariant);
+  const StudyRecord dense = find(records, 0, kDenseVariant);
   CHECK_FALSE(dense.from_dense);
   CHECK(dense.kept == dense.tokens);
   CHECK(dense.scales.size() == 12);
   CHECK(dense.high_frequency.size() == 12);
-  const StudyRecord& random = find(records, 0, "random");
+  const StudyRecord random = find(records, 0, "random");
   CHECK(random.from_dense->mse > 0);
   CHECK(random.scale_ms.front() == dense.scale_ms.front());  // taken from the dense run
   // Of 8 (20 %, the first of two passes), 12 (30 %), 16 (40 %) and 24 (70 %) tokens.

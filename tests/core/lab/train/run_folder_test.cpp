@@ -1,6 +1,7 @@
 #include "core/lab/train/run_folder.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "core/base/weights/safetensors.h"
 #include "core/lab/train/small_networks.h"

@@ -1,5 +1,7 @@
 #include "core/lab/train/train_settings.h"
 
+#include <fmt/format.h>
+
 #include "core/config/installation.h"
 #include "support/support.h"
 

@@ -1,6 +1,7 @@
 #include "core/lab/train/trainer.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>

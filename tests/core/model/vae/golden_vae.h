@@ -1,4 +1,6 @@
 #pragma once
+#include <ATen/ATen.h>
+
 #include <filesystem>
 
 #include "core/base/weights/checkpoint.h"
