@@ -2,3 +2,7 @@
 #pragma once
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>

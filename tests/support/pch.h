@@ -3,4 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+
 #include "support/catch.h"
