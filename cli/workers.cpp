@@ -154,7 +154,8 @@ class WorkerGroup {
  private:
   void take_line(size_t i, const std::string& line) {
     WorkerEnd& end = ends_.all[i];
-    if (progress_.take(commands_[i].device, line)) return;
+    const bool is_ended = on_failure_ == OnFailure::end_others && ends_.first_failure;
+    if (line.empty() || is_ended || progress_.take(commands_[i].device, line)) return;
     if (on_failure_ == OnFailure::end_others && line.starts_with(kError)) {
       end.error = line.substr(kError.size());
     } else if (on_failure_ == OnFailure::end_others && line.starts_with(kHint)) {

@@ -76,7 +76,7 @@ struct VaePhaseSettings {
   int width = 0;
   int frames = 0;
   double near_object = 0.7;  ///< share of crops around an object
-  int noisy_every = 3;       ///< every n-th step spoils codes
+  int noisy_every = 3;       ///< every n-th step corrupts codes
   LearningRate learning_rate;
 };
 
