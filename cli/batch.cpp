@@ -1,10 +1,10 @@
+#include "cli/batch.h"
+
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <algorithm>
 
-#include "cli/batch_options.h"
-#include "cli/batch_workers.h"
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"

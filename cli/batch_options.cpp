@@ -1,11 +1,10 @@
-#include "cli/batch_options.h"
-
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <cstdlib>
 
+#include "cli/batch.h"
 #include "cli/options/command_option.h"
 #include "core/config/value.h"
 

@@ -1,10 +1,9 @@
-#include "cli/batch_workers.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "cli/batch.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "cli/workers.h"
@@ -48,8 +47,7 @@ BatchSummary summarize(const BatchRun& run, int64_t found) {
   return summary;
 }
 
-}  // namespace
-
+/// The command line of a worker, without the program.
 std::vector<std::string> worker_arguments(const BatchOptions& options, const std::string& device) {
   std::vector<std::string> words = {"batch", options.list};
   const auto add = [&](const std::string& flag, const std::string& value) {
@@ -71,6 +69,8 @@ std::vector<std::string> worker_arguments(const BatchOptions& options, const std
   add("--shard", fmt::format("{}/{}", shard.index + 1, shard.count));
   return words;
 }
+
+}  // namespace
 
 int run_batch_workers(const BatchOptions& options, const std::vector<std::string>& devices, const BatchRun& run,
                       const RuntimeConfig& runtime) {
