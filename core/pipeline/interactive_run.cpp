@@ -106,4 +106,10 @@ void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const Shown
   for (const Tensor& part : frames) joined_->write(part);
 }
 
+std::optional<std::filesystem::path> InteractiveRun::finish() {
+  if (!joined_) return std::nullopt;
+  joined_->finish();
+  return shared_.outputs.front().file;
+}
+
 }  // namespace faststar
