@@ -15,7 +15,7 @@
 #include "core/lab/metrics/lpips.h"
 #include "core/media/frame_source.h"
 #include "core/media/image.h"
-#include "core/media/side_by_side.h"
+#include "core/media/resize.h"
 #include "core/media/video_writer.h"
 #include "core/pipeline/outputs.h"
 

@@ -9,7 +9,6 @@
 #include "cli/progress/result.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/media/extension.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
 #include "core/media/video_writer.h"

@@ -4,6 +4,9 @@
 
 namespace faststar {
 
+/// The extension of a file name in lower case, with its dot: ".mp4" for "Fox.MP4"; empty when it has none.
+std::string lower_extension(const std::filesystem::path& path);
+
 /// What to do when a file of that name exists.
 enum class Existing { refuse, replace };
 

@@ -35,7 +35,7 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 template <FieldsOf<T5Architecture> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.width);
+  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.hidden_size);
   visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
   visit(Field{.name = "head_dim", .range = {1, 1024}, .old_name = "head_width"}, c.head_dim);
   visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
@@ -92,7 +92,7 @@ ModelSizes read_architecture(const YamlDocument& document, const YamlEntry& entr
     fail(ErrorKind::usage,
          fmt::format("{}: architecture: missing {}", document.where(entry.key_node), fmt::join(missing, ", ")));
   }
-  sizes.transformer.text_width = sizes.text_encoder.width;
+  sizes.transformer.text_width = sizes.text_encoder.hidden_size;
   return sizes;
 }
 

@@ -11,11 +11,11 @@ struct StoredColour {
   AVColorRange range = AVCOL_RANGE_MPEG;
 };
 
-/// Turns RGB pictures of one size into what an encoder takes.
+/// Converts RGB pictures of one size to an encoder's format.
 class FromRgb {
  public:
   FromRgb(int width, int height, StoredColour stored);
-  /// pixels: height x width x 3 bytes. Returns a picture of its own, with colour tags.
+  /// pixels: height x width x 3 bytes. Returns a new picture with colour tags.
   ffmpeg::FramePtr operator()(const uint8_t* pixels);
 
  private:
@@ -26,8 +26,8 @@ class FromRgb {
   ffmpeg::FramePtr rgb_;
 };
 
-/// Turns decoded frames of any format into RGB; untagged YUV is read as BT.601, limited range, as OpenCV and
-/// decord do. Transparent pictures are laid over white.
+/// Converts decoded frames of any format to RGB; untagged YUV is read as BT.601, limited range, as OpenCV and
+/// decord do. Transparent pictures are blended with white.
 class ToRgb {
  public:
   /// Returns uint8 [H, W, 3], not turned upright.
@@ -37,7 +37,7 @@ class ToRgb {
   ffmpeg::ScalerPtr scaler_;
 };
 
-/// `pixels` [H, W, 3] turned as a display matrix says (quarter turns and mirrors); nullptr leaves them.
+/// `pixels` [H, W, 3] turned by a display matrix (quarter turns and mirrors); unchanged when it is nullptr.
 Tensor turn_upright(const Tensor& pixels, const int32_t* display_matrix);
 
 /// True when the matrix swaps width and height.

@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/atomic_file.h"
+
 namespace faststar::ffmpeg {
 namespace {
 
@@ -28,11 +30,11 @@ void keep_error(void*, int level, const char* format, va_list arguments) {
 std::string reason(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = "";
   av_strerror(code, text, sizeof text);
-  // A system error says it best; for the rest ("Invalid data found") the log knows more.
+  // For other errors than the system's ("Invalid data found") the log says more.
   const bool system_error = code > -4096;
   const std::string detail = std::exchange(last_message, {});
   if (detail == "moov atom not found") return "cut off: its index is missing";
-  if (code == AVERROR_INVALIDDATA && detail.empty()) return "damaged, or of no format that FFmpeg knows";
+  if (code == AVERROR_INVALIDDATA && detail.empty()) return "damaged, or in a format that FFmpeg does not know";
   return system_error || detail.empty() ? text : detail;
 }
 
@@ -63,7 +65,7 @@ void Options::set(const std::string& name, const std::string& value) {
 }
 
 int check(int code, ErrorKind kind, const std::string& what) {
-  // While reading it is rather a damaged file that claims an absurd size.
+  // While reading, a damaged file that claims an absurd size is more likely.
   if (code == AVERROR(ENOMEM) && kind != ErrorKind::input) fail(ErrorKind::device, what + ": out of memory");
   if (code < 0) fail(kind, fmt::format("{}: {}", what, reason(code)));
   last_message.clear();
@@ -85,8 +87,8 @@ FramePtr make_picture(AVPixelFormat format, int width, int height) {
 
 InputPtr open_input(const std::filesystem::path& path) {
   const std::string what = fmt::format("{}: cannot read", path.string());
-  std::error_code ignored;  // what is wrong with the path, opening says
-  if (std::filesystem::is_directory(path, ignored)) fail(ErrorKind::input, what + ": is a folder, expected a file");
+  std::error_code ignored;  // opening the file reports it
+  if (std::filesystem::is_directory(path, ignored)) fail(ErrorKind::input, what + ": expected a file, got a folder");
   AVIOContext* file = nullptr;
   check(avio_open(&file, url_of(path).c_str(), AVIO_FLAG_READ), ErrorKind::input, what);
   AVFormatContext* context = avformat_alloc_context();
@@ -124,12 +126,18 @@ CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path)
   const std::string what = fmt::format("{}: cannot decode", path.string());
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
   codec->max_pixels = kMaxPixels;
-  codec->thread_count = 0;  // a thread a core
-  // Not a frame a thread: a frame could then be handed out before its damage is known.
+  codec->thread_count = 0;  // one per core
+  // Not one thread per frame: a frame could then be returned before its damage is known.
   codec->thread_type = FF_THREAD_SLICE;
   codec->pkt_timebase = stream.time_base;
   check(avcodec_open2(codec.get(), decoder, nullptr), ErrorKind::input, what);
   return codec;
+}
+
+const char* container_name(const std::filesystem::path& video) {
+  const std::string extension = lower_extension(video);
+  if (extension == ".mp4") return "mp4";
+  return extension == ".mkv" ? "matroska" : nullptr;
 }
 
 OutputPtr open_output(const std::filesystem::path& path, const char* format_name) {
@@ -141,8 +149,6 @@ OutputPtr open_output(const std::filesystem::path& path, const char* format_name
   check(avio_open(&output->pb, output->url, AVIO_FLAG_WRITE), ErrorKind::output, what);
   return output;
 }
-
-bool has_encoder(const char* name) { return avcodec_find_encoder_by_name(name) != nullptr; }
 
 CodecPtr make_encoder(const char* name, const std::string& hint) {
   const AVCodec* encoder = avcodec_find_encoder_by_name(name);

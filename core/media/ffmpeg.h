@@ -1,5 +1,5 @@
 #pragma once
-// libav, wrapped once: owning pointers, errors, and what differs between FFmpeg 5, 6 and 7. Included by
+// libav, wrapped once: owning pointers, errors, and the differences between FFmpeg 5, 6 and 7. Included by
 // sources of core/media only.
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -41,7 +41,7 @@ using ScalerPtr = std::unique_ptr<SwsContext, Free>;
 using InputPtr = std::unique_ptr<AVFormatContext, CloseInput>;
 using OutputPtr = std::unique_ptr<AVFormatContext, CloseOutput>;
 
-/// Options for a libav call; the call takes out those it knows.
+/// Options for a libav call, which removes those that it knows.
 class Options {
  public:
   Options() = default;
@@ -55,40 +55,40 @@ class Options {
   AVDictionary* dictionary_ = nullptr;
 };
 
-/// Pictures with more pixels are refused before memory is taken for them (0.8 GB as RGB).
+/// Larger pictures are refused before memory is allocated for them (0.8 GB as RGB).
 inline constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
-/// `code`, when it is not negative. Else throws Error(kind) "<what>: <reason>" with libav's last word on this
-/// thread, or Error(device) when memory ran out other than in reading.
+/// Returns `code` when it is not negative. Else throws Error(kind) "<what>: <reason>" with libav's last message on this
+/// thread, or Error(device) when memory ran out, except while reading.
 int check(int code, ErrorKind kind, const std::string& what);
 
-/// Empty ones. Throw std::bad_alloc.
+/// An empty frame or packet. Throw std::bad_alloc.
 FramePtr make_frame();
 PacketPtr make_packet();
-/// A picture with memory of its own, its lines padded as swscale wants them.
+/// A picture with memory, its lines padded for swscale. Throws std::bad_alloc.
 FramePtr make_picture(AVPixelFormat format, int width, int height);
 
-/// When what `packet` holds is shown, in its stream's unit; when it is decoded, where the container tells that alone.
+/// The presentation time of `packet` in its stream's unit; the decoding time where the container has no other.
 int64_t time_of(const AVPacket& packet);
 
-/// Opens a file by what is in it, never by its name ("%03d" and "a:b" are plain characters); the container may
-/// not lead to other files. Throws Error(input).
+/// Opens a file by its content, never by its name ("%03d" and "a:b" are plain characters). Containers that refer to
+/// other files are refused. Throws Error(input).
 InputPtr open_input(const std::filesystem::path& path);
-/// The same, with what its streams hold found out. Throws Error(input).
+/// The same, with its streams probed. Throws Error(input).
 InputPtr open_streams(const std::filesystem::path& path);
-/// A decoder for `stream`, a thread a slice. Throws Error(input) naming `path` when FFmpeg has none.
+/// A decoder for `stream`, with one thread per slice. Throws Error(input) naming `path` when FFmpeg has none.
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path);
 
+/// The container format that the name of a video asks for: "mp4", "matroska", or nullptr for another extension.
+const char* container_name(const std::filesystem::path& video);
 /// A container of `format_name` that will be written to `path`; the file is open, the header not written.
 /// The same input gives the same bytes (no dates, no library versions). Throws Error(output).
 OutputPtr open_output(const std::filesystem::path& path, const char* format_name);
 
-/// True when this FFmpeg has the encoder.
-bool has_encoder(const char* name);
 /// An encoder that is not open yet. Throws Error(output) naming it, with `hint`, when this FFmpeg has none.
 CodecPtr make_encoder(const char* name, const std::string& hint);
 
-/// The 3x3 display matrix that says how a picture is to be turned; nullptr when it is upright.
+/// The 3x3 display matrix by which a picture is to be turned; nullptr when it is upright.
 const int32_t* display_matrix(const AVStream& stream);
 const int32_t* display_matrix(const AVFrame& frame);
 

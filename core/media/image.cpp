@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 #include "core/media/colour.h"
-#include "core/media/extension.h"
 #include "core/media/ffmpeg.h"
-#include "core/media/image_comment.h"
+#include "core/media/metadata.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -76,10 +76,9 @@ const int32_t* orientation_matrix(const AVFrame& frame) {
 ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path) {
   const std::string what = fmt::format("{}: cannot read the picture", path.string());
   const int stream = av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (stream < 0) fail(ErrorKind::input, fmt::format("{}: is not a picture", path.string()));
+  if (stream < 0) fail(ErrorKind::input, fmt::format("{}: not a picture", path.string()));
   const auto codec = ffmpeg::open_decoder(*input.streams[stream], path);
-  // Half a picture is no picture. The TIFF decoder, which refuses missing data anyway, would call tags errors that it
-  // does not know.
+  // Refuse half a picture. The TIFF decoder refuses missing data anyway, but would also refuse unknown tags.
   if (codec->codec_id != AV_CODEC_ID_TIFF) codec->err_recognition |= AV_EF_EXPLODE;
   auto packet = ffmpeg::make_packet();
   auto frame = ffmpeg::make_frame();
@@ -94,7 +93,7 @@ ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path
     av_packet_unref(packet.get());
     const int code = avcodec_receive_frame(codec.get(), frame.get());
     if (code == AVERROR(EAGAIN)) continue;
-    if (code == AVERROR_EOF) fail(ErrorKind::input, what + ": it ends too early");
+    if (code == AVERROR_EOF) fail(ErrorKind::input, what + ": the file ends too early");
     ffmpeg::check(code, ErrorKind::input, what);
     return frame;
   }

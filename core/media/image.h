@@ -8,13 +8,13 @@
 namespace faststar {
 
 /// A picture in any format that FFmpeg decodes (PNG, JPEG, WebP, ...): uint8 [H, W, 3] RGB, turned upright by
-/// its EXIF orientation; grey becomes RGB, 16 bits become 8, transparent pixels are laid over white. Of an
-/// animation the first frame. Throws Error(input) when the file is missing, damaged, cut off or has more than
+/// its EXIF orientation; grey becomes RGB, 16 bits become 8, transparent pixels are blended with white. The first
+/// frame of an animation. Throws Error(input) when the file is missing, damaged, cut off or has more than
 /// 2^28 pixels.
 Tensor read_image(const std::filesystem::path& path);
 
-/// True when the content of `path` is a picture by itself (PNG, JPEG, WebP, ...), not a video or an animation.
-/// Throws Error(input) when the file is missing or FFmpeg knows nothing like it.
+/// True when the content of `path` is a picture (PNG, JPEG, WebP, ...), not a video or an animation.
+/// Throws Error(input) when the file is missing or FFmpeg does not know its format.
 bool is_picture(const std::filesystem::path& path);
 
 /// Throws Error(usage) unless `path` ends in .png, .jpg or .jpeg, and Error(output) when this FFmpeg lacks the
@@ -23,7 +23,7 @@ void check_image_output(const std::filesystem::path& path);
 
 /// Writes pixels, uint8 [H, W, 3] RGB on the CPU: .png lossless, .jpg and .jpeg at high quality without
 /// chroma subsampling. `comment` is stored in the file (PNG iTXt "comment", JPEG comment segment) unless empty.
-/// Throws as check_image_output, and Error(output) when the file cannot be written; nothing half-written stays.
+/// Throws as check_image_output, and Error(output) when the file cannot be written; no half-written file stays.
 void write_image(const std::filesystem::path& path, const Tensor& pixels, const std::string& comment,
                  Existing existing);
 

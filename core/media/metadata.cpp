@@ -2,25 +2,93 @@
 
 #include <fmt/format.h>
 
+extern "C" {
+#include <libavutil/crc.h>
+}
+
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/media/ffmpeg.h"
-#include "core/media/image_comment.h"
 
 namespace faststar {
 namespace {
 
 using nlohmann::json;
 
-bool starts_as_picture(const std::filesystem::path& path) {
+constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
+constexpr std::string_view kJpegStart = "\xff\xd8";
+constexpr size_t kPngHeaderEnd = 8 + 25;  // signature, IHDR chunk
+// iTXt: keyword, 0, not compressed, method 0, no language, no translated keyword (PNG specification 11.3.3.4).
+constexpr std::string_view kPngKeyword{"comment\0\0\0\0\0", 12};
+constexpr size_t kMaxInSegment = 65533;
+
+uint32_t big_endian(std::string_view bytes) {
+  uint32_t value = 0;
+  for (const char c : bytes) value = value << 8 | static_cast<uint8_t>(c);
+  return value;
+}
+
+std::string big_endian(uint32_t value, int bytes) {
+  std::string text;
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) text += static_cast<char>(value >> shift & 0xff);
+  return text;
+}
+
+uint32_t png_crc(std::string_view bytes) {
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+  return ~av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), ~0u, data, bytes.size());
+}
+
+std::string png_chunk(std::string_view comment) {
+  const std::string body = std::string("iTXt").append(kPngKeyword).append(comment);
+  return big_endian(static_cast<uint32_t>(body.size() - 4), 4) + body + big_endian(png_crc(body), 4);
+}
+
+// A comment that is longer than a segment continues in the next one.
+std::string jpeg_segments(std::string_view comment) {
+  std::string segments;
+  for (size_t at = 0; at < comment.size(); at += kMaxInSegment) {
+    const std::string_view part = comment.substr(at, kMaxInSegment);
+    segments.append("\xff\xfe").append(big_endian(static_cast<uint32_t>(part.size() + 2), 2)).append(part);
+  }
+  return segments;
+}
+
+std::string png_comment(std::string_view image) {
+  for (size_t at = kPngSignature.size(); at + 12 <= image.size();) {
+    const size_t size = big_endian(image.substr(at, 4));
+    const std::string_view type = image.substr(at + 4, 4);
+    if (type == "IDAT" || size > image.size() - at - 12) break;
+    const std::string_view body = image.substr(at + 8, size);
+    if (type == "iTXt" && body.starts_with(kPngKeyword)) return std::string(body.substr(kPngKeyword.size()));
+    at += size + 12;
+  }
+  return {};
+}
+
+std::string jpeg_comment(std::string_view image) {
+  std::string comment;
+  for (size_t at = kJpegStart.size(); at + 4 <= image.size() && image[at] == '\xff';) {
+    const char marker = image[at + 1];
+    const size_t size = big_endian(image.substr(at + 2, 2));
+    if (marker == '\xda' || size < 2 || size > image.size() - at - 2) break;
+    if (marker == '\xfe') comment.append(image.substr(at + 4, size - 2));
+    at += size + 2;
+  }
+  return comment;
+}
+
+bool is_png_or_jpeg(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
-  std::string start(8, '\0');
+  std::string start(kPngSignature.size(), '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  return stream && is_png_or_jpeg(start);
+  return stream && (start.starts_with(kPngSignature) || start.starts_with(kJpegStart));
 }
 
 std::string read_bytes(const std::filesystem::path& path) {
@@ -64,12 +132,23 @@ std::optional<Provenance> parse_comment(const std::string& comment) {
 }
 
 std::string read_comment(const std::filesystem::path& path) {
-  if (starts_as_picture(path)) return comment_of(read_bytes(path));
+  if (is_png_or_jpeg(path)) return comment_of(read_bytes(path));
   return ffmpeg::dictionary_value(ffmpeg::open_input(path)->metadata, "comment");
 }
 
 std::optional<Provenance> read_provenance(const std::filesystem::path& path) {
   return parse_comment(read_comment(path));
+}
+
+std::string with_comment(std::string image, std::string_view comment) {
+  if (image.starts_with(kPngSignature)) return image.insert(kPngHeaderEnd, png_chunk(comment));
+  return image.insert(kJpegStart.size(), jpeg_segments(comment));
+}
+
+std::string comment_of(std::string_view image) {
+  if (image.starts_with(kPngSignature)) return png_comment(image);
+  if (image.starts_with(kJpegStart)) return jpeg_comment(image);
+  return {};
 }
 
 }  // namespace faststar

@@ -99,7 +99,7 @@ Tensor resize_height(const Tensor& image, int64_t height) {
 
 PixelSize size_of(const Tensor& image) { return {image.size(0), image.size(1)}; }
 
-/// The size with the source's shape that covers the target (crop), or fits into it (pad).
+/// The size with the source's aspect that covers the target (crop) or fits into it (pad).
 PixelSize resized_size(PixelSize source, PixelSize target, Fit fit) {
   const double aspect = static_cast<double>(source.width) / static_cast<double>(source.height);
   const bool narrower = aspect <= static_cast<double>(target.width) / static_cast<double>(target.height);
@@ -115,6 +115,11 @@ std::string sides_text(int64_t amount, const char* unit, const char* one, const 
   return fmt::format(", {} {} {} at the {} and {} at the {}", first, unit, amount > 0 ? "cut" : "of black", one,
                      std::abs(amount) - first, other);
 }
+
+constexpr int64_t kGap = 8;       // pixels
+constexpr int64_t kGapGrey = 32;  // level
+
+int64_t next_even(int64_t length) { return length + length % 2; }
 
 }  // namespace
 
@@ -135,7 +140,7 @@ std::string Fitting::text() const {
 Fitting plan_fit(PixelSize source, PixelSize target, Fit fit) {
   constexpr int64_t kMaxResizedPixels = int64_t{1} << 28;
   PixelSize resized = resized_size(source, target, fit);
-  // Truncation may end one pixel short of the target, or at nothing.
+  // Truncation may end one pixel short of the target, or at zero.
   if (fit == Fit::crop) resized = {std::max(resized.height, target.height), std::max(resized.width, target.width)};
   resized = {std::max<int64_t>(resized.height, 1), std::max<int64_t>(resized.width, 1)};
   if (resized.height > kMaxResizedPixels / resized.width) {
@@ -163,6 +168,17 @@ Tensor fit_to(const Tensor& image, PixelSize target, Fit fit) {
 Tensor to_pixels(const Tensor& image) {
   const Tensor unit = image.permute({2, 0, 1}).to(at::kFloat).div(255);
   return (unit + unit - 1).contiguous();
+}
+
+PixelSize side_by_side_size(PixelSize frame) { return {next_even(frame.height), 2 * frame.width + kGap}; }
+
+Tensor side_by_side(const Tensor& a, const Tensor& b) {
+  const int64_t width = a.size(1);
+  const PixelSize size = side_by_side_size({a.size(0), width});
+  Tensor both = at::full({size.height, size.width, 3}, kGapGrey, a.options());
+  both.narrow(0, 0, a.size(0)).narrow(1, 0, width).copy_(a);
+  both.narrow(0, 0, a.size(0)).narrow(1, width + kGap, width).copy_(b);
+  return both;
 }
 
 }  // namespace faststar

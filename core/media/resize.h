@@ -11,15 +11,15 @@ struct PixelSize {
   int64_t width = 0;
 };
 
-/// Lanczos (a = 3), widened when shrinking; bit for bit what Pillow's Image.resize does with 8-bit pictures.
+/// Lanczos (a = 3), widened when shrinking; bit-identical to Pillow's Image.resize of 8-bit pictures.
 /// image: uint8 [H, W, 3] on the CPU. Returns uint8 [size.height, size.width, 3].
 Tensor resize_lanczos(const Tensor& image, PixelSize size);
 
-/// What happens to a picture of another shape: `crop` fills the size and cuts what stands out, `pad` shows all
-/// of it between black bars.
+/// How to fit a picture with another aspect: `crop` fills the size and cuts off the rest, `pad` shows the whole picture
+/// between black bars.
 enum class Fit { crop, pad };
 
-/// How a picture came to its size.
+/// How a picture is brought to its size.
 struct Fitting {
   PixelSize source;
   PixelSize resized;  ///< before cropping or padding
@@ -29,15 +29,22 @@ struct Fitting {
   std::string text() const;
 };
 
-/// Where fit_to puts a picture of size `source`. Throws Error(input) when its shape is too extreme to resize.
+/// What fit_to does with a picture of size `source`. Throws Error(input) when its aspect is too extreme to resize.
 Fitting plan_fit(PixelSize source, PixelSize target, Fit fit);
 
-/// `image` (uint8 [H, W, 3], CPU) resized with its shape kept, then cropped or padded around its middle:
+/// `image` (uint8 [H, W, 3], CPU) resized with its aspect kept, then cropped or padded around its middle:
 /// uint8 [target.height, target.width, 3]. Fit::crop is `transform` of InfinityStar tools/run_infinity.py,
 /// its truncations included. Throws as plan_fit.
 Tensor fit_to(const Tensor& image, PixelSize target, Fit fit);
 
-/// What the encoder takes: float32 [3, H, W] in [-1, 1], x/255 and then x+x-1. image: uint8 [H, W, 3].
+/// The VAE encoder's input: float32 [3, H, W] in [-1, 1], x/255 and then x+x-1. image: uint8 [H, W, 3].
 Tensor to_pixels(const Tensor& image);
+
+/// The size of side_by_side of two pictures of this size.
+PixelSize side_by_side_size(PixelSize frame);
+
+/// `a` left and `b` right (uint8 [H, W, 3] each, one shape), a dark gap between them; uint8
+/// [side_by_side_size, 3], both sides even as H.264 wants them.
+Tensor side_by_side(const Tensor& a, const Tensor& b);
 
 }  // namespace faststar

@@ -1,15 +1,50 @@
+#include "core/media/sound_track.h"
+
 #include <fmt/format.h>
 
+#include <vector>
+
+#include "core/base/atomic_file.h"
 #include "core/base/log.h"
-#include "core/media/extension.h"
-#include "core/media/sound_packets.h"
+#include "core/media/ffmpeg.h"
 
 namespace faststar {
+namespace fs = std::filesystem;
 namespace {
 
-namespace fs = std::filesystem;
+struct FreeParameters {
+  void operator()(AVCodecParameters* parameters) const { avcodec_parameters_free(&parameters); }
+};
 
-/// Seconds of the clock of `input` at which its video begins.
+/// Packets whose time stamps count from the start of the part.
+class PacketTrack final : public SoundTrack {
+ public:
+  AVStream& add_stream(AVFormatContext& output) const override;
+  void write(AVFormatContext& output, const AVStream& stream) const override;
+
+  std::unique_ptr<AVCodecParameters, FreeParameters> parameters;
+  AVRational time_base = {1, 1};
+  std::vector<ffmpeg::PacketPtr> packets;
+};
+
+AVStream& PacketTrack::add_stream(AVFormatContext& output) const {
+  AVStream* stream = avformat_new_stream(&output, nullptr);
+  if (stream == nullptr || avcodec_parameters_copy(stream->codecpar, parameters.get()) < 0) throw std::bad_alloc();
+  stream->time_base = time_base;
+  return *stream;
+}
+
+void PacketTrack::write(AVFormatContext& output, const AVStream& stream) const {
+  for (const auto& original : packets) {
+    const ffmpeg::PacketPtr packet = ffmpeg::make_packet();
+    if (av_packet_ref(packet.get(), original.get()) < 0) throw std::bad_alloc();
+    packet->stream_index = stream.index;
+    av_packet_rescale_ts(packet.get(), time_base, stream.time_base);
+    ffmpeg::check(av_interleaved_write_frame(&output, packet.get()), ErrorKind::output, "cannot write the sound");
+  }
+}
+
+/// When the video of `input` begins, in seconds of its clock.
 double video_start(const AVFormatContext& input) {
   for (unsigned i = 0; i < input.nb_streams; ++i) {
     const AVStream& stream = *input.streams[i];
@@ -24,7 +59,7 @@ double video_start(const AVFormatContext& input) {
 /// The packets of `stream` between two times of its own clock, counted from the first one.
 std::vector<ffmpeg::PacketPtr> read_packets(AVFormatContext& input, const AVStream& stream, int64_t begin,
                                             int64_t end) {
-  for (unsigned i = 0; i < input.nb_streams; ++i) {  // the pictures of a long film need not be read for its sound
+  for (unsigned i = 0; i < input.nb_streams; ++i) {  // do not read the pictures of a long film for its sound
     input.streams[i]->discard = input.streams[i] == &stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
   }
   std::vector<ffmpeg::PacketPtr> packets;
@@ -44,13 +79,13 @@ std::vector<ffmpeg::PacketPtr> read_packets(AVFormatContext& input, const AVStre
   return packets;
 }
 
-std::shared_ptr<SoundTrack> read_track(AVFormatContext& input, const AVStream& stream, const SoundPart& part) {
-  auto track = std::make_shared<SoundTrack>();
+std::shared_ptr<PacketTrack> read_track(AVFormatContext& input, const AVStream& stream, const SoundPart& part) {
+  auto track = std::make_shared<PacketTrack>();
   track->parameters.reset(avcodec_parameters_alloc());
   if (!track->parameters || avcodec_parameters_copy(track->parameters.get(), stream.codecpar) < 0) {
     throw std::bad_alloc();
   }
-  track->parameters->codec_tag = 0;  // each container has its own
+  track->parameters->codec_tag = 0;  // containers have tags of their own
   track->time_base = stream.time_base;
   const double begin = (video_start(input) + part.start) / av_q2d(stream.time_base);
   const double length = part.seconds / av_q2d(stream.time_base);
@@ -58,8 +93,8 @@ std::shared_ptr<SoundTrack> read_track(AVFormatContext& input, const AVStream& s
   return track;
 }
 
-/// Tries the container, in memory: muxers refuse more than they say.
-bool can_hold(const char* container, const SoundTrack& track) {
+/// Tries it in memory: muxers refuse more codecs than their tables say.
+bool can_hold(const char* container, const PacketTrack& track) {
   AVFormatContext* context = nullptr;
   if (avformat_alloc_output_context2(&context, nullptr, container, nullptr) < 0) return false;
   if (avio_open_dyn_buf(&context->pb) < 0) {
@@ -78,40 +113,17 @@ bool can_hold(const char* container, const SoundTrack& track) {
 
 }  // namespace
 
-const char* container_name(const fs::path& video) {
-  const std::string extension = lower_extension(video);
-  if (extension == ".mp4") return "mp4";
-  return extension == ".mkv" ? "matroska" : nullptr;
-}
-
-AVStream& SoundTrack::add_stream(AVFormatContext& output) const {
-  AVStream* stream = avformat_new_stream(&output, nullptr);
-  if (stream == nullptr || avcodec_parameters_copy(stream->codecpar, parameters.get()) < 0) throw std::bad_alloc();
-  stream->time_base = time_base;
-  return *stream;
-}
-
-void SoundTrack::write(AVFormatContext& output, const AVStream& stream) const {
-  for (const auto& original : packets) {
-    const ffmpeg::PacketPtr packet = ffmpeg::make_packet();
-    if (av_packet_ref(packet.get(), original.get()) < 0) throw std::bad_alloc();
-    packet->stream_index = stream.index;
-    av_packet_rescale_ts(packet.get(), time_base, stream.time_base);
-    ffmpeg::check(av_interleaved_write_frame(&output, packet.get()), ErrorKind::output, "cannot write the sound");
-  }
-}
-
 std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video) {
   const ffmpeg::InputPtr input = ffmpeg::open_streams(part.file);
   const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
   if (index < 0) return nullptr;
   const AVStream& stream = *input->streams[index];
   auto track = read_track(*input, stream, part);
-  if (!track->packets.empty() && can_hold(container_name(video), *track)) return track;
-  log::warn("{}: its sound is dropped: {}", part.file.string(),
-            track->packets.empty() ? "none of it lies in the part that is kept"
-                                   : fmt::format("{} does not fit into {}", avcodec_get_name(stream.codecpar->codec_id),
-                                                 lower_extension(video)));
+  if (!track->packets.empty() && can_hold(ffmpeg::container_name(video), *track)) return track;
+  log::warn("{}: sound dropped: {}", part.file.string(),
+            track->packets.empty() ? "there is none in the part that is kept"
+                                   : fmt::format("{} cannot be stored in {}",
+                                                 avcodec_get_name(stream.codecpar->codec_id), lower_extension(video)));
   return nullptr;
 }
 

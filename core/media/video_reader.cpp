@@ -1,32 +1,29 @@
 #include "core/media/video_reader.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/base/log.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
-#include "core/media/frame_list.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr double kTimeSlack = 1e-4;  // seconds; containers round times to 1/1000 or finer
-
 AVStream& video_stream(AVFormatContext& input, const fs::path& path) {
   const int index = av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  // The cover picture of a music file counts as video for libav.
+  // libav reports the cover picture of a music file as video.
   if (index < 0 || (input.streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) {
-    fail(ErrorKind::input, fmt::format("{}: holds no video", path.string()));
+    fail(ErrorKind::input, fmt::format("{}: contains no video", path.string()));
   }
   return *input.streams[index];
 }
@@ -41,8 +38,8 @@ double frames_a_second(const AVStream& stream, const fs::path& path) {
   return av_q2d(rate);
 }
 
-/// True when every packet is one frame that is shown (VP8 has hidden ones, interlaced video may have halves), in a
-/// container that leads to its keyframes.
+/// True when every packet is one frame that is shown (VP8 has hidden ones, interlaced video may have halves) and the
+/// container seeks to its keyframes reliably.
 bool can_skip_ahead(const AVInputFormat& container, const AVCodecParameters& video) {
   const std::string_view name = container.name;
   if (name.find("mov") == name.npos && name.find("matroska") == name.npos) return false;
@@ -52,19 +49,116 @@ bool can_skip_ahead(const AVInputFormat& container, const AVCodecParameters& vid
   return std::ranges::find(kCodecs, video.codec_id) != kCodecs.end();
 }
 
+/// A frame that a container holds, known without decoding it.
+struct ListedFrame {
+  int64_t time = 0;  ///< in the stream's unit
+  bool is_key = false;
+};
+
+/// The frames in the container's index, without those that its edit list hides.
+std::vector<ListedFrame> frames_in_index(AVStream& stream) {
+  std::vector<ListedFrame> frames;
+  if (stream.nb_frames <= 0) return frames;
+  for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
+    if (entry->size <= 0 || (entry->flags & AVINDEX_DISCARD_FRAME) != 0) continue;
+    frames.push_back({entry->timestamp, (entry->flags & AVINDEX_KEYFRAME) != 0});
+  }
+  return frames;
+}
+
+std::vector<ListedFrame> frames_in_file(const fs::path& path, int stream) {
+  const auto input = ffmpeg::open_streams(path);
+  const auto packet = ffmpeg::make_packet();
+  std::vector<ListedFrame> frames;
+  while (av_read_frame(input.get(), packet.get()) >= 0) {
+    if (packet->stream_index == stream && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
+      frames.push_back({ffmpeg::time_of(*packet), (packet->flags & AV_PKT_FLAG_KEY) != 0});
+    }
+    av_packet_unref(packet.get());
+  }
+  return frames;
+}
+
+/// The frames of a video that are shown, in decoding order.
+class FrameList {
+ public:
+  /// From the container's index where it has a full one (mp4), else by reading the whole file once.
+  FrameList(AVStream& stream, const fs::path& path) : frames_(frames_in_index(stream)), from_index_(!frames_.empty()) {
+    if (!from_index_) frames_ = frames_in_file(path, stream.index);
+    for (const ListedFrame& frame : frames_) sorted_times_.push_back(frame.time);
+    std::ranges::sort(sorted_times_);
+  }
+
+  size_t size() const { return frames_.size(); }
+  bool from_index() const { return from_index_; }
+
+  /// True when the times are far from even. Rounding moves a frame by little; a dropped frame, or a phone that saves
+  /// light, by half a frame and more.
+  bool is_uneven() const {
+    if (size() < 3) return false;
+    const double average =
+        static_cast<double>(sorted_times_.back() - sorted_times_.front()) / static_cast<double>(size() - 1);
+    const auto is_gap = [&](int64_t a, int64_t b) { return static_cast<double>(b - a) > 1.5 * average; };
+    return std::ranges::adjacent_find(sorted_times_, is_gap) != sorted_times_.end();
+  }
+
+  /// From the first frame's appearance until the last one has been shown for an average interval; in the stream's unit.
+  double time_shown() const {
+    const auto frames = static_cast<double>(size());
+    return static_cast<double>(sorted_times_.back() - sorted_times_.front()) * frames / (frames - 1);
+  }
+
+  /// The last keyframe before `position`; 0 when there is none.
+  size_t last_key_before(size_t position) const {
+    position = std::min(position, size());
+    while (position > 0 && !frames_[--position].is_key) continue;
+    return position;
+  }
+
+  /// A time from which seeking backwards leads to the keyframe at `position`, whether the container seeks by decoding
+  /// or by presentation times.
+  int64_t seek_time(size_t position) const {
+    const auto next = std::find_if(frames_.begin() + static_cast<int64_t>(position) + 1, frames_.end(),
+                                   std::mem_fn(&ListedFrame::is_key));
+    if (next != frames_.end()) return next->time - 1;
+    return frames_.back().time + (frames_.back().time - frames_.front().time);  // after all of them
+  }
+
+  /// How many frames come before the first one from which on all times are later than `time`.
+  size_t count_until(int64_t time) const {
+    const auto later = [time](const ListedFrame& frame) { return frame.time > time; };
+    return static_cast<size_t>(std::find_if_not(frames_.rbegin(), frames_.rend(), later).base() - frames_.begin());
+  }
+
+  /// The position of the keyframe in `packet`; nothing when the list has no such keyframe.
+  std::optional<size_t> position_of_key(const AVPacket& packet) const {
+    const int64_t time = from_index_ ? packet.dts : ffmpeg::time_of(packet);
+    const auto found =
+        std::ranges::find_if(frames_, [time](const ListedFrame& frame) { return frame.is_key && frame.time == time; });
+    if (found == frames_.end()) return std::nullopt;
+    return static_cast<size_t>(found - frames_.begin());
+  }
+
+ private:
+  std::vector<ListedFrame> frames_;
+  bool from_index_;  // an index has decoding times, packets also presentation times
+  std::vector<int64_t> sorted_times_;
+};
+
 }  // namespace
 
 struct VideoReader::Parts {
   explicit Parts(const fs::path& path);
   void read_info();
-  /// Decodes until `following` is the first frame from `time` on. Returns how many frames before it were sent to the
-  /// decoder, which it may have left out; nothing when there is no frame.
+  /// Decodes until `following` is the first frame from `time` on. Returns how many earlier frames were sent to the
+  /// decoder, which may have dropped them; nothing when there is no frame.
   std::optional<int64_t> begin(int64_t time);
-  /// Tries to go on from the last keyframe among the first `count` frames of the list that is `early_enough`. False
-  /// when that was no success: this reader is then of no more use.
+  /// Tries to seek to the last keyframe among the first `count` frames of the list that is `early_enough`. False when
+  /// it failed: this reader cannot be used any more.
   template <typename EarlyEnough>
   bool skip_ahead(size_t count, EarlyEnough early_enough);
-  /// Goes on from the keyframe at this place of the list, or one near it; false when the file does not lead there.
+  /// Seeks to the keyframe at this position of the list, or one near it; false when seeking does not lead there.
   bool begin_near_key(size_t position);
   /// The next frame in order of presentation; null at the end.
   ffmpeg::FramePtr decode();
@@ -85,10 +179,10 @@ struct VideoReader::Parts {
   VideoInfo info;
   FrameList list;
   int64_t read_frames = 0;
-  std::vector<int64_t> sent_times;  // when the frames are shown that were sent since begin()
+  std::vector<int64_t> sent_times;  // presentation times of the frames sent since begin()
   bool warned = false;
   int64_t origin = 0;      // the stream's time of frame 0
-  int64_t never_seen = 0;  // frames of the list before frame 0, cut off from what they refer to
+  int64_t never_seen = 0;  // frames of the list before frame 0: they refer to frames that are not in the file
 
   int64_t index = -1;
   ffmpeg::FramePtr current, following;
@@ -134,8 +228,8 @@ std::optional<int64_t> VideoReader::Parts::begin(int64_t time) {
 template <typename EarlyEnough>
 bool VideoReader::Parts::skip_ahead(size_t count, EarlyEnough early_enough) {
   size_t key = can_skip_ahead(*input->iformat, *stream->codecpar) ? list.last_key_before(count) : 0;
-  if (key == 0) return true;  // it stands there already
-  constexpr int kTries = 3;   // some containers lead to the keyframe after the one that is meant
+  if (key == 0) return true;  // it is there already
+  constexpr int kTries = 3;   // some containers lead to the keyframe after the one asked for
   for (int i = 0; i < kTries && key > 0; ++i) {
     if (!begin_near_key(key)) return false;
     if (early_enough()) return true;
@@ -156,7 +250,7 @@ bool VideoReader::Parts::begin_near_key(size_t position) {
   // Frames that are decoded after the keyframe and shown before it may refer to what was skipped.
   const auto earlier = begin(time);
   if (!earlier || following->best_effort_timestamp != time) return false;
-  // Near the end of a file FFmpeg's H.264 decoder then loses frames that come later, too.
+  // Near the end of a file FFmpeg's H.264 decoder then loses later frames, too.
   if (*earlier > 0 && codec->codec_id == AV_CODEC_ID_H264) return false;
   following_time = seconds(*following);
   index = static_cast<int64_t>(*found) + *earlier - never_seen - 1;
@@ -202,9 +296,9 @@ void VideoReader::Parts::send_packet(bool any) {
 }
 
 void VideoReader::Parts::check_whole() const {
-  const auto promised = static_cast<int64_t>(list.size());
-  if (!list.promised() || read_frames >= promised) return;
-  fail(ErrorKind::input, fmt::format("{}: cut off: {} frames expected, {} found", what, promised, read_frames));
+  const auto expected = static_cast<int64_t>(list.size());
+  if (!list.from_index() || read_frames >= expected) return;
+  fail(ErrorKind::input, fmt::format("{}: cut off: expected {} frames, got {}", what, expected, read_frames));
 }
 
 double VideoReader::Parts::seconds(const AVFrame& frame) const {
@@ -255,7 +349,7 @@ bool VideoReader::advance() {
 Tensor VideoReader::pixels() {
   auto& parts = *parts_;
   if (parts.current->decode_error_flags != 0 && !std::exchange(parts.warned, true)) {
-    log::warn("{}: frame {} is damaged; it is used as it came out", parts.path.string(), parts.index);
+    log::warn("{}: frame {} is damaged; used as decoded", parts.path.string(), parts.index);
   }
   const Tensor pixels = turn_upright(parts.to_rgb(*parts.current), ffmpeg::display_matrix(*parts.stream));
   if (pixels.size(0) != parts.info.height || pixels.size(1) != parts.info.width) {
@@ -264,37 +358,6 @@ Tensor VideoReader::pixels() {
                      parts.info.width, parts.info.height, pixels.size(1), pixels.size(0)));
   }
   return pixels;
-}
-
-namespace {
-
-/// Takes the current frame for every `wanted` that lies before end_of_frame().
-template <typename T, typename EndOfFrame>
-Tensor take_frames(VideoReader& video, const std::vector<T>& wanted, const FrameTransform& transform,
-                   EndOfFrame end_of_frame) {
-  std::vector<Tensor> frames;
-  while (frames.size() < wanted.size() && video.advance()) {
-    if (wanted[frames.size()] >= end_of_frame()) continue;
-    const Tensor frame = transform(video.pixels());
-    while (frames.size() < wanted.size() && wanted[frames.size()] < end_of_frame()) frames.push_back(frame);
-  }
-  if (frames.size() < wanted.size()) {
-    fail(ErrorKind::input, fmt::format("the video ends after {} frames ({:.2f} s), before the part that is needed",
-                                       video.index() + 1, video.end_time()));
-  }
-  return at::stack(frames);
-}
-
-}  // namespace
-
-Tensor frames_at(VideoReader& video, const std::vector<int64_t>& indices, const FrameTransform& transform) {
-  if (!indices.empty()) video.skip_towards_frame(indices.front());
-  return take_frames(video, indices, transform, [&] { return video.index() + 1; });
-}
-
-Tensor frames_shown_at(VideoReader& video, const std::vector<double>& times, const FrameTransform& transform) {
-  if (!times.empty()) video.skip_towards_time(times.front());
-  return take_frames(video, times, transform, [&] { return video.end_time() - kTimeSlack; });
 }
 
 }  // namespace faststar

@@ -7,7 +7,6 @@
 
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
-#include "core/media/sound_packets.h"
 
 namespace faststar {
 namespace {
@@ -16,17 +15,17 @@ namespace fs = std::filesystem;
 
 const char* encoder_name(const VideoEncoding& encoding) { return encoding.lossless ? "ffv1" : "libx264"; }
 
-// ffv1 takes RGB as it is; only the order of the bytes changes.
+// ffv1 stores RGB; only the order of the bytes changes.
 StoredColour stored_colour(const VideoEncoding& encoding) {
   if (encoding.lossless) return {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG};
   return {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG};
 }
 
 const char* container_of(const fs::path& path, const VideoEncoding& encoding) {
-  const char* const container = container_name(path);
+  const char* const container = ffmpeg::container_name(path);
   const bool mkv = container != nullptr && std::string_view(container) == "matroska";
   if (encoding.lossless && !mkv) {
-    fail(ErrorKind::usage, fmt::format("{}: lossless video goes into .mkv", path.string()),
+    fail(ErrorKind::usage, fmt::format("{}: lossless video needs a name that ends in .mkv", path.string()),
          fmt::format("-o '{}'", fs::path(path).replace_extension(".mkv").string()));
   }
   if (container != nullptr) return container;
@@ -45,9 +44,9 @@ void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
 }
 
 ffmpeg::CodecPtr make_encoder(const VideoEncoding& encoding) {
-  const char* way_out =
+  const char* hint =
       encoding.lossless ? "--frames-dir DIR works without it" : "--lossless and --frames-dir DIR work without it";
-  return ffmpeg::make_encoder(encoder_name(encoding), way_out);
+  return ffmpeg::make_encoder(encoder_name(encoding), hint);
 }
 
 void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
@@ -66,7 +65,7 @@ ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& en
   codec->height = format.height;
   codec->time_base = {1, format.fps};
   codec->framerate = {format.fps, 1};
-  codec->thread_count = 0;  // a thread a core
+  codec->thread_count = 0;  // one per core
   tag_colour(*codec, stored_colour(encoding));
   if ((output.oformat->flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   ffmpeg::Options options;
@@ -92,8 +91,8 @@ AVStream& add_stream(AVFormatContext& output, const AVCodecContext& codec) {
 void check_video_output(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding) {
   container_of(path, encoding);
   if (format.width <= 0 || format.height <= 0 || format.fps <= 0) {
-    fail(ErrorKind::internal, fmt::format("{}: no video of {}x{} at {} frames a second", path.string(), format.width,
-                                          format.height, format.fps));
+    fail(ErrorKind::internal, fmt::format("{}: cannot write a video of {}x{} at {} frames per second", path.string(),
+                                          format.width, format.height, format.fps));
   }
   if (!encoding.lossless) check_h264(format, encoding);
   make_encoder(encoding);
@@ -135,7 +134,7 @@ VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format,
   if (sound != nullptr) extras.sound->write(*output, *sound);
 }
 
-/// nullptr asks for what the encoder still holds.
+/// nullptr flushes the encoder.
 void VideoWriter::Parts::encode(const AVFrame* frame) {
   check(avcodec_send_frame(codec.get(), frame));
   while (true) {
@@ -167,7 +166,7 @@ VideoWriter::~VideoWriter() = default;
 
 void VideoWriter::write(const Tensor& frames) {
   check_frames(frames);
-  if (!parts_ || parts_->is_complete) fail(ErrorKind::internal, "a frame came after the video was finished");
+  if (!parts_ || parts_->is_complete) fail(ErrorKind::internal, "a frame was written after the video was finished");
   const auto& format = parts_->format;
   if (frames.size(1) != format.height || frames.size(2) != format.width) {
     fail(ErrorKind::internal,
@@ -182,7 +181,7 @@ void VideoWriter::write(const Tensor& frames) {
 }
 
 void VideoWriter::complete() {
-  if (!parts_ || parts_->frames == 0) fail(ErrorKind::internal, "a video without frames was to be finished");
+  if (!parts_ || parts_->frames == 0) fail(ErrorKind::internal, "a video without frames cannot be finished");
   parts_->complete();
 }
 

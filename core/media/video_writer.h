@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/base/atomic_file.h"
-#include "core/media/frame_sink.h"
+#include "core/media/frame_sinks.h"
 #include "core/media/sound_track.h"
 
 namespace faststar {
@@ -14,7 +14,7 @@ namespace faststar {
 struct VideoFormat {
   int width = 0;   ///< pixels; even for H.264
   int height = 0;  ///< pixels; even for H.264
-  int fps = 16;    ///< frames a second; InfinityStar makes 16
+  int fps = 16;    ///< frames per second; InfinityStar makes 16
 };
 
 /// Speed against size of libx264.
@@ -29,17 +29,17 @@ struct VideoEncoding {
   H264Preset preset = H264Preset::medium;  ///< slower presets make smaller files
 };
 
-/// What a file holds besides its frames.
+/// What a video file holds besides its frames.
 struct VideoExtras {
-  std::string comment;                      ///< goes into the container's comment (settings as JSON); empty writes none
-  std::shared_ptr<const SoundTrack> sound;  ///< of read_sound(); none: silent
+  std::string comment;                      ///< the container's comment (settings as JSON), unless empty
+  std::shared_ptr<const SoundTrack> sound;  ///< from read_sound(); silent without
 };
 
-/// Throws unless a VideoWriter could be made: Error(usage) for a file name, size or crf that does not
-/// fit, Error(output) when this FFmpeg lacks the encoder. Touches no file: call it before any long work.
+/// Throws when a VideoWriter cannot be made: Error(usage) for an unsuitable file name, size or crf, Error(output) when
+/// this FFmpeg lacks the encoder. Touches no file: call it before any long work.
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
 
-/// A video file, encoded as its frames come: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
+/// A video file, encoded while frames are written: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
 /// front. The same frames give the same bytes. Until publish() it has a temporary name beside the final one.
 class VideoWriter final : public FrameSink {
  public:

@@ -99,10 +99,10 @@ Checkpoints open_checkpoints(const ModelLayout& layout) {
 
 Checkpoints open_model(const ModelFolder& model) {
   Checkpoints open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
-  if (open.star_architecture.text_width != open.t5_architecture.width) {
+  if (open.star_architecture.text_width != open.t5_architecture.hidden_size) {
     fail(ErrorKind::model,
          fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),
-                     open.star_architecture.text_width, open.t5->origin(), open.t5_architecture.width));
+                     open.star_architecture.text_width, open.t5->origin(), open.t5_architecture.hidden_size));
   }
   return open;
 }

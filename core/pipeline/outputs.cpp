@@ -7,8 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
-#include "core/media/background_sink.h"
-#include "core/media/frame_folder_writer.h"
+#include "core/media/frame_sinks.h"
 #include "core/media/image.h"
 
 namespace faststar {

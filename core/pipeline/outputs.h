@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/media/frame_sink.h"
+#include "core/media/frame_sinks.h"
 #include "core/media/video_writer.h"
 #include "core/pipeline/request.h"
 

@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/media/frame_selection.h"
+#include "core/media/frame_source.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/video_reader.h"

@@ -37,14 +37,14 @@ std::vector<Step> steps_to_run(const Workload& work) {
   return steps;
 }
 
-DecodeSize decode_size(const Workload& work, int64_t latent_frames) {
+VideoShape decode_size(const Workload& work, int64_t latent_frames) {
   const Scale& full = work.schedule.full_scale(0);
-  return {.height = full.h, .width = full.w, .latents = latent_frames};
+  return {pixels_of_features(full.h), pixels_of_features(full.w), frames_of_latents(latent_frames)};
 }
 
-EncodeSize encode_size(const Workload& work) {
+VideoShape encode_size(const Workload& work) {
   const Scale& full = work.schedule.full_scale(0);
-  return {.height = pixels_of_features(full.h), .width = pixels_of_features(full.w), .frames = work.source_frames};
+  return {pixels_of_features(full.h), pixels_of_features(full.w), work.source_frames};
 }
 
 namespace {

@@ -6,8 +6,7 @@
 #include "core/model/star/architecture.h"
 #include "core/model/star/block.h"
 #include "core/model/text/t5.h"
-#include "core/model/vae/decode_plan.h"
-#include "core/model/vae/encode_plan.h"
+#include "core/model/vae/plan.h"
 
 namespace faststar {
 
@@ -42,9 +41,9 @@ int64_t context_tokens(const Workload& work, const Step& step);
 /// The passes that run: of given clips only those that later clips attend to.
 std::vector<Step> steps_to_run(const Workload& work);
 
-/// What the decoder makes of the first `latent_frames`, and what the encoder gets.
-DecodeSize decode_size(const Workload& work, int64_t latent_frames);
-EncodeSize encode_size(const Workload& work);
+/// What the decoder makes of the first `latent_frames`, and what the encoder reads.
+VideoShape decode_size(const Workload& work, int64_t latent_frames);
+VideoShape encode_size(const Workload& work);
 
 /// Floating-point operations of one pass over the visual tokens, all guidance rows.
 double step_flops(const Workload& work, const Step& step);

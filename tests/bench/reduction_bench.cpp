@@ -76,7 +76,7 @@ class Bench {
     const Scale& full = schedule_.full_scale(1);
     const Tensor summed = at::randn({1, 64, full.t, full.h, full.w}, at::TensorOptions(device_));
     const SimilarityMaps maps{summed, summed + 0.1 * at::randn_like(summed), at::randn_like(summed.narrow(2, 0, 1))};
-    const Tensor input = downsample_summed_codes(summed, scale);
+    const Tensor input = downsample_accumulated(summed, scale);
     const ReducedPass pass{step, scale, full, summed, input};
     const ReductionContext context{settings_, gate_, schedule_, history_, 1, {}, kFullDepth};
     const Tensor score = similarity_score(maps, NormDegree::two, 1e-8).score;

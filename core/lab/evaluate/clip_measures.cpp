@@ -69,7 +69,7 @@ Reconstruction measure_reconstruction(const TestedModel& model, const HeldOutCli
     const Tensor features = model.vae.encode(clip.pixels);
     plain.add(clip, decode_frames(model, features));
     const auto bits = condition_bits(features, schedule, model.generation.repetitions, model.detail_scale_min_tokens);
-    quantised.add(clip, decode_frames(model, sum_codes(bits, schedule, model.generation.repetitions)));
+    quantised.add(clip, decode_frames(model, accumulated_features(bits, schedule, model.generation.repetitions)));
     if (listener) listener(i + 1, count);
   }
   return {.clips = count,

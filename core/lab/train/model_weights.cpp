@@ -129,7 +129,7 @@ void write_index(const fs::path& file, const NamedTensors& tensors) {
 void write_t5_config(const fs::path& file, const T5Architecture& arch) {
   const nlohmann::ordered_json config = {{"model_type", "t5"},
                                          {"feed_forward_proj", "gated-gelu"},
-                                         {"d_model", arch.width},
+                                         {"d_model", arch.hidden_size},
                                          {"d_kv", arch.head_dim},
                                          {"d_ff", arch.ffn_width},
                                          {"num_heads", arch.heads},

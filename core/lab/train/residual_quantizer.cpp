@@ -21,10 +21,10 @@ Tensor unit_maps(int64_t h, int64_t w, int64_t channels) {
 /// Unit vectors over channels, as frames of one pixel: [1, channels, channels, 1, 1].
 Tensor unit_channels(int64_t channels) { return at::eye(channels).view({1, channels, channels, 1, 1}); }
 
-/// The matrix [H W, h w] of downsample_summed_codes.
+/// The matrix [H W, h w] of downsample_accumulated.
 Tensor down_matrix(const Scale& full, const Scale& scale) {
   const int frames = full.h * full.w;
-  return downsample_summed_codes(unit_maps(full.h, full.w, 1), {frames, scale.h, scale.w}).view({frames, -1});
+  return downsample_accumulated(unit_maps(full.h, full.w, 1), {frames, scale.h, scale.w}).view({frames, -1});
 }
 
 /// The matrix [h w, H W] of upsample_codes over height and width.

@@ -6,7 +6,7 @@
 
 #include "core/base/weights/checkpoint.h"
 #include "core/lab/verify/components.h"
-#include "core/media/frame_selection.h"
+#include "core/media/frame_source.h"
 #include "core/media/resize.h"
 #include "core/model/pyramid/conditioning.h"
 #include "core/model/text/t5.h"
@@ -172,7 +172,8 @@ ComponentResult verify_quantize(const FixtureSet& set, const VerifyOptions&) {
     comparison.bits(name, bits[step], expected.back());
   }
   for (Tensor& step : expected) step = step.to(set.device());
-  const Tensor decoded = decode_whole(set.load_vae(at::kFloat), sum_codes(expected, task.schedule, repetitions));
+  const Tensor decoded =
+      decode_whole(set.load_vae(at::kFloat), accumulated_features(expected, task.schedule, repetitions));
   const Tensor stored = every(every(every(decoded, 2, 8), 3, 2), 4, 2).clamp(-1, 1);
   comparison.within("decoded_from_bits", stored, fixture["decoded_from_bits"], kPixelTolerance);
   return comparison.result();

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/lab/world/piece_list.h"
 #include "core/lab/world/world.h"
-#include "core/model/text/piece_list.h"
 
 namespace faststar {
 namespace {

@@ -31,8 +31,8 @@ Tensor downsample_features(const Tensor& features, int64_t d, const Scale& scale
   return channels_as_depth(at::adaptive_avg_pool3d(deep, {d, scale.h, scale.w}));
 }
 
-Tensor downsample_summed_codes(const Tensor& summed, const Scale& scale) {
-  return at::adaptive_avg_pool3d(summed, {scale.t, scale.h, scale.w});
+Tensor downsample_accumulated(const Tensor& accumulated, const Scale& scale) {
+  return at::adaptive_avg_pool3d(accumulated, {scale.t, scale.h, scale.w});
 }
 
 Tensor tokens_from_map(const Tensor& map) { return map.flatten(2).transpose(1, 2); }

@@ -28,8 +28,8 @@ Tensor upsample_codes(const Tensor& codes, const Scale& full);
 Tensor downsample_features(const Tensor& features, int64_t d, const Scale& scale);
 
 /// The accumulated features at a scale's size, the next input of the transformer: means over (h, w).
-/// summed [1, 64, t, H, W] float32 -> [1, 64, t, scale.h, scale.w].
-Tensor downsample_summed_codes(const Tensor& summed, const Scale& scale);
+/// accumulated [1, 64, t, H, W] float32 -> [1, 64, t, scale.h, scale.w].
+Tensor downsample_accumulated(const Tensor& accumulated, const Scale& scale);
 
 /// Feature map -> tokens in (t, h, w) order: [1, C, t, h, w] -> [1, t h w, C].
 Tensor tokens_from_map(const Tensor& map);

@@ -15,7 +15,7 @@ int count_clips(const Schedule& schedule, int64_t latent_frames) {
     if (schedule.frames_of(clip).end == latent_frames) return clip + 1;
   }
   fail(ErrorKind::usage,
-       fmt::format("conditioning: {} latent frames do not end at a clip of the schedule", latent_frames));
+       fmt::format("conditioning: expected whole clips of the schedule, got {} latent frames", latent_frames));
 }
 
 void check_size(const Tensor& features, const Scale& full) {
@@ -35,7 +35,7 @@ std::vector<Tensor> condition_bits(const Tensor& features, const Schedule& sched
   const int clips = count_clips(schedule, features.size(2));
   std::vector<Tensor> bits;
   Tensor target;
-  Tensor summed;
+  Tensor accumulated;
   int clip = -1;
   for (const Step& step : schedule.steps(repetitions)) {
     if (step.clip >= clips) break;
@@ -43,17 +43,17 @@ std::vector<Tensor> condition_bits(const Tensor& features, const Schedule& sched
       clip = step.clip;
       const FrameRange frames = schedule.frames_of(clip);
       target = features.narrow(2, frames.begin, frames.end - frames.begin);
-      summed = at::zeros_like(target);
+      accumulated = at::zeros_like(target);
     }
     const Scale& scale = schedule.scales()[step.scale];
     const int64_t d = int64_t{scale.h} * scale.w >= detail_scale_min_tokens ? kDetailBits : kSemanticBits;
-    bits.push_back(bits_from_features(downsample_features(target - summed, d, scale)));
-    summed = summed + upsample_codes(codes_from_bits(bits.back()), schedule.full_scale(clip));
+    bits.push_back(bits_from_features(downsample_features(target - accumulated, d, scale)));
+    accumulated = accumulated + upsample_codes(codes_from_bits(bits.back()), schedule.full_scale(clip));
   }
   return bits;
 }
 
-Tensor sum_codes(const std::vector<Tensor>& bits, const Schedule& schedule, const Repetitions& repetitions) {
+Tensor accumulated_features(const std::vector<Tensor>& bits, const Schedule& schedule, const Repetitions& repetitions) {
   std::vector<Tensor> clips;
   for (const Step& step : schedule.steps(repetitions)) {
     if (step.index >= static_cast<int>(bits.size())) break;

@@ -12,9 +12,9 @@
 namespace faststar {
 namespace {
 
-/// Edge of a square scale; other aspects keep the area.
+/// Edge of a square scale; other aspects have the same area.
 constexpr int kEdges[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 40, 60};
-/// Nominal height / width, widest last; each but the square also exists transposed.
+/// Nominal height / width, widest last; all but the square also exist transposed.
 constexpr double kNominalAspects[] = {1, 100.0 / 116, 3.0 / 4, 2.0 / 3, 9.0 / 16, 1.0 / 2, 2.0 / 5, 1.0 / 3};
 
 struct Template {
@@ -22,7 +22,7 @@ struct Template {
   std::vector<Scale> scales;
 };
 
-/// Three decimals, cut: the template's name in the official tables.
+/// Truncated to three decimals: the template's name in the official tables.
 double truncated_key(double aspect) { return static_cast<int>(aspect * 1000) / 1000.0; }
 
 std::vector<Scale> scales_of_aspect(double aspect) {
@@ -68,7 +68,7 @@ int count_scales_per_clip(const std::vector<Scale>& scales) {
 
 void check_repetitions(const std::vector<int>& list, const char* name, int scales) {
   if (static_cast<int>(list.size()) != scales) {
-    fail(ErrorKind::usage, fmt::format("{}: expected {} entries (one a scale), got {}", name, scales, list.size()));
+    fail(ErrorKind::usage, fmt::format("{}: expected {} entries (one per scale), got {}", name, scales, list.size()));
   }
   for (const int count : list) {
     if (count < 1 || count > 100) {

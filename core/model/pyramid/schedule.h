@@ -15,7 +15,7 @@ struct Scale {
   bool operator==(const Scale&) const = default;
 };
 
-/// How often each scale of a clip runs, coarsest first; one entry a scale.
+/// How often each scale of a clip runs, coarsest first; one entry per scale.
 struct Repetitions {
   std::vector<int> image;  ///< the first clip (one latent frame)
   std::vector<int> video;  ///< every later clip
@@ -36,10 +36,10 @@ struct FrameRange {
   int end = 0;
 };
 
-/// What the first clip of a schedule is: an image, or a clip that goes on from one that the schedule does not hold.
+/// The first clip of a schedule: an image, or a clip that continues one outside the schedule.
 enum class FirstClip { image, continuation };
 
-/// The scales of a run in order, clip after clip, and what follows from them.
+/// The scales of a run in order, clip after clip: which steps run, and which earlier scale each attends to.
 /// Source: infinity/schedules/dynamic_resolution.py and infinity_elegant.py (get_scale_pack_info).
 class Schedule {
  public:
@@ -63,7 +63,7 @@ class Schedule {
   bool is_referenced_later(const Step& step) const {
     return step.last_repetition && is_last_of_clip(step.scale) && step.clip + 1 < clips();
   }
-  /// Every pass in order. Throws Error(usage) when a list does not have one entry a scale or an entry < 1.
+  /// Every step in order. Throws Error(usage) when a list does not have one entry per scale, or an entry < 1.
   std::vector<Step> steps(const Repetitions& repetitions) const;
 
  private:
@@ -72,13 +72,13 @@ class Schedule {
   FirstClip first_clip_ = FirstClip::image;
 };
 
-/// The sizes that a schedule exists for, by their official name (pn).
+/// The official names (pn) of all sizes that have a schedule.
 const std::vector<std::string>& size_names();
 
-/// Aspect templates (height / width) in the official order; the argmin of a search takes the first.
+/// Aspect templates (height / width) in the official order.
 const std::vector<double>& aspect_keys();
 
-/// The template nearest to `height_over_width`, the first one on a tie.
+/// The template nearest to `height_over_width`; on a tie the first in the official order.
 double nearest_aspect_key(double height_over_width);
 
 /// The image pyramid of template `aspect_key` at size `pn` ("0.06M", "0.25M", "0.40M", "0.90M").

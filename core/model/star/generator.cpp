@@ -87,7 +87,7 @@ void Generator::set_interactive_condition(const InteractiveCondition& condition)
   former_ = condition.former;
   const Scale semantic = {full.t, schedule_.scales()[condition.semantic_scale].h,
                           schedule_.scales()[condition.semantic_scale].w};
-  add_condition(downsample_summed_codes(condition.former, semantic),
+  add_condition(downsample_accumulated(condition.former, semantic),
                 {kVisualScaleStart + kSemanticConditionPosition, consecutive(1, full.t + 1), semantic, full});
 
   // `first` is frame 0 of the story; frame i of `former`, which lacks its own first frame, stands at i + 1.
@@ -205,7 +205,7 @@ Tensor Generator::run_reduced_step(const Step& step, const Tensor& summed, const
 
 /// The accumulated features after one pass.
 Tensor Generator::run_step(const Step& step, const Tensor& summed) {
-  const Tensor input = downsample_summed_codes(summed, schedule_.scales()[step.scale]);
+  const Tensor input = downsample_accumulated(summed, schedule_.scales()[step.scale]);
   const bool reduced = reduction_ && !is_given(step) && reduction_->reduces(step);
   const Tensor after = reduced ? run_reduced_step(step, summed, input) : full_update(step, summed, input);
   if (reduction_) reduction_->finish({step, summed, after, !reduced || !reduction_->skips(step), !reduced});

@@ -17,7 +17,7 @@ std::string block_prefix(int64_t layer) { return fmt::format("encoder.block.{}",
 const char* const kPositionBias = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
 const char* const kEmbedding = "shared.weight";
 
-/// Settings that shapes do not show. A folder without config.json keeps the T5 v1.1 defaults.
+/// Settings that the shapes do not show. Without config.json the T5 v1.1 defaults stay.
 void read_config(const std::filesystem::path& path, T5Architecture& arch) {
   std::ifstream stream(path);
   if (!stream) return;
@@ -43,8 +43,8 @@ int64_t count_layers(const Weights& weights) {
 }
 
 /// Norm weights stay float32: rms_norm computes in float32 anyway.
-Tensor norm_weight(const Weights& weights, const std::string& name, int64_t width) {
-  return weights.get(name, {width}, at::kFloat);
+Tensor norm_weight(const Weights& weights, const std::string& name, int64_t hidden_size) {
+  return weights.get(name, {hidden_size}, at::kFloat);
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
          fmt::format("{}: the tensors' shapes are not those of a T5 v1.1 encoder", weights.source().origin()));
   }
   arch.vocabulary = embedding[0];
-  arch.width = embedding[1];
+  arch.hidden_size = embedding[1];
   arch.buckets = bias[0];
   arch.heads = bias[1];
   arch.head_dim = query[0] / arch.heads;
@@ -72,10 +72,10 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
 }
 
 int64_t parameter_count(const T5Architecture& arch) {
-  const int64_t attention = 4 * arch.width * arch.heads * arch.head_dim;
-  const int64_t ffn = 3 * arch.width * arch.ffn_width;
-  return arch.vocabulary * arch.width + arch.layers * (attention + ffn + 2 * arch.width) + arch.buckets * arch.heads +
-         arch.width;
+  const int64_t attention = 4 * arch.hidden_size * arch.heads * arch.head_dim;
+  const int64_t ffn = 3 * arch.hidden_size * arch.ffn_width;
+  return arch.vocabulary * arch.hidden_size + arch.layers * (attention + ffn + 2 * arch.hidden_size) +
+         arch.buckets * arch.heads + arch.hidden_size;
 }
 
 const std::vector<std::string>& known_unused_t5_tensors() {
@@ -112,15 +112,15 @@ struct T5Encoder::Block {
 
  private:
   Block(const Weights& weights, const T5Architecture& arch, const std::string& attention, const std::string& ffn)
-      : q(weights, attention + ".SelfAttention.q", arch.width, arch.heads * arch.head_dim, Linear::Bias::absent),
-        k(weights, attention + ".SelfAttention.k", arch.width, arch.heads * arch.head_dim, Linear::Bias::absent),
-        v(weights, attention + ".SelfAttention.v", arch.width, arch.heads * arch.head_dim, Linear::Bias::absent),
-        o(weights, attention + ".SelfAttention.o", arch.heads * arch.head_dim, arch.width, Linear::Bias::absent),
-        wi_0(weights, ffn + ".DenseReluDense.wi_0", arch.width, arch.ffn_width, Linear::Bias::absent),
-        wi_1(weights, ffn + ".DenseReluDense.wi_1", arch.width, arch.ffn_width, Linear::Bias::absent),
-        wo(weights, ffn + ".DenseReluDense.wo", arch.ffn_width, arch.width, Linear::Bias::absent),
-        attention_norm(norm_weight(weights, attention + ".layer_norm.weight", arch.width)),
-        ffn_norm(norm_weight(weights, ffn + ".layer_norm.weight", arch.width)) {}
+      : q(weights, attention + ".SelfAttention.q", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
+        k(weights, attention + ".SelfAttention.k", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
+        v(weights, attention + ".SelfAttention.v", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
+        o(weights, attention + ".SelfAttention.o", arch.heads * arch.head_dim, arch.hidden_size, Linear::Bias::absent),
+        wi_0(weights, ffn + ".DenseReluDense.wi_0", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
+        wi_1(weights, ffn + ".DenseReluDense.wi_1", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
+        wo(weights, ffn + ".DenseReluDense.wo", arch.ffn_width, arch.hidden_size, Linear::Bias::absent),
+        attention_norm(norm_weight(weights, attention + ".layer_norm.weight", arch.hidden_size)),
+        ffn_norm(norm_weight(weights, ffn + ".layer_norm.weight", arch.hidden_size)) {}
 
   Tensor attend(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
     const auto split_heads = [&](const Tensor& t) {
@@ -138,9 +138,9 @@ struct T5Encoder::Block {
 
 T5Encoder::T5Encoder(const Weights& weights, const T5Architecture& arch)
     : arch_(arch),
-      embedding_(weights.get(kEmbedding, {arch.vocabulary, arch.width})),
+      embedding_(weights.get(kEmbedding, {arch.vocabulary, arch.hidden_size})),
       position_bias_(weights.get(kPositionBias, {arch.buckets, arch.heads})),
-      final_norm_(norm_weight(weights, "encoder.final_layer_norm.weight", arch.width)) {
+      final_norm_(norm_weight(weights, "encoder.final_layer_norm.weight", arch.hidden_size)) {
   for (int64_t layer = 0; layer < arch.layers; ++layer) blocks_.emplace_back(weights, arch, layer);
 }
 

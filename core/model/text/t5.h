@@ -10,18 +10,18 @@ namespace faststar {
 
 /// Sizes of a T5 v1.1 encoder (gated GELU, no biases). Read from the checkpoint's shapes.
 struct T5Architecture {
-  int64_t width = 0;  ///< d_model
+  int64_t hidden_size = 0;  ///< d_model
   int64_t heads = 0;
   int64_t head_dim = 0;   ///< d_kv
   int64_t ffn_width = 0;  ///< d_ff
   int64_t layers = 0;
   int64_t vocabulary = 0;
   int64_t buckets = 32;        ///< relative position buckets
-  int64_t max_distance = 128;  ///< distances beyond share the last bucket; config.json
+  int64_t max_distance = 128;  ///< larger distances share the last bucket; config.json
   double epsilon = 1e-6;       ///< of the layer norms; config.json
 };
 
-/// Sizes from the tensors' shapes and from `config.json` in `folder` where shapes do not tell.
+/// Sizes from the tensors' shapes, and from `config.json` in `folder` what they do not show.
 /// Throws Error(model) for a model that is not T5 v1.1.
 T5Architecture detect_t5_architecture(const Weights& weights, const std::filesystem::path& folder);
 
@@ -38,9 +38,9 @@ class T5Encoder {
   ~T5Encoder();
 
   /// ids [T] int64 on any device -> last_hidden_state [T, d_model] float32. The residual stream is float32;
-  /// matrix products run in the weights' dtype. Only valid tokens go in, so no mask is needed.
+  /// matrix products run in the weights' dtype. Without padding tokens, so that no mask is needed.
   Tensor operator()(const Tensor& ids) const;
-  /// Texts of one length: ids [B, T] and position_buckets(T), both on the weights' device -> [B, T, d_model].
+  /// Texts of equal length: ids [B, T] and position_buckets(T), both on the weights' device -> [B, T, d_model].
   Tensor operator()(const Tensor& ids, const Tensor& buckets) const;
 
   /// Bucket of each (query, key) pair of a text: [length, length] int64 on the weights' device.

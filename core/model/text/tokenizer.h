@@ -23,7 +23,7 @@ class Tokenizer {
 
   struct Encoded {
     std::vector<int64_t> ids;  ///< ends with the end token
-    std::string cut;           ///< the text behind the limit; empty when everything fits
+    std::string cut;           ///< the text after the limit; empty when everything fits
   };
   /// `text` (UTF-8) as at most `limit` ids, end token included (T5TokenizerFast, truncation).
   Encoded encode(std::string_view text, int64_t limit) const;

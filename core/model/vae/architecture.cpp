@@ -53,8 +53,8 @@ void check_vae_architecture(const VaeArchitecture& architecture, const std::stri
   }
   if (fits) return;
   fail(ErrorKind::model,
-       fmt::format("{}: expected block widths that stay, double or quadruple inwards and end with two "
-                   "equal ones, got {} with {} latent channels and {} layers a block",
+       fmt::format("{}: block widths: expected each to be 1, 2 or 4 times the one before and the last two "
+                   "to be equal, got {} with {} latent channels and {} layers per block",
                    origin, fmt::join(channels, ", "), architecture.latent_channels, architecture.layers_per_block));
 }
 

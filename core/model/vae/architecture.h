@@ -9,12 +9,12 @@ namespace faststar {
 /// The sizes of a video VAE: four blocks of residual blocks with a resampler between neighbours.
 /// Source: infinity/models/videovae/models/wan_bsq_vae.py; the defaults are the released checkpoint's.
 struct VaeArchitecture {
-  /// Encoder widths from full resolution inwards; the decoder runs them backwards.
+  /// Channels of the encoder's blocks from full resolution inwards; the decoder has them in reverse.
   std::array<int64_t, 5> block_out_channels = {96, 192, 384, 384, 384};
   int64_t latent_channels = 16;  ///< at 1/8 of the pixels' height and width
   int64_t layers_per_block = 2;  ///< residual blocks of an encoder block; a decoder block has one more
 
-  /// Channels of the features that the transformer makes: 2x2 latent pixels each.
+  /// Channels of the features that the transformer predicts: 2x2 latent pixels each.
   int64_t feature_channels() const { return 4 * latent_channels; }
 };
 
@@ -22,30 +22,26 @@ struct VaeArchitecture {
 inline constexpr int64_t kPixelsPerFeature = 16;
 /// Pixels per latent, in height and in width.
 inline constexpr int64_t kPixelsPerLatent = 8;
-/// Frames per latent frame, but for the first, which is one frame.
+/// Frames per latent frame. The first latent frame is one frame.
 inline constexpr int64_t kFramesPerLatent = 4;
+/// Residual blocks of the middle block.
+inline constexpr int64_t kMidBlockLayers = 2;
+/// Channels of a pixel.
+inline constexpr int64_t kRgb = 3;
+/// Frames before its input that a causal convolution reads.
+inline constexpr int64_t kFramesBefore = 2;
 
 /// Pixels along an edge of `features` features.
 constexpr int64_t pixels_of_features(int64_t features) { return kPixelsPerFeature * features; }
+/// Frames of a video of `latents` latent frames, and the reverse.
 constexpr int64_t frames_of_latents(int64_t latents) { return kFramesPerLatent * (latents - 1) + 1; }
 constexpr int64_t latents_of_frames(int64_t frames) { return (frames - 1) / kFramesPerLatent + 1; }
-
-/// Residual blocks of the middle block.
-inline constexpr int64_t kMidBlockLayers = 2;
-/// Of a pixel.
-inline constexpr int64_t kColours = 3;
-/// Frames before its input that a causal convolution sees.
-inline constexpr int64_t kFramesRemembered = 2;
-/// Numbers in a 3x3x3 convolution with bias.
-constexpr int64_t convolution_parameters(int64_t in, int64_t out) { return 27 * in * out + out; }
-/// Floating-point operations of a 3x3x3 convolution at one position of its output.
-constexpr double convolution_flops(int64_t in, int64_t out) { return 2.0 * 27.0 * static_cast<double>(in * out); }
 
 /// The sizes, read from the shapes in a checkpoint. Throws Error(model) when a tensor that shows them is
 /// missing or when they do not fit together.
 VaeArchitecture detect_vae_architecture(const Weights& weights);
 
-/// Throws Error(model), naming `origin`, when blocks of these widths cannot be joined by the VAE's shortcuts.
+/// Throws Error(model), naming `origin`, when the VAE's shortcuts cannot join blocks of these widths.
 void check_vae_architecture(const VaeArchitecture& architecture, const std::string& origin);
 
 }  // namespace faststar

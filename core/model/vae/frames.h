@@ -11,11 +11,11 @@ namespace faststar {
 /// Source: summed_codes2images, infinity/models/infinity.py (which hands out BGR).
 Tensor to_frames(const Tensor& decoded);
 
-/// What becomes of a video's first frame (`--first-frame`). The official code shows frame 1 in its place.
+/// What to show as a video's first frame (`--first-frame`): a copy of frame 1, as the official code does, or frame 0.
 enum class FirstFrame { copy, keep };
 
-/// Turns decoded slices into frames to show and applies the first-frame rule on the way, so that a video is
-/// never held as a whole. A video of one frame keeps it.
+/// Turns decoded slices into frames and applies the first-frame rule on the way, so that a video never has to be
+/// held as a whole. A video of one frame keeps it.
 class FrameStream {
  public:
   explicit FrameStream(FirstFrame rule) : rule_(rule) {}

@@ -1,16 +1,23 @@
 #include "core/model/vae/norm_silu.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
 
-#include "core/model/vae/causal_conv3d.h"
-#include "core/model/vae/norm_silu_kernel.h"
+#include "core/base/device.h"
+#include "cuda/kernels.h"
 
 namespace faststar {
 namespace {
 
-constexpr double kSmallestNorm = 1e-12;
+constexpr double kMinNorm = 1e-12;
+
+/// How many frames of x one latent frame covers.
+int64_t frames_per_latent(int64_t frames, int64_t latents, bool at_start) {
+  if (!at_start) return frames / latents;
+  return latents > 1 ? (frames - 1) / (latents - 1) : 1;
+}
 
 void check_modulation(const Tensor& x, const Modulation& modulation, bool at_start) {
   const Tensor& factor = modulation.factor;
@@ -35,7 +42,7 @@ void check_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<M
   if (modulation) check_modulation(x, *modulation, !before.defined());
 }
 
-/// x * factor + offset where every latent speaks for an equal block of frames and pixels.
+/// x * factor + offset where every latent covers an equal block of frames and pixels.
 Tensor modulate_blocks(const Tensor& x, const Tensor& factor, const Tensor& offset) {
   const int64_t B = x.size(0), C = x.size(4), n = factor.size(1), h = factor.size(2), w = factor.size(3);
   const auto spread = [&](const Tensor& latents) { return latents.reshape({B, n, 1, h, 1, w, 1, C}); };
@@ -53,21 +60,133 @@ Tensor modulate(const Tensor& x, const Modulation& modulation, bool at_start) {
   return at::cat({first, rest}, 1);
 }
 
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// A norm without latents has no squares of pixels of its own: its gradient kernel works in squares of this side.
+constexpr int64_t kPlainSquare = 8;
+
+const void* address(const Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
+
+/// The operands as the kernels read them (aligned); undefined where the op has none.
+struct Operands {
+  Tensor x, gamma, factor, offset, before;
+};
+
+cuda::Stream stream_of(const Operands& in) { return kernel_stream({in.x, in.gamma, in.factor, in.offset, in.before}); }
+
+/// The op without its result.
+cuda::NormSilu describe(const Operands& in, bool at_start) {
+  cuda::NormSilu op{.x = in.x.const_data_ptr(),
+                    .gamma = in.gamma.const_data_ptr<float>(),
+                    .factor = address(in.factor),
+                    .offset = address(in.offset),
+                    .before = address(in.before),
+                    .extended = nullptr,
+                    .batch = in.x.size(0),
+                    .frames = in.x.size(1),
+                    .height = in.x.size(2),
+                    .width = in.x.size(3),
+                    .channels = in.x.size(4),
+                    .latent_frames = in.x.size(1),
+                    .latent_height = (in.x.size(2) + kPlainSquare - 1) / kPlainSquare,
+                    .latent_width = (in.x.size(3) + kPlainSquare - 1) / kPlainSquare,
+                    .frames_per_latent = 1,
+                    .pixels_per_latent = kPlainSquare};
+  if (in.factor.defined()) {
+    op.latent_frames = in.factor.size(1);
+    op.latent_height = in.factor.size(2);
+    op.latent_width = in.factor.size(3);
+    op.pixels_per_latent = op.width / op.latent_width;
+    op.frames_per_latent = frames_per_latent(op.frames, op.latent_frames, at_start);
+  }
+  return op;
+}
+
+Tensor compute(const Operands& in) {
+  const Tensor& x = in.x;
+  const Tensor extended = at::empty({x.size(0), 2 + x.size(1), x.size(2), x.size(3), x.size(4)}, x.options());
+  cuda::NormSilu op = describe(in, !in.before.defined());
+  op.extended = extended.mutable_data_ptr();
+  cuda::norm_silu(op, float_type(x), stream_of(in));
+  return extended;
+}
+
+/// Gradients of x, gamma, factor, offset and before.
+variable_list differentiate(const Operands& in, const Tensor& grad_out) {
+  Operands gradients{.x = at::empty_like(in.x)};
+  if (in.factor.defined()) {
+    gradients.factor = at::empty_like(in.factor);
+    gradients.offset = at::empty_like(in.offset);
+  }
+  if (in.before.defined()) gradients.before = grad_out.narrow(1, 0, 2);
+  cuda::NormSiluGradient gradient{.op = describe(in, !in.before.defined()),
+                                  .grad_out = grad_out.const_data_ptr(),
+                                  .grad_x = gradients.x.mutable_data_ptr()};
+  if (in.factor.defined()) {
+    gradient.grad_factor = gradients.factor.mutable_data_ptr();
+    gradient.grad_offset = gradients.offset.mutable_data_ptr();
+  }
+  const auto type = float_type(in.x);
+  const int64_t blocks = cuda::norm_silu_gradient_blocks(gradient.op, type);
+  const Tensor grad_gamma = at::empty({blocks, in.x.size(4)}, in.gamma.options());
+  gradient.grad_gamma = grad_gamma.mutable_data_ptr<float>();
+  cuda::norm_silu_gradient(gradient, type, stream_of(in));
+  gradients.gamma = grad_gamma.sum(0);
+  return {gradients.x, gradients.gamma, gradients.factor, gradients.offset, gradients.before};
+}
+
+struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
+  // Operands that may be missing are optional: autograd asks every other one for its device.
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& gamma,
+                        const std::optional<Tensor>& factor, const std::optional<Tensor>& offset,
+                        const std::optional<Tensor>& before) {
+    const Operands in{kernel_operand(x), kernel_operand(gamma), kernel_operand(factor.value_or(Tensor())),
+                      kernel_operand(offset.value_or(Tensor())), kernel_operand(before.value_or(Tensor()))};
+    context->save_for_backward({in.x, in.gamma, in.factor, in.offset, in.before});
+    return compute(in);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& grad_out) {
+    const variable_list saved = context->get_saved_variables();
+    return differentiate({saved[0], saved[1], saved[2], saved[3], saved[4]}, kernel_operand(grad_out[0]));
+  }
+};
+
+bool kernel_takes(const Tensor& x) { return kernels_take(x) && cuda::norm_silu_takes(x.size(4), float_type(x)); }
+
+/// Differentiable; the gradients have a kernel of their own.
+Tensor norm_silu_kernel(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
+                        const Tensor& before) {
+  const Tensor factor = modulation ? modulation->factor : Tensor();
+  const Tensor offset = modulation ? modulation->offset : Tensor();
+  if (needs_gradient({x, gamma, factor, offset, before})) {
+    return NormSiluFunction::apply(x, gamma, std::optional(factor), std::optional(offset), std::optional(before));
+  }
+  return compute({kernel_operand(x), kernel_operand(gamma), kernel_operand(factor), kernel_operand(offset),
+                  kernel_operand(before)});
+}
+
 }  // namespace
+
+Tensor extend_in_time(const Tensor& x, const Tensor& before) {
+  if (before.defined()) return at::cat({before, x}, 1);
+  const Tensor first = x.narrow(1, 0, 1);
+  return at::cat({first, first, x}, 1);
+}
 
 Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                             const Tensor& before) {
   const Tensor wide = x.to(at::kFloat);
-  const Tensor length = at::linalg_vector_norm(wide, 2, {-1}, /*keepdim=*/true).clamp_min(kSmallestNorm);
+  const Tensor length = at::linalg_vector_norm(wide, 2, {-1}, /*keepdim=*/true).clamp_min(kMinNorm);
   const Tensor unit = wide * (std::sqrt(static_cast<double>(x.size(4))) / length) * gamma;
-  const Tensor steered = modulation ? modulate(unit, *modulation, !before.defined()) : unit;
-  return extend_in_time(at::silu(steered).to(x.dtype()), before);
+  const Tensor modulated = modulation ? modulate(unit, *modulation, !before.defined()) : unit;
+  return extend_in_time(at::silu(modulated).to(x.dtype()), before);
 }
 
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before) {
   check_norm_silu(x, gamma, modulation, before);
-  if (norm_silu_kernel_takes(x)) return norm_silu_kernel(x, gamma, modulation, before);
+  if (kernel_takes(x)) return norm_silu_kernel(x, gamma, modulation, before);
   return reference::norm_silu(x, gamma, modulation, before);
 }
 

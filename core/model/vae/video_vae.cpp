@@ -3,10 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/base/error.h"
-#include "core/model/vae/encode_plan.h"
 
 namespace faststar {
 namespace {
@@ -27,7 +24,7 @@ Tensor channels_last(const Tensor& x) { return x.permute({0, 2, 3, 4, 1}); }
 Tensor channels_second(const Tensor& x) { return x.permute({0, 4, 1, 2, 3}); }
 
 void check_pixels(const Tensor& pixels) {
-  const bool fits = pixels.dim() == 5 && pixels.numel() > 0 && pixels.size(1) == 3 &&
+  const bool fits = pixels.dim() == 5 && pixels.numel() > 0 && pixels.size(1) == kRgb &&
                     pixels.size(2) % kFramesPerLatent == 1 && pixels.size(3) % kPixelsPerFeature == 0 &&
                     pixels.size(4) % kPixelsPerFeature == 0;
   if (fits) return;
@@ -43,8 +40,8 @@ void check_features(const Tensor& features, int64_t channels) {
        fmt::format("features to decode: expected [B, {}, T, H, W], got {}", channels, shape_text(features.sizes())));
 }
 
-/// Calls visit(start, length) for slices of `size`. The first is shorter or as long, so that the frame that stands
-/// alone at the start does not make it the largest.
+/// Calls visit(start, length) for slices of `size`. A remainder goes into the first slice: with its frame that has a
+/// latent of its own, a full one would be the largest.
 void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_t, int64_t)>& visit) {
   const int64_t first = (total - 1) % size + 1;
   visit(0, first);

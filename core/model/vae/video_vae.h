@@ -3,33 +3,32 @@
 #include <optional>
 
 #include "core/model/layers/linear.h"
-#include "core/model/vae/decode_plan.h"
-#include "core/model/vae/decoder.h"
-#include "core/model/vae/encode_plan.h"
-#include "core/model/vae/encoder.h"
+#include "core/model/vae/encoder_decoder.h"
+#include "core/model/vae/plan.h"
 
 namespace faststar {
 
-/// Which halves to load: making a video from text needs no encoder.
+/// Which halves to load: text to video needs no encoder.
 enum class VaeParts { decoder, encoder_and_decoder };
 
-/// In what the encoder computes; the official autocast leaves it float32.
+/// The encoder's dtype; the official autocast leaves it float32.
 struct EncodePrecision {
   at::ScalarType dtype = at::kFloat;
 };
 
 /// How much of a video is encoded at once: memory against speed. The result is the same for any value.
 struct EncodeOptions {
-  int64_t slice_frames = kEncodeSliceFrames;               ///< frames a slice
-  std::function<void(int64_t frames_done)> on_slice = {};  ///< called after every slice; what it throws ends the call
+  int64_t slice_frames = kEncodeSliceFrames;  ///< frames per slice
+  std::function<void(int64_t frames_done)> on_slice =
+      {};  ///< called after every slice; an exception from it ends the call
 };
 
-/// The video VAE: pixels to the features that the transformer predicts, and back. Stateless: what slices
-/// share lives in the call. Gradients flow through both directions when the weights require them.
+/// The video VAE: pixels to the features that the transformer predicts, and back. Stateless: what a slice
+/// leaves to the next one lives in the call. Gradients flow in both directions when the weights require them.
 /// Source: AutoencoderKLCogVideoX, infinity/models/videovae/models/wan_bsq_vae.py.
 class VideoVae {
  public:
-  /// The decoder computes in weights.dtype(), the encoder as `precision` says and all norms in float32.
+  /// The decoder computes in weights.dtype(), the encoder in `precision.dtype` and all norms in float32.
   /// Throws Error(model) naming the tensor that is missing or has another shape.
   VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts = VaeParts::encoder_and_decoder,
            EncodePrecision precision = {});
@@ -42,8 +41,8 @@ class VideoVae {
   /// [B, 64, T, H/16, W/16] float32. Throws Error(input) for another shape.
   Tensor encode(const Tensor& pixels, const EncodeOptions& options = {}) const;
 
-  /// Decodes slice by slice: `on_frames` gets the frames of each as [B, 3, f, 16H, 16W] in the decoder's dtype,
-  /// about [-1, 1] and not clamped, 4 (T-1) + 1 in all; what it throws ends the call.
+  /// Decodes slice by slice: `on_frames` is called with the frames of each as [B, 3, f, 16H, 16W] in the decoder's
+  /// dtype, about [-1, 1] and not clamped, 4 (T-1) + 1 in all; an exception from it ends the call.
   /// features [B, 64, T, H, W]. Throws Error(input) for another shape.
   void decode(const Tensor& features, const std::function<void(const Tensor& frames)>& on_frames,
               const DecodeOptions& options = {}) const;

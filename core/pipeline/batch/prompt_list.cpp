@@ -9,11 +9,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/utf8.h"
 #include "core/config/config_fields.h"
 #include "core/config/value.h"
-#include "core/media/extension.h"
 #include "core/pipeline/batch/vbench.h"
 
 namespace faststar {

@@ -110,7 +110,7 @@ TEST_CASE("keys of the architecture are read under their earlier names too", "[c
   const ModelSizes expected = *read_preset(preset_file("tiny")).architecture;
   CHECK(sizes.transformer.width == expected.transformer.width);
   CHECK(sizes.transformer.head_dim == expected.transformer.head_dim);
-  CHECK(sizes.transformer.text_width == expected.text_encoder.width);
+  CHECK(sizes.transformer.text_width == expected.text_encoder.hidden_size);
   CHECK(sizes.text_encoder.head_dim == expected.text_encoder.head_dim);
   const Error both = error_of_changed_preset("    heads:", "    width: 8\n    heads:");
   CHECK(std::string(both.what()).ends_with("architecture.transformer.width: duplicate key"));

@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "core/media/colour.h"
-#include "core/media/image_comment.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "support/support.h"

@@ -131,7 +131,9 @@ void write_encoded(const fs::path& path, const char* name, const AVFrame& pictur
   write_text(path, {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)});
 }
 
-bool can_encode(const char* name) { return or_say(ffmpeg::has_encoder(name), fmt::format("has no {} encoder", name)); }
+bool can_encode(const char* name) {
+  return or_say(avcodec_find_encoder_by_name(name) != nullptr, fmt::format("has no {} encoder", name));
+}
 
 bool can_read(const char* format) {
   return or_say(av_find_input_format(format) != nullptr, fmt::format("does not read {}", format));

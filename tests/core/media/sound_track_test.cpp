@@ -93,9 +93,9 @@ TEST_CASE("sound that the container cannot hold, or that lies elsewhere, is drop
   const fs::path source = make_source(folder);
   const test::CollectWarnings warnings;
   CHECK(read_sound({source, 0, 2}, folder / "part.mp4") == nullptr);
-  CHECK(warnings.has("pcm_s16le does not fit into .mp4"));
+  CHECK(warnings.has("pcm_s16le cannot be stored in .mp4"));
   CHECK(read_sound({source, 10, 2}, folder / "part.mkv") == nullptr);
-  CHECK(warnings.has("none of it lies in the part that is kept"));
+  CHECK(warnings.has("there is none in the part that is kept"));
   CHECK(warnings.lines().size() == 2);
 }
 

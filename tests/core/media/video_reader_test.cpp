@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/media/frame_source.h"
 #include "core/media/sample_media.h"
 #include "support/support.h"
 
@@ -128,7 +129,7 @@ TEST_CASE("files that are no video are input errors that name the file", "[media
   test::write_text(folder / "text.mp4", std::string(5000, 'x'));
   const auto [name, says] = GENERATE(std::pair("absent.mp4", ": cannot read: No such file or directory"),
                                      std::pair("empty.mp4", ": cannot read: "), std::pair("text.mp4", ": cannot read"),
-                                     std::pair(".", ": cannot read: is a folder, expected a file"));
+                                     std::pair(".", ": cannot read: expected a file, got a folder"));
   const Error error = error_of([&, name = name] { VideoReader video(folder / name); });
   CHECK(error.kind() == ErrorKind::input);
   CHECK_THAT(error.what(), Catch::Matchers::StartsWith((folder / name).string() + says));
@@ -164,7 +165,7 @@ TEST_CASE("a video cut off between two frames says how many are there", "[media]
   test::write_text(folder / "cut.mp4", bytes.substr(0, static_cast<size_t>(positions[12])));
   const Error error = error_of([&] { read_to_the_end(folder / "cut.mp4"); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK_THAT(error.what(), Catch::Matchers::EndsWith("cut off: 20 frames expected, 12 found"));
+  CHECK_THAT(error.what(), Catch::Matchers::EndsWith("cut off: expected 20 frames, got 12"));
 }
 
 /// Every frame of a file, decoded from its start.
@@ -262,7 +263,7 @@ TEST_CASE("a video cut off before its keyframe is refused as one that is read fr
   VideoReader video(folder / "cut.mp4");
   const Error error = error_of([&] { frames_at(video, {500, 501}, unchanged); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK_THAT(error.what(), Catch::Matchers::EndsWith("cut off: 600 frames expected, 100 found"));
+  CHECK_THAT(error.what(), Catch::Matchers::EndsWith("cut off: expected 600 frames, got 100"));
 }
 
 TEST_CASE("a video whose structure is damaged is an input error", "[media]") {
@@ -283,7 +284,7 @@ TEST_CASE("a damaged frame is used with one warning", "[media]") {
   const test::CollectWarnings warnings;
   read_to_the_end(folder / "damaged.mp4");
   REQUIRE(warnings.lines().size() == 1);
-  CHECK(warnings.has("is damaged; it is used as it came out"));
+  CHECK(warnings.has("is damaged; used as decoded"));
 }
 
 TEST_CASE("a container without frames is an input error", "[media]") {
@@ -305,7 +306,7 @@ TEST_CASE("sound without pictures is no video", "[media]") {
   test::write_text(folder / "s.wav", silent_wav());
   const Error error = error_of([&] { VideoReader video(folder / "s.wav"); });
   CHECK(error.kind() == ErrorKind::input);
-  CHECK(std::string(error.what()) == (folder / "s.wav").string() + ": holds no video");
+  CHECK(std::string(error.what()) == (folder / "s.wav").string() + ": contains no video");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/media/colour.h"
+#include "core/media/frame_source.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "support/full_disk.h"
@@ -160,7 +161,7 @@ TEST_CASE("what cannot be written is said before any file is made", "[media]") {
     const char* says;
   };
   const auto c = GENERATE(from_range(std::vector<Case>{
-      {"v.mp4", kSmall, {.lossless = true}, "v.mp4: lossless video goes into .mkv"},
+      {"v.mp4", kSmall, {.lossless = true}, "v.mp4: lossless video needs a name that ends in .mkv"},
       {"v.avi", kSmall, {}, "v.avi: expected a name that ends in .mp4 or .mkv"},
       {"v", kSmall, {}, "v: expected a name that ends in .mp4 or .mkv"},
       {"v.mp4", {.width = 63, .height = 48}, {}, "63x48: H.264 with yuv420p needs an even width and height"},

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/media/frame_source.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"

@@ -11,22 +11,23 @@ namespace fs = std::filesystem;
 
 /// InfinityStar 8B at 720p, 5 s, 128 text tokens.
 Workload full_size() {
-  return {.star = {.width = 4096,
-                   .heads = 32,
-                   .kv_heads = 8,
-                   .head_dim = 128,
-                   .ffn_width = 16384,
-                   .layers = 36,
-                   .chunks = 6,
-                   .text_width = 2048,
-                   .text_rows = 512},
-          .t5 = {.width = 2048, .heads = 32, .head_dim = 64, .ffn_width = 5120, .layers = 24, .vocabulary = 32128},
-          .vae = {},
-          .schedule = make_schedule(0.562, "0.90M", 21, 20),
-          .repetitions = {std::vector<int>(15, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1}},
-          .text_tokens = 128,
-          .decoded_latents = 21,
-          .dtype = at::kBFloat16};
+  return {
+      .star = {.width = 4096,
+               .heads = 32,
+               .kv_heads = 8,
+               .head_dim = 128,
+               .ffn_width = 16384,
+               .layers = 36,
+               .chunks = 6,
+               .text_width = 2048,
+               .text_rows = 512},
+      .t5 = {.hidden_size = 2048, .heads = 32, .head_dim = 64, .ffn_width = 5120, .layers = 24, .vocabulary = 32128},
+      .vae = {},
+      .schedule = make_schedule(0.562, "0.90M", 21, 20),
+      .repetitions = {std::vector<int>(15, 3), {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1}},
+      .text_tokens = 128,
+      .decoded_latents = 21,
+      .dtype = at::kBFloat16};
 }
 
 void set_size(Workload& work, const std::string& pn, int latent_frames) {

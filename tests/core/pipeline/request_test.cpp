@@ -133,7 +133,7 @@ TEST_CASE("repetition lists of another size are refused", "[cli]") {
   test::write_text(folder / "mine.yaml", "base: tiny\nschedule:\n  image_repetitions: [3, 3]\n");
   const Error error = error_of([&] { plan({}, (folder / "mine.yaml").string()); });
   CHECK(error.kind() == ErrorKind::usage);
-  CHECK(std::string(error.what()) == "image_repetitions: expected 11 entries (one a scale), got 2");
+  CHECK(std::string(error.what()) == "image_repetitions: expected 11 entries (one per scale), got 2");
 }
 
 TEST_CASE("a prompt file is one prompt, and its faults are input errors", "[cli]") {

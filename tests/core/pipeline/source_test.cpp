@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "core/media/frame_source.h"
 #include "core/media/image.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
@@ -42,7 +43,7 @@ Tensor frames_of_source(const Request& job) {
   const Tensor pixels = read_source(*job.source, job.size).to(model.device());
   const auto bits = condition_bits(vae.encode(pixels), schedule, repetitions, job.detail_scale_min_tokens);
   std::vector<Tensor> frames;
-  vae.decode(sum_codes(bits, schedule, repetitions),
+  vae.decode(accumulated_features(bits, schedule, repetitions),
              [&](const Tensor& decoded) { frames.push_back(to_frames(decoded)); });
   return at::cat(frames).cpu();
 }

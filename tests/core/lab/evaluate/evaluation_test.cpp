@@ -148,7 +148,8 @@ TEST_CASE("a continuation begins with the clip that it goes on from", "[evaluate
   const Tensor continued = continue_clip(tested, clips, 3);
   const Schedule schedule = schedule_of(tested, 2);
   const Tensor beginning = clips.render(clips.record(3), 0, 9).pixels;
-  const Tensor given = sum_codes(bits_of(tested, schedule, beginning), schedule, tested.generation.repetitions);
+  const Tensor given =
+      accumulated_features(bits_of(tested, schedule, beginning), schedule, tested.generation.repetitions);
   CHECK(continued.size(1) == 17);
   CHECK(test::relative_error(continued.narrow(1, 0, 9), decode_frames(tested, given)) < 1e-4);
 }

@@ -29,7 +29,7 @@ struct Case {
 
 TEST_CASE("the quantiser of training adds up the codes of core/pyramid", "[train]") {
   const Case c(GENERATE(from_range(test::test_devices())));
-  const Tensor expected = sum_codes(c.bits, c.schedule, {c.shape.repetitions, c.shape.repetitions});
+  const Tensor expected = accumulated_features(c.bits, c.schedule, {c.shape.repetitions, c.shape.repetitions});
   const Tensor summed = ResidualQuantizer(c.shape, c.features.device()).quantize(frames_from_clips(c.features));
   CHECK(test::relative_error(clips_from_frames(summed, 1, 12, 21), expected) < 1e-5);
 }

@@ -14,7 +14,7 @@ inline constexpr StarArchitecture kSmallStar = {.width = 32,
                                                 .text_width = 24,
                                                 .text_rows = 32};
 inline constexpr T5Architecture kSmallT5 = {
-    .width = 24, .heads = 2, .head_dim = 8, .ffn_width = 32, .layers = 1, .vocabulary = 40};
+    .hidden_size = 24, .heads = 2, .head_dim = 8, .ffn_width = 32, .layers = 1, .vocabulary = 40};
 inline const VaeArchitecture kSmallVae = {.block_out_channels = {8, 16, 16, 16, 16}};
 
 inline PyramidShape small_pyramid() {

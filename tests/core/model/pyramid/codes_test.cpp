@@ -65,7 +65,7 @@ TEST_CASE("conditioning bits approximate the features better with every scale", 
   CHECK(bits.front().sizes() == at::IntArrayRef{1, 1, 1, 1, 16});
   CHECK(bits.back().sizes() == at::IntArrayRef{1, 4, 12, 21, 64});
   const double before = features.square().mean().item<double>();
-  const double after = (features - sum_codes(bits, schedule, repetitions)).square().mean().item<double>();
+  const double after = (features - accumulated_features(bits, schedule, repetitions)).square().mean().item<double>();
   CHECK(after < 0.9 * before);
 }
 

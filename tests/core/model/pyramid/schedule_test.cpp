@@ -66,7 +66,7 @@ TEST_CASE("wrong repetition lists and sizes are usage errors that name what was 
   const std::vector<int> right(11, 1);
   const Error short_list = test::error_of([&] { schedule.steps({right, {1, 2}}); });
   CHECK(short_list.kind() == ErrorKind::usage);
-  CHECK(std::string(short_list.what()) == "video_repetitions: expected 11 entries (one a scale), got 2");
+  CHECK(std::string(short_list.what()) == "video_repetitions: expected 11 entries (one per scale), got 2");
   CHECK_THROWS_AS(schedule.steps({std::vector<int>(11, 0), right}), Error);
   CHECK_THROWS_AS(image_scales(kLandscape, "2M"), Error);
   CHECK_THROWS_AS(image_scales(0.9, "0.06M"), Error);

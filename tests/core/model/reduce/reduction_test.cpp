@@ -179,7 +179,7 @@ TEST_CASE("the clip after a pruned one reads the keys and values of the kept tok
     for (int frame = range.begin; frame < range.end; ++frame) frames.push_back(frame);
     Rope rope =
         visual_rope({kVisualScaleStart + step.index, frames, scale, run.schedule.scales().back()}, head_dim, at::kCPU);
-    Tensor tokens = tokens_from_map(downsample_summed_codes(summed, scale));
+    Tensor tokens = tokens_from_map(downsample_accumulated(summed, scale));
     if (step.scale == 7) {
       rope = gather_rope(rope, kept);
       tokens = tokens.index_select(1, kept);

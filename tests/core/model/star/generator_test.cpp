@@ -75,8 +75,8 @@ TEST_CASE("given clips skip passes that nothing reads without changing what foll
 TEST_CASE("codes are the sum of what the steps produced", "[star]") {
   const Fixture fixture(at::kCPU);
   const Recorded whole = record(fixture);
-  CHECK(test::relative_error(sum_codes(whole.bits, fixture.schedule, fixture.settings.repetitions), whole.summed) <
-        1e-6);
+  CHECK(test::relative_error(accumulated_features(whole.bits, fixture.schedule, fixture.settings.repetitions),
+                             whole.summed) < 1e-6);
 }
 
 TEST_CASE("a negative prompt of another length keeps its own tokens", "[star]") {

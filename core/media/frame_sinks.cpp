@@ -1,4 +1,4 @@
-#include "core/media/frame_folder_writer.h"
+#include "core/media/frame_sinks.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -30,11 +30,12 @@ void check_replaceable(const fs::path& folder, Existing existing) {
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (existing == Existing::refuse) {
-      fail(ErrorKind::output, fmt::format("{}: is not empty", folder.string()), "--overwrite replaces frames in it");
+      fail(ErrorKind::output, fmt::format("{}: the folder is not empty", folder.string()),
+           "--overwrite replaces the frames in it");
     }
     if (!is_frame_name(name)) {
       fail(ErrorKind::output, fmt::format("{}: holds {}, which is not a frame", folder.string(), name),
-           "name a new folder: files of yours are not deleted");
+           "use a new folder: other files are never deleted");
     }
   }
 }
@@ -48,6 +49,78 @@ fs::path beside(const fs::path& folder, const char* suffix) {
 }
 
 }  // namespace
+
+void check_frames(const Tensor& frames) {
+  if (frames.scalar_type() == at::kByte && frames.dim() == 4 && frames.size(3) == 3 && frames.is_cpu() &&
+      frames.is_contiguous())
+    return;
+  fail(ErrorKind::internal, fmt::format("frames: expected contiguous uint8 [F, H, W, 3] on the CPU, got {} {}",
+                                        dtype_text(frames.scalar_type()), shape_text(frames.sizes())));
+}
+
+BackgroundSink::BackgroundSink(std::unique_ptr<FrameSink> sink, size_t capacity)
+    : sink_(std::move(sink)), capacity_(capacity), thread_([this] { run(); }) {}
+
+BackgroundSink::~BackgroundSink() { stop(State::abandoned); }
+
+void BackgroundSink::write(const Tensor& frames) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return failure_ || waiting_.size() < capacity_; });
+  throw_failure();
+  waiting_.push_back(frames);
+  changed_.notify_all();
+}
+
+void BackgroundSink::complete() {
+  stop(State::completing);
+  throw_failure();
+}
+
+void BackgroundSink::publish() { sink_->publish(); }
+
+void BackgroundSink::stop(State state) {
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+// Every later call throws it again: a failed sink stays failed.
+void BackgroundSink::throw_failure() {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void BackgroundSink::run() {
+  try {
+    feed_sink();
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    waiting_.clear();
+    changed_.notify_all();
+  }
+}
+
+void BackgroundSink::feed_sink() {
+  while (true) {
+    const Tensor frames = take();
+    if (!frames.defined()) break;
+    sink_->write(frames);
+  }
+  if (state_ == State::completing) sink_->complete();
+}
+
+Tensor BackgroundSink::take() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return state_ != State::open || !waiting_.empty(); });
+  if (state_ == State::abandoned || waiting_.empty()) return {};
+  Tensor frames = std::move(waiting_.front());
+  waiting_.pop_front();
+  changed_.notify_all();
+  return frames;
+}
 
 void check_frame_folder(const fs::path& folder, Existing existing) {
   const fs::path path = without_trailing_slash(folder);
@@ -80,7 +153,7 @@ void FrameFolderWriter::publish() {
   if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
   if (!error) fs::rename(temporary_.path(), folder_, error);
   if (error) fail_writing(folder_, error);
-  fs::remove_all(old, error);  // the new frames are in place: what is left of the old ones harms nobody
+  fs::remove_all(old, error);  // an error does not matter: the new frames are in place
 }
 
 }  // namespace faststar

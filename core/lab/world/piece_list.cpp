@@ -1,4 +1,4 @@
-#include "core/model/text/piece_list.h"
+#include "core/lab/world/piece_list.h"
 
 #include <bit>
 #include <cstdint>

@@ -1,7 +1,10 @@
-#include "core/model/vae/resample.h"
+#include "core/model/vae/layers.h"
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
+#include "core/base/weights/random_weights.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -23,7 +26,11 @@ class ZeroWeights final : public TensorSource {
 
 Weights zero_weights() { return Weights(std::make_shared<ZeroWeights>(), at::kCPU, at::kFloat); }
 
-VideoPass running_pass() { return {.at_start = false, .latents = {}, .history = {}}; }
+VideoPass running_pass() {
+  VideoPass pass;
+  pass.at_start = false;
+  return pass;
+}
 
 TEST_CASE("the upsampling shortcut reads channel n mod C of x for channel n of the convolution", "[vae]") {
   const Weights weights = zero_weights();
@@ -71,6 +78,19 @@ TEST_CASE("the downsampling shortcut averages groups of channels and pairs of fr
   // 16 channels (row, column, c) in two groups, one a row: channel (column, c) of y is the mean over rows.
   const Tensor pairs = x[0].view({2, 2, 2, 2, 4}).mean(1);  // [T, row, column, c]
   CHECK(test::relative_error(y.view({2, 2, 4}), pairs.mean(1)) < 1e-6);
+}
+
+TEST_CASE("layers may move between slices", "[vae]") {
+  const Weights weights(make_random_weights(1), at::kCPU, at::kFloat);
+  ResnetStack stack({weights, at::kFloat}, "stack", 8, 2);
+  const Tensor x = test::seeded_randn({1, 5, 3, 4, 8}, 4);
+  VideoPass whole_pass, pass;
+  const Tensor whole = stack(x.clone(), whole_pass);
+  const Tensor first = stack(x.narrow(1, 0, 3).clone(), pass);
+  pass.end_slice();
+  const ResnetStack moved = std::move(stack);
+  const Tensor second = moved(x.narrow(1, 3, 2).clone(), pass);
+  CHECK(test::relative_error(at::cat({first, second}, 1), whole) < 1e-5);
 }
 
 }  // namespace

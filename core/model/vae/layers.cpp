@@ -1,0 +1,169 @@
+#include "core/model/vae/layers.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <array>
+
+#include "core/model/vae/architecture.h"
+
+namespace faststar {
+namespace {
+
+/// The layout that convolutions want, made once.
+Tensor channels_innermost(const Tensor& weight) { return weight.contiguous(at::MemoryFormat::ChannelsLast3d); }
+
+/// at::conv3d without its size limit: on a CPU, LibTorch sends small float32 inputs past oneDNN to a
+/// convolution that is several times slower, and the slices of a small video are small.
+Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const std::array<int64_t, 3> padding = {0, 1, 1};
+  const std::array<int64_t, 3> ones = {1, 1, 1};
+  if (x.is_cpu() && at::hasMKLDNN() && at::globalContext().userEnabledMkldnn())
+    return at::mkldnn_convolution(x, weight, bias, padding, ones, ones, /*groups=*/1);
+  return at::conv3d(x, weight, bias, ones, padding);
+}
+
+// Channel order of both resamplers: pixel within the 2x2 block (and frame within the pair) first, channel innermost.
+// This is not pixel_shuffle's order, which has the channel outermost.
+
+/// Pixels become channels and `time` frames their mean: [B, T, H, W, C] -> [B, T/time, H/2, W/2, 4C].
+Tensor space_to_depth(const Tensor& x, int64_t time) {
+  const int64_t B = x.size(0), T = x.size(1), H = x.size(2), W = x.size(3), C = x.size(4);
+  const Tensor mean = time == 1 ? x : x.reshape({B, T / time, time, H, W, C}).mean(2);
+  return mean.reshape({B, T / time, H / 2, 2, W / 2, 2, C})
+      .permute({0, 1, 2, 4, 3, 5, 6})  // [B, T, H/2, W/2, y, x, C]
+      .reshape({B, T / time, H / 2, W / 2, 4 * C});
+}
+
+/// space_to_depth, but at the video's start the first frame is not averaged with its neighbour.
+Tensor fold(const Tensor& x, int64_t time, bool at_start) {
+  if (time == 1 || !at_start) return space_to_depth(x, time);
+  const Tensor first = space_to_depth(x.narrow(1, 0, 1), 1);
+  if (x.size(1) == 1) return first;
+  return at::cat({first, space_to_depth(x.narrow(1, 1, x.size(1) - 1), time)}, 1);
+}
+
+/// Channels become frames and pixels, and the shortcut is added.
+/// u [B, T, H, W, time * 4 * C], x [B, T, H, W, C or 2C or 4C] -> [B, T * time, 2H, 2W, C].
+Tensor depth_to_space(const Tensor& u, const Tensor& x, int64_t time) {
+  const int64_t B = u.size(0), T = u.size(1), H = u.size(2), W = u.size(3), C = u.size(4) / (4 * time);
+  // The shortcut repeats x's channels: they tell columns apart (2C), rows too (4C), or nothing (C).
+  const int64_t rows = x.size(4) == 4 * C ? 2 : 1;
+  const int64_t columns = x.size(4) >= 2 * C ? 2 : 1;
+  const Tensor shortcut = x.reshape({B, T, 1, H, W, rows, columns, C}).permute({0, 1, 2, 3, 5, 4, 6, 7});
+  return u.view({B, T, H, W, time, 2, 2, C})
+      .permute({0, 1, 4, 2, 5, 3, 6, 7})  // [B, T, time, H, y, W, x, C]
+      .clone(at::MemoryFormat::Contiguous)
+      .add_(shortcut)
+      .view({B, T * time, 2 * H, 2 * W, C});
+}
+
+/// The mean over the frames that one frame became: [B, T, H, W, time * 4 * C] -> [B, T, H, W, 4 * C].
+Tensor mean_of_frames(const Tensor& u, int64_t time) { return u.unflatten(-1, {time, -1}).mean(-2); }
+
+}  // namespace
+
+Tensor VideoPass::frames_before() const {
+  return convolution_ < last_frames_.size() ? last_frames_[convolution_] : Tensor();
+}
+
+void VideoPass::remember(const Tensor& extended) {
+  if (convolution_ == last_frames_.size()) last_frames_.emplace_back();
+  // A copy: a view would keep the whole slice alive.
+  if (!at_end) {
+    last_frames_[convolution_] = extended.narrow(1, extended.size(1) - kFramesBefore, kFramesBefore).clone();
+  }
+  ++convolution_;
+}
+
+void VideoPass::end_slice() {
+  at_start = false;
+  convolution_ = 0;
+}
+
+CausalConv3d::CausalConv3d(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out)
+    : weight(channels_innermost(half.weights.get(prefix + ".conv.weight", {out, in, 3, 3, 3}, half.dtype))),
+      bias(half.weights.get(prefix + ".conv.bias", {out}, half.dtype)) {}
+
+Tensor CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
+  pass.remember(extended);
+  const Tensor channels_first = extended.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
+  return convolve(channels_first, weight, bias).permute({0, 2, 3, 4, 1}).contiguous();
+}
+
+PointwiseConv::PointwiseConv(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out)
+    : weight(half.weights.get(prefix + ".conv.weight", {out, in, 1, 1, 1}, half.dtype)),
+      bias(half.weights.get(prefix + ".conv.bias", {out}, half.dtype)) {}
+
+Tensor PointwiseConv::operator()(const Tensor& x) const {
+  return at::linear(x, weight.view({weight.size(0), weight.size(1)}), bias);
+}
+
+ChannelNorm ChannelNorm::plain(const VaeHalf& half, const std::string& prefix, int64_t channels) {
+  return {half.weights.get(prefix + ".gamma", {channels, 1, 1, 1}, at::kFloat), std::nullopt, std::nullopt};
+}
+
+ChannelNorm ChannelNorm::of_half(const VaeHalf& half, const std::string& prefix, int64_t channels) {
+  if (half.latent_channels == 0) return plain(half, prefix, channels);
+  ChannelNorm norm = plain(half, prefix + ".norm_layer", channels);
+  norm.factor.emplace(half, prefix + ".conv_y", half.latent_channels, channels);
+  norm.offset.emplace(half, prefix + ".conv_b", half.latent_channels, channels);
+  return norm;
+}
+
+std::optional<Modulation> ChannelNorm::modulation(const Tensor& latents) const {
+  if (!factor) return std::nullopt;
+  return Modulation{(*factor)(latents), (*offset)(latents)};
+}
+
+Tensor NormConv::operator()(const Tensor& x, VideoPass& pass) const {
+  return conv(norm_silu(x, norm.gamma.view({-1}), norm.modulation(pass.latents), pass.frames_before()), pass);
+}
+
+ResnetBlock::ResnetBlock(const VaeHalf& half, const std::string& prefix, int64_t channels)
+    : first{ChannelNorm::of_half(half, prefix + ".norm1", channels),
+            CausalConv3d(half, prefix + ".conv1", channels, channels)},
+      second{ChannelNorm::of_half(half, prefix + ".norm2", channels),
+             CausalConv3d(half, prefix + ".conv2", channels, channels)} {}
+
+Tensor ResnetBlock::operator()(const Tensor& x, VideoPass& pass) const {
+  const Tensor change = second(first(x, pass), pass);
+  // In place, except where gradients are recorded: nobody else holds the convolution's output.
+  return change.requires_grad() ? change + x : change.add_(x);
+}
+
+ResnetStack::ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count) {
+  blocks.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) blocks.emplace_back(half, fmt::format("{}.resnets.{}", prefix, i), channels);
+}
+
+Tensor ResnetStack::operator()(Tensor x, VideoPass& pass) const {
+  for (const auto& block : blocks) x = block(x, pass);
+  return x;
+}
+
+DownSample::DownSample(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out, TimeFactor factor)
+    : conv{ChannelNorm::plain(half, prefix + ".norm", in), CausalConv3d(half, prefix + ".conv", in, out / 4)},
+      time(static_cast<int64_t>(factor)) {}
+
+Tensor DownSample::operator()(const Tensor& x, VideoPass& pass) const {
+  const Tensor u = fold(conv(x, pass), time, pass.at_start);  // [B, T', H/2, W/2, out]
+  const Tensor shortcut = fold(x, time, pass.at_start);       // [B, T', H/2, W/2, 4 * in]
+  return u + shortcut.unflatten(-1, {-1, u.size(-1)}).mean(-2);
+}
+
+UpSample::UpSample(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out, TimeFactor factor)
+    : conv{ChannelNorm::plain(half, prefix + ".norm", in),
+           CausalConv3d(half, prefix + ".conv", in, out * 4 * static_cast<int64_t>(factor))},
+      time(static_cast<int64_t>(factor)) {}
+
+Tensor UpSample::operator()(const Tensor& x, VideoPass& pass) const {
+  const Tensor u = conv(x, pass);
+  if (time == 1 || !pass.at_start) return depth_to_space(u, x, time);
+  const Tensor first = depth_to_space(mean_of_frames(u.narrow(1, 0, 1), time), x.narrow(1, 0, 1), 1);
+  const int64_t rest = x.size(1) - 1;
+  if (rest == 0) return first;
+  return at::cat({first, depth_to_space(u.narrow(1, 1, rest), x.narrow(1, 1, rest), time)}, 1);
+}
+
+}  // namespace faststar

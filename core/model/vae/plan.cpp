@@ -1,0 +1,158 @@
+#include "core/model/vae/plan.h"
+
+#include <c10/core/ScalarType.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace faststar {
+namespace {
+
+enum class Place { first, resnet, resampler, last };
+enum class Norm { none, plain, conditioned };
+
+/// A 3x3x3 convolution, with the norm before it.
+struct Convolution {
+  Place place;
+  Norm norm;
+  int64_t in, out;  ///< channels
+  int64_t pixels;   ///< that a position stands for, in height and in width
+  int64_t frames;   ///< that a position stands for; the video's first frame has one of its own
+};
+
+/// The convolutions of one half in the order in which they run.
+using Network = std::vector<Convolution>;
+
+void add_resnets(Network& network, Norm norm, int64_t count, int64_t channels, int64_t pixels, int64_t frames) {
+  network.insert(network.end(), static_cast<size_t>(2 * count),
+                 {Place::resnet, norm, channels, channels, pixels, frames});
+}
+
+Network encoder(const VaeArchitecture& architecture) {
+  const auto& channels = architecture.block_out_channels;
+  constexpr std::array<int64_t, 4> kPixels = {1, 2, 4, 8}, kFrames = {1, 2, 4, 4};
+  Network network = {{Place::first, Norm::none, kRgb, channels[0], 1, 1}};
+  for (size_t i = 0; i < 4; ++i) {
+    add_resnets(network, Norm::plain, architecture.layers_per_block, channels[i], kPixels[i], kFrames[i]);
+    if (i == 3) break;
+    network.push_back({Place::resampler, Norm::plain, channels[i], channels[i + 1] / 4, kPixels[i], kFrames[i]});
+  }
+  add_resnets(network, Norm::plain, kMidBlockLayers, channels[4], kPixelsPerLatent, kFramesPerLatent);
+  network.push_back(
+      {Place::last, Norm::plain, channels[4], 2 * architecture.latent_channels, kPixelsPerLatent, kFramesPerLatent});
+  return network;
+}
+
+Network decoder(const VaeArchitecture& architecture) {
+  const auto& channels = architecture.block_out_channels;
+  constexpr std::array<int64_t, 4> kPixels = {8, 8, 4, 2}, kFrames = {4, 4, 4, 2}, kTime = {1, 1, 2, 2};
+  Network network = {
+      {Place::first, Norm::none, architecture.latent_channels, channels[4], kPixelsPerLatent, kFramesPerLatent}};
+  add_resnets(network, Norm::conditioned, kMidBlockLayers, channels[4], kPixelsPerLatent, kFramesPerLatent);
+  for (size_t i = 0; i < 4; ++i) {
+    add_resnets(network, Norm::conditioned, architecture.layers_per_block + 1, channels[4 - i], kPixels[i], kFrames[i]);
+    if (i == 0) continue;
+    network.push_back(
+        {Place::resampler, Norm::plain, channels[4 - i], 4 * kTime[i] * channels[3 - i], kPixels[i], kFrames[i]});
+  }
+  network.push_back({Place::last, Norm::conditioned, channels[0], kRgb, 1, 1});
+  return network;
+}
+
+int64_t parameter_count(const Network& network, const VaeArchitecture& architecture) {
+  const int64_t features = architecture.feature_channels();
+  int64_t count = features * features + features;  // the projection
+  for (const Convolution& conv : network) {
+    count += 27 * conv.in * conv.out + conv.out;
+    if (conv.norm != Norm::none) count += conv.in;  // gamma
+    if (conv.norm == Norm::conditioned)
+      count += 2 * (architecture.latent_channels * conv.in + conv.in);  // factor, offset
+  }
+  return count;
+}
+
+/// Positions of the convolution in `frames` frames of the video from its start.
+int64_t frames_at(const Convolution& conv, int64_t frames) { return (frames - 1) / conv.frames + 1; }
+int64_t pixels_at(const Convolution& conv, const VideoShape& size) {
+  return size.height / conv.pixels * (size.width / conv.pixels);
+}
+
+double flops(const Network& network, const VideoShape& size) {
+  double sum = 0;
+  for (const Convolution& conv : network) {
+    sum += 2.0 * 27.0 * static_cast<double>(conv.in * conv.out) *
+           static_cast<double>(frames_at(conv, size.frames) * pixels_at(conv, size));
+  }
+  return sum;
+}
+
+/// Elements of the last two frames that the convolutions remember.
+int64_t remembered_elements(const Network& network, const VideoShape& size) {
+  int64_t sum = 0;
+  for (const Convolution& conv : network) sum += kFramesBefore * pixels_at(conv, size) * conv.in;
+  return sum;
+}
+
+}  // namespace
+
+int64_t decoder_parameter_count(const VaeArchitecture& architecture) {
+  return parameter_count(decoder(architecture), architecture);
+}
+
+int64_t encoder_parameter_count(const VaeArchitecture& architecture) {
+  return parameter_count(encoder(architecture), architecture);
+}
+
+double decode_flops(const VaeArchitecture& architecture, const VideoShape& size) {
+  return flops(decoder(architecture), size);
+}
+
+double encode_flops(const VaeArchitecture& architecture, const VideoShape& size) {
+  return flops(encoder(architecture), size);
+}
+
+int64_t decode_peak_bytes(const VaeArchitecture& architecture, const VideoShape& size, at::ScalarType dtype,
+                          const DecodeOptions& options) {
+  const Network network = decoder(architecture);
+  const int64_t latents = latents_of_frames(size.frames);
+  const int64_t latent_pixels = pixels_at(network.front(), size);
+  // A slice that is not the first has no frame of its own.
+  const int64_t slice = latents <= options.slice_latents ? size.frames : kFramesPerLatent * options.slice_latents;
+  int64_t largest = 0;
+  for (const Convolution& conv : network) {
+    const int64_t pixels = pixels_at(conv, size), frames = frames_at(conv, slice);
+    const int64_t in = pixels * conv.in, out = pixels * conv.out;
+    switch (conv.place) {
+      case Place::first: break;
+      // The second of a residual block: the block's input, the first one's output, the extended input and the output,
+      // what is remembered both old and new, and the norm's factor and offset.
+      case Place::resnet:
+        largest = std::max(
+            largest, (4 * frames + 2 * kFramesBefore) * in + 2 * latents_of_frames(slice) * latent_pixels * conv.in);
+        break;
+      // The input, and the output before and after it became pixels.
+      case Place::resampler: largest = std::max(largest, frames * (in + 2 * out)); break;
+      // The input, the extended input, and what is remembered both old and new.
+      case Place::last: largest = std::max(largest, (2 * frames + 2 * kFramesBefore) * in); break;
+    }
+  }
+  const int64_t kept = latents * latent_pixels * architecture.latent_channels + remembered_elements(network, size);
+  return (kept + largest) * static_cast<int64_t>(c10::elementSize(dtype));
+}
+
+int64_t encode_peak_bytes(const VaeArchitecture& architecture, const VideoShape& size) {
+  const Network network = encoder(architecture);
+  const int64_t slice = std::min(size.frames, kEncodeSliceFrames);
+  int64_t largest = 0;
+  for (const Convolution& conv : network) {
+    if (conv.place != Place::resnet) continue;
+    // As in the decoder; and the workspace.
+    const int64_t in = pixels_at(conv, size) * conv.in;
+    largest = std::max(largest, ((4 + 3) * frames_at(conv, slice) + 2 * kFramesBefore) * in);
+  }
+  constexpr int64_t kCopies = 2;  // the pixels as given, and with channels last
+  const int64_t kept = kCopies * kRgb * size.frames * size.height * size.width + remembered_elements(network, size);
+  return (kept + largest) * static_cast<int64_t>(sizeof(float));
+}
+
+}  // namespace faststar
