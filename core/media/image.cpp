@@ -99,7 +99,7 @@ ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path
   }
 }
 
-void check_pixels(const Tensor& pixels) {
+void check_picture(const Tensor& pixels) {
   if (pixels.scalar_type() == at::kByte && pixels.dim() == 3 && pixels.size(2) == 3 && pixels.is_cpu() &&
       pixels.numel() > 0)
     return;
@@ -123,7 +123,7 @@ bool is_picture(const fs::path& path) {
 void check_image_output(const fs::path& path) { make_encoder(format_of(path)); }
 
 void write_image(const fs::path& path, const Tensor& pixels, const std::string& comment, Existing existing) {
-  check_pixels(pixels);
+  check_picture(pixels);
   const std::string what = fmt::format("{}: cannot write", path.string());
   std::string bytes = encode_image(format_of(path), pixels.contiguous(), what);
   if (!comment.empty()) bytes = with_comment(std::move(bytes), comment);

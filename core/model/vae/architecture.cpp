@@ -18,7 +18,7 @@ std::vector<int64_t> convolution_shape(const Weights& weights, const std::string
   return shape;
 }
 
-int64_t count_layers(const Weights& weights) {
+int64_t count_block_layers(const Weights& weights) {
   int64_t layers = 0;
   while (weights.has(fmt::format("encoder.down_blocks.0.resnets.{}.conv1.conv.weight", layers))) ++layers;
   return layers;
@@ -38,7 +38,7 @@ VaeArchitecture detect_vae_architecture(const Weights& weights) {
   const auto inner = convolution_shape(weights, "decoder.conv_in.conv.weight");
   channels[4] = inner[0];
   found.latent_channels = inner[1];
-  found.layers_per_block = count_layers(weights);
+  found.layers_per_block = count_block_layers(weights);
   check_vae_architecture(found, weights.source().origin());
   return found;
 }
