@@ -49,11 +49,15 @@ bool can_skip_ahead(const AVInputFormat& container, const AVCodecParameters& vid
   return std::ranges::find(kCodecs, video.codec_id) != kCodecs.end();
 }
 
+}  // namespace
+
 /// A frame that a container holds, known without decoding it.
 struct ListedFrame {
   int64_t time = 0;  ///< in the stream's unit
   bool is_key = false;
 };
+
+namespace {
 
 /// The frames in the container's index, without those that its edit list hides.
 std::vector<ListedFrame> frames_in_index(AVStream& stream) {
@@ -79,6 +83,8 @@ std::vector<ListedFrame> frames_in_file(const fs::path& path, int stream) {
   }
   return frames;
 }
+
+}  // namespace
 
 /// The frames of a video that are shown, in decoding order.
 class FrameList {
@@ -145,8 +151,6 @@ class FrameList {
   bool from_index_;  // an index has decoding times, packets also presentation times
   std::vector<int64_t> sorted_times_;
 };
-
-}  // namespace
 
 struct VideoReader::Parts {
   explicit Parts(const fs::path& path);
