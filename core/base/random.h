@@ -3,6 +3,9 @@
 
 namespace faststar {
 
+/// How many seeds there are: 0 to kSeeds - 1.
+inline constexpr int64_t kSeeds = int64_t{1} << 32;
+
 /// One pass of one scale. Each has random numbers of its own. `scale` is the absolute scale index.
 struct RandomStep {
   uint64_t seed = 0;

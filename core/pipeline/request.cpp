@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/random.h"
 #include "core/config/installation.h"
 #include "core/config/yaml.h"
 #include "core/media/image.h"
@@ -19,8 +20,6 @@
 
 namespace faststar {
 namespace {
-
-constexpr int64_t kSeeds = int64_t{1} << 32;
 
 VideoSize choose_size(Task task, const ResolvedSettings& resolved) {
   const GenerateConfig& generate = resolved.settings.config.generate;

@@ -8,13 +8,12 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/random.h"
 #include "core/base/utf8.h"
 #include "core/pipeline/batch/vbench.h"
 
 namespace faststar {
 namespace {
-
-constexpr int64_t kSeeds = int64_t{1} << 32;
 
 /// The folders below videos/ that this entry goes to, each with its dimension.
 std::map<std::string, std::string> folders_of(Benchmark benchmark, const PromptEntry& entry) {
