@@ -37,7 +37,7 @@ struct RmsNormGradient {
 int64_t rms_norm_gradient_blocks(int64_t rows);
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
 
-/// core/model/star/norm_rope.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; weight [head_dim]; cos, sin
+/// core/model/star/rope.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; weight [head_dim]; cos, sin
 /// [tokens, head_dim / 2].
 inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
 struct NormRope {
@@ -51,7 +51,7 @@ struct NormRope {
 };
 void norm_rope(const NormRope& op, FloatType type, Stream stream);
 
-/// core/model/star/swiglu.h. out, gate, up [elements].
+/// core/model/layers/swiglu.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
 /// core/model/reduce/similarity.h. Maps have 64 channels and are contiguous.

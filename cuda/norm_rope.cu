@@ -1,4 +1,4 @@
-// RMS norm of a head and the rotation of its pairs (core/model/star/norm_rope.h). One warp a head: a lane holds every
+// RMS norm of a head and the rotation of its pairs (core/model/star/rope.h). One warp a head: a lane holds every
 // 32nd pair in registers (two pairs of a head of 128), so x moves once in and once out (4 B an element in bf16, against
 // 40 B of the ATen ops). The rows of cos and sin are shared by all heads of a token through L2.
 #include "cuda/launch.cuh"

@@ -23,14 +23,14 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 template <FieldsOf<StarArchitecture> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.width);
+  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.hidden_size);
   visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
   visit(Field{.name = "kv_heads", .range = {1, 1024}}, c.kv_heads);
   visit(Field{.name = "head_dim", .range = {8, 1024}, .old_name = "head_width"}, c.head_dim);
   visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
   visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
   visit(Field{.name = "chunks", .range = {1, 1024}}, c.chunks);
-  visit(Field{.name = "text_rows", .range = {1, 4096}}, c.text_rows);
+  visit(Field{.name = "text_rows", .range = {1, 4096}}, c.max_text_length);
 }
 
 template <FieldsOf<T5Architecture> Self, typename Visitor>
@@ -109,6 +109,8 @@ bool read_preset_key(const YamlDocument& document, const std::string& section, c
     read_value(entry.value, Field{.name = "latents_per_clip", .range = {1, 1000}}, origin, preset.latents_per_clip);
   } else if (section == "model" && entry.key == "interactive") {
     read_value(entry.value, Field{}, origin, preset.interactive);
+  } else if (section == "model" && entry.key == "norm_weights") {
+    read_value(entry.value, Field{}, origin, preset.norm_weights);
   } else if (section == "model" && entry.key == "sizes") {
     preset.sizes = read_sizes(document, entry.value);
   } else {

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,12 +26,18 @@ struct ModelSizes {
   VaeArchitecture vae;
 };
 
+template <>
+struct Choices<NormWeights> {
+  static constexpr std::array<std::string_view, 2> names = {"backbone", "fp32"};
+};
+
 /// The settings of a model: `model.yaml` of a model folder, or configs/<name>.yaml.
 struct ModelPreset {
   std::filesystem::path file;
   std::string name;           ///< as shown: "InfinityStar 8B 720p"
   int latents_per_clip = 20;  ///< latent frames of a video clip (official frames_inner_clip)
   bool interactive = false;   ///< trained to continue its own clips, one prompt after another
+  NormWeights norm_weights = NormWeights::backbone;
   std::vector<SupportedSize> sizes;
   std::optional<ModelSizes> architecture;  ///< for --random-weights
   Settings settings;                       ///< the sections of the file over the defaults

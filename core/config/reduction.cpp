@@ -6,9 +6,46 @@
 
 #include "core/base/error.h"
 #include "core/config/settings.h"
+#include "core/config/value.h"
 
 namespace faststar {
 namespace {
+
+constexpr RetiredSetting kRetired[] = {
+    {"reduction", "last_rep_full", "reduce_last_rep_full", "true"},
+    {"reduction", "topk_scope", "reduce_topk_scope", "clip"},
+    {"reduction", "tie_break", "reduce_tie_break", "hash"},
+    {"reduction", "cfg_mask", "reduce_cfg_mask", "mean"},
+    {"reduction", "kv_store", "reduce_kv_store", "kept"},
+    {"reduction", "multi_clip_last_ratio_cap", "reduce_last_ratio_cap", "1"},
+    {"reduction.faststar", "spatial_prev", "faststar_spatial_prev", "prev_scale"},
+    {"reduction.faststar", "temporal_ref_first", "faststar_first_ref", "image_last_scale"},
+    {"reduction.faststar", "temporal_ref", "faststar_temporal_ref", "prev_clip_same_scale"},
+    {"reduction.faststar", "t_match", "faststar_t_match", "clamp"},
+    {"reduction.faststar", "score_norm", "faststar_score_norm", "none"},
+    {"reduction.faststar", "spatial_memory", "faststar_spatial_memory", "none"},
+    {"reduction.faststar", "pu_boundary", "faststar_pu_boundary", "zero"},
+    {"reduction.faststar", "eps", "faststar_eps", "1e-8"},
+    {"reduction.fastvar", "cache", "fastvar_cache", "first"},
+    {"reduction.fastvar", "mean", "fastvar_mean", "clip"},
+    {"reduction.sparsevar", "window", "sparsevar_window", "4"},
+    {"reduction.sparsevar", "force_anchors", "sparsevar_force_anchors", "true"},
+    {"reduction.tome", "scope", "tome_scope", "layer"},
+    {"reduction.tome", "dst_rand", "tome_dst_rand", "true"},
+    {"reduction.tome", "merge_mode", "tome_merge_mode", "mean"},
+    {"reduction.stepvar", "iters", "stepvar_iters", "8"},
+    {"reduction.stepvar", "pool", "stepvar_pool", "3"},
+    {"reduction.stepvar", "pool_t", "stepvar_pool_t", "1"},
+    {"reduction.stepvar", "restore", "stepvar_restore", "logits"},
+    {"reduction.random", "resample", "random_resample", "iter"},
+};
+
+/// True when both are the same text or the same number.
+bool same_value(std::string_view a, std::string_view b) {
+  double x = 0, y = 0;
+  const Field any{};
+  return a == b || (parse_value(a, any, x) && parse_value(b, any, y) && x == y);
+}
 
 void settle_no_reduce(Settings& settings) {
   ReductionConfig& reduction = settings.config.reduction;
@@ -58,15 +95,31 @@ void settle_preset(Settings& settings) {
   set("faststar_scorer", reduction.faststar.scorer, bundle.faststar.scorer);
   set("faststar_mask_down", reduction.faststar.mask_down, bundle.faststar.mask_down);
   set("faststar_pu_mask", reduction.faststar.pu_mask, bundle.faststar.pu_mask);
-  set("faststar_pu_boundary", reduction.faststar.pu_boundary, bundle.faststar.pu_boundary);
-  set("faststar_score_norm", reduction.faststar.score_norm, bundle.faststar.score_norm);
-  set("faststar_spatial_memory", reduction.faststar.spatial_memory, bundle.faststar.spatial_memory);
   set("reduce_keep_align", reduction.keep_align, bundle.keep_align);
   const bool four_scales = reduction.scales == ReducedScales{};
   if (four_scales && !bundle.ratios.empty()) set("ratios", reduction.ratios, bundle.ratios);
 }
 
 }  // namespace
+
+std::span<const RetiredSetting> retired_reduction_settings() { return kRetired; }
+
+void check_retired(const RetiredSetting& setting, std::string_view text, std::string_view where) {
+  if (same_value(text, setting.value)) return;
+  fail(ErrorKind::usage,
+       fmt::format("{}: this setting is gone; expected {}, which is what the program now always does, got {}", where,
+                   setting.value, text),
+       "leave the setting out");
+}
+
+bool is_retired(std::string_view section, std::string_view name, std::string_view text, std::string_view where) {
+  for (const RetiredSetting& setting : kRetired) {
+    if (setting.section != section || setting.name != name) continue;
+    check_retired(setting, text, where);
+    return true;
+  }
+  return false;
+}
 
 void settle_reduction(Settings& settings) {
   settle_no_reduce(settings);

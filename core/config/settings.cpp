@@ -28,6 +28,10 @@ void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
     if (!parse_value(*text, field, member)) fail_value(origin, expected_text(field, member), *text);
     settings.origins[std::string(field.setting())] = origin;
   });
+  for (const RetiredSetting& setting : retired_reduction_settings()) {
+    const std::optional<std::string> text = text_of(setting.flag);
+    if (text) check_retired(setting, *text, origin_of(setting.flag).text);
+  }
 }
 
 std::optional<std::string> find_text(const FieldTexts& texts, std::string_view field) {

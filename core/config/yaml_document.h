@@ -98,17 +98,18 @@ void read_fields(const YamlDocument& document, const YAML::Node& mapping, const 
                  Other&& other, WasSet&& was_set) {
   std::set<std::string_view> seen;
   for (const YamlEntry& entry : document.entries(mapping, section)) {
+    const Origin origin = {Source::file, fmt::format("{}: {}.{}", document.where(entry.key_node), section, entry.key)};
     bool found = false;
     visit_fields(fields, [&](const Field& field, auto& member) {
       if (!field.has_key(entry.key)) return;
-      const Origin origin = {Source::file,
-                             fmt::format("{}: {}.{}", document.where(entry.key_node), section, entry.key)};
       if (!seen.insert(field.name).second) fail_twice(origin, field);
       read_value(entry.value, field, origin, member);
       was_set(field, origin);
       found = true;
     });
-    if (!found && !other(entry)) document.fail_unknown(entry, section, field_names(fields));
+    const std::string text = entry.value.IsScalar() ? entry.value.Scalar() : node_text(entry.value);
+    if (found || is_retired(section, entry.key, text, origin.text) || other(entry)) continue;
+    document.fail_unknown(entry, section, field_names(fields));
   }
 }
 

@@ -73,13 +73,14 @@ int64_t kept_bytes(const Workload& work, const Step& step) {
 /// in attention, or five rows of C, or four and a piece of the feed-forward network.
 int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
   const int64_t rows = work.guidance_rows * tokens;
-  const int64_t row_bytes = rows * work.star.width * element_bytes(work);
+  const int64_t row_bytes = rows * work.star.hidden_size * element_bytes(work);
   // float32 attention on a GPU expands keys and values to the query heads.
   const int64_t expansion =
       work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
   const int64_t attention =
       4 * row_bytes + layer_kv_bytes(work, tokens) + expansion * layer_kv_bytes(work, tokens + context);
-  const int64_t piece = std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.width) * element_bytes(work);
+  const int64_t piece =
+      std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
   return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes});
 }
 

@@ -99,6 +99,7 @@ Checkpoints open_checkpoints(const ModelLayout& layout) {
 
 Checkpoints open_model(const ModelFolder& model) {
   Checkpoints open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
+  open.star_architecture.norm_weights = model.preset.norm_weights;
   if (open.star_architecture.text_width != open.t5_architecture.hidden_size) {
     fail(ErrorKind::model,
          fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),

@@ -25,7 +25,7 @@ struct StageScope {
 int64_t TextIds::tokens() const { return std::max(prompt.size(0), negative ? negative->size(0) : 0); }
 
 TextIds Pipeline::tokenize(const std::string& prompt, const std::optional<std::string>& negative, int64_t limit) const {
-  const int64_t most = std::min(limit, model_.checkpoints().star_architecture.text_rows);
+  const int64_t most = std::min(limit, model_.checkpoints().star_architecture.max_text_length);
   bool cut = false;
   const auto encode = [&](const std::string& text, const char* what) {
     const Tokenizer::Encoded encoded = model_.tokenizer().encode(text, most);

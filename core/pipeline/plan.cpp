@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/model/reduce/check.h"
+#include "core/model/reduce/gate.h"
 #include "core/pipeline/source.h"
 
 namespace faststar {

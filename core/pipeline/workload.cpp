@@ -86,8 +86,8 @@ Rates rates_of(const Workload& work) {
 }
 
 double linear_parameters(const StarArchitecture& star) {
-  const double attention = 2.0 * static_cast<double>(star.width * (star.heads + star.kv_heads) * star.head_dim);
-  return static_cast<double>(star.layers) * (attention + 3.0 * static_cast<double>(star.width * star.ffn_width));
+  const double attention = 2.0 * static_cast<double>(star.hidden_size * (star.heads + star.kv_heads) * star.head_dim);
+  return static_cast<double>(star.layers) * (attention + 3.0 * static_cast<double>(star.hidden_size * star.ffn_width));
 }
 
 double linear_flops(const Workload& work, int64_t tokens) {

@@ -14,8 +14,8 @@
 #include "core/base/weights/random_weights.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/reduce/partial_update.h"
+#include "core/model/reduce/selection.h"
 #include "core/model/reduce/similarity.h"
-#include "core/model/reduce/token_choice.h"
 #include "core/model/star/transformer.h"
 
 namespace faststar {
@@ -49,7 +49,7 @@ double milliseconds(const std::function<void()>& action) {
 
 /// One layer of full width; 36 of them are the backbone.
 StarTransformer one_layer(at::Device device) {
-  const StarArchitecture arch{.width = 4096,
+  const StarArchitecture arch{.hidden_size = 4096,
                               .heads = 32,
                               .kv_heads = 8,
                               .head_dim = 128,
@@ -57,7 +57,7 @@ StarTransformer one_layer(at::Device device) {
                               .layers = 1,
                               .chunks = 1,
                               .text_width = 2048,
-                              .text_rows = 512};
+                              .max_text_length = 512};
   return StarTransformer({make_random_weights(1), device, at::kBFloat16}, arch);
 }
 
@@ -79,13 +79,13 @@ class Bench {
     const Tensor input = downsample_accumulated(summed, scale);
     const ReducedPass pass{step, scale, full, summed, input};
     const ReductionContext context{settings_, gate_, schedule_, history_, 1, {}, kFullDepth};
-    const Tensor score = similarity_score(maps, NormDegree::two, 1e-8).score;
+    const Tensor score = similarity_score(maps, NormDegree::two).score;
     const ReductionPlan plan = choose_positions(context, pass, score);
     const Rope rope = visual_rope({600, frames(full.t), scale, full}, 128, device_);
     const int64_t bits = step.scale == 26 ? kSemanticBits : kDetailBits;
     const Tensor some = at::ones({plan.kept.size(0), bits}, at::TensorOptions(device_).dtype(at::kByte));
 
-    const double scoring = milliseconds([&] { similarity_score(maps, NormDegree::two, 1e-8); });
+    const double scoring = milliseconds([&] { similarity_score(maps, NormDegree::two); });
     const double choosing = milliseconds([&] { choose_positions(context, pass, score); });
     const double gathering = milliseconds([&] {
       input.flatten(2).index_select(2, plan.kept);
@@ -94,8 +94,7 @@ class Bench {
     const double restoring = milliseconds([&] {
       const Tensor grid = some.new_zeros({scale.tokens(), bits}).index_copy_(0, plan.kept, some);
       const Tensor codes = codes_from_bits(grid_from_tokens(grid, scale));
-      partial_update(summed, {at::where(plan.token_mask.gt(0), codes, 0.0f), plan.token_mask, plan.feature_mask},
-                     UpdateBoundary::zero);
+      partial_update(summed, at::where(plan.token_mask.gt(0), codes, 0.0f), plan.feature_mask);
     });
     fmt::print("| {} | {} | {} | {:.3f} | {:.3f} | {:.3f} | {:.3f} | **{:.3f}** | {:.0f} | {:.0f} |\n", step.scale,
                scale.tokens(), plan.kept.size(0), scoring, choosing, gathering, restoring,
@@ -115,10 +114,10 @@ class Bench {
     const auto options = at::TensorOptions(device_).dtype(at::kBFloat16);
     const Rope rope{at::rand({tokens, 64}, at::TensorOptions(device_)),
                     at::rand({tokens, 64}, at::TensorOptions(device_))};
-    const KeyValues context = {{at::randn({2, 3728, 8, 128}, options), at::randn({2, 3728, 8, 128}, options)}};
+    const KvCache cache = {
+        .references = {{{at::randn({2, 3728, 8, 128}, options), at::randn({2, 3728, 8, 128}, options)}}}};
     const Tensor x = at::randn({2, tokens, 4096}, options);
-    const Context seen = {&context};
-    return milliseconds([&] { model_.run_blocks(x, {rope, seen}, nullptr); });
+    return milliseconds([&] { model_.run_blocks(x, {rope, cache}, nullptr); });
   }
 
   ReductionSettings settings_{.method = ReductionMethod::faststar};

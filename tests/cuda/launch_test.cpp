@@ -4,8 +4,8 @@
 
 #include "core/base/device.h"
 #include "core/model/layers/rms_norm.h"
-#include "core/model/star/norm_rope.h"
-#include "core/model/star/swiglu.h"
+#include "core/model/layers/swiglu.h"
+#include "core/model/star/rope.h"
 #include "cuda/kernels.h"
 #include "support/support.h"
 

@@ -33,6 +33,21 @@ struct ScaleSum {
   }
 };
 
+/// Continues every step with the true bits and counts what the model would have said.
+class ForcedBits final : public GenerationObserver {
+ public:
+  ForcedBits(const std::vector<Tensor>& truth, std::vector<ScaleSum>& sums) : truth_(truth), sums_(sums) {}
+  Tensor on_bits(const StepResult& result) override {
+    const Tensor& wanted = truth_[static_cast<size_t>(result.step.index)];
+    sums_[static_cast<size_t>(result.step.scale)].add(result.logits, wanted);
+    return wanted;
+  }
+
+ private:
+  const std::vector<Tensor>& truth_;
+  std::vector<ScaleSum>& sums_;
+};
+
 }  // namespace
 
 void ClipFidelitySum::add(const ClipBatch& rendered, const Tensor& decoded) {
@@ -88,11 +103,8 @@ std::vector<ScaleScore> measure_bit_accuracy(const TestedModel& model, const Hel
   for (int64_t i = 0; i < count; ++i) {
     const ClipBatch clip = clips.render(clips.record(i), 0, frames_of_latents(schedule.latent_frames()));
     const std::vector<Tensor> truth = bits_of(model, schedule, clip.pixels);
-    generate_codes(plain, schedule, {.prompt = clips.prompt(i), .observer = [&](const StepResult& result) {
-                                       const Tensor& wanted = truth[static_cast<size_t>(result.step.index)];
-                                       sums[static_cast<size_t>(result.step.scale)].add(result.logits, wanted);
-                                       return wanted;
-                                     }});
+    ForcedBits forced(truth, sums);
+    generate_codes(plain, schedule, {.prompt = clips.prompt(i), .observer = &forced});
     if (listener) listener(i + 1, count);
   }
   std::vector<ScaleScore> scores;

@@ -35,12 +35,8 @@ std::vector<Tensor> bits_of(const TestedModel& model, const Schedule& schedule, 
 Tensor generate_codes(const TestedModel& model, const Schedule& schedule, const GenerationRequest& request) {
   GenerationSettings settings = model.generation;
   settings.seed = request.seed;
-  Generator generator(model.transformer, schedule, settings);
-  const Tensor text = model.encode_text(request.prompt);
-  generator.set_text({text, model.transformer.unconditional_text(text.size(0))});
-  generator.set_given_bits(request.given);
-  generator.set_observer(request.observer);
-  return generator.run();
+  return generate(model.transformer, schedule, settings,
+                  {.text = {.cond = model.encode_text(request.prompt)}, .given_bits = request.given}, request.observer);
 }
 
 Tensor decode_frames(const TestedModel& model, const Tensor& codes) {

@@ -39,7 +39,7 @@ struct GenerationRequest {
   std::string prompt;
   uint64_t seed = 0;
   std::vector<Tensor> given;  ///< bits of the first clips, or none
-  StepObserver observer;      ///< or none
+  GenerationObserver* observer = nullptr;
 };
 
 /// What the model makes of a request: accumulated features [1, 64, T, h, w].

@@ -56,11 +56,19 @@ Tensor pruned_positions(const ReducedStep& step) {
   return spread_tokens(kept.view({scale.t, scale.h, scale.w}), full).eq(0);
 }
 
+GenerationSettings settings_of(const TestedModel& model, const ArmRequest& request) {
+  GenerationSettings settings = model.generation;
+  settings.seed = request.seed;
+  settings.reduction = request.reduction;
+  settings.attention = request.attention;
+  return settings;
+}
+
 /// Generates one clip and gathers its numbers.
-class Arm {
+class Arm final : public GenerationObserver {
  public:
   Arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request)
-      : schedule_(schedule), request_(request), gate_(request.reduction, schedule, model.generation.repetitions) {
+      : request_(request), gate_(request.reduction, schedule, model.generation.repetitions), clock_(model.device()) {
     const auto steps = schedule.steps(model.generation.repetitions);
     run_.step_ms.assign(steps.size(), 0);
     run_.bits = request.given;
@@ -70,22 +78,25 @@ class Arm {
     }
   }
 
-  ArmRun run(Generator& generator, at::Device device) {
-    PassClock clock(device);
-    generator.set_observer([&](const StepResult& result) {
-      run_.bits.push_back(result.bits);
-      return result.bits;
-    });
-    generator.set_reduction_observer(
-        [&](const ReducedStep& step) { clock.pause([&] { run_.passes.push_back(describe(step)); }); });
-    generator.set_listener([&](const Step& step, const std::vector<Tensor>& clips) {
-      run_.step_ms[static_cast<size_t>(step.index)] = clock.lap();
-      if (request_.spectrum == Spectrum::measure && step.last_repetition) {
-        clock.pause([&] { run_.high_frequency.push_back(high_frequency_share(clips.back())); });
-      }
-    });
-    run_.codes = generator.run();
+  ArmRun run(const TestedModel& model, const Schedule& schedule) {
+    const GenerationInput input{.text = request_.text, .given_bits = request_.given};
+    run_.codes = generate(model.transformer, schedule, settings_of(model, request_), input, this);
     return std::move(run_);
+  }
+
+  void on_begin() override { clock_.lap(); }
+  Tensor on_bits(const StepResult& result) override {
+    run_.bits.push_back(result.bits);
+    return result.bits;
+  }
+  void on_reduced_step(const ReducedStep& step) override {
+    clock_.pause([&] { run_.passes.push_back(describe(step)); });
+  }
+  void on_step(const Step& step, const std::vector<Tensor>& clips) override {
+    run_.step_ms[static_cast<size_t>(step.index)] = clock_.lap();
+    if (request_.spectrum == Spectrum::measure && step.last_repetition) {
+      clock_.pause([&] { run_.high_frequency.push_back(high_frequency_share(clips.back())); });
+    }
   }
 
  private:
@@ -109,44 +120,39 @@ class Arm {
     return record;
   }
 
-  const Schedule& schedule_;
   const ArmRequest& request_;
   ReductionGate gate_;
+  PassClock clock_;
   ArmRun run_;
   Tensor pruned_before_;
 };
 
-/// work(generator), with a generator that is ready to run the arm.
-template <typename Work>
-auto with_generator(const TestedModel& model, const Schedule& schedule, const ArmRequest& request, Work&& work) {
-  GenerationSettings settings = model.generation;
-  settings.seed = request.seed;
-  settings.reduction = request.reduction;
-  settings.attention = request.attention;
-  Generator generator(model.transformer, schedule, settings);
-  generator.set_text(request.text);
-  generator.set_given_bits(request.given);
-  return std::forward<Work>(work)(generator);
-}
+/// Measures the parts of every step.
+class PartsByStep final : public GenerationObserver {
+ public:
+  PartsByStep(at::Device device, size_t steps) : timer_(device), by_step_(steps) {}
+  void on_begin() override { timer_.lap(); }
+  void on_step(const Step& step, const std::vector<Tensor>&) override {
+    by_step_[static_cast<size_t>(step.index)] = timer_.lap();
+  }
+  const std::vector<PartTimes>& by_step() const { return by_step_; }
+
+ private:
+  PartTimer timer_;
+  std::vector<PartTimes> by_step_;
+};
 
 }  // namespace
 
 ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
-  return with_generator(model, schedule, request, [&](Generator& generator) {
-    return Arm(model, schedule, request).run(generator, model.device());
-  });
+  return Arm(model, schedule, request).run(model, schedule);
 }
 
 std::vector<PartTimes> time_parts(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
-  std::vector<PartTimes> by_step(schedule.steps(model.generation.repetitions).size());
-  return with_generator(model, schedule, request, [&](Generator& generator) {
-    PartTimer timer(model.device());
-    generator.set_part_timer(&timer);
-    generator.set_listener(
-        [&](const Step& step, const std::vector<Tensor>&) { by_step[static_cast<size_t>(step.index)] = timer.lap(); });
-    generator.run();
-    return by_step;
-  });
+  PartsByStep parts(model.device(), schedule.steps(model.generation.repetitions).size());
+  generate(model.transformer, schedule, settings_of(model, request),
+           {.text = request.text, .given_bits = request.given}, &parts);
+  return parts.by_step();
 }
 
 size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule, const Repetitions& repetitions) {

@@ -2,8 +2,8 @@
 #include <map>
 #include <vector>
 
-#include "core/base/pass_parts.h"
 #include "core/lab/evaluate/tested_model.h"
+#include "core/lab/study/part_timer.h"
 
 namespace faststar {
 

@@ -7,7 +7,6 @@
 #include "core/lab/train/residual_quantizer.h"
 #include "core/lab/train/training_step.h"
 #include "core/model/pyramid/schedule.h"
-#include "core/model/star/block.h"
 #include "core/model/star/transformer.h"
 #include "core/model/text/t5.h"
 

@@ -36,7 +36,7 @@ TextFeatures text_features(const FixtureSet& set, const StarTransformer& model) 
 }
 
 /// One run over a fixture's steps, each compared and then continued with the fixture's bits.
-class Replay {
+class Replay final : GenerationObserver {
  public:
   Replay(const FixtureSet& set, const std::string& name, StarTask task, const VerifyOptions& options)
       : fixture_(set.open(name + ".safetensors")),
@@ -54,22 +54,20 @@ class Replay {
   Comparison& comparison() { return comparison_; }
 
   /// Returns the accumulated features [1, 64, T, H, W].
-  Tensor run(Bits bits, const std::optional<Generator::InteractiveCondition>& condition = {}) {
-    Generator generator(model_, task_.schedule, task_.settings);
-    generator.set_text(text_);
-    if (condition) generator.set_interactive_condition(*condition);
-    std::vector<Tensor> given;
-    for (int step = 0; step < task_.given_steps; ++step) given.push_back(fixture_[Fixture::step_name("bits", step)]);
-    generator.set_given_bits(given);
-    generator.set_observer([&](const StepResult& result) { return compare_step(result, bits); });
-    const Tensor summed = generator.run();
+  Tensor run(Bits bits, const std::optional<InteractiveCondition>& condition = {}) {
+    bits_ = bits;
+    GenerationInput input{.text = text_, .condition = condition};
+    for (int step = 0; step < task_.given_steps; ++step) {
+      input.given_bits.push_back(fixture_[Fixture::step_name("bits", step)]);
+    }
+    const Tensor summed = generate(model_, task_.schedule, task_.settings, input, this);
     const Tensor stored = task_.summed_channels.empty() ? summed : pick(summed, 1, task_.summed_channels);
     comparison_.close("summed_codes", stored, fixture_["summed_codes"], kSummedCodesTolerance);
     return summed;
   }
 
  private:
-  Tensor compare_step(const StepResult& result, Bits bits) {
+  Tensor on_bits(const StepResult& result) override {
     const std::string logits = Fixture::step_name("raw_logits", result.step.index);
     if (fixture_.has(logits)) {
       const Tensor expected = fixture_[logits];
@@ -77,8 +75,8 @@ class Replay {
     }
     const std::string name = Fixture::step_name("bits", result.step.index);
     const Tensor expected = fixture_[name];
-    if (bits == Bits::chosen && judge_bits_) comparison_.bits(name, result.bits, expected);
-    if (bits == Bits::chosen && !judge_bits_ && result.bits.sizes() == expected.sizes())
+    if (bits_ == Bits::chosen && judge_bits_) comparison_.bits(name, result.bits, expected);
+    if (bits_ == Bits::chosen && !judge_bits_ && result.bits.sizes() == expected.sizes())
       comparison_.count_bits(result.bits, expected);
     return expected.to(device_);
   }
@@ -90,6 +88,7 @@ class Replay {
   bool judge_bits_;
   at::Device device_;
   TextFeatures text_;
+  Bits bits_ = Bits::chosen;
 };
 
 Tensor strided_frames(const Tensor& frames, const std::vector<int64_t>& stored) {
@@ -165,11 +164,10 @@ ComponentResult verify_star_interactive(const FixtureSet& set, const VerifyOptio
   };
   const Tensor former = features("former_int8");
   const Tensor former_rest = former.narrow(2, 1, former.size(2) - 1);
-  const Tensor summed =
-      replay.run(Bits::chosen, Generator::InteractiveCondition{.former = former_rest,
-                                                               .first = features("first_int8"),
-                                                               .semantic_scale = task.at("semantic_scale_index"),
-                                                               .detail_frames = task.at("detail_frames")});
+  const Tensor summed = replay.run(Bits::chosen, InteractiveCondition{.former = former_rest,
+                                                                      .first = features("first_int8"),
+                                                                      .semantic_scale = task.at("semantic_scale_index"),
+                                                                      .detail_frames = task.at("detail_frames")});
   const Tensor frames = official_frames(decode_whole(set.load_vae(at::kFloat), at::cat({former_rest, summed}, 2)));
   const Tensor clip = frames.narrow(1, frames.size(1) - kInteractiveFrames, kInteractiveFrames);
   replay.comparison().frames("frames", strided_frames(clip, replay.task().frames_stored), replay.fixture()["frames"]);

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/base/pass_parts.h"
+#include "core/base/profile.h"
 
 namespace faststar {
 
@@ -12,8 +12,9 @@ Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, in
   if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
 }
 
-Tensor Linear::operator()(const Tensor& x, PartTimer* parts) const {
-  return timed(parts, PassPart::linear, [&] { return at::linear(x.to(weight.scalar_type()), weight, bias); });
+Tensor Linear::operator()(const Tensor& x) const {
+  const ProfileRange range(PassPart::linear);
+  return at::linear(x.to(weight.scalar_type()), weight, bias);
 }
 
 }  // namespace faststar

@@ -5,8 +5,6 @@
 
 namespace faststar {
 
-class PartTimer;
-
 /// y = x W^T + b, as torch.nn.Linear: `<prefix>.weight` [out, in] and, when asked for, `<prefix>.bias` [out].
 struct Linear {
   enum class Bias { absent, present };
@@ -17,8 +15,7 @@ struct Linear {
   Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
          at::ScalarType dtype);
   /// x [..., in] -> [..., out] in the weight's dtype; a wider x (a float32 residual stream) is rounded to it.
-  /// `parts`, where given, counts its time as linear.
-  Tensor operator()(const Tensor& x, PartTimer* parts = nullptr) const;
+  Tensor operator()(const Tensor& x) const;
 
   Tensor weight;               // [out, in]
   std::optional<Tensor> bias;  // [out]

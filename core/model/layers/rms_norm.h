@@ -12,4 +12,23 @@ namespace reference {
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 }
 
+/// Rotation of a row's pairs after the norm: cos and sin [L, C/2] float32, for rows [B, L, N, C]. Undefined: none.
+struct PairRotation {
+  Tensor cos;
+  Tensor sin;
+};
+
+struct RmsNormGradients {
+  Tensor x;
+  Tensor weight;
+};
+
+/// True when the kernel takes rows like those of x [..., C]. Always false in a build without CUDA.
+bool rms_norm_gradient_takes(const Tensor& x);
+
+/// The gradients of rms_norm, or with a rotation of norm_rope, by our kernel. x and grad [..., C] of one dtype, weight
+/// [C] float32; x and weight as kernel_operand returns them.
+RmsNormGradients rms_norm_gradient(const Tensor& x, const Tensor& weight, double eps, const PairRotation& rotation,
+                                   const Tensor& grad);
+
 }  // namespace faststar

@@ -1,10 +1,9 @@
 #include <ATen/ATen.h>
 
 #include <map>
-#include <tuple>
+#include <utility>
 
-#include "core/model/reduce/layer_range.h"
-#include "core/model/reduce/token_choice.h"
+#include "core/model/reduce/selection.h"
 
 namespace faststar {
 namespace {
@@ -14,22 +13,19 @@ namespace {
 class FastVar final : public TokenReducer, public LayerReducer {
  public:
   explicit FastVar(const ReductionContext& context)
-      : context_(context),
-        options_(context.settings.fastvar),
-        layers_(layer_range(options_.layers, 4, 31, context.layers)) {}
+      : context_(context), layers_(layer_range(context.settings.fastvar.layers, 4, 31, context.layers)) {}
 
-  ReductionPlan plan(const ReducedPass& pass) override { return all_tokens(pass); }
+  ReductionPlan plan(const ReducedPass& pass, const Tensor&) override { return all_tokens(pass); }
 
-  LayerReducer* layers(const Step& step, int group) override {
+  LayerReducer* layers(const Step& step) override {
     if (!context_.gate.reduces(step) && !is_cached(step)) return nullptr;
     step_ = step;
-    group_ = group;
     return this;
   }
 
   Tensor run(const LayerSite& site, const Tensor& residual, const Tensor& normed, const Branch& branch) override {
     if (!layers_.contains(static_cast<int64_t>(site.layer))) return branch(normed, {});
-    const SiteKey key{group_, site.layer, site.op};
+    const SiteKey key{site.layer, site.op};
     const Scale& scale = context_.schedule.scales()[step_.scale];
     if (!context_.gate.reduces(step_)) {
       const Tensor output = branch(normed, {});
@@ -42,27 +38,24 @@ class FastVar final : public TokenReducer, public LayerReducer {
   }
 
  private:
-  using SiteKey = std::tuple<int, size_t, LayerOp>;
+  using SiteKey = std::pair<size_t, LayerOp>;
   struct CachedOutput {
     Tensor output;  // [B, t hc wc, C]
     Scale scale;
   };
 
-  /// A full pass that later ones restore from: the last before the reduced scales, or every last repetition since.
+  /// The full pass that later ones restore from: the last before the reduced scales.
   bool is_cached(const Step& step) const {
     const int source = context_.gate.first_reduced_scale(step.clip) - 1;
-    if (step.clip != context_.schedule.clip_of(source + 1) || !step.last_repetition) return false;
-    return options_.cache == FastVarCache::first ? step.scale == source : step.scale >= source;
+    return step.scale == source && step.last_repetition && step.clip == context_.schedule.clip_of(source + 1);
   }
 
-  /// Squared distance of each token from the mean token, over the guidance rows asked for: [t, h, w].
+  /// Squared distance of each token from the mean token, summed over the guidance batch: [t, h, w].
   Tensor score(const Tensor& residual, const Scale& scale) const {
-    const int64_t rows = context_.settings.cfg_mask == GuidanceRows::cond ? 1 : residual.size(0);
     Tensor sum = at::zeros({scale.t, scale.h, scale.w}, residual.options().dtype(at::kFloat));
-    for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t row = 0; row < residual.size(0); ++row) {
       const Tensor tokens = residual[row].to(at::kFloat).view({scale.t, int64_t{scale.h} * scale.w, -1});
-      const Tensor mean = options_.mean == TokenMean::clip ? tokens.mean(at::IntArrayRef{0, 1}, true)
-                                                           : tokens.mean(at::IntArrayRef{1}, true);
+      const Tensor mean = tokens.mean(at::IntArrayRef{0, 1}, true);
       sum += (tokens - mean).square().sum(-1).view(sum.sizes());
     }
     return sum;
@@ -79,10 +72,8 @@ class FastVar final : public TokenReducer, public LayerReducer {
   }
 
   ReductionContext context_;
-  const FastVarOptions& options_;
   LayerRange layers_;
   Step step_;
-  int group_ = 0;
   std::map<SiteKey, CachedOutput> cache_;
 };
 

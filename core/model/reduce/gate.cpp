@@ -7,12 +7,13 @@
 #include <cstdlib>
 
 #include "core/base/error.h"
-#include "core/model/reduce/check.h"
 
 namespace faststar {
 namespace {
 
 int basis_points(double ratio) { return static_cast<int>(std::lround(ratio * ReductionGate::kWhole)); }
+
+int64_t removed(const Scale& scale, int basis_points) { return scale.tokens() * basis_points / ReductionGate::kWhole; }
 
 /// The reduced scales, counted within a clip, ascending.
 std::vector<int> scales_in_clip(const ReducedScales& choice, const Schedule& schedule) {
@@ -20,8 +21,9 @@ std::vector<int> scales_in_clip(const ReducedScales& choice, const Schedule& sch
   std::vector<int> scales;
   if (choice.listed.empty()) {
     if (choice.last > count) {
-      fail(ErrorKind::usage,
-           fmt::format("scales: expected at most last{} (the scales of a clip), got last{}", count, choice.last));
+      fail(ErrorKind::usage, fmt::format("scales: expected at most last{} (the "
+                                         "scales of a clip), got last{}",
+                                         count, choice.last));
     }
     for (int scale = count - choice.last; scale < count; ++scale) scales.push_back(scale);
     return scales;
@@ -39,12 +41,68 @@ std::vector<int> scales_in_clip(const ReducedScales& choice, const Schedule& sch
 
 /// True when reduction happens inside of layers, or after a dense pass.
 bool keeps_stream_whole(const ReductionSettings& settings) {
-  switch (settings.method) {
-    case ReductionMethod::fastvar: return true;
-    case ReductionMethod::tome: return settings.tome.scope == MergeScope::layer;
-    case ReductionMethod::faststar: return settings.faststar.scorer == Scorer::oracle;
-    default: return false;
+  const bool inside_layers = settings.method == ReductionMethod::fastvar || settings.method == ReductionMethod::tome;
+  const bool oracle = settings.method == ReductionMethod::faststar && settings.faststar.scorer == Scorer::oracle;
+  return inside_layers || oracle;
+}
+
+void check_tome(const ToMeOptions& options) {
+  const auto& stride = options.dst_stride;
+  if (stride.size() == 3 && std::all_of(stride.begin(), stride.end(), [](int edge) { return edge >= 1; })) return;
+  fail(ErrorKind::usage,
+       fmt::format("tome.dst_stride: expected three numbers from 1 on (t, h, w), got {}", stride.size()));
+}
+
+void check_layers(const std::vector<int>& layers, const char* name) {
+  if (layers.empty() || (layers.size() == 2 && layers[0] < layers[1])) return;
+  fail(ErrorKind::usage, fmt::format("{}: expected [first, end) with first < end", name));
+}
+
+void check_ratios(const std::vector<double>& ratios, size_t scales) {
+  for (const double ratio : ratios) {
+    if (ratio >= 0 && ratio <= 1) continue;
+    const bool percent = ratio > 1 && ratio <= 100;
+    fail(ErrorKind::usage, fmt::format("ratios: expected shares of the tokens from 0 to 1, got {}", ratio),
+         percent ? fmt::format("{} -> {:.2f}", ratio, ratio / 100) : "");
   }
+  if (ratios.size() == 1 || ratios.size() == scales) return;
+  fail(ErrorKind::usage, fmt::format("ratios: expected 1 or {} (one a reduced scale), got {}", scales, ratios.size()));
+}
+
+void check_method_options(const ReductionSettings& settings) {
+  check_tome(settings.tome);
+  check_layers(settings.fastvar.layers, "fastvar.layers");
+  check_layers(settings.sparsevar.mse_layers, "sparsevar.mse_layers");
+}
+
+/// Tokens of a scale that ToMe can merge into others: all but one destination a
+/// whole cell.
+int64_t merge_sources(const ToMeOptions& options, const Scale& scale) {
+  if (options.matching == Matching::alternate) return scale.tokens() / 2;
+  const auto cells = [&](int size, size_t axis) { return int64_t{size} / std::min(size, options.dst_stride[axis]); };
+  return scale.tokens() - cells(scale.t, 0) * cells(scale.h, 1) * cells(scale.w, 2);
+}
+
+/// ToMe must be able to get down to `kept` tokens.
+void check_merge(const ToMeOptions& options, const Scale& scale, int64_t kept) {
+  const int64_t sources = merge_sources(options, scale);
+  if (scale.tokens() - kept <= sources) return;
+  fail(ErrorKind::usage,
+       fmt::format("ratios: tome can merge at most {:.4f} of the tokens of "
+                   "scale {}x{}x{}",
+                   static_cast<double>(sources) / static_cast<double>(scale.tokens()), scale.t, scale.h, scale.w),
+       "a larger tome.dst_stride, or smaller ratios");
+}
+
+/// FastVAR and SparseVAR look back at the scale before the first reduced one,
+/// counted within a clip.
+void check_scale_before(ReductionMethod method, int first_reduced) {
+  const bool looks_back = method == ReductionMethod::fastvar || method == ReductionMethod::sparsevar;
+  if (!looks_back || first_reduced > 0) return;
+  fail(ErrorKind::usage,
+       "scales: this method restores from the scale before the reduced ones, "
+       "and there is none",
+       "fewer scales");
 }
 
 }  // namespace
@@ -52,14 +110,11 @@ bool keeps_stream_whole(const ReductionSettings& settings) {
 ReductionGate::ReductionGate(const ReductionSettings& settings, const Schedule& schedule,
                              const Repetitions& repetitions)
     : scales_per_clip_(schedule.scales_per_clip()),
-      scope_(settings.topk_scope),
       keep_align_(settings.keep_align),
       stream_is_whole_(keeps_stream_whole(settings)) {
   for (int scale = 0; scale < static_cast<int>(schedule.scales().size()); ++scale) {
     const auto& lists = schedule.clip_of(scale) == 0 ? repetitions.image : repetitions.video;
-    scales_.push_back({.repetitions = lists[schedule.index_in_clip(scale)],
-                       .last_full = settings.last_rep_full,
-                       .scale = schedule.scales()[scale]});
+    scales_.push_back({.repetitions = lists[schedule.index_in_clip(scale)], .scale = schedule.scales()[scale]});
   }
   if (settings.method == ReductionMethod::none) return;
   check_method_options(settings);
@@ -76,9 +131,7 @@ void ReductionGate::set_ratios(const ReductionSettings& settings, const Schedule
     for (size_t i = 0; i < reduced.size(); ++i) {
       const int scale = clip * scales_per_clip_ + reduced[i];
       const bool read_later = schedule.is_last_of_clip(scale) && clip + 1 < schedule.clips();
-      int points = basis_points(settings.ratios[settings.ratios.size() == 1 ? 0 : i]);
-      if (read_later) points = std::min(points, basis_points(settings.multi_clip_last_ratio_cap));
-      scales_[scale].basis_points = points;
+      scales_[scale].basis_points = basis_points(settings.ratios[settings.ratios.size() == 1 ? 0 : i]);
       check_scale(settings, scale, read_later);
     }
   }
@@ -87,18 +140,21 @@ void ReductionGate::set_ratios(const ReductionSettings& settings, const Schedule
 void ReductionGate::check_scale(const ReductionSettings& settings, int scale, bool read_later) const {
   const ScaleRatio& entry = scales_[scale];
   if (settings.method == ReductionMethod::tome) {
-    check_merge(settings.tome, entry.scale, entry.scale.tokens() - removed(entry));
+    check_merge(settings.tome, entry.scale, entry.scale.tokens() - removed(entry.scale, entry.basis_points));
   }
   if (settings.method == ReductionMethod::skip || entry.basis_points < kWhole || !read_later) return;
-  fail(ErrorKind::usage, fmt::format("ratios: scale {} cannot be left out, the next clip attends to its tokens", scale),
-       "a multi_clip_last_ratio_cap below 1");
+  fail(ErrorKind::usage,
+       fmt::format("ratios: scale {} cannot be left out, the next clip attends "
+                   "to its tokens",
+                   scale),
+       "a ratio below 1");
 }
 
 void ReductionGate::skip_last_scales() {
   int64_t wanted = 0;
   for (ScaleRatio& entry : scales_) {
     const int passes = entry.repetitions - (entry.last_full && entry.repetitions > 1 ? 1 : 0);
-    wanted += passes * removed(entry);
+    wanted += passes * removed(entry.scale, entry.basis_points);
     entry.basis_points = 0;
   }
   int64_t left_out = 0;
@@ -111,13 +167,9 @@ void ReductionGate::skip_last_scales() {
   }
 }
 
-int ReductionGate::basis_points_of(const ScaleRatio& entry, const Step& step) {
+int ReductionGate::ratio_of(const Step& step) const {
+  const ScaleRatio& entry = scales_[step.scale];
   return entry.last_full && step.last_repetition && entry.repetitions > 1 ? 0 : entry.basis_points;
-}
-
-int64_t ReductionGate::removed(const ScaleRatio& entry) const {
-  const int64_t pools = scope_ == TopKScope::frame ? entry.scale.t : 1;
-  return pools * (entry.scale.tokens() / pools * entry.basis_points / kWhole);
 }
 
 int64_t ReductionGate::kept_of(int64_t count, const Step& step) const {
@@ -128,10 +180,8 @@ int64_t ReductionGate::kept_tokens(const Step& step) const {
   const Scale& scale = scales_[step.scale].scale;
   if (ratio_of(step) == 0) return scale.tokens();
   if (skips(step)) return 0;
-  const int64_t pools = scope_ == TopKScope::frame ? scale.t : 1;
-  const int64_t pool = scale.tokens() / pools;
-  const int64_t kept = kept_of(pool, step);
-  return pools * std::min(pool, (kept + keep_align_ - 1) / keep_align_ * keep_align_);
+  const int64_t kept = kept_of(scale.tokens(), step);
+  return std::min(scale.tokens(), (kept + keep_align_ - 1) / keep_align_ * keep_align_);
 }
 
 int64_t ReductionGate::stream_tokens(const Step& step) const {
@@ -143,6 +193,16 @@ int ReductionGate::first_reduced_scale(int clip) const {
   const int end = scale + scales_per_clip_;
   while (scale < end && scales_[scale].basis_points == 0) ++scale;
   return scale;
+}
+
+void check_depth(const ReductionSettings& settings, int64_t layers) {
+  const auto check = [&](const std::vector<int>& range, const char* name) {
+    if (range.empty() || range[1] <= layers) return;
+    fail(ErrorKind::usage, fmt::format("{}: expected layers below {} (the model's depth), got [{}, {})", name, layers,
+                                       range[0], range[1]));
+  };
+  if (settings.method == ReductionMethod::fastvar) check(settings.fastvar.layers, "fastvar.layers");
+  if (settings.method == ReductionMethod::sparsevar) check(settings.sparsevar.mse_layers, "sparsevar.mse_layers");
 }
 
 }  // namespace faststar

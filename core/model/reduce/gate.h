@@ -7,7 +7,8 @@
 namespace faststar {
 
 /// Which passes of a run are reduced, and to how many tokens. Ratios count in basis points (1/10,000), so that counts
-/// do not depend on binary fractions: N - floor(ratio N) tokens are kept.
+/// do not depend on binary fractions: N - floor(ratio N) tokens are kept. The last of several repetitions of a scale is
+/// never reduced.
 class ReductionGate {
  public:
   /// `repetitions` fit `schedule` (Schedule::steps). Throws Error(usage) for settings that cannot work on it: ratios
@@ -34,7 +35,7 @@ class ReductionGate {
   struct ScaleRatio {
     int basis_points = 0;
     int repetitions = 1;
-    bool last_full = true;  ///< the last of several repetitions is not reduced
+    bool last_full = true;  ///< the last of several repetitions is not reduced; false for scales that are left out
     Scale scale;
   };
 
@@ -43,15 +44,15 @@ class ReductionGate {
   /// Method skip: leaves out the last scales of the last clip, as many as come nearest to the tokens that the ratios
   /// remove from all passes.
   void skip_last_scales();
-  int ratio_of(const Step& step) const { return basis_points_of(scales_[step.scale], step); }
-  static int basis_points_of(const ScaleRatio& entry, const Step& step);
-  int64_t removed(const ScaleRatio& entry) const;
+  int ratio_of(const Step& step) const;
 
   std::vector<ScaleRatio> scales_;  ///< by absolute scale
   int scales_per_clip_;
-  TopKScope scope_;
   int keep_align_;
   bool stream_is_whole_;
 };
+
+/// Throws Error(usage) when a layer range of the method ends beyond a model of `layers` layers.
+void check_depth(const ReductionSettings& settings, int64_t layers);
 
 }  // namespace faststar

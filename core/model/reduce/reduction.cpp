@@ -1,30 +1,77 @@
 #include "core/model/reduce/reduction.h"
 
-#include "core/model/reduce/check.h"
-#include "core/model/reduce/partial_update.h"
+#include <algorithm>
+
+#include "core/base/error.h"
 
 namespace faststar {
+namespace {
+
+std::unique_ptr<TokenReducer> make_method(const ReductionContext& context) {
+  switch (context.settings.method) {
+    case ReductionMethod::faststar: return make_faststar(context);
+    case ReductionMethod::fastvar: return make_fastvar(context);
+    case ReductionMethod::sparsevar: return make_sparsevar(context);
+    case ReductionMethod::tome: return make_tome(context);
+    case ReductionMethod::stepvar: return make_stepvar(context);
+    case ReductionMethod::random: return make_random(context);
+    case ReductionMethod::skip: return make_skip(context);
+    case ReductionMethod::none: break;
+  }
+  fail(ErrorKind::internal, "reduction: expected a method");
+}
+
+}  // namespace
+
+void FeatureHistory::start_clip(const Step& step, const Tensor& map) {
+  if (step.clip == clip_) return;
+  clip_ = step.clip;
+  updated_scale_ = -1;
+  before_scale_ = map;
+  finished_.resize(static_cast<size_t>(step.clip) + 1);
+}
+
+void FeatureHistory::enter(const Step& step, const Tensor& summed) {
+  start_clip(step, summed);
+  if (step.clip + 1 < schedule_.clips()) entries_[{step.scale, step.repetition}] = summed;
+}
+
+void FeatureHistory::record(const Step& step, const Tensor& before, const Tensor& after) {
+  start_clip(step, before);
+  finished_[static_cast<size_t>(step.clip)] = after;
+  if (after.is_same(before)) return;
+  if (step.scale != updated_scale_) before_scale_ = before;
+  updated_scale_ = step.scale;
+}
+
+Tensor FeatureHistory::entry_in_previous_clip(const Step& step) const {
+  const auto found = entries_.find({step.scale - schedule_.scales_per_clip(), step.repetition});
+  return found == entries_.end() ? Tensor() : found->second;
+}
+
+LayerRange layer_range(const std::vector<int>& chosen, int64_t first, int64_t last, int64_t depth) {
+  constexpr int64_t kFullDepth = 36;
+  if (!chosen.empty()) return {chosen[0], chosen[1]};
+  const int64_t begin = first * depth / kFullDepth;
+  return {begin, std::max(begin + 1, last * depth / kFullDepth)};
+}
 
 Reduction::Reduction(const ReductionSettings& settings, const Schedule& schedule, const Repetitions& repetitions,
                      uint64_t seed, const Backbone& backbone)
     : settings_(settings), gate_(settings, schedule, repetitions), history_(schedule) {
   check_depth(settings, backbone.layers);
-  method_ = make_token_reducer({.settings = settings_,
-                                .gate = gate_,
-                                .schedule = schedule,
-                                .history = history_,
-                                .seed = seed,
-                                .embedding = backbone.embedding,
-                                .layers = backbone.layers});
+  method_ = make_method({.settings = settings_,
+                         .gate = gate_,
+                         .schedule = schedule,
+                         .history = history_,
+                         .seed = seed,
+                         .embedding = backbone.embedding,
+                         .layers = backbone.layers});
 }
 
 ReductionPlan Reduction::plan(const ReducedPass& pass, const Tensor& outcome) {
   history_.enter(pass.step, pass.summed);
-  return outcome.defined() ? method_->plan_with_outcome(pass, outcome) : method_->plan(pass);
-}
-
-Tensor Reduction::update(const ReductionPlan& plan, const Tensor& summed, const Tensor& codes) const {
-  return partial_update(summed, {codes, plan.token_mask, plan.feature_mask}, settings_.faststar.pu_boundary);
+  return method_->plan(pass, outcome);
 }
 
 }  // namespace faststar

@@ -9,6 +9,9 @@
 namespace faststar {
 namespace {
 
+/// Norms below it count as zero.
+constexpr double kZeroNorm = 1e-8;
+
 /// a b + c rounded once, as a fused multiply-add does, in ATen operations that no compiler can contract. float32.
 /// The product is exact in float64; the sum is rounded to odd there, which makes the second rounding harmless.
 /// Source: Boldo, Melquiond, "Emulation of FMA and correctly rounded sums" (IEEE TC 57, 2008).
@@ -39,11 +42,11 @@ Tensor channel_products(const Tensor& left, const Tensor& right) {
 }
 
 /// Cosine of two maps [1, 64, T, H, W] at every position: [T, H, W].
-Tensor cosine(const Tensor& a, const Tensor& b, double eps) {
+Tensor cosine(const Tensor& a, const Tensor& b) {
   const Tensor products = channel_products(at::cat({a, a, b}), at::cat({b, a, b}));
   const Tensor norm_a = square_root(products[1]);
   const Tensor norm_b = square_root(products[2]);
-  const Tensor zeros = norm_a.lt(eps).to(at::kInt) + norm_b.lt(eps).to(at::kInt);
+  const Tensor zeros = norm_a.lt(kZeroNorm).to(at::kInt) + norm_b.lt(kZeroNorm).to(at::kInt);
   const Tensor similarity = products[0] / (norm_a * norm_b);
   return at::where(zeros.eq(0), similarity, zeros.eq(2).to(at::kFloat));
 }
@@ -76,7 +79,7 @@ cuda::SimilarityNorm kernel_norm(NormDegree p) {
 
 const float* data_or_null(const Tensor& map) { return map.defined() ? map.const_data_ptr<float>() : nullptr; }
 
-SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p, double eps) {
+SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p) {
   const auto dense = [](const Tensor& map) { return map.defined() ? map.contiguous() : map; };
   const SimilarityMaps held{dense(maps.current), dense(maps.previous), dense(maps.reference)};
   const auto frame_of_positions = [&] { return at::empty(held.current.sizes().slice(2), held.current.options()); };
@@ -94,42 +97,36 @@ SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p, double eps)
                           .reference_frames = held.reference.defined() ? held.reference.size(2) : 1,
                           .positions_per_frame = held.current.size(3) * held.current.size(4),
                           .norm = kernel_norm(p),
-                          .eps = static_cast<float>(eps)},
+                          .eps = static_cast<float>(kZeroNorm)},
                          kernel_stream({held.current, held.previous, held.reference}));
   return result;
 }
 
 }  // namespace
 
-Tensor distance_of(const Tensor& similarity) { return (1 - similarity).clamp_min(0); }
-
-Tensor join_distances(const Tensor& spatial, const Tensor& temporal, NormDegree p) {
-  if (!temporal.defined()) return power(spatial, p);
-  if (!spatial.defined()) return power(temporal, p);
-  if (p == NormDegree::infinity) return at::maximum(spatial, temporal);
-  return power(spatial, p) + power(temporal, p);
-}
-
-SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegree p, double eps) {
+SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegree p) {
   SimilarityScore result;
-  Tensor spatial;
-  Tensor temporal;
+  const auto distance = [&](const Tensor& similarity) { return power((1 - similarity).clamp_min(0), p); };
   if (maps.previous.defined()) {
-    result.spatial = cosine(maps.previous, maps.current, eps);
-    spatial = distance_of(result.spatial);
+    result.spatial = cosine(maps.previous, maps.current);
+    result.score = distance(result.spatial);
   }
   if (maps.reference.defined()) {
-    result.temporal = cosine(maps.current, match_frames(maps.reference, maps.current.size(2)), eps);
-    temporal = distance_of(result.temporal);
+    result.temporal = cosine(maps.current, match_frames(maps.reference, maps.current.size(2)));
+    const Tensor temporal = distance(result.temporal);
+    if (!result.score.defined()) {
+      result.score = temporal;
+    } else {
+      result.score = p == NormDegree::infinity ? at::maximum(result.score, temporal) : result.score + temporal;
+    }
   }
-  result.score = join_distances(spatial, temporal, p);
   return result;
 }
 
-SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p, double eps) {
+SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p) {
   check_maps(maps);
-  if (use_kernels(maps.current)) return run_kernel(maps, p, eps);
-  return reference::similarity_score(maps, p, eps);
+  if (use_kernels(maps.current)) return run_kernel(maps, p);
+  return reference::similarity_score(maps, p);
 }
 
 }  // namespace faststar

@@ -18,19 +18,13 @@ struct SimilarityScore {
   Tensor score;  ///< sum of max(1 - S, 0)^p over the terms, their maximum for infinity; no root, as only order matters
 };
 
-/// Spatial and temporal similarity and their fusion (FastSTAR, equations 5 to 7). Norms below `eps` count as zero: two
+/// Spatial and temporal similarity and their fusion (FastSTAR, equations 5 to 7). Norms below 1e-8 count as zero: two
 /// zero vectors have similarity 1, one has 0. Every device gives the same bits: float32, channels summed 0 to 63 in
 /// order with one rounding a multiply-add, correctly rounded roots and quotients. At least one term is defined.
-SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p, double eps);
-
-/// max(1 - similarity, 0).
-Tensor distance_of(const Tensor& similarity);
-
-/// The distances joined as similarity_score joins them; either may be undefined.
-Tensor join_distances(const Tensor& spatial, const Tensor& temporal, NormDegree p);
+SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p);
 
 namespace reference {
-SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p, double eps);
+SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p);
 }
 
 }  // namespace faststar

@@ -3,18 +3,19 @@
 #include <optional>
 #include <vector>
 
-#include "core/model/reduce/layer_range.h"
 #include "core/model/reduce/selection.h"
-#include "core/model/reduce/token_choice.h"
 #include "core/model/reduce/token_grid.h"
 
 namespace faststar {
 namespace {
 
-/// Every `window`-th place and the last one.
-std::vector<int64_t> anchor_places(int64_t size, int64_t window) {
+/// Anchors stand on every so many rows and columns.
+constexpr int64_t kAnchorStride = 4;
+
+/// Every fourth place and the last one.
+std::vector<int64_t> anchor_places(int64_t size) {
   std::vector<int64_t> places;
-  for (int64_t place = 0; place < size - 1; place += window) places.push_back(place);
+  for (int64_t place = 0; place < size - 1; place += kAnchorStride) places.push_back(place);
   places.push_back(size - 1);
   return places;
 }
@@ -28,18 +29,14 @@ class SparseVar final : public TokenReducer, public LayerReducer {
         options_(context.settings.sparsevar),
         layers_(layer_range(options_.mse_layers, 18, 24, context.layers)) {}
 
-  ReductionPlan plan(const ReducedPass& pass) override {
+  ReductionPlan plan(const ReducedPass& pass, const Tensor&) override {
     // One plan a scale: repetitions share it.
     if (!plan_ || planned_scale_ != pass.step.scale) plan_ = make_plan(pass);
     planned_scale_ = pass.step.scale;
     return *plan_;
   }
 
-  LayerReducer* layers(const Step& step, int group) override {
-    if (!is_measured(step)) return nullptr;
-    if (group == 0) change_.reset();
-    return this;
-  }
+  LayerReducer* layers(const Step& step) override { return is_measured(step) ? this : nullptr; }
 
   /// Runs branches as they are and measures how hidden states change over the chosen layers.
   Tensor run(const LayerSite& site, const Tensor& residual, const Tensor& normed, const Branch& branch) override {
@@ -47,8 +44,7 @@ class SparseVar final : public TokenReducer, public LayerReducer {
     if (layer == layers_.begin && site.op == LayerOp::attention) entry_ = residual;
     const Tensor output = branch(normed, {});
     if (layer == layers_.end - 1 && site.op == LayerOp::mlp) {
-      const Tensor change = (residual + output - entry_).to(at::kFloat).square().mean(-1).sum(0);  // [L]
-      change_ = change_.defined() ? change_ + change : change;
+      change_ = (residual + output - entry_).to(at::kFloat).square().mean(-1).sum(0);
       entry_.reset();
     }
     return output;
@@ -93,30 +89,25 @@ class SparseVar final : public TokenReducer, public LayerReducer {
   /// [t, h, w], 1 at anchors.
   Tensor anchor_mask(const Scale& scale, const at::TensorOptions& options) const {
     const auto marks = [&](int64_t size) {
-      const Tensor places = at::tensor(anchor_places(size, options_.window), at::kLong).to(options.device());
+      const Tensor places = at::tensor(anchor_places(size), at::kLong).to(options.device());
       return at::zeros({size}, options).index_fill(0, places, 1);
     };
     return at::outer(marks(scale.h), marks(scale.w)).expand({scale.t, -1, -1}).contiguous();
   }
 
+  /// Native ratio: the tokens that changed by more than a share of the largest change, and the anchors.
   ReductionPlan keep_changing(const ReducedPass& pass, const Tensor& change, const Tensor& anchors) const {
-    Tensor marked = (change / change.amax().clamp_min(1e-30)).gt(options_.theta);
-    if (options_.force_anchors) marked = marked.logical_or(anchors.gt(0));
-    ReductionPlan plan = keep_marked(pass, marked.to(at::kByte));
-    return plan.kept.size(0) > 0 ? plan : choose_tokens(context_, pass, change);
+    const Tensor marked = (change / change.amax().clamp_min(1e-30)).gt(options_.theta);
+    return keep_marked(pass, marked.logical_or(anchors.gt(0)).to(at::kByte));
   }
 
   /// The counts of the gate, anchors first; more when there are more anchors.
   ReductionPlan keep_most_changed(const ReducedPass& pass, const Tensor& change, const Tensor& anchors) const {
-    if (!options_.force_anchors) return choose_tokens(context_, pass, change);
-    const int64_t rows = static_cast<int64_t>(anchor_places(pass.scale.h, options_.window).size());
-    const int64_t columns = static_cast<int64_t>(anchor_places(pass.scale.w, options_.window).size());
+    const int64_t rows = static_cast<int64_t>(anchor_places(pass.scale.h).size());
+    const int64_t columns = static_cast<int64_t>(anchor_places(pass.scale.w).size());
     const int64_t keep = std::max(context_.gate.kept_tokens(pass.step), pass.scale.t * rows * columns);
-    const Selection selection = select_top({.score = change.flatten(),
-                                            .primary = anchors.flatten(),
-                                            .tie_break = context_.settings.tie_break,
-                                            .step = context_.random_step(pass.step)},
-                                           keep);
+    const Selection selection = select_top(
+        {.score = change.flatten(), .primary = anchors.flatten(), .step = context_.random_step(pass.step)}, keep);
     return keep_marked(pass, selection.mask.view(change.sizes()));
   }
 
@@ -145,7 +136,7 @@ class SparseVar final : public TokenReducer, public LayerReducer {
   /// For each token the anchors at the corners of the cell it stands in: four times [N] int64.
   std::vector<Tensor> surrounding_anchors(const Scale& scale, const at::TensorOptions& options) const {
     const auto bounds = [&](int64_t size) {
-      const std::vector<int64_t> places = anchor_places(size, options_.window);
+      const std::vector<int64_t> places = anchor_places(size);
       std::vector<int64_t> before;
       std::vector<int64_t> after;
       for (int64_t i = 0; i < size; ++i) {

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "core/model/pyramid/codes.h"
-#include "core/model/reduce/token_choice.h"
+#include "core/model/reduce/selection.h"
 #include "core/model/reduce/token_grid.h"
 
 namespace faststar {
@@ -9,6 +9,9 @@ namespace {
 
 /// Norms below it are those of a scale without structure.
 constexpr double kNoStructure = 1e-12;
+constexpr int kPowerIterations = 8;
+/// Edge of the window of the local mean.
+constexpr int64_t kWindow = 3;
 
 /// Makes every token of the plan's pass be updated: pruned ones take the output of the nearest kept one.
 void restore_from_nearest(ReductionPlan& plan, const ReducedPass& pass) {
@@ -30,13 +33,12 @@ class StepVar final : public TokenReducer {
   explicit StepVar(const ReductionContext& context)
       : context_(context), options_(context.settings.stepvar), gram_(gram_of(context.embedding)) {}
 
-  ReductionPlan plan(const ReducedPass& pass) override {
+  ReductionPlan plan(const ReducedPass& pass, const Tensor&) override {
     const Scale& scale = pass.scale;
     const Tensor score = options_.weight * normalised(structure(pass.input)) + normalised(texture(pass.input));
     ReductionPlan plan = choose_tokens(context_, pass, score.view({scale.t, scale.h, scale.w}));
     plan.evidence.similarity.score = score.view({scale.t, scale.h, scale.w});
     restore_from_nearest(plan, pass);
-    if (options_.restore == StepVarRestore::codes) plan.draws = plan.kept.index_select(0, plan.source);
     return plan;
   }
 
@@ -55,7 +57,7 @@ class StepVar final : public TokenReducer {
     const Tensor centred = tokens - tokens.mean(0);
     Tensor direction = centred[embedded_squares(centred).argmax()];
     Tensor length;
-    for (int i = 0; i < options_.iters; ++i) {
+    for (int i = 0; i < kPowerIterations; ++i) {
       direction = at::matmul(centred.t(), at::matmul(centred, at::matmul(gram_, direction)));
       length = at::dot(direction, at::matmul(gram_, direction)).clamp_min(0).sqrt();
       direction = direction / length.clamp_min(kNoStructure);
@@ -70,12 +72,11 @@ class StepVar final : public TokenReducer {
     return embedded_squares(tokens_from_map(input - mean)[0]);
   }
 
-  /// Sums over the window around each token, as far as it is inside.
-  Tensor window_sums(const Tensor& map) const {
-    const int64_t edge = options_.pool;
-    const int64_t frames = options_.pool_t;
-    const Tensor padded = at::constant_pad_nd(map, {edge / 2, edge / 2, edge / 2, edge / 2, frames / 2, frames / 2});
-    return at::avg_pool3d(padded, {frames, edge, edge}, {1, 1, 1}, {0, 0, 0}, /*ceil_mode=*/false,
+  /// Sums over the window around each token, as far as it is inside the frame.
+  static Tensor window_sums(const Tensor& map) {
+    constexpr int64_t kMargin = kWindow / 2;
+    const Tensor padded = at::constant_pad_nd(map, {kMargin, kMargin, kMargin, kMargin});
+    return at::avg_pool3d(padded, {1, kWindow, kWindow}, {1, 1, 1}, {0, 0, 0}, /*ceil_mode=*/false,
                           /*count_include_pad=*/true, /*divisor_override=*/1);
   }
 

@@ -71,7 +71,7 @@ Tensor grid_distances(int64_t h, int64_t w, at::Device device) {
   return (squares(row) + squares(column)) * (h * w) + cell;
 }
 
-Tensor run_kernel(const Tensor& map, const Scale& grid) {
+Tensor area_mean_kernel(const Tensor& map, const Scale& grid) {
   Tensor mean = at::empty({grid.t, grid.h, grid.w}, map.options());
   cuda::area_mean({.map = map.const_data_ptr<float>(),
                    .mean = mean.data_ptr<float>(),
@@ -105,7 +105,7 @@ Tensor reference::area_mean(const Tensor& map, const Scale& grid) {
 Tensor area_mean(const Tensor& map, const Scale& grid) {
   TORCH_CHECK(map.dim() == 3 && map.scalar_type() == at::kFloat && map.size(0) == grid.t,
               "area_mean: map [T, H, W] float32");
-  if (use_kernels(map)) return run_kernel(map.contiguous(), grid);
+  if (use_kernels(map)) return area_mean_kernel(map.contiguous(), grid);
   return reference::area_mean(map, grid);
 }
 

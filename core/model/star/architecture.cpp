@@ -46,14 +46,14 @@ StarArchitecture detect_star_architecture(const Weights& weights) {
   StarArchitecture arch;
   detect_layers(weights, arch);
   const std::string first = layer_prefix(arch, 0);
-  arch.width = matrix_rows(weights, "word_embed.weight");
+  arch.hidden_size = matrix_rows(weights, "word_embed.weight");
   const auto norm = weights.shape_of(first + ".attn.q_norm.weight");
   arch.head_dim = norm.size() == 1 ? norm[0] : 0;
   const int64_t head_dim = std::max<int64_t>(arch.head_dim, 1);
   arch.heads = matrix_rows(weights, first + kQuery) / head_dim;
   arch.kv_heads = matrix_rows(weights, first + ".attn.k_proj.weight") / head_dim;
   arch.ffn_width = matrix_rows(weights, first + ".mlp.gate_proj.weight");
-  arch.text_rows = matrix_rows(weights, "cfg_uncond");
+  arch.max_text_length = matrix_rows(weights, "cfg_uncond");
   arch.text_width = weights.shape_of("cfg_uncond")[1];
   if (weights.has(first + ".attn.q_proj.bias")) arch.attention_bias = Linear::Bias::present;
   check_star_architecture(arch, weights.source().origin());
@@ -74,12 +74,13 @@ void check_star_architecture(const StarArchitecture& arch, const std::string& or
 int64_t parameter_count(const StarArchitecture& arch) {
   const int64_t query = arch.heads * arch.head_dim;
   const int64_t key = arch.kv_heads * arch.head_dim;
-  int64_t layer = 2 * arch.width * query + 2 * arch.width * key + 3 * arch.width * arch.ffn_width + 2 * arch.head_dim +
-                  2 * arch.width;
-  if (arch.attention_bias == Linear::Bias::present) layer += query + 2 * key + arch.width;
-  const int64_t heads = (arch.width + 1) * 2 * (kSemanticBits + kDetailBits);
-  const int64_t inputs = arch.text_rows * arch.text_width + (arch.text_width + 1 + kFeatureChannels + 1) * arch.width;
-  return arch.layers * layer + heads + inputs + arch.width;
+  int64_t layer = 2 * arch.hidden_size * query + 2 * arch.hidden_size * key + 3 * arch.hidden_size * arch.ffn_width +
+                  2 * arch.head_dim + 2 * arch.hidden_size;
+  if (arch.attention_bias == Linear::Bias::present) layer += query + 2 * key + arch.hidden_size;
+  const int64_t heads = (arch.hidden_size + 1) * 2 * (kSemanticBits + kDetailBits);
+  const int64_t inputs =
+      arch.max_text_length * arch.text_width + (arch.text_width + 1 + kFeatureChannels + 1) * arch.hidden_size;
+  return arch.layers * layer + heads + inputs + arch.hidden_size;
 }
 
 std::string layer_prefix(const StarArchitecture& arch, int64_t layer) {

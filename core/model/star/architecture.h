@@ -7,18 +7,23 @@
 
 namespace faststar {
 
+/// Precision of the layers' norm weights: rounded to that of the backbone (the official scripts with bf16 = 1), or
+/// float32 (tools/infer_interact_480p.py, bf16 = 0). They are used in float32 either way.
+enum class NormWeights { backbone, fp32 };
+
 /// Sizes of a STAR transformer, read from the checkpoint's shapes.
 struct StarArchitecture {
-  int64_t width = 0;      ///< C
-  int64_t heads = 0;      ///< query heads
-  int64_t kv_heads = 0;   ///< key and value heads; divides `heads`
-  int64_t head_dim = 0;   ///< D, a multiple of 8 (four RoPE axes of whole pairs)
-  int64_t ffn_width = 0;  ///< F
+  int64_t hidden_size = 0;  ///< C
+  int64_t heads = 0;        ///< query heads
+  int64_t kv_heads = 0;     ///< key and value heads; divides `heads`
+  int64_t head_dim = 0;     ///< D, a multiple of 8 (four RoPE axes of whole pairs)
+  int64_t ffn_width = 0;    ///< F
   int64_t layers = 0;
-  int64_t chunks = 1;      ///< block_chunks of the official naming; 1 names layers `blocks.N`
-  int64_t text_width = 0;  ///< channels of the text features
-  int64_t text_rows = 0;   ///< rows of `cfg_uncond`: the longest text
+  int64_t chunks = 1;           ///< block_chunks of the official naming; 1 names layers `blocks.N`
+  int64_t text_width = 0;       ///< channels of the text features
+  int64_t max_text_length = 0;  ///< rows of `cfg_uncond`
   Linear::Bias attention_bias = Linear::Bias::absent;  ///< biases of q, k, v, o (13bMHA only)
+  NormWeights norm_weights = NormWeights::backbone;    ///< not in the checkpoint: the preset says it
 };
 
 /// Throws Error(model) when the tensors are not those of a STAR transformer.

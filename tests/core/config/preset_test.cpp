@@ -55,6 +55,8 @@ TEST_CASE("the 720p and 480p presets hold the official settings", "[config]") {
   CHECK(config.schedule.detail_scale_min_tokens == 750);
   CHECK(config.schedule.repetitions.video == std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 1, 1});
   CHECK(large.latents_per_clip == 20);
+  CHECK(large.norm_weights == NormWeights::backbone);
+  CHECK(read_preset(preset_file("480p-interact")).norm_weights == NormWeights::fp32);
   CHECK(large.architecture->transformer.ffn_width == 16384);
 
   const Config& small = read_preset(preset_file("480p")).settings.config;
@@ -108,7 +110,7 @@ TEST_CASE("keys of the architecture are read under their earlier names too", "[c
   test::write_text(folder / "model.yaml", text);
   const ModelSizes sizes = *read_preset(folder / "model.yaml").architecture;
   const ModelSizes expected = *read_preset(preset_file("tiny")).architecture;
-  CHECK(sizes.transformer.width == expected.transformer.width);
+  CHECK(sizes.transformer.hidden_size == expected.transformer.hidden_size);
   CHECK(sizes.transformer.head_dim == expected.transformer.head_dim);
   CHECK(sizes.transformer.text_width == expected.text_encoder.hidden_size);
   CHECK(sizes.text_encoder.head_dim == expected.text_encoder.head_dim);

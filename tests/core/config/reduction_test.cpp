@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/config/config_fields.h"
 #include "core/config/resolve.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
@@ -74,7 +75,7 @@ TEST_CASE("saved settings of every method are read back to the same values", "[c
                          {"ratios", "0.25"},
                          {"sparsevar_theta", "0.5"},
                          {"fastvar_layers", "1,7"},
-                         {"reduce_last_rep_full", "false"}});
+                         {"reduce_keep_align", "8"}});
   // Only this section: others have no default without a model.
   const auto section = [](const Config& config) {
     const std::string all = config_yaml(config, "");
@@ -90,10 +91,35 @@ TEST_CASE("saved settings of every method are read back to the same values", "[c
   CHECK(json["reduction"]["scales"] == "26,27");
 }
 
+TEST_CASE("settings of earlier versions are accepted with the value that the program now always has", "[config]") {
+  const auto yaml_of = [](const RetiredSetting& setting, std::string_view value) {
+    const size_t dot = setting.section.find('.');
+    if (dot == std::string_view::npos) return fmt::format("reduction:\n  {}: {}\n", setting.name, value);
+    return fmt::format("reduction:\n  {}:\n    {}: {}\n", setting.section.substr(dot + 1), setting.name, value);
+  };
+  for (const RetiredSetting& setting : retired_reduction_settings()) {
+    CAPTURE(setting.section, setting.name);
+    CHECK_NOTHROW(read_reduction(yaml_of(setting, setting.value)));
+    CHECK_NOTHROW(with_flags({}, {{std::string(setting.flag), std::string(setting.value)}}));
+    const Error error = test::error_of([&] { read_reduction(yaml_of(setting, "other")); });
+    CHECK(error.kind() == ErrorKind::usage);
+    CHECK(std::string(error.what()).find(fmt::format("{}.{}: this setting is gone", setting.section, setting.name)) !=
+          std::string::npos);
+    const test::WithEnvironment changed(environment_name(setting.flag).c_str(), "other");
+    Settings settings;
+    CHECK(test::error_of([&] { apply_environment(settings); }).kind() == ErrorKind::usage);
+  }
+  CHECK_NOTHROW(read_reduction("reduction:\n  faststar: { eps: 1.0e-08 }\n  random: {}\n"));
+  const Config defaults;
+  visit_config(defaults, [](std::string_view, const Field& field, const auto&) {
+    for (const RetiredSetting& setting : retired_reduction_settings()) CHECK(field.setting() != setting.flag);
+  });
+}
+
 TEST_CASE("a preset sets what nobody set as strongly", "[config]") {
   CHECK(with_flags({}, {{"reduce_preset", "paper"}}).faststar.mask_down == MaskDown::nearest);
   CHECK(with_flags({}, {{"reduce_preset", "fast"}}).keep_align == 128);
-  const Settings file = read_reduction("reduction:\n  faststar: { mask_down: area_half }\n");
+  const Settings file = read_reduction("reduction:\n  faststar: { mask_down: nearest }\n");
   CHECK(with_flags(file, {{"reduce_preset", "fast"}}).faststar.mask_down == MaskDown::token_topk);
   CHECK(with_flags({}, {{"reduce_preset", "fast"}, {"faststar_mask_down", "nearest"}}).faststar.mask_down ==
         MaskDown::nearest);

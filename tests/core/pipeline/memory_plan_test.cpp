@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 /// InfinityStar 8B at 720p, 5 s, 128 text tokens.
 Workload full_size() {
   return {
-      .star = {.width = 4096,
+      .star = {.hidden_size = 4096,
                .heads = 32,
                .kv_heads = 8,
                .head_dim = 128,
@@ -20,7 +20,7 @@ Workload full_size() {
                .layers = 36,
                .chunks = 6,
                .text_width = 2048,
-               .text_rows = 512},
+               .max_text_length = 512},
       .t5 = {.hidden_size = 2048, .heads = 32, .head_dim = 64, .ffn_width = 5120, .layers = 24, .vocabulary = 32128},
       .vae = {},
       .schedule = make_schedule(0.562, "0.90M", 21, 20),

@@ -105,8 +105,8 @@ TEST_CASE("a trace holds what the decisions were made from", "[engine]") {
   const Tensor mask = read("feature_mask").gt(0);
   CHECK(test::same(read("token_mask").flatten().nonzero().squeeze(1).to(at::kInt), read("kept")));
   CHECK(test::same(read("output_features").masked_select(~mask), read("input_features").masked_select(~mask)));
-  const SimilarityScore again = similarity_score(
-      {read("input_features"), read("prev_features"), read("reference_features")}, NormDegree::two, 1e-8);
+  const SimilarityScore again =
+      similarity_score({read("input_features"), read("prev_features"), read("reference_features")}, NormDegree::two);
   CHECK(test::same(again.score, read("score")));
   CHECK(test::same(again.spatial, read("spatial_similarity")));
   CHECK(read("codes").sizes() == at::IntArrayRef{1, 64, 4, 12, 21});

@@ -15,7 +15,7 @@ Request small_request(const TempDir& folder, at::Device device, FieldTexts flags
       task == Task::interactive ? make_interactive_request(resolved, "a red ball") : make_request(task, resolved);
   ModelSizes& sizes = *request.setup.model.preset.architecture;
   sizes.transformer.layers = 1;
-  sizes.transformer.width = 64;
+  sizes.transformer.hidden_size = 64;
   sizes.transformer.ffn_width = 64;
   sizes.vae.block_out_channels = {8, 16, 16, 16, 16};
   return request;

@@ -33,14 +33,14 @@ struct RandomModel {
             .latents_per_clip = 2};
   }
 
-  static constexpr StarArchitecture kTransformer = {.width = 32,
+  static constexpr StarArchitecture kTransformer = {.hidden_size = 32,
                                                     .heads = 2,
                                                     .kv_heads = 1,
                                                     .head_dim = 16,
                                                     .ffn_width = 32,
                                                     .layers = 1,
                                                     .text_width = 24,
-                                                    .text_rows = 32};
+                                                    .max_text_length = 32};
   c10::InferenceMode inference;
   StarTransformer transformer;
   VideoVae vae;

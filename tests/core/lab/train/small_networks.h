@@ -5,14 +5,14 @@
 
 namespace faststar::test {
 
-inline constexpr StarArchitecture kSmallStar = {.width = 32,
+inline constexpr StarArchitecture kSmallStar = {.hidden_size = 32,
                                                 .heads = 2,
                                                 .kv_heads = 1,
                                                 .head_dim = 16,
                                                 .ffn_width = 48,
                                                 .layers = 2,
                                                 .text_width = 24,
-                                                .text_rows = 32};
+                                                .max_text_length = 32};
 inline constexpr T5Architecture kSmallT5 = {
     .hidden_size = 24, .heads = 2, .head_dim = 8, .ffn_width = 32, .layers = 1, .vocabulary = 40};
 inline const VaeArchitecture kSmallVae = {.block_out_channels = {8, 16, 16, 16, 16}};

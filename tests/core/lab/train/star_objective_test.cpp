@@ -8,7 +8,7 @@
 
 #include "core/lab/train/small_networks.h"
 #include "core/model/pyramid/conditioning.h"
-#include "core/model/star/generator.h"
+#include "core/model/star/test_observer.h"
 
 namespace faststar {
 namespace {
@@ -53,17 +53,15 @@ std::vector<Tensor> forced_logits(const Fixture& f, int64_t clip, const Schedule
   const Repetitions repetitions = {f.pyramid.repetitions, f.pyramid.repetitions};
   const Tensor features = f.batch.features.narrow(0, clip, 1).narrow(2, 0, schedule.latent_frames());
   const auto bits = condition_bits(features, schedule, repetitions, 100);
-  Generator generator(star, schedule,
-                      {.repetitions = repetitions, .semantic_scales = 8, .guidance = {GuidanceMethod::cfg, 1}});
-  const Tensor text = t5(f.batch.ids[clip]);
-  generator.set_text({text, text});
   std::vector<Tensor> differences;
-  generator.set_observer([&](const StepResult& result) {
+  test::TestObserver observer;
+  observer.bits = [&](const StepResult& result) {
     const Tensor pairs = result.logits[0].unflatten(-1, {-1, 2});
     differences.push_back(pairs.select(-1, 1) - pairs.select(-1, 0));
     return bits[static_cast<size_t>(result.step.index)];
-  });
-  generator.run();
+  };
+  generate(star, schedule, {.repetitions = repetitions, .semantic_scales = 8, .guidance = {GuidanceMethod::cfg, 1}},
+           {.text = {.cond = t5(f.batch.ids[clip])}}, &observer);
   return differences;
 }
 

@@ -2,8 +2,8 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/base/weights/random_weights.h"
-#include "core/model/star/generator.h"
 #include "core/model/star/small_model.h"
+#include "core/model/star/test_observer.h"
 #include "support/support.h"
 
 namespace faststar::test {
@@ -49,19 +49,17 @@ struct RecordedRun {
   std::vector<RecordedStep> reduced;
 };
 
-inline RecordedRun record(const SmallRun& run, const Generator::InteractiveCondition* former = nullptr) {
+inline RecordedRun record(const SmallRun& run, const std::optional<InteractiveCondition>& former = {}) {
   RecordedRun recorded;
-  Generator generator(run.model, run.schedule, run.settings);
-  generator.set_text(run.text);
-  if (former != nullptr) generator.set_interactive_condition(*former);
-  generator.set_observer([&](const StepResult& result) {
+  TestObserver observer;
+  observer.bits = [&](const StepResult& result) {
     recorded.bits.push_back(result.bits);
     return result.bits;
-  });
-  generator.set_reduction_observer([&](const ReducedStep& step) {
+  };
+  observer.reduced = [&](const ReducedStep& step) {
     recorded.reduced.push_back({step.step, step.plan, step.input, step.codes, step.output});
-  });
-  recorded.summed = generator.run();
+  };
+  recorded.summed = generate(run.model, run.schedule, run.settings, {.text = run.text, .condition = former}, &observer);
   return recorded;
 }
 

@@ -3,9 +3,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <set>
+
 #include "core/base/weights/random_weights.h"
 #include "core/model/pyramid/conditioning.h"
 #include "core/model/star/small_model.h"
+#include "core/model/star/test_observer.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -40,15 +43,14 @@ struct Recorded {
 
 Recorded record(const Fixture& fixture, const std::vector<Tensor>& given = {}) {
   Recorded recorded;
-  Generator generator(fixture.model, fixture.schedule, fixture.settings);
-  generator.set_text(fixture.text);
-  generator.set_given_bits(given);
-  generator.set_observer([&](const StepResult& result) {
+  test::TestObserver observer;
+  observer.bits = [&](const StepResult& result) {
     recorded.bits.push_back(result.bits);
     return result.bits;
-  });
-  generator.set_listener([&](const Step&, const std::vector<Tensor>&) { ++recorded.passes; });
-  recorded.summed = generator.run();
+  };
+  observer.step = [&](const Step&, const std::vector<Tensor>&) { ++recorded.passes; };
+  recorded.summed = generate(fixture.model, fixture.schedule, fixture.settings,
+                             {.text = fixture.text, .given_bits = given}, &observer);
   return recorded;
 }
 
@@ -84,40 +86,124 @@ TEST_CASE("a negative prompt of another length keeps its own tokens", "[star]") 
   fixture.settings.sampling = Sampling::greedy;
   fixture.text.uncond = fixture.text.cond;
   const Tensor equal = record(fixture).summed;
-  // Rows run one by one when their lengths differ: a third token would change the result if it were dropped or padded.
+  // A row attends alone when the lengths differ: more tokens would not change the result if they were dropped.
   fixture.text.uncond = at::cat({fixture.text.cond, test::seeded_randn({3, 24}, 9)});
   CHECK_FALSE(test::same(equal, record(fixture).summed));
 }
 
-TEST_CASE("rows run one by one give what the batch gives", "[star]") {
+TEST_CASE("rows that attend to texts of different length give what rows of equal length give", "[star]") {
   Fixture fixture(at::kCPU);
-  Generator generator(fixture.model, fixture.schedule, fixture.settings);
   std::vector<Tensor> logits;
-  const auto keep_first = [&](const StepResult& result) {
+  test::TestObserver observer;
+  observer.bits = [&](const StepResult& result) -> Tensor {
     logits.push_back(result.logits);
     throw std::runtime_error("one step is enough");
-    return result.bits;
   };
   for (const int64_t length : {6, 7}) {
     fixture.text.uncond = fixture.model.unconditional_text(length);
-    generator.set_text(fixture.text);
-    generator.set_observer(keep_first);
-    CHECK_THROWS(generator.run());
+    CHECK_THROWS(generate(fixture.model, fixture.schedule, fixture.settings, {.text = fixture.text}, &observer));
   }
   CHECK(test::relative_error(logits[1][0], logits[0][0]) < 1e-5);  // the prompt's row
   CHECK(test::relative_error(logits[1][1], logits[0][1]) > 1e-4);  // one more learned token
 }
 
+/// Counts the layer's calls and the rows of their batches.
+struct LayerWatch final : LayerReducer {
+  int calls = 0;
+  std::set<int64_t> rows;
+  Tensor run(const LayerSite&, const Tensor& residual, const Tensor& normed, const Branch& branch) override {
+    ++calls;
+    rows.insert(residual.size(0));
+    return branch(normed, {});
+  }
+};
+
+TEST_CASE("layers see both rows at once, also when their texts differ in length", "[star]") {
+  const Fixture fixture(GENERATE(from_range(test::test_devices())));
+  const StarTransformer& model = fixture.model;
+  const auto device = model.device();
+  KvCache cache;
+  for (const int64_t length : {6, 9}) {
+    const Rope rope = text_rope(length, test::kSmallModel.head_dim, device);
+    const Tensor text = test::seeded_randn({1, length, test::kSmallModel.text_width}, 3, device);
+    model.run_blocks(model.embed_text(text), {rope, {}}, &cache.text.emplace_back());
+  }
+  const Tensor tokens = test::seeded_randn({1, 4, 64}, 4, device);
+  const Rope rope = visual_rope({600, {0}, {1, 2, 2}, {1, 2, 2}}, test::kSmallModel.head_dim, device);
+  LayerWatch watch;
+  const Tensor both = model.run_blocks(model.embed_tokens(tokens, 2), {rope, cache, {}, &watch}, nullptr);
+  CHECK(watch.calls == 2 * test::kSmallModel.layers);
+  CHECK(watch.rows == std::set<int64_t>{2});
+  for (const int64_t row : {0, 1}) {
+    const KvCache own{.text = {cache.text[static_cast<size_t>(row)]}};
+    const Tensor alone = model.run_blocks(model.embed_tokens(tokens, 1), {rope, own}, nullptr);
+    CHECK(test::relative_error(both[row], alone[0]) < 1e-5);
+  }
+  CHECK_FALSE(test::same(both[0], both[1]));
+}
+
+TEST_CASE("methods that score in layers score over both rows, whatever the length of their texts", "[star][reduce]") {
+  Fixture fixture(at::kCPU);
+  // The prompt's row at the last step, when the bits are the same whatever the rows say.
+  const auto last_logits = [&](const Tensor& uncond) {
+    Tensor logits;
+    test::TestObserver observer;
+    observer.bits = [&](const StepResult& result) {
+      logits = result.logits[0].clone();
+      return at::zeros_like(result.bits);
+    };
+    generate(fixture.model, fixture.schedule, fixture.settings, {.text = {fixture.text.cond, uncond}}, &observer);
+    return logits;
+  };
+  const Tensor longer = at::cat({fixture.text.uncond, test::seeded_randn({3, 24}, 9)});
+  CHECK(test::relative_error(last_logits(longer), last_logits(fixture.text.uncond)) < 1e-5);
+  fixture.settings.reduction.method = GENERATE(ReductionMethod::tome, ReductionMethod::fastvar);
+  CHECK(test::relative_error(last_logits(longer), last_logits(fixture.text.uncond)) > 1e-4);
+}
+
+/// Random weights whose norms are no bfloat16 numbers.
+class UnroundedNorms final : public TensorSource {
+ public:
+  const std::map<std::string, TensorInfo>& tensors() const override { return random_->tensors(); }
+  bool makes_any() const override { return true; }
+  std::string origin() const override { return "test"; }
+  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override {
+    const Tensor made = random_->read(name, info, device);
+    return name.ends_with("norm.weight") ? made * 1.00390625 : made;
+  }
+
+ private:
+  std::shared_ptr<const TensorSource> random_ = make_random_weights(1);
+};
+
+TEST_CASE("norm weights are rounded to the backbone's precision, or kept in float32", "[star]") {
+  const Weights weights(std::make_shared<UnroundedNorms>(), at::kCPU, at::kBFloat16);
+  StarArchitecture arch = test::kSmallModel;
+  const auto all_are = [&](double value) {
+    const Block block(weights, arch, 0);
+    bool equal = true;
+    for (const Tensor& norm :
+         {block.input_layernorm, block.post_attention_layernorm, block.attn.q_norm, block.attn.k_norm}) {
+      CHECK(norm.scalar_type() == at::kFloat);
+      equal = equal && norm.eq(value).all().item<bool>();
+    }
+    return equal;
+  };
+  CHECK(all_are(1));
+  arch.norm_weights = NormWeights::fp32;
+  CHECK(all_are(1.00390625));
+  CHECK(Block(weights, arch, 0).mlp.up_proj.weight.scalar_type() == at::kBFloat16);
+}
+
 TEST_CASE("without guidance one row runs", "[star]") {
   Fixture fixture(at::kCPU);
   fixture.settings.guidance.scale = 1;
-  Generator generator(fixture.model, fixture.schedule, fixture.settings);
-  generator.set_text(fixture.text);
-  generator.set_observer([](const StepResult& result) {
+  test::TestObserver observer;
+  observer.bits = [](const StepResult& result) {
     CHECK(result.logits.size(0) == 1);
     return result.bits;
-  });
-  generator.run();
+  };
+  generate(fixture.model, fixture.schedule, fixture.settings, {.text = fixture.text}, &observer);
 }
 
 TEST_CASE("more text than the checkpoint has rows for is refused", "[star]") {

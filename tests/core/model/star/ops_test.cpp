@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
 
+#include "core/model/layers/swiglu.h"
 #include "core/model/star/attention.h"
-#include "core/model/star/norm_rope.h"
-#include "core/model/star/swiglu.h"
+#include "core/model/star/rope.h"
 #include "support/gradients.h"
 #include "support/support.h"
 

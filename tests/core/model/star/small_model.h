@@ -4,13 +4,13 @@
 namespace faststar::test {
 
 /// Two narrow layers: a pass takes milliseconds on a CPU.
-inline constexpr StarArchitecture kSmallModel = {.width = 64,
+inline constexpr StarArchitecture kSmallModel = {.hidden_size = 64,
                                                  .heads = 4,
                                                  .kv_heads = 2,
                                                  .head_dim = 16,
                                                  .ffn_width = 96,
                                                  .layers = 2,
                                                  .text_width = 24,
-                                                 .text_rows = 32};
+                                                 .max_text_length = 32};
 
 }  // namespace faststar::test

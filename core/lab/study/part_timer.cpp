@@ -1,12 +1,26 @@
-#include "core/base/pass_parts.h"
+#include "core/lab/study/part_timer.h"
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <memory>
 #include <numeric>
+#include <utility>
 
 #include "core/base/device.h"
 
 namespace faststar {
+namespace {
+
+/// The timer that ranges of this thread report to. LibTorch's callbacks are plain functions.
+thread_local PartTimer* listening = nullptr;
+
+/// The part to turn back to at the end of a range.
+struct OuterPart final : at::ObserverContext {
+  explicit OuterPart(PassPart outer) : part(outer) {}
+  PassPart part;
+};
+
+}  // namespace
 
 PartTimes& PartTimes::operator+=(const PartTimes& other) {
   for (size_t part = 0; part < ms.size(); ++part) ms[part] += other.ms[part];
@@ -16,8 +30,27 @@ PartTimes& PartTimes::operator+=(const PartTimes& other) {
 double PartTimes::total() const { return std::accumulate(ms.begin(), ms.end(), 0.0); }
 
 PartTimer::PartTimer(at::Device device) : device_(device) {
+  TORCH_CHECK(listening == nullptr, "PartTimer: one a thread at a time");
   synchronize(device_);
   mark(PassPart::rest);
+  listening = this;
+  handle_ =
+      at::addThreadLocalCallback(at::RecordFunctionCallback(on_enter, on_leave).scopes({at::RecordScope::USER_SCOPE}));
+}
+
+PartTimer::~PartTimer() {
+  at::removeCallback(handle_);
+  listening = nullptr;
+}
+
+std::unique_ptr<at::ObserverContext> PartTimer::on_enter(const at::RecordFunction& range) {
+  const auto part = part_of(range);
+  if (!part || !listening) return nullptr;
+  return std::make_unique<OuterPart>(listening->turn_to(*part));
+}
+
+void PartTimer::on_leave(const at::RecordFunction&, at::ObserverContext* context) {
+  if (context && listening) listening->turn_to(static_cast<OuterPart*>(context)->part);
 }
 
 PassPart PartTimer::turn_to(PassPart part) {

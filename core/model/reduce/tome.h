@@ -1,6 +1,7 @@
 #pragma once
-#include "core/model/reduce/token_reducer.h"
+#include "core/model/reduce/reduction.h"
 
+/// The steps of bipartite soft matching.
 namespace faststar {
 
 /// Which tokens may take others in (dst) and which may be merged (src): [D] and [S] int64, ascending, together all.
@@ -22,11 +23,9 @@ struct TokenMerge {
 
 /// Merges the tokens that are most like a destination until `kept` are left (bipartite soft matching).
 /// features [N, C] float32 or bfloat16: their cosine is the similarity; a zero vector is like nothing.
-TokenMerge match_tokens(const MergePartition& partition, const Tensor& features, int64_t kept, TieBreak tie_break,
-                        const RandomStep& step);
+TokenMerge match_tokens(const MergePartition& partition, const Tensor& features, int64_t kept, const RandomStep& step);
 
-/// The merged tokens: means of all that share a row, or, with `replace`, the destinations as they are.
-/// tokens [B, N, C] -> [B, K, C].
-Tensor merge_tokens(const TokenMerge& merge, const Tensor& tokens, MergeMode mode);
+/// The merged tokens, means of all that share a row: tokens [B, N, C] -> [B, K, C].
+Tensor merge_tokens(const TokenMerge& merge, const Tensor& tokens);
 
 }  // namespace faststar

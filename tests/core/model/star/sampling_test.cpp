@@ -1,8 +1,7 @@
-#include "core/model/star/sampler.h"
+#include "core/model/star/sampling.h"
 
 #include <ATen/ATen.h>
 
-#include "core/model/star/guidance.h"
 #include "support/support.h"
 
 namespace faststar {

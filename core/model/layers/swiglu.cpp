@@ -1,4 +1,4 @@
-#include "core/model/star/swiglu.h"
+#include "core/model/layers/swiglu.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -9,7 +9,7 @@
 namespace faststar {
 namespace {
 
-Tensor run_kernel(const Tensor& gate, const Tensor& up) {
+Tensor swiglu_kernel(const Tensor& gate, const Tensor& up) {
   Tensor product = at::empty_like(gate);
   cuda::swiglu(product.data_ptr(), gate.data_ptr(), up.data_ptr(), gate.numel(), float_type(gate),
                kernel_stream({gate, up}));
@@ -19,7 +19,7 @@ Tensor run_kernel(const Tensor& gate, const Tensor& up) {
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& gate, const Tensor& up) {
     context->save_for_backward({gate, up});
-    return run_kernel(gate, up);
+    return swiglu_kernel(gate, up);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grad_out) {
@@ -45,7 +45,7 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   TORCH_CHECK(gate.sizes() == up.sizes() && gate.dtype() == up.dtype(), "swiglu: gate ", gate.sizes(), ", up ",
               up.sizes());
   if (kernels_take(gate) && gate.is_contiguous() && up.is_contiguous()) {
-    return needs_gradient({gate, up}) ? SwigluFunction::apply(gate, up) : run_kernel(gate, up);
+    return needs_gradient({gate, up}) ? SwigluFunction::apply(gate, up) : swiglu_kernel(gate, up);
   }
   return reference::swiglu(gate, up);
 }
