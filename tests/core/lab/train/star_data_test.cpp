@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/config/installation.h"
+#include "core/lab/world/clip_renderer.h"
 #include "support/support.h"
 
 namespace faststar {
