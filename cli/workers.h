@@ -6,11 +6,11 @@
 #include "cli/progress/progress.h"
 #include "core/base/progress.h"
 
-/// Several processes of this program that do one job, one a GPU of this host: how batch and train use --devices.
+/// Several processes of this program that do one job, one per GPU of this host: how batch and train use --devices.
 namespace faststar {
 
-/// The GPU of this process where a launcher started one process a GPU: "cuda:1" for local rank 1. Empty without a
-/// launcher and without GPUs. Throws as launched_process.
+/// The GPU of this process where a launcher started one process per GPU: "cuda:1" for local rank 1. Empty without a
+/// launcher and without GPUs. Throws like launched_process.
 std::string launched_gpu();
 
 /// Where a worker's stdout goes.
@@ -24,7 +24,7 @@ struct WorkerCommand {
   WorkerOutput output = WorkerOutput::shared;
 };
 
-/// keep_others: the others do the work of one that fails. end_others: they cannot go on without it.
+/// keep_others: the others do the work of one that fails. end_others: they cannot continue without it.
 enum class OnFailure { keep_others, end_others };
 
 /// How one process ended.
@@ -35,7 +35,7 @@ struct WorkerEnd {
 };
 
 struct WorkerEnds {
-  std::vector<WorkerEnd> all;           ///< one a command
+  std::vector<WorkerEnd> all;           ///< one per command
   std::optional<size_t> first_failure;  ///< the cause, where others failed after it
 };
 
