@@ -13,10 +13,10 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/config/resolve.h"
-#include "core/lab/evaluate/engine_model.h"
 #include "core/lab/evaluate/evaluation.h"
 #include "core/lab/train/model_card.h"
 #include "core/media/image.h"
+#include "core/pipeline/prompt.h"
 
 namespace faststar {
 namespace {
@@ -132,7 +132,7 @@ struct EvaluateResult {
   Evaluation evaluation;
 };
 
-EvaluateResult measure_all(const TestedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
+EvaluateResult measure_all(const EvaluatedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
                            Progress& progress) {
   progress.plan(Stage::evaluate, sheets_cost(counts.video_clips) + evaluation_cost(counts));
   const auto listener = [&](std::string_view part, int64_t done, int64_t total, double cost) {
@@ -153,24 +153,29 @@ void write_results(const ResultFiles& files, const EvaluateResult& result, const
 }
 
 /// The checker needs clips of two seconds.
-void check_clip_length(const TestedModel& model) {
+void check_clip_length(const EvaluatedModel& model) {
   constexpr int kLatents = 8;
-  if (model.latents_per_clip == kLatents) return;
+  if (model.size.latents_per_clip == kLatents) return;
   fail(ErrorKind::usage, fmt::format("evaluate: expected a model with {} latent frames per clip, got {}", kLatents,
-                                     model.latents_per_clip));
+                                     model.size.latents_per_clip));
 }
 
 int run_evaluate(const EvaluateCommand& command) {
   const TrainingInput input(command);
   const EvaluationSettings counts = chosen_counts(command, input.training);
-  const ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
-  Model loaded(model_setup(resolved), Residency::everything);
+  ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
+  const Request request = make_shared_request(Task::text_to_video, resolved);
+  const Config& config = resolved.settings.config;
+  Model loaded(request.setup, Residency::everything);
+  const Pipeline pipeline(loaded);
   const ResultFiles files = prepare_folder(command, input.record.has_value());
   log::info("model: {}", describe_model(loaded.setup().model));
-  const TestedModel model = tested_model(loaded, resolved.settings.config);
+  const EvaluatedModel model = evaluated_model(pipeline, request, [&](const std::string& prompt) {
+    return pipeline.encode_text(video_prompt(prompt, config.prompt, config.generate.duration), request.text_limit);
+  });
   check_clip_length(model);
   stop_in_two_stages();
-  ProgressDisplay progress(resolved.settings.config.runtime.progress);
+  ProgressDisplay progress(config.runtime.progress);
   const EvaluateResult result = measure_all(model, input.training, counts, progress);
   const std::string json = evaluation_json(result.evaluation);
   write_results(files, result, json);

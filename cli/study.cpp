@@ -67,7 +67,7 @@ void check_command(const StudyCommand& command) {
   seed_of(command);
 }
 
-/// The reduction given by flags and --config is the base of all variants; the job itself is dense.
+/// The reduction given by flags and --config is the base of all variants; the request itself is dense.
 Settings take_reduction(Settings& settings) {
   Settings base = settings;
   settings.config.reduction = {};
@@ -99,35 +99,21 @@ std::vector<StudyPrompt> choose_prompts(const StudyCommand& command, const HeldO
   return prompts;
 }
 
-/// The loaded model as tests of prompts and clips take it.
-TestedModel tested_model(Model& model, const Request& job) {
-  const auto encode_text = [&model, limit = job.text_limit](const std::string& prompt) {
-    return Pipeline(model).encode_text(prompt, limit).cond;
-  };
-  return {.transformer = model.transformer(),
-          .vae = model.vae(VaeParts::encoder_and_decoder),
-          .encode_text = encode_text,
-          .generation = job.generation,
-          .aspect_key = job.size.aspect_key,
-          .pn = job.size.pn,
-          .latents_per_clip = job.size.latents_per_clip,
-          .detail_scale_min_tokens = job.detail_scale_min_tokens};
-}
-
 /// Hash of everything that all records of a study share, the machine included: bits and times depend on it.
-std::string setup_hash(const Model& engine, Config config, const StudyCommand& command) {
-  config.runtime.precision = engine.setup().precision;
+std::string setup_hash(const Model& loaded, Config config, const StudyCommand& command) {
+  config.runtime.precision = loaded.setup().precision;
   std::string text =
-      fmt::format("{} {} {} {} {}", settings_hash(config), seed_of(command), device_name(engine.device()),
+      fmt::format("{} {} {} {} {}", settings_hash(config), seed_of(command), device_name(loaded.device()),
                   choice_name(config.runtime.attention), choice_name(config.runtime.kernels));
-  for (const auto& [part, fingerprint] : engine.fingerprints()) text += fmt::format(" {} {}", part, fingerprint);
+  for (const auto& [part, fingerprint] : loaded.fingerprints()) text += fmt::format(" {} {}", part, fingerprint);
   return fmt::format("{:016x}", fnv1a(text));
 }
 
 /// Scenes are rendered and clips checked only at the size and length of the procedural world.
-bool shows_world(const Request& job) {
+bool shows_world(const Request& request) {
   constexpr int64_t kCheckedFrames = 33;
-  return job.size.height == kWorldHeight && job.size.width == kWorldWidth && job.size.frames == kCheckedFrames;
+  return request.size.height == kWorldHeight && request.size.width == kWorldWidth &&
+         request.size.frames == kCheckedFrames;
 }
 
 void check_variants(const std::vector<StudyVariant>& variants, const Schedule& schedule,
@@ -147,29 +133,31 @@ int run_variants(const StudyCommand& command) {
   ResolvedSettings resolved = resolve_settings(command.settings);
   const Settings base = take_reduction(resolved.settings);
   const StudyFile file = read_study_file(study_file(command.study), base);
-  const Request job = make_shared_request(Task::text_to_video, resolved);
+  const Request request = make_shared_request(Task::text_to_video, resolved);
   const Config& config = resolved.settings.config;
-  const Schedule& schedule = job.schedule;
-  const Repetitions& repetitions = job.generation.repetitions;
+  const Schedule& schedule = request.schedule;
+  const Repetitions& repetitions = request.generation.repetitions;
   StudyJob study{
       .folder = command.out, .shard = shard, .prompts = {}, .variants = pick_variants(file.variants, command.variants)};
   check_variants(study.variants, schedule, repetitions);
   log::set_quiet(config.runtime.quiet);
-  log::info("model: {}", describe_model(job.setup.model));
-  log::info("device: {}, {}", job.setup.device, choice_name(job.setup.precision));
+  log::info("model: {}", describe_model(request.setup.model));
+  log::info("device: {}, {}", request.setup.device, choice_name(request.setup.precision));
 
   const c10::InferenceMode inference;
-  Model engine(job.setup, Residency::everything);
-  const HeldOutClips clips(engine.device(), file.world, HeldOutSet::study);
+  Model loaded(request.setup, Residency::everything);
+  const HeldOutClips clips(loaded.device(), file.world, HeldOutSet::study);
   study.prompts = choose_prompts(command, clips, config);
-  const std::optional<AttributeChecker> checker = shows_world(job) ? std::optional(AttributeChecker()) : std::nullopt;
-  const TestedModel tested = tested_model(engine, job);
-  const StudyModel model{.tested = tested,
+  const std::optional<AttributeChecker> checker =
+      shows_world(request) ? std::optional(AttributeChecker()) : std::nullopt;
+  const Pipeline pipeline(loaded);
+  const EvaluatedModel evaluated = evaluated_model(
+      pipeline, request, [&](const std::string& prompt) { return pipeline.encode_text(prompt, request.text_limit); });
+  const StudyModel model{.evaluated = evaluated,
                          .schedule = schedule,
                          .world = checker ? &clips : nullptr,
                          .checker = checker ? &*checker : nullptr,
-                         .kernels = job.setup.kernels,
-                         .setup = setup_hash(engine, config, command)};
+                         .setup = setup_hash(loaded, config, command)};
   stop_in_two_stages();
   ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
   run_study(model, study, progress);

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
-#include "core/lab/evaluate/prompt_test.h"
+#include "core/lab/evaluate/measures.h"
 #include "core/model/vae/frames.h"
 
 namespace faststar {
@@ -57,19 +57,19 @@ const std::vector<std::string>& sheet_prompts() {
   return prompts;
 }
 
-Tensor prompt_sheet(const TestedModel& model, const PartListener& listener) {
+Tensor prompt_sheet(const EvaluatedModel& model, const PartListener& listener) {
   const c10::InferenceMode inference;
   constexpr uint64_t kSeed = 7;
-  const Schedule schedule = schedule_of(model, 1);
+  const Schedule schedule = world_schedule(model, 1);
   std::vector<Tensor> clips;
   for (const std::string& prompt : sheet_prompts()) {
-    clips.push_back(decode_frames(model, generate_codes(model, schedule, {.prompt = prompt, .seed = kSeed})));
+    clips.push_back(generate_video(model, schedule, prompt, kSeed));
     if (listener) listener("sheet", std::ssize(clips), std::ssize(sheet_prompts()), 1);
   }
   return contact_sheet(clips, 5, 2);
 }
 
-Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const PartListener& listener) {
+Tensor continuation_sheet(const EvaluatedModel& model, WorldSettings world, const PartListener& listener) {
   const c10::InferenceMode inference;
   constexpr int64_t kFrames = 9;
   world.foreign_words = 0;  // like the set of continuations

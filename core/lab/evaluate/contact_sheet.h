@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/lab/evaluate/tested_model.h"
+#include "core/lab/evaluate/evaluated_model.h"
 #include "core/lab/world/world.h"
 
 namespace faststar {
@@ -24,8 +24,8 @@ const std::vector<std::string>& sheet_prompts();
 
 /// Sheets of the clips generated for sheet_prompts(), and of six held-out clips continued: uint8 [h, w, 3] RGB, see
 /// contact_sheet.
-Tensor prompt_sheet(const TestedModel& model, const PartListener& listener = {});
-Tensor continuation_sheet(const TestedModel& model, WorldSettings world, const PartListener& listener = {});
+Tensor prompt_sheet(const EvaluatedModel& model, const PartListener& listener = {});
+Tensor continuation_sheet(const EvaluatedModel& model, WorldSettings world, const PartListener& listener = {});
 
 /// Total cost of both sheets; of the prompt sheet alone for a model with `video_clips` 1.
 double sheets_cost(int video_clips);

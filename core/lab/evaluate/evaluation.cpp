@@ -25,7 +25,7 @@ struct Difference {
 
 /// State shared by the parts of an evaluation.
 struct Bench {
-  const TestedModel& model;
+  const EvaluatedModel& model;
   WorldSettings world;
   AttributeChecker checker;
   Evaluation result;
@@ -66,7 +66,7 @@ Part bit_accuracy(int clips, int video_clips) {
           }};
 }
 
-using PromptTest = AttributeRates (*)(const TestedModel& model, const AttributeChecker& checker,
+using PromptTest = AttributeRates (*)(const EvaluatedModel& model, const AttributeChecker& checker,
                                       const HeldOutClips& prompts, int64_t count, const EvaluationListener& listener);
 
 Part prompts(const std::string& name, PromptTest test, HeldOutSet set, const Difference& difference, int clips,
@@ -131,7 +131,7 @@ std::vector<Part> parts_of(const EvaluationSettings& settings) {
 
 }  // namespace
 
-Evaluation evaluate_model(const TestedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
+Evaluation evaluate_model(const EvaluatedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
                           const PartListener& listener) {
   const c10::InferenceMode inference;
   Bench bench{.model = model, .world = world, .checker = {}, .result = {}};

@@ -7,7 +7,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/lab/evaluate/contact_sheet.h"
-#include "core/lab/evaluate/prompt_test.h"
+#include "core/lab/evaluate/measures.h"
 
 namespace faststar {
 
@@ -66,7 +66,7 @@ struct Evaluation {
 };
 
 /// Evaluates a model on held-out clips of `world`, the part of the procedural world that it was trained on.
-Evaluation evaluate_model(const TestedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
+Evaluation evaluate_model(const EvaluatedModel& model, const WorldSettings& world, const EvaluationSettings& settings,
                           const PartListener& listener = {});
 
 /// Sum of the costs that evaluate_model() reports to its listener.

@@ -11,8 +11,8 @@
 
 #include "core/base/lock_file.h"
 #include "core/lab/metrics/fidelity.h"
-#include "core/lab/study/arm.h"
 #include "core/lab/study/inputs.h"
+#include "core/lab/study/measured_run.h"
 #include "core/pipeline/batch/shard.h"
 
 namespace faststar {

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/device.h"
 #include "core/base/error.h"
-#include "core/lab/reference_kernels.h"
 #include "core/model/vae/frames.h"
 
 namespace faststar {
@@ -35,9 +35,8 @@ ClipDistance distance(const Tensor& frames, const Tensor& from) {
 
 PromptStudy::PromptStudy(const StudyModel& model, const StudyPrompt& prompt) : model_(model), prompt_(prompt) {
   const auto start = std::chrono::steady_clock::now();
-  text_.cond = model.tested.encode_text(prompt.text);
-  text_.uncond = model.tested.transformer.unconditional_text(text_.cond.size(0));
-  synchronize(model.tested.device());
+  text_ = model.evaluated.encode_text(prompt.text);
+  synchronize(model.evaluated.device());
   text_ms_ = milliseconds_since(start);
   dense_ = dense_clip({}, Spectrum::measure);
   if (prompt.record && model.world != nullptr) render_truth();
@@ -46,51 +45,44 @@ PromptStudy::PromptStudy(const StudyModel& model, const StudyPrompt& prompt) : m
 void PromptStudy::render_truth() {
   const Tensor pixels = model_.world->render(*prompt_.record, 0, dense_.frames.size(0)).pixels;
   truth_ = to_frames(pixels);
-  given_ = dense_clip(bits_of(model_.tested, model_.schedule, pixels.narrow(2, 0, 1)), Spectrum::leave);
+  given_ = dense_clip(bits_of(model_.evaluated, model_.schedule, pixels.narrow(2, 0, 1)), Spectrum::leave);
 }
 
-ArmRequest PromptStudy::request_of(const ReductionSettings& reduction) const {
-  return {.text = text_,
-          .seed = prompt_.seed,
-          .given = {},
-          .reduction = reduction,
-          .attention = model_.tested.generation.attention};
+GenerationSettings PromptStudy::settings_of(const StudyVariant& variant) const {
+  GenerationSettings settings = model_.evaluated.generation;
+  settings.seed = prompt_.seed + (variant.kind == VariantKind::other_seed ? kOtherSeed : 0);
+  settings.reduction = variant.reduction;
+  if (variant.kind == VariantKind::noise_floor) settings.attention = AttentionBackend::aten;
+  return settings;
 }
 
-PromptStudy::Clip PromptStudy::make(const ArmRequest& request) const {
+PromptStudy::Clip PromptStudy::make(const Pipeline& pipeline, const GenerationSettings& settings,
+                                    std::vector<Tensor> given, Spectrum spectrum) const {
   Clip clip;
-  clip.run = run_arm(model_.tested, model_.schedule, request);
+  clip.run =
+      measure_run(pipeline, model_.schedule, settings, {.text = text_, .given_bits = std::move(given)}, spectrum);
   const auto start = std::chrono::steady_clock::now();
-  clip.decoded = decode_frames(model_.tested, clip.run.codes);
+  clip.decoded = pipeline.decode(clip.run.codes);
   clip.frames = to_frames(clip.decoded.unsqueeze(0));
-  synchronize(model_.tested.device());
+  synchronize(pipeline.device());
   clip.decode_ms = milliseconds_since(start);
   return clip;
 }
 
 PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum spectrum) const {
-  ArmRequest request = request_of({});
-  request.given = std::move(given);
-  request.spectrum = spectrum;
-  return make(request);
+  return make(model_.evaluated.pipeline, settings_of({.kind = VariantKind::dense}), std::move(given), spectrum);
 }
 
 PromptStudy::Clip PromptStudy::variant_clip(const StudyVariant& variant, const Clip& dense) const {
-  ArmRequest request = request_of(variant.reduction);
-  if (variant.kind == VariantKind::other_seed) request.seed += kOtherSeed;
-  if (variant.kind == VariantKind::noise_floor) {
-    request.attention = AttentionBackend::aten;
-    const ReferenceKernelScope reference(model_.kernels);
-    return make(request);
-  }
-  if (variant.kind == VariantKind::reduced) {
-    const size_t shared = shared_steps(variant.reduction, model_.schedule, model_.tested.generation.repetitions);
-    request.given.assign(dense.run.bits.begin(), dense.run.bits.begin() + static_cast<int64_t>(shared));
-    Clip clip = make(request);
-    std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
-    return clip;
-  }
-  return make(request);
+  Pipeline pipeline = model_.evaluated.pipeline;
+  if (variant.kind == VariantKind::noise_floor) pipeline.set_kernels(Kernels::reference);
+  const size_t shared = variant.kind != VariantKind::reduced
+                            ? 0
+                            : shared_steps(variant.reduction, model_.schedule, model_.evaluated.generation.repetitions);
+  const auto& bits = dense.run.bits;
+  Clip clip = make(pipeline, settings_of(variant), {bits.begin(), bits.begin() + static_cast<int64_t>(shared)});
+  std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
+  return clip;
 }
 
 StudyRecord PromptStudy::measure(const StudyVariant& variant) {
@@ -147,13 +139,13 @@ SeenAttributes PromptStudy::check(const Tensor& decoded) const {
 std::vector<PartTimes> PromptStudy::time_parts_of(const StudyVariant& variant) const {
   const bool compared = variant.kind == VariantKind::dense || variant.kind == VariantKind::reduced;
   if (!compared || prompt_.index >= kPromptsTimedByPart) return {};
-  return by_scale(time_parts(model_.tested, model_.schedule, request_of(variant.reduction)));
+  return by_scale(time_parts(model_.evaluated.pipeline, model_.schedule, settings_of(variant), {.text = text_}));
 }
 
 template <typename Ms>
 std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms) const {
   std::vector<Ms> sums(model_.schedule.scales().size(), Ms{});
-  for (const Step& step : model_.schedule.steps(model_.tested.generation.repetitions)) {
+  for (const Step& step : model_.schedule.steps(model_.evaluated.generation.repetitions)) {
     sums[static_cast<size_t>(step.scale)] += step_ms[static_cast<size_t>(step.index)];
   }
   return sums;

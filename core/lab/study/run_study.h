@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "core/base/device.h"
 #include "core/base/progress.h"
 #include "core/lab/evaluate/attributes.h"
+#include "core/lab/evaluate/evaluated_model.h"
 #include "core/lab/study/results.h"
 
 namespace faststar {
@@ -16,12 +16,11 @@ inline constexpr int64_t kPromptsTimedByPart = 3;
 
 /// What all variants of a study share.
 struct StudyModel {
-  const TestedModel& tested;
+  const EvaluatedModel& evaluated;
   const Schedule& schedule;
   const HeldOutClips* world = nullptr;  ///< renders the scene of a caption; null: no such prompts
   const AttributeChecker* checker = nullptr;
-  Kernels kernels = Kernels::automatic;  ///< of every variant but the noise floor
-  std::string setup;                     ///< see StudyRecord
+  std::string setup;  ///< see StudyRecord
 };
 
 /// The variants of one prompt. The text is encoded once; the passes before a variant's first reduced scale are taken
@@ -37,13 +36,14 @@ class PromptStudy {
  private:
   /// A clip, from text alone or with its first frame given.
   struct Clip {
-    ArmRun run;
+    MeasuredRun run;
     Tensor frames;   ///< [F, H, W, 3] uint8
     Tensor decoded;  ///< [3, F, H, W] float32, about [-1, 1]
     double decode_ms = 0;
   };
-  ArmRequest request_of(const ReductionSettings& reduction) const;
-  Clip make(const ArmRequest& request) const;
+  GenerationSettings settings_of(const StudyVariant& variant) const;
+  Clip make(const Pipeline& pipeline, const GenerationSettings& settings, std::vector<Tensor> given,
+            Spectrum spectrum = Spectrum::leave) const;
   Clip dense_clip(std::vector<Tensor> given, Spectrum spectrum) const;
   Clip variant_clip(const StudyVariant& variant, const Clip& dense) const;
   void render_truth();

@@ -11,7 +11,6 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
-#include "core/lab/reference_kernels.h"
 #include "core/lab/verify/components.h"
 
 namespace faststar {
@@ -79,7 +78,7 @@ ComponentResult verify_component(const Component& component, const FixtureSet& s
 }
 
 ComponentResult run_on_reference(const Component& component, const FixtureSet& set, VerifyOptions options) {
-  const ReferenceKernelScope scope(Kernels::automatic);
+  const BackendScope scope(Kernels::reference);
   options.attention = AttentionBackend::aten;
   return verify_component(component, set, options);
 }

@@ -1,4 +1,4 @@
-// What stands around the transformer: text, schedules, bits of features, VAE, pictures.
+// The components around the transformer: text, schedules, guidance, quantisation, VAE, images.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -9,6 +9,7 @@
 #include "core/media/frame_source.h"
 #include "core/media/resize.h"
 #include "core/model/pyramid/conditioning.h"
+#include "core/model/star/sampling.h"
 #include "core/model/text/t5.h"
 #include "core/model/text/tokenizer.h"
 #include "core/model/vae/frames.h"
@@ -23,6 +24,7 @@ constexpr int kClipLatents = 20;
 /// Decoded pixels, absolute: they are stored as float16.
 constexpr double kPixelTolerance = 1e-3;
 constexpr double kResizedTolerance = 1e-6;
+constexpr double kGuidanceTolerance = 1e-5;
 /// Seconds and frames of the source video that conditions a clip.
 constexpr double kSourceSeconds = 5;
 constexpr int64_t kSourceFrames = 81;
@@ -155,6 +157,17 @@ ComponentResult verify_schedules(const FixtureSet& set, const VerifyOptions&) {
   Comparison comparison("schedules", 0);
   const auto fixture = read_fixture_json(set.path("schedules.json"));
   for (const auto& entry : fixture.at("entries")) compare_schedule(comparison, entry);
+  return comparison.result();
+}
+
+ComponentResult verify_guidance(const FixtureSet& set, const VerifyOptions&) {
+  const Fixture fixture = set.open("guidance.safetensors");
+  const Tensor cond = fixture["cond"].to(set.device());
+  const Tensor uncond = fixture["uncond"].to(set.device());
+  Comparison comparison("guidance", kGuidanceTolerance);
+  comparison.close("apg", guide(cond, uncond, {.method = GuidanceMethod::apg, .scale = 34, .norm_threshold = 0.05}),
+                   fixture["apg"]);
+  comparison.close("cfg", guide(cond, uncond, {.method = GuidanceMethod::cfg, .scale = 3}), fixture["cfg"]);
   return comparison.result();
 }
 

@@ -6,22 +6,21 @@
 #include "core/lab/verify/components.h"
 #include "core/media/resize.h"
 #include "core/model/pyramid/conditioning.h"
-#include "core/model/vae/frames.h"
+#include "core/pipeline/pipeline.h"
 
 namespace faststar {
 namespace {
 
 constexpr double kSummedCodesTolerance = 1e-5;
-constexpr double kGuidanceTolerance = 1e-5;
 /// Stored frames have every fourth pixel.
 constexpr int64_t kPixelStride = 4;
 /// Output frames of an interactive clip.
 constexpr int64_t kInteractiveFrames = 80;
 
-/// Which bits a run is about: those it would choose, or given ones (teacher forcing).
+/// Which bits are compared: those that the run samples, or none (teacher forcing).
 enum class Bits { chosen, given };
 
-/// Fixtures keep every row of short steps and about 64 of long ones (the parity README's rule, or every seventh).
+/// The rows of logits that a fixture stores: all of short steps, about 64 of long ones (or every seventh).
 Tensor stored_rows(const Tensor& logits, int64_t stored) {
   const int64_t rows = logits.size(1);
   for (const int64_t stride : {int64_t{1}, int64_t{7}, std::max<int64_t>(1, rows / 64)}) {
@@ -30,23 +29,19 @@ Tensor stored_rows(const Tensor& logits, int64_t stored) {
   return logits;
 }
 
-TextFeatures text_features(const FixtureSet& set, const StarTransformer& model) {
-  const Tensor cond = set.open("star_greedy.safetensors")["text_features"].to(set.device());
-  return {cond, model.unconditional_text(cond.size(0))};
-}
-
-/// One run over a fixture's steps, each compared and then continued with the fixture's bits.
+/// Runs the steps of a fixture; compares each and continues with the fixture's bits.
 class Replay final : GenerationObserver {
  public:
   Replay(const FixtureSet& set, const std::string& name, StarTask task, const VerifyOptions& options)
       : fixture_(set.open(name + ".safetensors")),
         comparison_(name, tolerances_of(options.dtype).logits),
-        model_(set.load_transformer()),
+        transformer_(set.load_transformer()),
+        model_(Networks{.transformer = &transformer_}, current_kernels()),
+        pipeline_(model_),
         task_(std::move(task)),
         judge_bits_(options.dtype == at::kFloat),
-        device_(set.device()) {
+        text_{.cond = set.open("star_greedy.safetensors")["text_features"].to(set.device())} {
     task_.settings.attention = options.attention;
-    text_ = text_features(set, model_);
   }
 
   const Fixture& fixture() const { return fixture_; }
@@ -60,7 +55,7 @@ class Replay final : GenerationObserver {
     for (int step = 0; step < task_.given_steps; ++step) {
       input.given_bits.push_back(fixture_[Fixture::step_name("bits", step)]);
     }
-    const Tensor summed = generate(model_, task_.schedule, task_.settings, input, this);
+    const Tensor summed = pipeline_.generate(task_.schedule, task_.settings, input, this);
     const Tensor stored = task_.summed_channels.empty() ? summed : pick(summed, 1, task_.summed_channels);
     comparison_.close("summed_codes", stored, fixture_["summed_codes"], kSummedCodesTolerance);
     return summed;
@@ -78,15 +73,16 @@ class Replay final : GenerationObserver {
     if (bits_ == Bits::chosen && judge_bits_) comparison_.bits(name, result.bits, expected);
     if (bits_ == Bits::chosen && !judge_bits_ && result.bits.sizes() == expected.sizes())
       comparison_.count_bits(result.bits, expected);
-    return expected.to(device_);
+    return expected.to(pipeline_.device());
   }
 
   Fixture fixture_;
   Comparison comparison_;
-  StarTransformer model_;
+  StarTransformer transformer_;
+  Model model_;
+  Pipeline pipeline_;
   StarTask task_;
   bool judge_bits_;
-  at::Device device_;
   TextFeatures text_;
   Bits bits_ = Bits::chosen;
 };
@@ -96,17 +92,6 @@ Tensor strided_frames(const Tensor& frames, const std::vector<int64_t>& stored) 
 }
 
 }  // namespace
-
-ComponentResult verify_guidance(const FixtureSet& set, const VerifyOptions&) {
-  const Fixture fixture = set.open("guidance.safetensors");
-  const Tensor cond = fixture["cond"].to(set.device());
-  const Tensor uncond = fixture["uncond"].to(set.device());
-  Comparison comparison("guidance", kGuidanceTolerance);
-  comparison.close("apg", guide(cond, uncond, {.method = GuidanceMethod::apg, .scale = 34, .norm_threshold = 0.05}),
-                   fixture["apg"]);
-  comparison.close("cfg", guide(cond, uncond, {.method = GuidanceMethod::cfg, .scale = 3}), fixture["cfg"]);
-  return comparison.result();
-}
 
 ComponentResult verify_star_greedy(const FixtureSet& set, const VerifyOptions& options) {
   Replay replay(set, "star_greedy", set.meta_task(), options);

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/lab/evaluate/prompt_test.h"
+#include "core/lab/evaluate/measures.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -17,20 +17,22 @@ namespace {
 struct RandomModel {
   explicit RandomModel(at::Device device)
       : transformer({make_random_weights(1), device, at::kFloat}, kTransformer),
-        vae({make_random_weights(2), device, at::kFloat}, {.block_out_channels = {8, 16, 16, 16, 16}}) {}
+        vae({make_random_weights(2), device, at::kFloat}, {.block_out_channels = {8, 16, 16, 16, 16}}),
+        model(Networks{.transformer = &transformer, .vae = &vae}),
+        pipeline(model) {}
 
-  TestedModel tested() const {
-    return {.transformer = transformer,
-            .vae = vae,
-            .encode_text =
-                [this](const std::string& prompt) {
-                  return test::seeded_randn({6, kTransformer.text_width}, std::hash<std::string>()(prompt),
-                                            transformer.device());
-                },
-            .generation = {.repetitions = {std::vector<int>(11, 1), std::vector<int>(11, 1)},
-                           .semantic_scales = 8,
-                           .guidance = {.method = GuidanceMethod::cfg, .scale = 2}},
-            .latents_per_clip = 2};
+  EvaluatedModel evaluated() const {
+    return {
+        .pipeline = pipeline,
+        .encode_text =
+            [this](const std::string& prompt) {
+              return TextFeatures{.cond = test::seeded_randn({6, kTransformer.text_width},
+                                                             std::hash<std::string>()(prompt), transformer.device())};
+            },
+        .generation = {.repetitions = {std::vector<int>(11, 1), std::vector<int>(11, 1)},
+                       .semantic_scales = 8,
+                       .guidance = {.method = GuidanceMethod::cfg, .scale = 2}},
+        .size = {.pn = "0.06M", .latents_per_clip = 2}};
   }
 
   static constexpr StarArchitecture kTransformer = {.hidden_size = 32,
@@ -44,6 +46,8 @@ struct RandomModel {
   c10::InferenceMode inference;
   StarTransformer transformer;
   VideoVae vae;
+  Model model;
+  Pipeline pipeline;
 };
 
 constexpr EvaluationSettings kNothing = {.vae_clips = 0,
@@ -69,7 +73,7 @@ TEST_CASE("the VAE is measured on clips of one and of two video clips", "[evalua
   const RandomModel model(device);
   EvaluationSettings settings = kNothing;
   settings.vae_clips = settings.long_vae_clips = 1;
-  const Evaluation result = evaluate_model(model.tested(), {}, settings);
+  const Evaluation result = evaluate_model(model.evaluated(), {}, settings);
   REQUIRE(result.reconstructions.size() == 2);
   CHECK(result.reconstructions[0].frames == 9);
   CHECK(result.reconstructions[1].frames == 17);
@@ -86,7 +90,7 @@ TEST_CASE("a model that has learned nothing foretells half of the bits", "[evalu
   const RandomModel model(device);
   EvaluationSettings settings = kNothing;
   settings.bit_clips = 1;
-  const auto scores = evaluate_model(model.tested(), {}, settings).bits;
+  const auto scores = evaluate_model(model.evaluated(), {}, settings).bits;
   REQUIRE(scores.size() == 33);
   CHECK(scores[10].clip == 0);
   CHECK(scores[32].clip == 2);
@@ -97,7 +101,7 @@ TEST_CASE("a model that has learned nothing foretells half of the bits", "[evalu
   }
 }
 
-TEST_CASE("every set of prompts is tested, and its figures are in JSON and table", "[evaluate]") {
+TEST_CASE("every set of prompts is evaluated, and its figures are in JSON and table", "[evaluate]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const RandomModel model(device);
   EvaluationSettings settings = kNothing;
@@ -110,7 +114,7 @@ TEST_CASE("every set of prompts is tested, and its figures are in JSON and table
     heard.emplace_back(part);
     cost += of_clip;
   };
-  const Evaluation result = evaluate_model(model.tested(), {.camera_pan = .1}, settings, listener);
+  const Evaluation result = evaluate_model(model.evaluated(), {.camera_pan = .1}, settings, listener);
   CHECK(cost == Approx(evaluation_cost(settings)));
   CHECK(heard.size() == 7 + 2 + 3 * 2);
   CHECK(heard.back() == "checker");
@@ -136,29 +140,29 @@ TEST_CASE("a model of one video clip is not asked for long clips", "[evaluate]")
   EvaluationSettings settings = kNothing;
   settings.one_object = settings.four_seconds = settings.continuations = 1;
   settings.video_clips = 1;
-  CHECK(names_of(evaluate_model(model.tested(), {}, settings).attributes) == std::vector<std::string>{"one object"});
+  CHECK(names_of(evaluate_model(model.evaluated(), {}, settings).attributes) == std::vector<std::string>{"one object"});
   CHECK(evaluation_cost(settings) == 1);
 }
 
 TEST_CASE("a continuation begins with the clip that it goes on from", "[evaluate]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const RandomModel model(device);
-  const TestedModel tested = model.tested();
+  const EvaluatedModel evaluated = model.evaluated();
   const HeldOutClips clips(device, {}, HeldOutSet::continuation);
-  const Tensor continued = continue_clip(tested, clips, 3);
-  const Schedule schedule = schedule_of(tested, 2);
+  const Tensor continued = continue_clip(evaluated, clips, 3);
+  const Schedule schedule = world_schedule(evaluated, 2);
   const Tensor beginning = clips.render(clips.record(3), 0, 9).pixels;
   const Tensor given =
-      accumulated_features(bits_of(tested, schedule, beginning), schedule, tested.generation.repetitions);
+      accumulated_features(bits_of(evaluated, schedule, beginning), schedule, evaluated.generation.repetitions);
   CHECK(continued.size(1) == 17);
-  CHECK(test::relative_error(continued.narrow(1, 0, 9), decode_frames(tested, given)) < 1e-4);
+  CHECK(test::relative_error(continued.narrow(1, 0, 9), evaluated.pipeline.decode(given)) < 1e-4);
 }
 
 TEST_CASE("a model of another picture size is refused", "[evaluate]") {
   const RandomModel model(at::kCPU);
-  TestedModel tested = model.tested();
-  tested.pn = "0.25M";
-  const Error error = test::error_of([&] { schedule_of(tested, 1); });
+  EvaluatedModel evaluated = model.evaluated();
+  evaluated.size.pn = "0.25M";
+  const Error error = test::error_of([&] { world_schedule(evaluated, 1); });
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(std::string(error.what()).find("expected a model of 336x192 pixels") != std::string::npos);
 }

@@ -3,8 +3,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "core/lab/study/report.h"
 #include "core/lab/study/small_study.h"
 #include "support/stop_after.h"
@@ -70,45 +68,7 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   CHECK(*random.passes[3].pruned_again > 0.3);
   CHECK(*random.passes[3].pruned_again <= 1);
   CHECK(find(records, 0, kOtherSeedVariant).from_dense->mse > 0);
-  if (study.tested.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorVariant).from_dense->mse == 0);
-}
-
-TEST_CASE("the parts of a pass add up to the time it took, and reduction is one of a reduced pass only", "[study]") {
-  const TempDir folder;
-  const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
-  const auto method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar,
-                               ReductionMethod::tome, ReductionMethod::stepvar);
-  const ArmRequest request = study.request(method);
-  const auto start = std::chrono::steady_clock::now();
-  const auto by_step = time_parts(study.tested, study.schedule, request);
-  const std::chrono::duration<double, std::milli> whole = std::chrono::steady_clock::now() - start;
-  const ReductionGate gate(request.reduction, study.schedule, study.tested.generation.repetitions);
-  const auto steps = study.schedule.steps(study.tested.generation.repetitions);
-  REQUIRE(by_step.size() == steps.size());
-  PartTimes sum;
-  for (const Step& step : steps) {
-    const PartTimes& times = by_step[static_cast<size_t>(step.index)];
-    CHECK(times[PassPart::linear] > 0);
-    CHECK(times[PassPart::attention] > 0);
-    CHECK(times[PassPart::sampling] > 0);
-    CHECK(times[PassPart::rest] > 0);
-    if (gate.reduces(step)) CHECK(times[PassPart::reduction] > 0);
-    if (method == ReductionMethod::none) CHECK(times[PassPart::reduction] == 0);
-    sum += times;
-  }
-  CHECK(sum.total() <= whole.count());
-}
-
-TEST_CASE("timing the parts changes no result", "[study]") {
-  const TempDir folder;
-  const SmallStudy study(folder);
-  GenerationSettings settings = study.tested.generation;
-  settings.reduction.method = GENERATE(ReductionMethod::none, ReductionMethod::faststar, ReductionMethod::fastvar);
-  const auto codes = [&] { return generate(study.transformer, study.schedule, settings, {.text = study.text}); };
-  const Tensor expected = codes();
-  PartTimer timer(study.tested.device());
-  CHECK(test::same(codes(), expected));
-  CHECK(timer.lap()[PassPart::linear] > 0);
+  if (study.evaluated.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorVariant).from_dense->mse == 0);
 }
 
 TEST_CASE("the first prompts are timed by part, and results without these times are as good", "[study]") {
@@ -183,11 +143,11 @@ TEST_CASE("clips of the procedural world are checked, and with their first frame
           "[study]") {
   const TempDir folder;
   SmallStudy study(folder);
-  study.tested.generation.repetitions = {std::vector<int>(11, 1), std::vector<int>(11, 1)};
-  study.tested.latents_per_clip = 1;
-  const Schedule schedule = schedule_of(study.tested, 1);
+  study.evaluated.generation.repetitions = {std::vector<int>(11, 1), std::vector<int>(11, 1)};
+  study.evaluated.size.latents_per_clip = 1;
+  const Schedule schedule = world_schedule(study.evaluated, 1);
   const HeldOutClips clips(at::kCPU, {}, HeldOutSet::study);
-  const StudyModel model{.tested = study.tested, .schedule = schedule, .world = &clips, .setup = "setup"};
+  const StudyModel model{.evaluated = study.evaluated, .schedule = schedule, .world = &clips, .setup = "setup"};
   const StudyPrompt prompt = world_prompts(clips, 3, 1).front();
   CHECK(prompt.seed == 300'000);
   PromptStudy variants(model, prompt);
@@ -198,20 +158,6 @@ TEST_CASE("clips of the procedural world are checked, and with their first frame
   const StudyRecord random = variants.measure(SmallStudy::variant("random", ReductionMethod::random));
   CHECK(random.given_dense->mse > 0);
   CHECK(random.given_dense->mse < random.given_truth->mse);
-}
-
-TEST_CASE("passes taken from the dense run change nothing", "[study]") {
-  const TempDir folder;
-  const SmallStudy study(folder, GENERATE(from_range(test::test_devices())));
-  const auto method = GENERATE(ReductionMethod::random, ReductionMethod::faststar, ReductionMethod::fastvar,
-                               ReductionMethod::sparsevar, ReductionMethod::skip);
-  const ArmRun dense = run_arm(study.tested, study.schedule, study.request(ReductionMethod::none));
-  ArmRequest request = study.request(method);
-  const Tensor whole = run_arm(study.tested, study.schedule, request).codes;
-  const size_t shared = shared_steps(request.reduction, study.schedule, study.tested.generation.repetitions);
-  CHECK(shared >= 6 + 1);
-  request.given.assign(dense.bits.begin(), dense.bits.begin() + static_cast<int64_t>(shared));
-  CHECK(test::same(run_arm(study.tested, study.schedule, request).codes, whole));
 }
 
 }  // namespace

@@ -13,20 +13,22 @@ struct SmallStudy {
   explicit SmallStudy(const TempDir& folder, at::Device device = at::kCPU)
       : transformer({make_random_weights(1), device, at::kFloat}, kSmallModel),
         vae({make_random_weights(2), device, at::kFloat}, {.block_out_channels = {8, 16, 16, 16, 16}}),
-        tested{.transformer = transformer,
-               .vae = vae,
-               .encode_text =
-                   [this](const std::string& prompt) {
-                     return seeded_randn({6, kSmallModel.text_width}, std::hash<std::string>()(prompt),
-                                         transformer.device());
-                   },
-               .generation = {.repetitions = {std::vector<int>(6, 1), {1, 1, 2, 1, 1, 1}},
-                              .semantic_scales = 4,
-                              .guidance = {.method = GuidanceMethod::cfg, .scale = 2}},
-               .latents_per_clip = 2},
-        text{tested.encode_text("a red ball"), transformer.unconditional_text(6)},
+        loaded(Networks{.transformer = &transformer, .vae = &vae}),
+        pipeline(loaded),
+        evaluated{
+            .pipeline = pipeline,
+            .encode_text =
+                [this](const std::string& prompt) {
+                  return TextFeatures{.cond = seeded_randn({6, kSmallModel.text_width},
+                                                           std::hash<std::string>()(prompt), transformer.device())};
+                },
+            .generation = {.repetitions = {std::vector<int>(6, 1), {1, 1, 2, 1, 1, 1}},
+                           .semantic_scales = 4,
+                           .guidance = {.method = GuidanceMethod::cfg, .scale = 2}},
+            .size = {.pn = "0.06M", .latents_per_clip = 2}},
+        text(evaluated.encode_text("a red ball")),
         schedule(make_scales()),
-        model{.tested = tested, .schedule = schedule, .setup = "setup"},
+        model{.evaluated = evaluated, .schedule = schedule, .setup = "setup"},
         job{.folder = folder / "study",
             .shard = {},
             .prompts = listed_prompts({"a red ball", "a blue star"}, 0),
@@ -50,16 +52,19 @@ struct SmallStudy {
   }
 
   /// Of a clip of `text`.
-  ArmRequest request(ReductionMethod method) const {
-    ArmRequest request{.text = text, .seed = 3};
-    request.reduction.method = method;
-    return request;
+  GenerationSettings settings(ReductionMethod method) const {
+    GenerationSettings settings = evaluated.generation;
+    settings.seed = 3;
+    settings.reduction.method = method;
+    return settings;
   }
 
   c10::InferenceMode inference;
   StarTransformer transformer;
   VideoVae vae;
-  TestedModel tested;
+  Model loaded;
+  Pipeline pipeline;
+  EvaluatedModel evaluated;
   TextFeatures text;
   Schedule schedule;
   StudyModel model;

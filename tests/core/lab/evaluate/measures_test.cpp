@@ -1,4 +1,4 @@
-#include "core/lab/evaluate/clip_measures.h"
+#include "core/lab/evaluate/measures.h"
 
 #include <ATen/ATen.h>
 

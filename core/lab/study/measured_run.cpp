@@ -1,4 +1,4 @@
-#include "core/lab/study/arm.h"
+#include "core/lab/study/measured_run.h"
 
 #include <ATen/ATen.h>
 
@@ -6,40 +6,40 @@
 #include <functional>
 
 #include "core/base/device.h"
-#include "core/lab/study/feature_spectrum.h"
 #include "core/model/reduce/token_grid.h"
 
 namespace faststar {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+/// Above half of Nyquist, in cycles per sample.
+constexpr double kHighFrequency = 0.25;
 
 /// Times passes on the host, waiting for the device.
 class PassClock {
  public:
   explicit PassClock(at::Device device) : device_(device) {
     synchronize(device_);
-    last_ = Clock::now();
+    last_ = std::chrono::steady_clock::now();
   }
 
-  /// Milliseconds since the last lap, without what was paused.
+  /// Milliseconds since the last lap, without pauses.
   double lap() {
     synchronize(device_);
-    const Clock::time_point now = Clock::now();
+    const auto now = std::chrono::steady_clock::now();
     return std::chrono::duration<double, std::milli>(now - std::exchange(last_, now)).count();
   }
 
   template <typename Work>
   void pause(Work&& work) {
     synchronize(device_);
-    const Clock::time_point start = Clock::now();
+    const auto start = std::chrono::steady_clock::now();
     work();
-    last_ += Clock::now() - start;
+    last_ += std::chrono::steady_clock::now() - start;
   }
 
  private:
   at::Device device_;
-  Clock::time_point last_;
+  std::chrono::steady_clock::time_point last_;
 };
 
 std::optional<double> mean_of(const Tensor& map) {
@@ -56,31 +56,23 @@ Tensor pruned_positions(const ReducedStep& step) {
   return spread_tokens(kept.view({scale.t, scale.h, scale.w}), full).eq(0);
 }
 
-GenerationSettings settings_of(const TestedModel& model, const ArmRequest& request) {
-  GenerationSettings settings = model.generation;
-  settings.seed = request.seed;
-  settings.reduction = request.reduction;
-  settings.attention = request.attention;
-  return settings;
-}
-
-/// Generates one clip and gathers its numbers.
-class Arm final : public GenerationObserver {
+/// Records the measurements of a run.
+class RunRecorder final : public GenerationObserver {
  public:
-  Arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request)
-      : request_(request), gate_(request.reduction, schedule, model.generation.repetitions), clock_(model.device()) {
-    const auto steps = schedule.steps(model.generation.repetitions);
+  RunRecorder(at::Device device, const Schedule& schedule, const GenerationSettings& settings,
+              const GenerationInput& input, Spectrum spectrum)
+      : spectrum_(spectrum), gate_(settings.reduction, schedule, settings.repetitions), clock_(device) {
+    const auto steps = schedule.steps(settings.repetitions);
     run_.step_ms.assign(steps.size(), 0);
-    run_.bits = request.given;
+    run_.bits = input.given_bits;
     for (const Step& step : steps) {
       run_.tokens += schedule.scales()[static_cast<size_t>(step.scale)].tokens();
       run_.kept += gate_.kept_tokens(step);
     }
   }
 
-  ArmRun run(const TestedModel& model, const Schedule& schedule) {
-    const GenerationInput input{.text = request_.text, .given_bits = request_.given};
-    run_.codes = generate(model.transformer, schedule, settings_of(model, request_), input, this);
+  MeasuredRun finish(Tensor codes) {
+    run_.codes = std::move(codes);
     return std::move(run_);
   }
 
@@ -94,7 +86,7 @@ class Arm final : public GenerationObserver {
   }
   void on_step(const Step& step, const std::vector<Tensor>& clips) override {
     run_.step_ms[static_cast<size_t>(step.index)] = clock_.lap();
-    if (request_.spectrum == Spectrum::measure && step.last_repetition) {
+    if (spectrum_ == Spectrum::measure && step.last_repetition) {
       clock_.pause([&] { run_.high_frequency.push_back(high_frequency_share(clips.back())); });
     }
   }
@@ -120,10 +112,10 @@ class Arm final : public GenerationObserver {
     return record;
   }
 
-  const ArmRequest& request_;
+  Spectrum spectrum_;
   ReductionGate gate_;
   PassClock clock_;
-  ArmRun run_;
+  MeasuredRun run_;
   Tensor pruned_before_;
 };
 
@@ -144,14 +136,16 @@ class PartsByStep final : public GenerationObserver {
 
 }  // namespace
 
-ArmRun run_arm(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
-  return Arm(model, schedule, request).run(model, schedule);
+MeasuredRun measure_run(const Pipeline& pipeline, const Schedule& schedule, const GenerationSettings& settings,
+                        const GenerationInput& input, Spectrum spectrum) {
+  RunRecorder recorder(pipeline.device(), schedule, settings, input, spectrum);
+  return recorder.finish(pipeline.generate(schedule, settings, input, &recorder));
 }
 
-std::vector<PartTimes> time_parts(const TestedModel& model, const Schedule& schedule, const ArmRequest& request) {
-  PartsByStep parts(model.device(), schedule.steps(model.generation.repetitions).size());
-  generate(model.transformer, schedule, settings_of(model, request),
-           {.text = request.text, .given_bits = request.given}, &parts);
+std::vector<PartTimes> time_parts(const Pipeline& pipeline, const Schedule& schedule,
+                                  const GenerationSettings& settings, const GenerationInput& input) {
+  PartsByStep parts(pipeline.device(), schedule.steps(settings.repetitions).size());
+  pipeline.generate(schedule, settings, input, &parts);
   return parts.by_step();
 }
 
@@ -162,6 +156,16 @@ size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule
   const int needed = first == steps.end() ? static_cast<int>(schedule.scales().size()) : first->scale - 1;
   const auto computed = std::ranges::find_if(steps, [&](const Step& step) { return step.scale >= needed; });
   return static_cast<size_t>(computed - steps.begin());
+}
+
+double high_frequency_share(const Tensor& map) {
+  const Tensor values = map.cpu().to(at::kFloat);
+  const Tensor energy = at::fft_fft2(values).abs().square().sum({0, 1, 2});  // [H, W]
+  energy[0][0].zero_();
+  const Tensor rows = at::fft_fftfreq(values.size(3), 1.0).abs().gt(kHighFrequency).unsqueeze(1);
+  const Tensor columns = at::fft_fftfreq(values.size(4), 1.0).abs().gt(kHighFrequency).unsqueeze(0);
+  const double all = energy.sum().item<double>();
+  return all > 0 ? at::where(rows.logical_or(columns), energy, 0.0).sum().item<double>() / all : 0;
 }
 
 }  // namespace faststar

@@ -1,0 +1,51 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "core/lab/study/part_timer.h"
+#include "core/pipeline/pipeline.h"
+
+namespace faststar {
+
+/// Statistics of one reduced pass.
+struct ReducedPassRecord {
+  int scale = 0;  ///< counted over all clips
+  int repetition = 0;
+  int64_t tokens = 0;
+  int64_t kept = 0;
+  std::optional<double> spatial;       ///< mean similarity with the earlier map, -1..1; if the method computes it
+  std::optional<double> temporal;      ///< with the reference
+  std::optional<double> pruned_again;  ///< fraction of the positions pruned in the previous reduced pass
+};
+
+/// One generated clip with its measurements.
+struct MeasuredRun {
+  Tensor codes;                 ///< accumulated features [1, 64, T, H, W]
+  std::vector<Tensor> bits;     ///< of every step, including the given ones
+  std::vector<double> step_ms;  ///< by step; 0 for steps that were not computed
+  int64_t tokens = 0;           ///< of all passes
+  int64_t kept = 0;             ///< of these, computed
+  std::vector<ReducedPassRecord> passes;
+  std::vector<double> high_frequency;  ///< fraction by scale after its last repetition; empty unless requested
+};
+
+enum class Spectrum { leave, measure };
+
+/// Generates a clip and times every pass. `spectrum`: whether high_frequency is measured.
+MeasuredRun measure_run(const Pipeline& pipeline, const Schedule& schedule, const GenerationSettings& settings,
+                        const GenerationInput& input, Spectrum spectrum = Spectrum::leave);
+
+/// Generates the clip again to time the parts of every pass, by step; 0 for steps that were not computed. Timing the
+/// parts adds some time, so whole passes are timed by measure_run.
+std::vector<PartTimes> time_parts(const Pipeline& pipeline, const Schedule& schedule,
+                                  const GenerationSettings& settings, const GenerationInput& input);
+
+/// Number of first steps that `reduction` cannot change: those before the scale that precedes the first reduced one
+/// (some methods read that scale). Their bits can be taken from a dense run.
+size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule, const Repetitions& repetitions);
+
+/// Fraction of a map's energy at high spatial frequencies: above half of the Nyquist frequency of rows or columns,
+/// without the mean of each channel and frame; 0 for a constant map. map [1, C, T, H, W] float32. Waits for the device.
+double high_frequency_share(const Tensor& map);
+
+}  // namespace faststar
