@@ -86,12 +86,22 @@ double flops(const Network& network, const VideoShape& size) {
   return sum;
 }
 
-/// Elements of the last two frames that the convolutions remember.
-int64_t remembered_elements(const Network& network, const VideoShape& size) {
-  int64_t sum = 0;
-  for (const Convolution& conv : network) sum += kFramesBefore * pixels_at(conv, size) * conv.in;
-  return sum;
-}
+/// A video of `frames` frames, coded `size` frames at a time.
+struct Slices {
+  Slices(int64_t frames, int64_t size) : longest(std::min(frames, size)), count((frames + size - 1) / size) {}
+
+  /// Elements of the last two frames that the convolutions remember. A single slice remembers nothing.
+  int64_t remembered_elements(const Network& network, const VideoShape& shape) const {
+    int64_t sum = 0;
+    for (const Convolution& conv : network) sum += kFramesBefore * pixels_at(conv, shape) * conv.in;
+    return count > 1 ? sum : 0;
+  }
+  /// Frames besides those of the slice that a convolution holds: before its input, and in a slice between others what
+  /// is remembered for the next one while the old is still there.
+  int64_t frames_more() const { return count > 2 ? 2 * kFramesBefore : kFramesBefore; }
+
+  int64_t longest, count;
+};
 
 }  // namespace
 
@@ -116,42 +126,45 @@ int64_t decode_peak_bytes(const VaeArchitecture& architecture, const VideoShape&
   const Network network = decoder(architecture);
   const int64_t latents = latents_of_frames(size.frames);
   const int64_t latent_pixels = pixels_at(network.front(), size);
-  // A slice that is not the first has no frame of its own.
-  const int64_t slice = latents <= options.slice_latents ? size.frames : kFramesPerLatent * options.slice_latents;
+  // Only the first slice has the frame that is a latent frame of its own, and it is the longest only when it is alone.
+  const Slices slices = latents <= options.slice_latents
+                            ? Slices(size.frames, size.frames)
+                            : Slices(kFramesPerLatent * latents, kFramesPerLatent * options.slice_latents);
   int64_t largest = 0;
   for (const Convolution& conv : network) {
-    const int64_t pixels = pixels_at(conv, size), frames = frames_at(conv, slice);
+    const int64_t pixels = pixels_at(conv, size), frames = frames_at(conv, slices.longest);
     const int64_t in = pixels * conv.in, out = pixels * conv.out;
+    const int64_t modulation = 2 * latents_of_frames(slices.longest) * latent_pixels * conv.in;  // factor, offset
+    int64_t held = 0;
     switch (conv.place) {
       case Place::first: break;
-      // The second of a residual block: the block's input, the first one's output, the extended input and the output,
-      // what is remembered both old and new, and the norm's factor and offset.
-      case Place::resnet:
-        largest = std::max(
-            largest, (4 * frames + 2 * kFramesBefore) * in + 2 * latents_of_frames(slice) * latent_pixels * conv.in);
-        break;
+      // The second of a residual block: the block's input, the first one's output, the extended input and the output.
+      case Place::resnet: held = (4 * frames + slices.frames_more()) * in + modulation; break;
       // The input, and the output before and after it became pixels.
-      case Place::resampler: largest = std::max(largest, frames * (in + 2 * out)); break;
-      // The input, the extended input, and what is remembered both old and new.
-      case Place::last: largest = std::max(largest, (2 * frames + 2 * kFramesBefore) * in); break;
+      case Place::resampler: held = frames * (in + 2 * out); break;
+      // The input, the extended input and the output.
+      case Place::last: held = (2 * frames + slices.frames_more()) * in + frames * out + modulation; break;
     }
+    largest = std::max(largest, held);
   }
-  const int64_t kept = latents * latent_pixels * architecture.latent_channels + remembered_elements(network, size);
+  const int64_t kept =
+      latents * latent_pixels * architecture.latent_channels + slices.remembered_elements(network, size);
   return (kept + largest) * static_cast<int64_t>(c10::elementSize(dtype));
 }
 
 int64_t encode_peak_bytes(const VaeArchitecture& architecture, const VideoShape& size) {
   const Network network = encoder(architecture);
-  const int64_t slice = std::min(size.frames, kEncodeSliceFrames);
+  const Slices slices(size.frames, kEncodeSliceFrames);
   int64_t largest = 0;
   for (const Convolution& conv : network) {
     if (conv.place != Place::resnet) continue;
     // As in the decoder; and the workspace.
     const int64_t in = pixels_at(conv, size) * conv.in;
-    largest = std::max(largest, ((4 + 3) * frames_at(conv, slice) + 2 * kFramesBefore) * in);
+    largest = std::max(largest, ((4 + 3) * frames_at(conv, slices.longest) + slices.frames_more()) * in);
   }
   constexpr int64_t kCopies = 2;  // the pixels as given, and with channels last
-  const int64_t kept = kCopies * kRgb * size.frames * size.height * size.width + remembered_elements(network, size);
+  const int64_t kept =
+      kCopies * kRgb * size.frames * size.height * size.width + slices.remembered_elements(network, size);
   return (kept + largest) * static_cast<int64_t>(sizeof(float));
 }
 
