@@ -34,11 +34,11 @@ class ReductionTrace {
   /// - `kept` [K] int32: their indices in token_mask, ascending
   /// - `codes` [1, d, t, h, w]: bits as +-1/sqrt(d), d = 16 or 64; 0 where nothing was computed
   /// - `output_features` [1, 64, T, H, W]: F + feature_mask * codes at the full size, interpolated linearly along rows
-  ///   and columns, and from 16 to 64 along the channels (pu_boundary zero)
+  ///   and columns, and from 16 to 64 along the channels
   ///
   /// S and D are float32: sums run over the channels in order, a fused multiply-add each, and S is the sum of products
   /// over the product of the two norms, every operation rounded once. What ties is ordered by word 0 of Philox4x32-10
-  /// (tie_break hash), the larger word first: key seed, counter {index in the grid, 0, scale << 16 | repetition << 8 |
+  /// the larger word first: key seed, counter {index in the grid, 0, scale << 16 | repetition << 8 |
   /// 2, clip}.
   void add_reduced(const ReducedStep& reduced);
   /// Hears of every step after the device has finished it; takes the time since the one before.
