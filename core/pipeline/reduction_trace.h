@@ -37,7 +37,7 @@ class ReductionTrace {
   ///   and columns, and from 16 to 64 along the channels
   ///
   /// S and D are float32: sums run over the channels in order, a fused multiply-add each, and S is the sum of products
-  /// over the product of the two norms, every operation rounded once. What ties is ordered by word 0 of Philox4x32-10
+  /// over the product of the two norms, every operation rounded once. What ties is ordered by word 0 of Philox4x32-10,
   /// the larger word first: key seed, counter {index in the grid, 0, scale << 16 | repetition << 8 |
   /// 2, clip}.
   void add_reduced(const ReducedStep& reduced);
