@@ -8,7 +8,7 @@
 
 namespace faststar::test {
 
-/// A study of a random model and clips of nine frames of 48x64 pixels: an arm takes milliseconds on a CPU.
+/// A study of a random model and clips of nine frames of 48x64 pixels: a variant takes milliseconds on a CPU.
 struct SmallStudy {
   explicit SmallStudy(const TempDir& folder, at::Device device = at::kCPU)
       : transformer({make_random_weights(1), device, at::kFloat}, kSmallModel),
