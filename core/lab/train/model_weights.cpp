@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// How one tensor starts.
-struct Request {
+struct TensorRequest {
   const std::string& name;
   at::IntArrayRef shape;
   at::Generator generator;
@@ -34,7 +34,7 @@ struct Request {
   Tensor constant(double value) const { return at::full(shape, value, at::kFloat); }
 };
 
-using InitialRule = std::function<Tensor(const Request&)>;
+using InitialRule = std::function<Tensor(const TensorRequest&)>;
 
 /// Makes every tensor that is asked for by a rule, and keeps it.
 class InitialSource final : public TensorSource {
@@ -65,7 +65,7 @@ Tensor with_log_variance(Tensor tensor, double value) {
   return tensor;
 }
 
-Tensor initial_vae_tensor(const Request& r) {
+Tensor initial_vae_tensor(const TensorRequest& r) {
   if (r.ends(".gamma") || r.ends("scale_learnable_parameters")) return r.constant(1);
   if (r.ends("conv_y.conv.bias")) return r.constant(1);
   if (r.name == "encoder.conv_out.conv.bias") return with_log_variance(r.constant(0), -20);
@@ -76,7 +76,7 @@ Tensor initial_vae_tensor(const Request& r) {
   return r.ends("conv2.conv.weight") ? weight.mul(0.3) : weight;
 }
 
-Tensor initial_star_tensor(const Request& r, int64_t layers) {
+Tensor initial_star_tensor(const TensorRequest& r, int64_t layers) {
   const double branch = 1 / std::sqrt(2.0 * static_cast<double>(layers));
   if (r.name == "cfg_uncond") return r.normal(0.5);
   if (r.name == "word_embed.bias") return r.normal(0.1);
@@ -89,7 +89,7 @@ Tensor initial_star_tensor(const Request& r, int64_t layers) {
   return r.normal(r.ends("o_proj.weight") || r.ends("down_proj.weight") ? std * branch : std);
 }
 
-Tensor initial_t5_tensor(const Request& r, int64_t head_dim) {
+Tensor initial_t5_tensor(const TensorRequest& r, int64_t head_dim) {
   if (r.name == "shared.weight") return r.normal(1);
   if (r.has("relative_attention_bias")) return r.normal(0.1);
   if (r.shape.size() == 1) return r.constant(1);
@@ -149,12 +149,12 @@ NamedTensors initial_vae(const VaeArchitecture& architecture, uint64_t seed) {
 
 NamedTensors initial_star(const StarArchitecture& architecture, uint64_t seed) {
   return initial_weights<StarTransformer>(
-      architecture, seed, [&](const Request& r) { return initial_star_tensor(r, architecture.layers); });
+      architecture, seed, [&](const TensorRequest& r) { return initial_star_tensor(r, architecture.layers); });
 }
 
 NamedTensors initial_t5(const T5Architecture& architecture, uint64_t seed) {
   return initial_weights<T5Encoder>(architecture, seed,
-                                    [&](const Request& r) { return initial_t5_tensor(r, architecture.head_dim); });
+                                    [&](const TensorRequest& r) { return initial_t5_tensor(r, architecture.head_dim); });
 }
 
 NamedTensors with_prefix(const NamedTensors& weights, const std::string& prefix) {
