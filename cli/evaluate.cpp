@@ -213,7 +213,7 @@ Command add_evaluate(CLI::App& app) {
   add("guidance", options->model, {"X", "guidance scale (the model's own)"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
   add_command_option(*command, "training", options->training,
-                     {"NAME|FILE", "recipe that trained the model (train-tiny)"});
+                     {"NAME|FILE", "recipe of the model (train-tiny)"});
   add_command_option(*command, "stage", options->stage, {"NAME", "stage of that recipe (the last one)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of the training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "commit of the training, for MODEL.md"});

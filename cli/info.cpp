@@ -258,7 +258,7 @@ Command add_info(CLI::App& app) {
   CLI::App* command = app.add_subcommand("info", "show a model folder, checkpoint, codes file or generated video");
   const auto options = std::make_shared<InfoOptions>();
   command->add_option("PATH", options->path, "")->required();
-  command->add_flag("--command", options->command, "print the command that makes the file again")->group(kScreenGroup);
+  command->add_flag("--command", options->command, "print the command that remakes the file")->group(kScreenGroup);
   return {command, [options] { return run_info(*options); }};
 }
 

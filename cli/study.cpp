@@ -180,15 +180,15 @@ Command add_study(CLI::App& app) {
   CLI::App* command =
       study->add_subcommand("reduction", "token reduction: speed, and fidelity to the dense and the true clips");
   const auto options = std::make_shared<StudyCommand>();
-  add_command_option(*command, "out", options->out, {"DIR", "folder of the results; an existing study is resumed"});
+  add_command_option(*command, "out", options->out, {"DIR", "folder of the results; resumes"});
   command->get_option("--out")->required();
-  add_command_option(*command, "world", options->world, {"N", "use N held-out captions of the procedural world"});
-  add_command_option(*command, "prompts", options->prompts, {"FILE", "use a list of prompts, in the formats of batch"});
+  add_command_option(*command, "world", options->world, {"N", "N held-out captions of the embedded model"});
+  add_command_option(*command, "prompts", options->prompts, {"FILE", "prompt list, in the formats of batch"});
   add_command_option(*command, "seed", options->seed, {"S", "seed of captions and videos (0)"});
   add_command_option(*command, "study", options->study, {"NAME|FILE", "file with the variants (study-reduction)"});
   add_command_option(*command, "variants", options->variants, {"NAME,NAME", "run only these variants"});
-  add_command_option(*command, "shard", options->shard, {"I/N", "run part I of N; other processes run the rest"});
-  add_command_option(*command, "report", options->report, {"", "write the report of all results: table, JSON, HTML"});
+  add_command_option(*command, "shard", options->shard, {"I/N", "run part I of N"});
+  add_command_option(*command, "report", options->report, {"", "only write the table, JSON and HTML page"});
   add_setting_options(
       *command,
       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",

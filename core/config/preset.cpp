@@ -144,7 +144,7 @@ const SupportedSize& find_size(const ModelPreset& preset, const Settings& settin
     names.push_back(choice_name(size.resolution));
   }
   fail(ErrorKind::usage,
-       fmt::format("{} {}: {} makes {}", settings.origin("resolution").text, choice_name(wanted), preset.name,
+       fmt::format("{} {}: {} supports {}", settings.origin("resolution").text, choice_name(wanted), preset.name,
                    fmt::join(names, ", ")),
        names.empty() ? "" : fmt::format("--resolution {}", names.front()));
 }

@@ -73,7 +73,7 @@ void visit_fields(Self& c, Visitor&& visit) {
               .argument = "METHOD",
               .page = HelpPage::screen},
         c.method);
-  visit(Field{.name = "ratios", .help = "fraction of tokens removed at each scale"}, c.ratios);
+  visit(Field{.name = "ratios", .help = "fraction removed per scale"}, c.ratios);
   visit(Field{.name = "preset", .flag = "reduce_preset", .help = "paper, exact, fast or beyond", .argument = "NAME"},
         c.preset);
   visit(Field{.name = "no_reduce", .help = "compute every token of every pass"}, c.no_reduce);
@@ -81,7 +81,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "prune_image_clip", .help = "reduce the image clip too"}, c.prune_image_clip);
   visit(Field{.name = "keep_align",
               .flag = "reduce_keep_align",
-              .help = "round kept-token counts up to a multiple of N",
+              .help = "round kept counts up to a multiple of N",
               .range = {1, 1024}},
         c.keep_align);
   visit(Field{.name = "apg_stats", .flag = "reduce_apg_stats", .help = "tokens that APG is measured over"},
@@ -90,12 +90,12 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 template <FieldsOf<FastStarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "scorer", .flag = "faststar_scorer", .help = "what tokens are scored by", .argument = "WHAT"},
+  visit(Field{.name = "scorer", .flag = "faststar_scorer", .help = "what scores the tokens", .argument = "WHAT"},
         c.scorer);
   visit(Field{.name = "p", .flag = "p_norm", .help = "norm that joins the two distances"}, c.p);
   visit(Field{.name = "mask_down",
               .flag = "faststar_mask_down",
-              .help = "how the feature mask becomes one of tokens",
+              .help = "feature mask to token mask",
               .argument = "HOW"},
         c.mask_down);
   visit(Field{.name = "pu_mask", .flag = "faststar_pu_mask", .help = "where the partial update adds"}, c.pu_mask);

@@ -101,7 +101,7 @@ Trace trace(const std::function<void()>& run) {
 }
 
 TEST_CASE("the VAE's parameters are counted as its layers load them", "[vae]") {
-  const VaeArchitecture architecture = GENERATE(kSmall, VaeArchitecture{.block_out_channels = {8, 16, 16, 16, 16}});
+  const VaeArchitecture architecture = GENERATE(VaeArchitecture(kSmall), VaeArchitecture{.block_out_channels = {8, 16, 16, 16, 16}});
   const auto source = std::make_shared<CountedWeights>();
   const Weights weights(source, at::kCPU, at::kBFloat16);
   const VideoVae decoder(weights, architecture, VaeParts::decoder);
