@@ -20,7 +20,7 @@
 #include "core/config/settings.h"
 #include "core/config/value.h"
 #include "core/media/metadata.h"
-#include "core/model/text/tokenizer.h"
+#include "core/model/t5.h"
 #include "core/pipeline/model.h"
 
 namespace faststar {

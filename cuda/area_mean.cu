@@ -1,4 +1,4 @@
-// Means of a map over the cells of a coarser grid (core/model/reduce/token_grid.h). One thread a token; it adds its
+// Means of a map over the cells of a coarser grid (core/model/reduce/selection.h). One thread a token; it adds its
 // cell row by row, as the reference does. The map (0.3 MB at 720p) stays in cache; ATen needs three launches for each
 // of the up to 16 members of a cell.
 #include "cuda/launch.cuh"

@@ -16,7 +16,7 @@ enum class FloatType { float32, bfloat16 };
 void philox_uniform(float* uniform, const int64_t* tokens, int64_t n, int64_t d, uint64_t seed, uint32_t stream_word,
                     uint32_t clip, Stream stream);
 
-/// core/model/layers/rms_norm.h. out, x [rows, width]; weight [width] float32.
+/// core/model/layers.h. out, x [rows, width]; weight [width] float32.
 void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64_t width, float eps, FloatType type,
               Stream stream);
 
@@ -51,10 +51,10 @@ struct NormRope {
 };
 void norm_rope(const NormRope& op, FloatType type, Stream stream);
 
-/// core/model/layers/swiglu.h. out, gate, up [elements].
+/// core/model/layers.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
-/// core/model/reduce/similarity.h. Maps have 64 channels and are contiguous.
+/// core/model/reduce/faststar.h. Maps have 64 channels and are contiguous.
 enum class SimilarityNorm { sum, squares, largest };
 struct Similarity {
   const float* current;    // [64, frames, positions_per_frame]
@@ -75,16 +75,15 @@ struct TopSelection {
   const float* primary;  // [count] or null
   int64_t* kept;         // [keep]
   uint8_t* mask;         // [count]
-  void* workspace;       // select_top_workspacebytes
-  int64_t count, keep, first_token;
-  bool hash_ties;
+  void* workspace;       // select_top_workspace bytes
+  int64_t count, keep;
   uint64_t seed;
   uint32_t stream_word, clip;
 };
 int64_t select_top_workspace(int64_t count, Stream stream);
 void select_top(const TopSelection& op, Stream stream);
 
-/// core/model/reduce/token_grid.h. map [frames, height, width], mean [frames, rows, columns].
+/// core/model/reduce/selection.h. map [frames, height, width], mean [frames, rows, columns].
 struct AreaMean {
   const float* map;
   float* mean;
@@ -92,7 +91,7 @@ struct AreaMean {
 };
 void area_mean(const AreaMean& op, Stream stream);
 
-/// core/model/reduce/partial_update.h. summed, updated [64, frames, height, width]; codes [bits, frames, rows,
+/// core/model/reduce/faststar.h. summed, updated [64, frames, height, width]; codes [bits, frames, rows,
 /// columns]; feature_mask [frames, height, width].
 struct PartialUpdate {
   float* updated;

@@ -1,4 +1,4 @@
-// Codes upsampled, masked and added to the accumulated features (core/model/reduce/partial_update.h). One thread an
+// Codes upsampled, masked and added to the accumulated features (core/model/reduce/faststar.h). One thread an
 // element of the sum [64, t, H, W]: reads sum and mask, writes the new sum, and gathers up to eight codes where the
 // mask is 1. At 720p 18 MB in, 18 MB out and the codes once through cache; ATen writes and reads the upsampled map as
 // well. Sources and weights are those of ATen's upsample_trilinear3d (channels are its depth, align_corners false),

@@ -1,4 +1,4 @@
-// RMS norm over the last dimension (core/model/layers/rms_norm.h). One block a row; the row is read once into
+// RMS norm over the last dimension (core/model/layers.h). One block a row; the row is read once into
 // registers when it is made of whole, aligned 16-byte vectors and fits (width <= 32,768 in bf16, 16,384 in float32), so
 // each element moves twice: 4 B in bf16, against 26 B of the six ATen ops. Other rows take a scalar path that reads
 // them twice.

@@ -1,4 +1,4 @@
-// Gradients of rms_norm (core/model/layers/rms_norm.h) and of norm_rope (core/model/star/rope.h), whose rotation
+// Gradients of rms_norm (core/model/layers.h) and of norm_rope (core/model/star/rope.h), whose rotation
 // is undone first. A warp a row, held in registers: x and grad_out are read once, grad_x is written once.
 // Blocks walk over many rows and keep grad_weight in registers, so that each leaves one row of it behind.
 #include <algorithm>

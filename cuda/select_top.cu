@@ -26,8 +26,7 @@ __device__ uint32_t ordered_bits(float value) {
 }
 
 __device__ uint32_t tie_word(const TopSelection& op, int64_t index) {
-  const uint32_t token = static_cast<uint32_t>(op.first_token + index);
-  if (!op.hash_ties) return ~token;
+  const uint32_t token = static_cast<uint32_t>(index);
   return philox4x32({{token, 0, op.stream_word, op.clip}}, static_cast<uint32_t>(op.seed),
                     static_cast<uint32_t>(op.seed >> 32))
       .word[0];

@@ -11,8 +11,8 @@
 #include "core/media/video_writer.h"
 #include "core/model/pyramid/schedule.h"
 #include "core/model/star/attention.h"
-#include "core/model/star/sampling.h"
-#include "core/model/vae/frames.h"
+#include "core/model/star/guidance.h"
+#include "core/model/vae/video_vae.h"
 
 /// Every setting of the making commands. An empty std::optional means "decide for me". config_fields.h lists the keys,
 /// flags, ranges and help texts.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/config/settings.h"
-#include "core/model/star/architecture.h"
-#include "core/model/text/t5.h"
+#include "core/model/star/transformer.h"
+#include "core/model/t5.h"
 #include "core/model/vae/architecture.h"
 
 namespace faststar {

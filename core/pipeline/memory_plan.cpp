@@ -12,7 +12,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/model/pyramid/codes.h"
-#include "core/model/vae/plan.h"
+#include "core/model/vae/architecture.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

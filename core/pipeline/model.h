@@ -9,7 +9,7 @@
 
 #include "core/config/resolve.h"
 #include "core/model/star/transformer.h"
-#include "core/model/text/tokenizer.h"
+#include "core/model/t5.h"
 #include "core/model/vae/video_vae.h"
 #include "core/pipeline/memory_plan.h"
 

@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/media/metadata.h"
-#include "core/model/pyramid/conditioning.h"
+#include "core/model/pyramid/codes.h"
 
 namespace faststar {
 namespace {

@@ -3,10 +3,9 @@
 
 #include "core/model/pyramid/schedule.h"
 #include "core/model/reduce/gate.h"
-#include "core/model/star/architecture.h"
 #include "core/model/star/transformer.h"
-#include "core/model/text/t5.h"
-#include "core/model/vae/plan.h"
+#include "core/model/t5.h"
+#include "core/model/vae/architecture.h"
 
 namespace faststar {
 

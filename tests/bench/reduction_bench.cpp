@@ -13,9 +13,8 @@
 #include "core/base/device.h"
 #include "core/base/weights/random_weights.h"
 #include "core/model/pyramid/codes.h"
-#include "core/model/reduce/partial_update.h"
+#include "core/model/reduce/faststar.h"
 #include "core/model/reduce/selection.h"
-#include "core/model/reduce/similarity.h"
 #include "core/model/star/transformer.h"
 
 namespace faststar {

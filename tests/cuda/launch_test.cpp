@@ -3,8 +3,7 @@
 #include <limits>
 
 #include "core/base/device.h"
-#include "core/model/layers/rms_norm.h"
-#include "core/model/layers/swiglu.h"
+#include "core/model/layers.h"
 #include "core/model/star/rope.h"
 #include "cuda/kernels.h"
 #include "support/support.h"

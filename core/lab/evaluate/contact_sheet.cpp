@@ -4,7 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/lab/evaluate/measures.h"
-#include "core/model/vae/frames.h"
+#include "core/model/vae/video_vae.h"
 
 namespace faststar {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/lab/world/scene.h"
-#include "core/model/pyramid/conditioning.h"
+#include "core/model/pyramid/codes.h"
 
 namespace faststar {
 namespace {

@@ -9,8 +9,7 @@
 
 #include "core/lab/metrics/fidelity.h"
 #include "core/model/pyramid/codes.h"
-#include "core/model/pyramid/conditioning.h"
-#include "core/model/vae/frames.h"
+#include "core/model/vae/video_vae.h"
 
 namespace faststar {
 namespace {

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "core/base/device.h"
-#include "core/model/reduce/token_grid.h"
+#include "core/model/reduce/selection.h"
 
 namespace faststar {
 namespace {

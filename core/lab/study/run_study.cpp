@@ -9,7 +9,7 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
-#include "core/model/vae/frames.h"
+#include "core/model/vae/video_vae.h"
 
 namespace faststar {
 namespace {

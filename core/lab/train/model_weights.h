@@ -4,8 +4,8 @@
 #include <map>
 #include <string>
 
-#include "core/model/star/architecture.h"
-#include "core/model/text/t5.h"
+#include "core/model/star/transformer.h"
+#include "core/model/t5.h"
 #include "core/model/vae/architecture.h"
 
 namespace faststar {

@@ -6,7 +6,7 @@
 
 #include "core/base/tensor.h"
 #include "core/lab/world/world.h"
-#include "core/model/text/tokenizer.h"
+#include "core/model/t5.h"
 
 namespace faststar {
 

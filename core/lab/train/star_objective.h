@@ -8,7 +8,7 @@
 #include "core/lab/train/training_step.h"
 #include "core/model/pyramid/schedule.h"
 #include "core/model/star/transformer.h"
-#include "core/model/text/t5.h"
+#include "core/model/t5.h"
 
 namespace faststar {
 

@@ -8,11 +8,10 @@
 #include "core/lab/verify/components.h"
 #include "core/media/frame_source.h"
 #include "core/media/resize.h"
-#include "core/model/pyramid/conditioning.h"
-#include "core/model/star/sampling.h"
-#include "core/model/text/t5.h"
-#include "core/model/text/tokenizer.h"
-#include "core/model/vae/frames.h"
+#include "core/model/pyramid/codes.h"
+#include "core/model/star/guidance.h"
+#include "core/model/t5.h"
+#include "core/model/vae/video_vae.h"
 
 namespace faststar {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/lab/verify/components.h"
 #include "core/media/resize.h"
-#include "core/model/pyramid/conditioning.h"
+#include "core/model/pyramid/codes.h"
 #include "core/pipeline/pipeline.h"
 
 namespace faststar {

@@ -1,7 +1,123 @@
+#include "core/model/reduce/faststar.h"
+
+#include <ATen/ATen.h>
+
+#include "core/base/device.h"
+#include "core/model/pyramid/codes.h"
 #include "core/model/reduce/selection.h"
+#include "cuda/kernels.h"
 
 namespace faststar {
 namespace {
+
+/// Norms below it count as zero.
+constexpr double kZeroNorm = 1e-8;
+
+/// a b + c rounded once, as a fused multiply-add does, in ATen operations that no compiler can contract. float32.
+/// The product is exact in float64; the sum is rounded to odd there, which makes the second rounding harmless.
+/// Source: Boldo, Melquiond, "Emulation of FMA and correctly rounded sums" (IEEE TC 57, 2008).
+Tensor multiply_add(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const Tensor product = a.to(at::kDouble) * b.to(at::kDouble);
+  const Tensor addend = c.to(at::kDouble);
+  const Tensor sum = product + addend;
+  const Tensor shadow = sum - product;
+  const Tensor error = (product - (sum - shadow)) + (addend - shadow);
+  const Tensor bits = sum.view(at::kLong);
+  const Tensor moves = error.ne(0).logical_and_(bits.bitwise_and(1).eq(0));
+  const Tensor away_from_zero = error.gt(0).eq(sum.gt(0));
+  const Tensor move = moves.to(at::kLong) * (away_from_zero.to(at::kLong) * 2 - 1);
+  return (bits + move).view(at::kDouble).to(at::kFloat);
+}
+
+/// The correctly rounded square root, float32. The CPU library's own may be the number beside it; in float64 that is
+/// too little to move the rounding.
+Tensor square_root(const Tensor& x) { return x.to(at::kDouble).sqrt().to(at::kFloat); }
+
+/// Sums over the channels of products of maps: left, right [n, 64, ...] -> [n, ...].
+Tensor channel_products(const Tensor& left, const Tensor& right) {
+  Tensor sum = at::zeros_like(left.select(1, 0));
+  for (int64_t channel = 0; channel < left.size(1); ++channel) {
+    sum = multiply_add(left.select(1, channel), right.select(1, channel), sum);
+  }
+  return sum;
+}
+
+/// Cosine of two maps [1, 64, T, H, W] at every position: [T, H, W].
+Tensor cosine(const Tensor& a, const Tensor& b) {
+  const Tensor products = channel_products(at::cat({a, a, b}), at::cat({b, a, b}));
+  const Tensor norm_a = square_root(products[1]);
+  const Tensor norm_b = square_root(products[2]);
+  const Tensor zeros = norm_a.lt(kZeroNorm).to(at::kInt) + norm_b.lt(kZeroNorm).to(at::kInt);
+  const Tensor similarity = products[0] / (norm_a * norm_b);
+  return at::where(zeros.eq(0), similarity, zeros.eq(2).to(at::kFloat));
+}
+
+/// The reference with as many frames as the clip, the last one repeated.
+Tensor match_frames(const Tensor& reference, int64_t frames) {
+  const Tensor index = at::arange(frames, reference.options().dtype(at::kLong)).clamp_max(reference.size(2) - 1);
+  return reference.index_select(2, index);
+}
+
+Tensor power(const Tensor& distance, NormDegree p) { return p == NormDegree::two ? distance * distance : distance; }
+
+void check_maps(const SimilarityMaps& maps) {
+  const auto fits = [&](const Tensor& map) {
+    return !map.defined() || (map.scalar_type() == at::kFloat && map.dim() == 5 && map.size(1) == kFeatureChannels &&
+                              map.size(3) == maps.current.size(3) && map.size(4) == maps.current.size(4));
+  };
+  TORCH_CHECK(maps.previous.defined() || maps.reference.defined(), "similarity_score: no map to compare with");
+  TORCH_CHECK(fits(maps.current) && fits(maps.previous) && fits(maps.reference),
+              "similarity_score: maps [1, 64, T, H, W] float32");
+}
+
+cuda::SimilarityNorm kernel_norm(NormDegree p) {
+  switch (p) {
+    case NormDegree::one: return cuda::SimilarityNorm::sum;
+    case NormDegree::two: return cuda::SimilarityNorm::squares;
+    default: return cuda::SimilarityNorm::largest;
+  }
+}
+
+const float* data_or_null(const Tensor& map) { return map.defined() ? map.const_data_ptr<float>() : nullptr; }
+
+SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p) {
+  const auto dense = [](const Tensor& map) { return map.defined() ? map.contiguous() : map; };
+  const SimilarityMaps held{dense(maps.current), dense(maps.previous), dense(maps.reference)};
+  const auto frame_of_positions = [&] { return at::empty(held.current.sizes().slice(2), held.current.options()); };
+  SimilarityScore result;
+  if (held.previous.defined()) result.spatial = frame_of_positions();
+  if (held.reference.defined()) result.temporal = frame_of_positions();
+  result.score = frame_of_positions();
+  cuda::similarity_score({.current = data_or_null(held.current),
+                          .previous = data_or_null(held.previous),
+                          .reference = data_or_null(held.reference),
+                          .spatial = result.spatial.defined() ? result.spatial.data_ptr<float>() : nullptr,
+                          .temporal = result.temporal.defined() ? result.temporal.data_ptr<float>() : nullptr,
+                          .score = result.score.data_ptr<float>(),
+                          .frames = held.current.size(2),
+                          .reference_frames = held.reference.defined() ? held.reference.size(2) : 1,
+                          .positions_per_frame = held.current.size(3) * held.current.size(4),
+                          .norm = kernel_norm(p),
+                          .eps = static_cast<float>(kZeroNorm)},
+                         kernel_stream({held.current, held.previous, held.reference}));
+  return result;
+}
+
+Tensor partial_update_kernel(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask) {
+  Tensor updated = at::empty_like(summed);
+  cuda::partial_update({.updated = updated.data_ptr<float>(),
+                        .summed = summed.const_data_ptr<float>(),
+                        .codes = codes.const_data_ptr<float>(),
+                        .feature_mask = feature_mask.const_data_ptr<uint8_t>(),
+                        .frames = summed.size(2),
+                        .height = summed.size(3),
+                        .width = summed.size(4),
+                        .bits = codes.size(1),
+                        .rows = codes.size(3),
+                        .columns = codes.size(4)},
+                       kernel_stream({summed, codes, feature_mask}));
+  return updated;
+}
 
 /// FastSTAR (arXiv:2603.07192): prunes the tokens whose features have settled in space and time, before the backbone.
 class FastStar final : public TokenReducer {
@@ -34,6 +150,47 @@ class FastStar final : public TokenReducer {
 };
 
 }  // namespace
+
+SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegree p) {
+  SimilarityScore result;
+  const auto distance = [&](const Tensor& similarity) { return power((1 - similarity).clamp_min(0), p); };
+  if (maps.previous.defined()) {
+    result.spatial = cosine(maps.previous, maps.current);
+    result.score = distance(result.spatial);
+  }
+  if (maps.reference.defined()) {
+    result.temporal = cosine(maps.current, match_frames(maps.reference, maps.current.size(2)));
+    const Tensor temporal = distance(result.temporal);
+    if (!result.score.defined()) {
+      result.score = temporal;
+    } else {
+      result.score = p == NormDegree::infinity ? at::maximum(result.score, temporal) : result.score + temporal;
+    }
+  }
+  return result;
+}
+
+SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p) {
+  check_maps(maps);
+  if (use_kernels(maps.current)) return run_kernel(maps, p);
+  return reference::similarity_score(maps, p);
+}
+
+Tensor reference::partial_update(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask) {
+  const Scale full = {static_cast<int>(summed.size(2)), static_cast<int>(summed.size(3)),
+                      static_cast<int>(summed.size(4))};
+  return at::where(feature_mask.gt(0), summed + upsample_codes(codes, full), summed);
+}
+
+Tensor partial_update(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask) {
+  TORCH_CHECK(
+      summed.dim() == 5 && codes.dim() == 5 && summed.scalar_type() == at::kFloat && codes.scalar_type() == at::kFloat,
+      "partial_update: summed [1, 64, t, H, W] and codes [1, d, t, h, w], float32");
+  if (use_kernels(summed)) {
+    return partial_update_kernel(summed.contiguous(), codes.contiguous(), feature_mask.contiguous());
+  }
+  return reference::partial_update(summed, codes, feature_mask);
+}
 
 std::unique_ptr<TokenReducer> make_faststar(const ReductionContext& context) {
   if (context.settings.faststar.scorer == Scorer::random) return make_random(context);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/model/reduce/faststar.h"
 #include "core/model/reduce/gate.h"
-#include "core/model/reduce/similarity.h"
 
 /// Token reduction during one run. The loop over the steps (core/model/star/generator.cpp) asks Reduction, which asks
 /// the gate which passes are reduced and the method (TokenReducer) which of their tokens are computed.
@@ -119,7 +119,7 @@ class TokenReducer {
   virtual void see_logits(const Step&, const Tensor& /*logits*/) {}
 };
 
-// One maker a method, each defined in the file of its name (random and skip: controls.cpp).
+// One maker a method, each defined in the file of its name (random and skip: reduction.cpp).
 std::unique_ptr<TokenReducer> make_faststar(const ReductionContext& context);
 std::unique_ptr<TokenReducer> make_fastvar(const ReductionContext& context);
 std::unique_ptr<TokenReducer> make_random(const ReductionContext& context);

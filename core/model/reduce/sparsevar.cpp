@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/model/reduce/selection.h"
-#include "core/model/reduce/token_grid.h"
 
 namespace faststar {
 namespace {

@@ -2,7 +2,6 @@
 
 #include "core/model/pyramid/codes.h"
 #include "core/model/reduce/selection.h"
-#include "core/model/reduce/token_grid.h"
 
 namespace faststar {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "core/base/profile.h"
 #include "core/model/pyramid/codes.h"
-#include "core/model/reduce/partial_update.h"
+#include "core/model/reduce/faststar.h"
 
 namespace faststar {
 namespace {

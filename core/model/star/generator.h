@@ -4,8 +4,8 @@
 
 #include "core/model/pyramid/schedule.h"
 #include "core/model/reduce/reduction.h"
+#include "core/model/star/guidance.h"
 #include "core/model/star/interactive.h"
-#include "core/model/star/sampling.h"
 #include "core/model/star/transformer.h"
 
 namespace faststar {

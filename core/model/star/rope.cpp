@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/base/device.h"
-#include "core/model/layers/rms_norm.h"
+#include "core/model/layers.h"
 #include "cuda/kernels.h"
 
 namespace faststar {

@@ -3,10 +3,43 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/base/error.h"
 
 namespace faststar {
 namespace {
+
+std::vector<VaeBlock<DownSample>> load_down_blocks(const VaeHalf& half, const VaeArchitecture& architecture) {
+  constexpr std::array kTime = {TimeFactor::two, TimeFactor::two, TimeFactor::one};
+  const auto& channels = architecture.block_out_channels;
+  std::vector<VaeBlock<DownSample>> blocks;
+  for (size_t i = 0; i < 4; ++i) {
+    const auto prefix = fmt::format("encoder.down_blocks.{}", i);
+    blocks.push_back({ResnetStack(half, prefix, channels[i], architecture.layers_per_block), std::nullopt});
+    if (i == 3) break;
+    blocks.back().resampler.emplace(half, prefix + ".downsamplers.0.conv", channels[i], channels[i + 1], kTime[i]);
+  }
+  return blocks;
+}
+
+std::vector<VaeBlock<UpSample>> load_up_blocks(const VaeHalf& half, const VaeArchitecture& architecture) {
+  constexpr std::array kTime = {TimeFactor::one, TimeFactor::one, TimeFactor::two, TimeFactor::two};
+  const auto& channels = architecture.block_out_channels;
+  std::vector<VaeBlock<UpSample>> blocks;
+  for (size_t i = 0; i < 4; ++i) {
+    const auto prefix = fmt::format("decoder.up_blocks.{}", i);
+    const int64_t in = channels[4 - i];
+    blocks.push_back({ResnetStack(half, prefix, in, architecture.layers_per_block + 1), std::nullopt});
+    if (i == 0) continue;
+    blocks.back().resampler.emplace(half, prefix + ".upsamplers.0.conv", in, channels[3 - i], kTime[i]);
+  }
+  return blocks;
+}
+
+Tensor convolve_first(const CausalConv3d& conv, const Tensor& x, VideoPass& pass) {
+  return conv(extend_in_time(x, pass.frames_before()), pass);
+}
 
 /// [B, T, 2h, 2w, C] -> [B, T, h, w, 4C], channel c*4 + y*2 + x: pixel_unshuffle's order.
 Tensor patchify(const Tensor& x) {
@@ -49,6 +82,44 @@ void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_
 }
 
 }  // namespace
+
+template <typename Resampler>
+Tensor VaeBlock<Resampler>::operator()(Tensor x, VideoPass& pass) const {
+  x = resnets(std::move(x), pass);
+  return resampler ? (*resampler)(x, pass) : x;
+}
+
+Encoder::Encoder(const VaeHalf& half, const VaeArchitecture& architecture)
+    : conv_in(half, "encoder.conv_in", kRgb, architecture.block_out_channels.front()),
+      down_blocks(load_down_blocks(half, architecture)),
+      mid_block(half, "encoder.mid_block", architecture.block_out_channels.back(), kMidBlockLayers),
+      out{ChannelNorm::plain(half, "encoder.norm_out", architecture.block_out_channels.back()),
+          CausalConv3d(half, "encoder.conv_out", architecture.block_out_channels.back(),
+                       2 * architecture.latent_channels)} {}
+
+Tensor Encoder::operator()(const Tensor& pixels, VideoPass& pass) const {
+  Tensor x = convolve_first(conv_in, pixels, pass);
+  for (const auto& block : down_blocks) x = block(std::move(x), pass);
+  x = out(mid_block(std::move(x), pass), pass);
+  pass.end_slice();
+  return x;
+}
+
+Decoder::Decoder(const VaeHalf& half, const VaeArchitecture& architecture)
+    : conv_in(half, "decoder.conv_in", architecture.latent_channels, architecture.block_out_channels.back()),
+      mid_block(half, "decoder.mid_block", architecture.block_out_channels.back(), kMidBlockLayers),
+      up_blocks(load_up_blocks(half, architecture)),
+      out{ChannelNorm::of_half(half, "decoder.norm_out", architecture.block_out_channels.front()),
+          CausalConv3d(half, "decoder.conv_out", architecture.block_out_channels.front(), kRgb)} {}
+
+Tensor Decoder::operator()(const Tensor& latents, VideoPass& pass) const {
+  pass.latents = latents;
+  Tensor x = mid_block(convolve_first(conv_in, latents, pass), pass);
+  for (const auto& block : up_blocks) x = block(std::move(x), pass);
+  x = out(x, pass);
+  pass.end_slice();
+  return x;
+}
 
 VideoVae::VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts,
                    EncodePrecision precision)
@@ -105,5 +176,29 @@ void VideoVae::decode(const Tensor& features, const std::function<void(const Ten
     on_frames(channels_second(decoder_(latents.narrow(1, start, length), pass)));
   });
 }
+
+Tensor to_frames(const Tensor& decoded) {
+  TORCH_CHECK(decoded.dim() == 5 && decoded.size(0) == 1 && decoded.size(1) == 3,
+              "to_frames: expected [1, 3, F, H, W], got ", decoded.sizes());
+  const Tensor unit = at::clamp((decoded + 1) / 2, 0, 1);
+  return (unit * 255).to(at::kByte)[0].permute({1, 2, 3, 0}).contiguous();
+}
+
+std::optional<Tensor> FrameStream::push(const Tensor& decoded) {
+  Tensor frames = to_frames(decoded);
+  if (rule_ == FirstFrame::keep || (started_ && !waiting_)) return frames;
+  if (!std::exchange(started_, true)) {
+    if (frames.size(0) == 1) {
+      waiting_ = frames;
+      return std::nullopt;
+    }
+    frames[0].copy_(frames[1]);
+    return frames;
+  }
+  waiting_.reset();
+  return at::cat({frames.narrow(0, 0, 1), frames}, 0);
+}
+
+std::optional<Tensor> FrameStream::finish() { return std::exchange(waiting_, std::nullopt); }
 
 }  // namespace faststar

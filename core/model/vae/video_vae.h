@@ -1,12 +1,51 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <vector>
 
-#include "core/model/layers/linear.h"
-#include "core/model/vae/encoder_decoder.h"
-#include "core/model/vae/plan.h"
+#include "core/base/tensor.h"
+#include "core/model/layers.h"
+#include "core/model/vae/architecture.h"
+#include "core/model/vae/layers.h"
 
 namespace faststar {
+
+/// Residual blocks of one size and the resampler (DownSample or UpSample) that leads to the next size, if any.
+template <typename Resampler>
+struct VaeBlock {
+  Tensor operator()(Tensor x, VideoPass& pass) const;
+
+  ResnetStack resnets;
+  std::optional<Resampler> resampler;
+};
+
+/// Pixels to the posterior's mean and log-variance. Source: CogVideoXEncoder3D,
+/// infinity/models/videovae/models/wan_bsq_vae.py (`encoder.` in the checkpoint).
+struct Encoder {
+  Encoder(const VaeHalf& half, const VaeArchitecture& architecture);
+  /// A slice of a video [B, F, H, W, 3] -> [B, T, H/8, W/8, 2 * latent_channels]. At the video's start
+  /// F = 1 + 4 (T-1), later F = 4 T.
+  Tensor operator()(const Tensor& pixels, VideoPass& pass) const;
+
+  CausalConv3d conv_in;
+  std::vector<VaeBlock<DownSample>> down_blocks;
+  ResnetStack mid_block;
+  NormConv out;
+};
+
+/// Latents to pixels. Source: CogVideoXDecoder3D, infinity/models/videovae/models/wan_bsq_vae.py (`decoder.` in the
+/// checkpoint).
+struct Decoder {
+  Decoder(const VaeHalf& half, const VaeArchitecture& architecture);
+  /// A slice of a video's latents [B, n, h, w, latent_channels] -> [B, F, 8h, 8w, 3]. At the video's start
+  /// F = 1 + 4 (n-1), later F = 4 n.
+  Tensor operator()(const Tensor& latents, VideoPass& pass) const;
+
+  CausalConv3d conv_in;
+  ResnetStack mid_block;
+  std::vector<VaeBlock<UpSample>> up_blocks;
+  NormConv out;
+};
 
 /// Which halves to load: text to video needs no encoder.
 enum class VaeParts { decoder, encoder_and_decoder };
@@ -19,8 +58,8 @@ struct EncodePrecision {
 /// How much of a video is encoded at once: memory against speed. The result is the same for any value.
 struct EncodeOptions {
   int64_t slice_frames = kEncodeSliceFrames;  ///< frames per slice
-  std::function<void(int64_t frames_done)> on_slice =
-      {};  ///< called after every slice; an exception from it ends the call
+  /// Called after every slice; an exception from it ends the call.
+  std::function<void(int64_t frames_done)> on_slice = {};
 };
 
 /// The video VAE: pixels to the features that the transformer predicts, and back. Stateless: what a slice
@@ -60,6 +99,34 @@ class VideoVae {
   std::optional<Encoder> encoder_;
   Linear proj_up_;
   Decoder decoder_;
+};
+
+/// Decoded pixels in about [-1, 1] as 8-bit frames: (x + 1) / 2, clamped to [0, 1], times 255, truncated, every
+/// step in the tensor's own dtype as in the official code (there bfloat16; float32 differs by at most a level).
+/// decoded [1, 3, F, H, W] floating-point. Returns [F, H, W, 3] uint8, RGB, on the same device.
+/// Source: summed_codes2images, infinity/models/infinity.py (which hands out BGR).
+Tensor to_frames(const Tensor& decoded);
+
+/// What to show as a video's first frame (`--first-frame`): a copy of frame 1, as the official code does, or frame 0.
+enum class FirstFrame { copy, keep };
+
+/// Turns decoded slices into frames and applies the first-frame rule on the way, so that a video never has to be
+/// held as a whole. A video of one frame keeps it.
+class FrameStream {
+ public:
+  explicit FrameStream(FirstFrame rule) : rule_(rule) {}
+
+  /// A slice as VideoVae::decode gives it, [1, 3, f, H, W]. Returns the frames that can be shown now,
+  /// [n, H, W, 3] uint8 RGB; nothing while frame 0 waits for frame 1.
+  std::optional<Tensor> push(const Tensor& decoded);
+
+  /// After the last slice: the frame that is still waiting, [1, H, W, 3], if any.
+  std::optional<Tensor> finish();
+
+ private:
+  FirstFrame rule_;
+  bool started_ = false;
+  std::optional<Tensor> waiting_;  // frame 0, [1, H, W, 3]
 };
 
 }  // namespace faststar

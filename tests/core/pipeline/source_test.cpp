@@ -8,7 +8,7 @@
 #include "core/media/image.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
-#include "core/model/pyramid/conditioning.h"
+#include "core/model/pyramid/codes.h"
 #include "core/pipeline/codes_file.h"
 #include "core/pipeline/small_request.h"
 

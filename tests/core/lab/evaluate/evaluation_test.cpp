@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/weights/random_weights.h"
-#include "core/model/pyramid/conditioning.h"
+#include "core/model/pyramid/codes.h"
 #include "support/support.h"
 
 namespace faststar {

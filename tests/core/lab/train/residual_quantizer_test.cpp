@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "core/model/pyramid/codes.h"
-#include "core/model/pyramid/conditioning.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "core/lab/train/small_networks.h"
-#include "core/model/pyramid/conditioning.h"
+#include "core/model/pyramid/codes.h"
 #include "core/model/star/test_observer.h"
 
 namespace faststar {

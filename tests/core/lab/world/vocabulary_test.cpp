@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "core/lab/world/world.h"
-#include "core/model/text/tokenizer.h"
+#include "core/model/t5.h"
 #include "support/support.h"
 
 namespace faststar {

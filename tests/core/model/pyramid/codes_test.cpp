@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "core/model/pyramid/conditioning.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -1,8 +1,7 @@
-#include "core/model/reduce/partial_update.h"
-
 #include <ATen/ATen.h>
 
 #include "core/model/pyramid/codes.h"
+#include "core/model/reduce/faststar.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -1,9 +1,8 @@
-#include "core/model/reduce/similarity.h"
-
 #include <ATen/ATen.h>
 
 #include <cmath>
 
+#include "core/model/reduce/faststar.h"
 #include "support/support.h"
 
 namespace faststar {

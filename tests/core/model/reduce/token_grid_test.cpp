@@ -1,7 +1,6 @@
-#include "core/model/reduce/token_grid.h"
-
 #include <ATen/ATen.h>
 
+#include "core/model/reduce/selection.h"
 #include "support/support.h"
 
 namespace faststar {

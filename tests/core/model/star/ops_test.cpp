@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 
-#include "core/model/layers/swiglu.h"
+#include "core/model/layers.h"
 #include "core/model/star/attention.h"
 #include "core/model/star/rope.h"
 #include "support/gradients.h"

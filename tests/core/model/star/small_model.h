@@ -1,5 +1,5 @@
 #pragma once
-#include "core/model/star/architecture.h"
+#include "core/model/star/transformer.h"
 
 namespace faststar::test {
 

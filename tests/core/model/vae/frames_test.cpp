@@ -1,8 +1,7 @@
-#include "core/model/vae/frames.h"
-
 #include <ATen/ATen.h>
 
 #include "core/model/vae/golden_vae.h"
+#include "core/model/vae/video_vae.h"
 #include "support/support.h"
 
 namespace faststar {

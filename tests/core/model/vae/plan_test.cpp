@@ -1,5 +1,3 @@
-#include "core/model/vae/plan.h"
-
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 #include <c10/core/Allocator.h>
@@ -10,6 +8,7 @@
 
 #include "core/base/device.h"
 #include "core/base/weights/random_weights.h"
+#include "core/model/vae/architecture.h"
 #include "core/model/vae/golden_vae.h"
 #include "support/support.h"
 
@@ -101,7 +100,8 @@ Trace trace(const std::function<void()>& run) {
 }
 
 TEST_CASE("the VAE's parameters are counted as its layers load them", "[vae]") {
-  const VaeArchitecture architecture = GENERATE(VaeArchitecture(kSmall), VaeArchitecture{.block_out_channels = {8, 16, 16, 16, 16}});
+  const VaeArchitecture architecture =
+      GENERATE(VaeArchitecture(kSmall), VaeArchitecture{.block_out_channels = {8, 16, 16, 16, 16}});
   const auto source = std::make_shared<CountedWeights>();
   const Weights weights(source, at::kCPU, at::kBFloat16);
   const VideoVae decoder(weights, architecture, VaeParts::decoder);

@@ -1,9 +1,10 @@
-#include "core/model/layers/rms_norm.h"
+#include "core/model/layers.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/base/device.h"
+#include "core/base/profile.h"
 #include "cuda/kernels.h"
 
 namespace faststar {
@@ -32,7 +33,46 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   }
 };
 
+Tensor swiglu_kernel(const Tensor& gate, const Tensor& up) {
+  Tensor product = at::empty_like(gate);
+  cuda::swiglu(product.data_ptr(), gate.data_ptr(), up.data_ptr(), gate.numel(), float_type(gate),
+               kernel_stream({gate, up}));
+  return product;
+}
+
+struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& gate, const Tensor& up) {
+    context->save_for_backward({gate, up});
+    return swiglu_kernel(gate, up);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grad_out) {
+    const auto saved = context->get_saved_variables();
+    const Tensor dense = grad_out[0].contiguous();
+    const Tensor grad_gate = at::empty_like(saved[0]), grad_up = at::empty_like(saved[1]);
+    cuda::swiglu_gradient({.gate = saved[0].const_data_ptr(),
+                           .up = saved[1].const_data_ptr(),
+                           .grad_out = dense.const_data_ptr(),
+                           .grad_gate = grad_gate.mutable_data_ptr(),
+                           .grad_up = grad_up.mutable_data_ptr(),
+                           .elements = dense.numel()},
+                          float_type(dense), kernel_stream({saved[0], saved[1], dense}));
+    return {grad_gate, grad_up};
+  }
+};
+
 }  // namespace
+
+Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
+               at::ScalarType dtype)
+    : weight(weights.get(prefix + ".weight", {out, in}, dtype)) {
+  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
+}
+
+Tensor Linear::operator()(const Tensor& x) const {
+  const ProfileRange range(PassPart::linear);
+  return at::linear(x.to(weight.scalar_type()), weight, bias);
+}
 
 Tensor reference::rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   const Tensor wide = x.to(at::kFloat);
@@ -77,6 +117,17 @@ RmsNormGradients rms_norm_gradient(const Tensor& x, const Tensor& weight, double
   cuda::rms_norm_gradient(op, float_type(x), kernel_stream({x, weight, grad_out, rotation.cos, rotation.sin}));
   gradients.weight = grad_weight.sum(0);
   return gradients;
+}
+
+Tensor reference::swiglu(const Tensor& gate, const Tensor& up) { return at::silu(gate) * up; }
+
+Tensor swiglu(const Tensor& gate, const Tensor& up) {
+  TORCH_CHECK(gate.sizes() == up.sizes() && gate.dtype() == up.dtype(), "swiglu: gate ", gate.sizes(), ", up ",
+              up.sizes());
+  if (kernels_take(gate) && gate.is_contiguous() && up.is_contiguous()) {
+    return needs_gradient({gate, up}) ? SwigluFunction::apply(gate, up) : swiglu_kernel(gate, up);
+  }
+  return reference::swiglu(gate, up);
 }
 
 }  // namespace faststar

@@ -1,4 +1,4 @@
-#include "core/model/layers/rms_norm.h"
+#include "core/model/layers.h"
 
 #include <ATen/ATen.h>
 

@@ -1,7 +1,7 @@
+#include "core/model/t5.h"
+
 #include <ATen/ATen.h>
 
-#include "core/model/text/t5.h"
-#include "core/model/text/tokenizer.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -1,4 +1,4 @@
-#include "core/model/star/sampling.h"
+#include "core/model/star/guidance.h"
 
 #include <ATen/ATen.h>
 

@@ -2,6 +2,7 @@
 #include "core/base/random.h"
 #include "core/base/tensor.h"
 
+/// From the logits of the guidance batch to bits.
 namespace faststar {
 
 /// Classifier-free guidance, or adaptive projected guidance (APG, arXiv:2410.02416).

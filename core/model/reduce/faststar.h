@@ -2,6 +2,7 @@
 #include "core/base/tensor.h"
 #include "core/model/reduce/settings.h"
 
+/// FastSTAR (arXiv:2603.07192): how tokens are scored, and the partial update. Which tokens are kept: selection.h.
 namespace faststar {
 
 /// Feature maps that a position's score is computed from.
@@ -23,8 +24,14 @@ struct SimilarityScore {
 /// order with one rounding a multiply-add, correctly rounded roots and quotients. At least one term is defined.
 SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p);
 
+/// The accumulated features with codes upsampled and added where the feature mask is 1 (FastSTAR, equation 9).
+/// Elsewhere every bit of `summed` [1, 64, t, H, W] float32 stays. codes [1, d, t, h, w] float32, zero where nothing
+/// was drawn; feature_mask [t, H, W] uint8. With a mask of ones this is summed + upsample_codes(codes), bit by bit.
+Tensor partial_update(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask);
+
 namespace reference {
 SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p);
-}
+Tensor partial_update(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask);
+}  // namespace reference
 
 }  // namespace faststar
