@@ -19,10 +19,13 @@
 namespace faststar {
 namespace {
 
-/// "faststar t2v"
+/// "faststar t2v", "faststar study reduction"
 std::string command_name(const CLI::App& app) {
-  const auto used = app.get_subcommands();
-  return used.empty() ? "faststar" : "faststar " + used.front()->get_name();
+  std::string name = "faststar";
+  for (auto used = app.get_subcommands(); !used.empty(); used = used.front()->get_subcommands()) {
+    name += " " + used.front()->get_name();
+  }
+  return name;
 }
 
 /// All option and command names that are valid where an unknown word is.
@@ -42,10 +45,15 @@ void refuse_unknown(const CLI::App& app) {
   if (extras.empty()) return;
   const auto used = app.get_subcommands();
   const std::string word = extras.front().substr(0, extras.front().find('='));
-  const std::string nearest = nearest_name(word, known_words(app, used.empty() ? app : *used.front()));
-  const char* const kind = word.starts_with('-') ? "option" : used.empty() ? "command" : "argument";
-  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, kind),
-       fmt::format("did you mean {}? {} --help lists all", nearest, command_name(app)));
+  const bool is_option = word.starts_with('-');
+  if (!is_option && !used.empty()) {
+    fail(ErrorKind::usage, fmt::format("{}: unknown argument", word),
+         fmt::format("put quotes around text with spaces; {} --help lists the options", command_name(app)));
+  }
+  std::vector<std::string> known = known_words(app, used.empty() ? app : *used.front());
+  std::erase_if(known, [&](const std::string& name) { return name.starts_with('-') != is_option; });
+  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, is_option ? "option" : "command"),
+       fmt::format("did you mean {}? {} --help lists all", nearest_name(word, known), command_name(app)));
 }
 
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.

@@ -32,8 +32,7 @@ bool is_picture_name(const std::string& path) {
 HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& places) {
   const int64_t number = video.index();
   if (number >= static_cast<int64_t>(places.size())) {
-    fail(ErrorKind::input,
-         fmt::format("the video has more frames than its run, whose last one is frame {}", places.size() - 1));
+    fail(ErrorKind::input, fmt::format("the video has more than the {} frames of its run", places.size()));
   }
   return {video.pixels(), number, video.time(), places[static_cast<size_t>(number)]};
 }

@@ -53,7 +53,7 @@ void check_command(const TrainCommand& command, const std::vector<RecipeStage>& 
   }
   if (!command.stage.empty()) find_stage(recipe, command.stage);
   if (!command.phase.empty() && command.stage.empty() && recipe.size() > 1) {
-    fail(ErrorKind::usage, "--phase: expected --stage with it, as the recipe has several stages");
+    fail(ErrorKind::usage, "--phase: needs --stage too, because the recipe has several stages");
   }
 }
 

@@ -42,7 +42,7 @@ at::Device cuda_device(int index) {
 at::Device pick_any_device() {
   std::string why;
   if (!list_gpus(&why).empty()) return cuda_device(0);
-  if (why.starts_with("driver ")) log::warn("{}: the CPU is used", why);  // there is a GPU, and it could be used
+  if (why.starts_with("driver ")) log::warn("{}: using the CPU", why);  // there is a GPU, and it could be used
   return at::Device(at::kCPU);
 }
 

@@ -134,10 +134,9 @@ ModelFolder resolve_without_folder(const ModelRequest& request) {
             .random_weights = request.random_weights};
   }
   if (!request.random_weights) {
-    fail(
-        ErrorKind::model,
-        fmt::format("{}: this preset needs the weights of its model, but no folder is given", request.preset->string()),
-        "--model DIR (or FASTSTAR_MODEL); --random-weights tests speed and memory without weights");
+    fail(ErrorKind::model,
+         fmt::format("{}: this preset needs weights, but no model folder is given", request.preset->string()),
+         "use --model DIR or FASTSTAR_MODEL; --random-weights tests speed and memory without weights");
   }
   return {.folder = {}, .preset = read_preset(*request.preset), .layout = {}, .random_weights = true};
 }

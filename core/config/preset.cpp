@@ -180,7 +180,8 @@ fs::path find_config(const std::string& name_or_file, const fs::path& folder, co
     if (!preset.empty()) return preset;
   }
   fail(ErrorKind::usage, fmt::format("{}: {}: no such file and no such preset", origin, name_or_file),
-       fmt::format("presets: {}", fmt::join(preset_names(), ", ")));
+       fmt::format("presets: {}; variants with token reduction, such as faststar-720p: configs/README.md",
+                   fmt::join(preset_names(), ", ")));
 }
 
 std::vector<fs::path> base_chain(const fs::path& file) {
@@ -224,14 +225,14 @@ void check_video_size(const ModelPreset& preset, const Settings& settings) {
   const std::string_view resolution = choice_name(size.resolution);
   if (contains(size.untrained, seconds)) {
     log::warn("{} {}: {} was trained for {} s at {}; quality of other lengths is unknown",
-              settings.origin("duration").text, seconds, preset.name, fmt::join(size.trained, " or "), resolution);
+              settings.origin("duration").text, seconds, preset.name, fmt::join(size.trained, ", "), resolution);
     return;
   }
   const std::string also =
-      size.untrained.empty() ? "" : fmt::format(", and untrained {} s", fmt::join(size.untrained, ", "));
+      size.untrained.empty() ? "" : fmt::format(" (trained) and {} s (untrained)", fmt::join(size.untrained, ", "));
   fail(ErrorKind::usage,
-       fmt::format("{} {}: {} supports {} s videos at {}{}", settings.origin("duration").text, seconds, preset.name,
-                   fmt::join(size.trained, " or "), resolution, also),
+       fmt::format("{} {}: at {}, {} supports {} s{}", settings.origin("duration").text, seconds, resolution,
+                   preset.name, fmt::join(size.trained, ", "), also),
        fmt::format("--duration {}", preset.settings.config.generate.duration.count));
 }
 

@@ -107,8 +107,7 @@ std::span<const RetiredSetting> retired_reduction_settings() { return kRetired; 
 void check_retired(const RetiredSetting& setting, std::string_view text, std::string_view where) {
   if (same_value(text, setting.value)) return;
   fail(ErrorKind::usage,
-       fmt::format("{}: this setting is gone; expected {}, which is what the program now always does, got {}", where,
-                   setting.value, text),
+       fmt::format("{}: this setting was removed and now always is {}, got {}", where, setting.value, text),
        "leave the setting out");
 }
 

@@ -90,14 +90,12 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 template <FieldsOf<FastStarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "scorer", .flag = "faststar_scorer", .help = "what scores the tokens", .argument = "WHAT"},
+  visit(Field{.name = "scorer", .flag = "faststar_scorer", .help = "how tokens are scored", .argument = "WHAT"},
         c.scorer);
-  visit(Field{.name = "p", .flag = "p_norm", .help = "norm that joins the two distances"}, c.p);
-  visit(Field{.name = "mask_down",
-              .flag = "faststar_mask_down",
-              .help = "feature mask to token mask",
-              .argument = "HOW"},
-        c.mask_down);
+  visit(Field{.name = "p", .flag = "p_norm", .help = "norm that combines the two distances"}, c.p);
+  visit(
+      Field{.name = "mask_down", .flag = "faststar_mask_down", .help = "feature mask to token mask", .argument = "HOW"},
+      c.mask_down);
   visit(Field{.name = "pu_mask", .flag = "faststar_pu_mask", .help = "where the partial update adds"}, c.pu_mask);
 }
 
@@ -110,29 +108,30 @@ void visit_fields(Self& c, Visitor&& visit) {
 template <FieldsOf<SparseVarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "ratio_mode", .flag = "sparsevar_ratio_mode", .help = "given ratios, or by theta"}, c.ratio_mode);
-  visit(Field{.name = "theta", .flag = "sparsevar_theta", .help = "share of the largest change", .range = {0, 1}},
+  visit(Field{.name = "theta", .flag = "sparsevar_theta", .help = "fraction of the largest change", .range = {0, 1}},
         c.theta);
   visit(Field{.name = "mse_layers",
               .flag = "sparsevar_mse_layers",
               .help = "first,end of measured layers",
               .range = {0, 1024}},
         c.mse_layers);
-  visit(Field{.name = "beta", .flag = "sparsevar_beta", .help = "cosine that copies an anchor", .range = {-1, 1}},
+  visit(Field{.name = "beta", .flag = "sparsevar_beta", .help = "minimum cosine to copy an anchor", .range = {-1, 1}},
         c.beta);
 }
 
 template <FieldsOf<ToMeOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "matching", .flag = "tome_matching", .help = "which tokens are destinations"}, c.matching);
-  visit(Field{.name = "dst_stride", .flag = "tome_dst_stride", .help = "t,h,w of a cell", .range = {1, 64}},
-        c.dst_stride);
+  visit(
+      Field{.name = "dst_stride", .flag = "tome_dst_stride", .help = "t,h,w of a destination's cell", .range = {1, 64}},
+      c.dst_stride);
 }
 
 template <FieldsOf<StepVarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "weight", .flag = "stepvar_weight", .help = "of the structure score", .range = {0, 1e6}},
+  visit(Field{.name = "weight", .flag = "stepvar_weight", .help = "weight of the structure score", .range = {0, 1e6}},
         c.weight);
-  visit(Field{.name = "normalize", .flag = "stepvar_normalize", .help = "scores before they are added"}, c.normalize);
+  visit(Field{.name = "normalize", .flag = "stepvar_normalize", .help = "normalize scores before adding"}, c.normalize);
 }
 
 /// Calls visit(section name, section): `reduction`, then the section of each method inside it.

@@ -36,7 +36,7 @@ void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
   if (format.width % 2 != 0 || format.height % 2 != 0) {
     fail(ErrorKind::usage,
          fmt::format("{}x{}: H.264 with yuv420p needs an even width and height", format.width, format.height),
-         "--lossless takes any size");
+         "--lossless supports any size");
   }
   if (encoding.crf < 0 || encoding.crf > 51) {
     fail(ErrorKind::usage, fmt::format("--crf {}: expected 0 (best) to 51", encoding.crf));

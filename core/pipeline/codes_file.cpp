@@ -31,7 +31,8 @@ void check_clip(const std::filesystem::path& file, const std::string& name, cons
     fail_codes(file, fmt::format("{}: expected float32 [1, {}, T, H, W], the same H and W in all clips, got {}", name,
                                  kFeatureChannels, shape_text(clip.sizes())));
   }
-  if (!at::isfinite(clip).all().item<bool>()) fail_codes(file, fmt::format("{}: not every number is finite", name));
+  if (!at::isfinite(clip).all().item<bool>())
+    fail_codes(file, fmt::format("{}: contains NaN or infinite values", name));
 }
 
 std::shared_ptr<const Safetensors> open_codes(const std::filesystem::path& file) {
@@ -73,7 +74,7 @@ void write_codes(const std::filesystem::path& file, const SavedCodes& codes, Exi
 SavedCodes read_codes(const std::filesystem::path& file) {
   const auto source = open_codes(file);
   const auto metadata = source->metadata().find(kMetadataKey);
-  if (metadata == source->metadata().end()) fail_codes(file, "it holds no settings of faststar");
+  if (metadata == source->metadata().end()) fail_codes(file, "no faststar settings in it");
   auto settings = nlohmann::ordered_json::parse(metadata->second, nullptr, false);
   const bool sections = std::all_of(settings.begin(), settings.end(),
                                     [](const auto& section) { return section.is_object() || section.is_string(); });
@@ -96,7 +97,7 @@ SavedCodes read_codes(const std::filesystem::path& file) {
   if (codes.clips.empty()) fail_codes(file, fmt::format("no tensor {}", clip_name(0)));
   const auto clips =
       std::count_if(tensors.begin(), tensors.end(), [](const auto& entry) { return entry.first.starts_with("clip."); });
-  if (clips != static_cast<int64_t>(codes.clips.size())) fail_codes(file, "a clip is missing between others");
+  if (clips != static_cast<int64_t>(codes.clips.size())) fail_codes(file, "a clip in the middle is missing");
   return codes;
 }
 

@@ -117,12 +117,13 @@ ModelSetup model_setup(const ResolvedSettings& resolved) {
   const auto refuse_on_cpu = [&](const char* name, const std::string& value, const char* hint) {
     if (device.is_cuda()) return;
     fail(ErrorKind::usage,
-         fmt::format("{} {}: it needs a GPU, and this runs on the CPU", settings.origin(name).text, value), hint);
+         fmt::format("{} {}: needs a GPU, but the device is the CPU", settings.origin(name).text, value), hint);
   };
   if (runtime.attention == AttentionBackend::cudnn) refuse_on_cpu("attention", "cudnn", "--attention aten");
-  if (runtime.vram) refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram), "leave it out");
+  if (runtime.vram) refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram), "leave out --vram");
   if (device.is_cpu() && runtime.precision == Precision::bf16 && !cpu_has_bfloat16()) {
-    log::warn("{} bf16: this CPU computes it by way of fp32, which alone is faster", settings.origin("precision").text);
+    log::warn("{} bf16: this CPU emulates bf16 with fp32; --precision fp32 is faster",
+              settings.origin("precision").text);
   }
   return {.model = resolved.model,
           .device = device.str(),

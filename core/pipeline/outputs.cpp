@@ -42,7 +42,7 @@ fs::path companion(const std::string& asked, const char* flag, const RequestedOu
   for (const auto& other : {std::optional(output.file), output.codes, output.trace}) {
     if (!other || fs::weakly_canonical(name) != fs::weakly_canonical(*other)) continue;
     fail(ErrorKind::usage, fmt::format("{} {}: another file of this run has the same name", flag, name.string()),
-         "another name for one of them");
+         "use another name for one of them");
   }
   return name;
 }
@@ -109,8 +109,8 @@ void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<std::o
     for (const auto& input : inputs) {
       std::error_code absent;
       if (!input || !fs::equivalent(output, *input, absent)) continue;
-      fail(ErrorKind::usage, fmt::format("{}: is read by this run, expected another file to write", output.string()),
-           "another name for the output");
+      fail(ErrorKind::usage, fmt::format("{}: is an input of this run and cannot be its output", output.string()),
+           "use another output file");
     }
   }
 }
@@ -129,7 +129,7 @@ void check_disk_space(const Request& request) {
     fail(ErrorKind::output,
          fmt::format("{}: the disk is full: at least {:.0f} kB needed, {:.0f} kB free", folder.string(),
                      needed / kKilobyte, available / kKilobyte),
-         "-o names a file on another disk");
+         "use -o to write to another disk");
   }
 }
 

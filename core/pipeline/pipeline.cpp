@@ -30,7 +30,7 @@ TextIds Pipeline::tokenize(const std::string& prompt, const std::optional<std::s
   const auto encode = [&](const std::string& text, const char* what) {
     const Tokenizer::Encoded encoded = model_.tokenizer().encode(text, most);
     cut = !encoded.cut.empty();
-    if (cut) log::warn("{}: more than {} tokens, cut: \"{}\"", what, most, encoded.cut);
+    if (cut) log::warn("{}: longer than {} tokens, cut off: \"{}\"", what, most, encoded.cut);
     return at::tensor(encoded.ids, at::kLong);
   };
   TextIds ids{.prompt = encode(prompt, "prompt"), .negative = {}, .cut = cut};

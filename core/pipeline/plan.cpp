@@ -80,8 +80,8 @@ void plan_generation(const Pipeline& pipeline, Plan& plan) {
 /// Codes mean something to the VAE of their own model only.
 void check_vae_of_codes(const Model& model, const SavedCodes& codes) {
   if (model.vae_fingerprint() == codes.vae_fingerprint) return;
-  fail(ErrorKind::model, fmt::format("{}: another VAE than the one of the codes", model.checkpoints().vae->origin()),
-       "--model DIR names the model that made them");
+  fail(ErrorKind::model, fmt::format("{}: the codes were made with another VAE", model.checkpoints().vae->origin()),
+       "use --model DIR with the model that made the codes");
 }
 
 void plan_decode(const Model& model, Plan& plan) {

@@ -54,7 +54,8 @@ void check_reduction_flags(const Settings& settings) {
   for (const char* detail : {"ratios", "p_norm", "reduce_preset"}) {
     const Origin& origin = settings.origin(detail);
     if (origin.source != Source::flag) continue;
-    fail(ErrorKind::usage, fmt::format("{}: no method reduces tokens", origin.text), "--reduce faststar");
+    fail(ErrorKind::usage, fmt::format("{}: has no effect without a reduction method", origin.text),
+         "add --reduce faststar");
   }
 }
 
@@ -65,7 +66,7 @@ void check_encoding(const Settings& settings) {
     const Origin& origin = settings.origin(h264);
     if (origin.source < Source::environment) continue;
     fail(ErrorKind::usage,
-         fmt::format("{} and {} contradict each other: lossless video is ffv1, not H.264", origin.text,
+         fmt::format("{} and {} cannot be combined: lossless video is FFV1, not H.264", origin.text,
                      settings.origin("lossless").text),
          fmt::format("leave out {}", origin.text));
   }
@@ -109,12 +110,12 @@ void choose_continued_duration(ResolvedSettings& resolved) {
   Seconds& duration = settings.config.generate.duration;
   if (settings.origin("duration").source <= Source::preset) {
     duration.count = 2 * clip;
-    settings.origins["duration"] = {Source::preset, "the video and what follows, duration"};
+    settings.origins["duration"] = {Source::preset, "the default duration"};
   }
   if (duration.count > clip) return;
   fail(ErrorKind::usage,
-       fmt::format("{} {}: expected more than the {} s of the video that it continues",
-                   settings.origin("duration").text, duration.count, clip),
+       fmt::format("{} {}: expected more than the {} s taken from the input video", settings.origin("duration").text,
+                   duration.count, clip),
        fmt::format("--duration {}", 2 * clip));
 }
 
@@ -132,7 +133,7 @@ std::vector<int64_t> choose_seeds(Settings& settings) {
   auto& seed = settings.config.sampling.seed;
   if (!seed) seed = random_seed(count);
   if (*seed + count > kSeeds) {
-    fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would pass {}", settings.origin("seed").text,
+    fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would exceed {}", settings.origin("seed").text,
                                        *seed, settings.origin("count").text, count, kSeeds - 1));
   }
   std::vector<int64_t> seeds;

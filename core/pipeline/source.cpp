@@ -37,7 +37,8 @@ Tensor pixels_of_frames(const Tensor& frames) {
 Tensor read_picture(const SourceClip& source, const VideoSize& size) {
   const Tensor image = read_image(source.file);
   if (!is_picture(source.file)) {
-    log::warn("{}: a video, its first frame is taken; `faststar v2v` continues videos", source.file.string());
+    log::warn("{}: this is a video, only its first frame is used; `faststar v2v` continues videos",
+              source.file.string());
   }
   return pixels_of_frames(fitting(source.file, {image.size(0), image.size(1)}, size, source.fit)(image).unsqueeze(0));
 }
@@ -64,11 +65,11 @@ FrameSpan last_span(const VideoInfo& info, double seconds, int64_t frames) {
 
 void check_length(const std::filesystem::path& file, const VideoInfo& info, double start, double seconds) {
   if (info.duration >= start + seconds) return;
-  const std::string from = start > 0 ? fmt::format(" from {:g} s on", start) : "";
+  const std::string from = start > 0 ? fmt::format(" after --start {:g}", start) : "";
   fail(ErrorKind::input,
-       fmt::format("{}: expected at least {:g} s of video{}, it has {:.2f} s", file.string(), seconds, from,
+       fmt::format("{}: expected at least {:g} s of video{}, but it is {:.2f} s long", file.string(), seconds, from,
                    info.duration),
-       start > 0 ? "an earlier --start" : "a longer video");
+       start > 0 ? "use a smaller --start" : "use a longer video");
 }
 
 std::filesystem::path named_file(const std::optional<std::string>& name, const char* what, const char* hint) {
@@ -90,7 +91,7 @@ bool made_by(const ModelPreset& model, const std::filesystem::path& file) {
 std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolved) {
   const GenerateConfig& generate = resolved.settings.config.generate;
   if (task == Task::image_to_video) {
-    return SourceClip{.file = named_file(generate.image, "picture", "--image FILE"), .fit = generate.fit};
+    return SourceClip{.file = named_file(generate.image, "input image", "--image FILE"), .fit = generate.fit};
   }
   const bool continues = task == Task::video_to_video || (task == Task::interactive && generate.video);
   if (!continues) return std::nullopt;
@@ -111,12 +112,11 @@ std::shared_ptr<const SoundTrack> read_source_sound(const Request& request, cons
 void warn_about_untrained_use(const Request& request) {
   const ModelFolder& model = request.setup.model;
   if (request.task == Task::interactive && !model.preset.interactive) {
-    log::warn("{} was not trained for {}: the output will not be meaningful; 480p-interact is made for it",
+    log::warn("{} was not trained for {}: the output will not be meaningful; use the model of --config 480p-interact",
               model.preset.name, task_command(request.task));
   } else if (request.source && model.embedded && !made_by(model.preset, request.source->file)) {
-    log::warn(
-        "{} knows its own world of simple shapes: with other pictures and videos the output will not be meaningful",
-        model.preset.name);
+    log::warn("{} only knows simple shapes: with other images and videos the output will not be meaningful",
+              model.preset.name);
   }
 }
 

@@ -23,7 +23,7 @@ TEST_CASE("a study says what it needs before weights load", "[cli]") {
   refused("--world 2 --seed 50000", "--seed 50000: expected 0 to 40000");
   refused("--world 2 --shard 3/2", "--shard: expected part/parts");
   test::write_text(folder / "s.yaml", "variants:\n  much: { method: random, ratios: [20] }\n");
-  refused("--world 2 --study s.yaml", "variant much: ratios: expected shares of the tokens from 0 to 1, got 20");
+  refused("--world 2 --study s.yaml", "variant much: ratios: expected fractions from 0 to 1, got 20");
   CHECK(run(folder, "study").exit_code == 2);
 }
 

@@ -108,7 +108,7 @@ TEST_CASE("train says which stage or phase it does not know", "[cli][train]") {
   CHECK(error_of("--stage moon").starts_with("error: --stage moon: expected one of scratch, further, "));
   CHECK(error_of("--stage vae_crops") ==
         "error: --stage vae_crops: that is a phase, not a stage\nhint: --phase vae_crops\n");
-  CHECK(error_of("--phase vae_crops").starts_with("error: --phase: expected --stage with it"));
+  CHECK(error_of("--phase vae_crops").starts_with("error: --phase: needs --stage too"));
   CHECK(error_of("--stage pan").starts_with("error: stage pan starts from stage further: new/further holds no "));
   CHECK(error_of("--config train-tiny-pan").starts_with("error: train-tiny-pan: this recipe is a stage of train-tiny"));
   CHECK(error_of("--config settings.yaml --stage pan") == "error: --stage pan: the recipe has no stages\n");

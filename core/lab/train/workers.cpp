@@ -179,7 +179,7 @@ std::unique_ptr<Workers> join_workers(const LaunchedProcess& process, at::Device
   if (process.host.empty()) {
     fail(ErrorKind::usage,
          "MASTER_ADDR: expected the host of rank 0, as the processes are on several hosts, got nothing",
-         "MASTER_ADDR and MASTER_PORT tell all processes where rank 0 listens");
+         "set MASTER_ADDR and MASTER_PORT to the address of rank 0");
   }
   if (device.is_cuda()) return std::make_unique<GpuWorkers>(process, device);
   return std::make_unique<StoreWorkers>(process);

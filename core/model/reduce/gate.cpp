@@ -62,11 +62,12 @@ void check_ratios(const std::vector<double>& ratios, size_t scales) {
   for (const double ratio : ratios) {
     if (ratio >= 0 && ratio <= 1) continue;
     const bool percent = ratio > 1 && ratio <= 100;
-    fail(ErrorKind::usage, fmt::format("ratios: expected shares of the tokens from 0 to 1, got {}", ratio),
-         percent ? fmt::format("{} -> {:.2f}", ratio, ratio / 100) : "");
+    fail(ErrorKind::usage, fmt::format("ratios: expected fractions from 0 to 1, got {}", ratio),
+         percent ? fmt::format("did you mean {:g}?", ratio / 100) : "");
   }
   if (ratios.size() == 1 || ratios.size() == scales) return;
-  fail(ErrorKind::usage, fmt::format("ratios: expected 1 or {} (one a reduced scale), got {}", scales, ratios.size()));
+  fail(ErrorKind::usage,
+       fmt::format("ratios: expected 1 or {} (one per reduced scale), got {}", scales, ratios.size()));
 }
 
 void check_method_options(const ReductionSettings& settings) {
@@ -91,7 +92,7 @@ void check_merge(const ToMeOptions& options, const Scale& scale, int64_t kept) {
        fmt::format("ratios: tome can merge at most {:.4f} of the tokens of "
                    "scale {}x{}x{}",
                    static_cast<double>(sources) / static_cast<double>(scale.tokens()), scale.t, scale.h, scale.w),
-       "a larger tome.dst_stride, or smaller ratios");
+       "use a larger tome.dst_stride or smaller ratios");
 }
 
 /// FastVAR and SparseVAR look back at the scale before the first reduced one,
@@ -102,7 +103,7 @@ void check_scale_before(ReductionMethod method, int first_reduced) {
   fail(ErrorKind::usage,
        "scales: this method restores from the scale before the reduced ones, "
        "and there is none",
-       "fewer scales");
+       "reduce fewer scales");
 }
 
 }  // namespace
@@ -147,7 +148,7 @@ void ReductionGate::check_scale(const ReductionSettings& settings, int scale, bo
        fmt::format("ratios: scale {} cannot be left out, the next clip attends "
                    "to its tokens",
                    scale),
-       "a ratio below 1");
+       "use a ratio below 1");
 }
 
 void ReductionGate::skip_last_scales() {

@@ -26,9 +26,9 @@ std::map<std::string, std::string> folders_of(Benchmark benchmark, const PromptE
 
 std::string name_problem(const std::string& prompt, const std::string& name) {
   if (const auto offset = find_invalid_utf8(prompt)) return fmt::format("the prompt is not UTF-8 (byte {})", *offset);
-  if (name.find('/') != std::string::npos) return "the prompt cannot be a file name: it holds '/'";
+  if (name.find('/') != std::string::npos) return "the prompt cannot be a file name: it contains '/'";
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (std::ranges::any_of(name, is_control)) return "the prompt cannot be a file name: it holds a control character";
+  if (std::ranges::any_of(name, is_control)) return "the prompt cannot be a file name: it contains a control character";
   if (name.size() > NAME_MAX)
     return fmt::format("the prompt cannot be a file name: at most {} bytes, got {}", NAME_MAX, name.size());
   return "";

@@ -76,7 +76,7 @@ TEST_CASE("a length that was not trained runs with a warning, one that is not li
   const Error error = error_of([&] { check_video_size(preset, with_duration(preset, 3 * 3600)); });
   CHECK(error.kind() == ErrorKind::usage);
   CHECK(std::string(error.what())
-            .find("--duration 10800: InfinityStar 8B 720p supports 5 s videos at 720p, and untrained") == 0);
+            .find("--duration 10800: at 720p, InfinityStar 8B 720p supports 5 s (trained) and 1, 2") == 0);
   CHECK(error.hint() == "--duration 5");
 }
 

@@ -103,8 +103,9 @@ TEST_CASE("settings of earlier versions are accepted with the value that the pro
     CHECK_NOTHROW(with_flags({}, {{std::string(setting.flag), std::string(setting.value)}}));
     const Error error = test::error_of([&] { read_reduction(yaml_of(setting, "other")); });
     CHECK(error.kind() == ErrorKind::usage);
-    CHECK(std::string(error.what()).find(fmt::format("{}.{}: this setting is gone", setting.section, setting.name)) !=
-          std::string::npos);
+    CHECK(
+        std::string(error.what()).find(fmt::format("{}.{}: this setting was removed", setting.section, setting.name)) !=
+        std::string::npos);
     const test::WithEnvironment changed(environment_name(setting.flag).c_str(), "other");
     Settings settings;
     CHECK(test::error_of([&] { apply_environment(settings); }).kind() == ErrorKind::usage);

@@ -55,7 +55,7 @@ TEST_CASE("a video given as the picture lends its first frame, and that is said"
   const test::CollectWarnings warnings;
   const Tensor pixels = read_source({.file = write_source_video(folder), .latents = 1}, {.height = 192, .width = 336});
   CHECK(pixels.sizes() == at::IntArrayRef{1, 3, 1, 192, 336});
-  CHECK(warnings.has("a video, its first frame is taken"));
+  CHECK(warnings.has("this is a video, only its first frame is used"));
 }
 
 TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded", "[engine]") {

@@ -119,9 +119,9 @@ TEST_CASE("a ratio of zero, no method and a picture reduce nothing", "[reduce]")
 TEST_CASE("settings that cannot work are usage errors", "[reduce]") {
   ReductionSettings settings{.method = ReductionMethod::faststar, .ratios = {20}};
   CHECK(refused(settings).kind() == ErrorKind::usage);
-  CHECK(refused(settings).hint() == "20 -> 0.20");
+  CHECK(refused(settings).hint() == "did you mean 0.2?");
   settings.ratios = {0.1, 0.2};
-  CHECK(std::string(refused(settings).what()) == "ratios: expected 1 or 4 (one a reduced scale), got 2");
+  CHECK(std::string(refused(settings).what()) == "ratios: expected 1 or 4 (one per reduced scale), got 2");
   settings.ratios = {-0.1};
   CHECK(refused(settings).kind() == ErrorKind::usage);
   settings.ratios = {0.1};
