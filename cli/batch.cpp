@@ -14,9 +14,9 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/pipeline_runner.h"
-#include "core/pipeline/batch/shard.h"
 
 namespace faststar {
 namespace {

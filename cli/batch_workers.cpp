@@ -8,7 +8,7 @@
 #include "cli/progress/signals.h"
 #include "cli/workers.h"
 #include "core/base/log.h"
-#include "core/pipeline/batch/shard.h"
+#include "core/pipeline/batch/batch_items.h"
 
 namespace faststar {
 namespace {

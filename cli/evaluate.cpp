@@ -16,7 +16,7 @@
 #include "core/lab/evaluate/evaluation.h"
 #include "core/lab/train/model_card.h"
 #include "core/media/image.h"
-#include "core/pipeline/prompt.h"
+#include "core/pipeline/inputs.h"
 
 namespace faststar {
 namespace {
@@ -212,8 +212,7 @@ Command add_evaluate(CLI::App& app) {
   add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
   add("guidance", options->model, {"X", "guidance scale (the model's own)"}, kMoreGroup);
   add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training,
-                     {"NAME|FILE", "recipe of the model (train-tiny)"});
+  add_command_option(*command, "training", options->training, {"NAME|FILE", "recipe of the model (train-tiny)"});
   add_command_option(*command, "stage", options->stage, {"NAME", "stage of that recipe (the last one)"});
   add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of the training: write MODEL.md"});
   add_command_option(*command, "commit", options->commit, {"TEXT", "commit of the training, for MODEL.md"});

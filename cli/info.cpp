@@ -21,7 +21,7 @@
 #include "core/config/value.h"
 #include "core/media/metadata.h"
 #include "core/model/t5.h"
-#include "core/pipeline/model.h"
+#include "core/pipeline/pipeline.h"
 
 namespace faststar {
 namespace {

@@ -19,9 +19,8 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/pipeline/inputs.h"
 #include "core/pipeline/interactive_run.h"
-#include "core/pipeline/prompt.h"
-#include "core/pipeline/source.h"
 
 namespace faststar {
 namespace {

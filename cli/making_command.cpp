@@ -8,8 +8,8 @@
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
+#include "core/pipeline/inputs.h"
 #include "core/pipeline/run.h"
-#include "core/pipeline/source.h"
 
 namespace faststar {
 namespace {

@@ -21,8 +21,8 @@
 #include "core/lab/study/run_study.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/prompt_list.h"
+#include "core/pipeline/inputs.h"
 #include "core/pipeline/plan.h"
-#include "core/pipeline/prompt.h"
 
 namespace faststar {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/run_stages.h"
+#include "core/pipeline/run.h"
 
 namespace faststar {
 

@@ -7,9 +7,230 @@
 #include <algorithm>
 
 #include "core/base/device.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/random_weights.h"
+#include "core/config/installation.h"
 
 namespace faststar {
+namespace {
+
+/// Random weights are the same run after run; what they draw depends on the run's own seed alone.
+constexpr uint64_t kRandomWeightsSeed = 0;
+
+Checkpoints open_random_model(const ModelFolder& model) {
+  const auto& sizes = model.preset.architecture;
+  if (!sizes) {
+    fail(ErrorKind::model,
+         fmt::format("{}: --random-weights needs an `architecture:` section", model.preset.file.string()));
+  }
+  const auto source = make_random_weights(kRandomWeightsSeed);
+  const auto own_vocabulary = model.layout.vocabulary();
+  std::error_code ignored;
+  const bool has_vocabulary = std::filesystem::is_regular_file(own_vocabulary, ignored);
+  return {source,
+          source,
+          source,
+          sizes->transformer,
+          sizes->vae,
+          sizes->text_encoder,
+          has_vocabulary ? own_vocabulary : own_layout(embedded_model_dir()).vocabulary()};
+}
+
+/// Another source's names and shapes without its data: layers built from it check a whole checkpoint in a moment.
+class ShapesOnly final : public TensorSource {
+ public:
+  explicit ShapesOnly(std::shared_ptr<const TensorSource> source) : source_(std::move(source)) {}
+  const std::map<std::string, TensorInfo>& tensors() const override { return source_->tensors(); }
+  Tensor read(const std::string&, const TensorInfo& info, at::Device) const override {
+    return at::empty(info.shape, at::TensorOptions(at::kMeta).dtype(info.dtype));
+  }
+  std::string origin() const override { return source_->origin(); }
+
+ private:
+  std::shared_ptr<const TensorSource> source_;
+};
+
+Weights shapes_of(const std::shared_ptr<const TensorSource>& source) {
+  return {std::make_shared<ShapesOnly>(source), at::kMeta, at::kFloat};
+}
+
+}  // namespace
+
+StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const StarArchitecture sizes = detect_star_architecture(shapes);
+  const StarTransformer checked(shapes, sizes);
+  return sizes;
+}
+
+VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const VaeArchitecture sizes = detect_vae_architecture(shapes);
+  const VideoVae checked(shapes, sizes);
+  return sizes;
+}
+
+T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
+                                  const std::filesystem::path& folder) {
+  const Weights shapes = shapes_of(source);
+  const T5Architecture sizes = detect_t5_architecture(shapes, folder);
+  const T5Encoder checked(shapes, sizes);
+  return sizes;
+}
+
+namespace {
+
+template <typename Network>
+std::shared_ptr<const Network> borrowed(const Network* network) {
+  return {std::shared_ptr<void>(), network};
+}
+
+Checkpoints open_checkpoints(const ModelLayout& layout) {
+  Checkpoints open{.transformer = open_checkpoint(layout.transformer),
+                   .vae = open_checkpoint(layout.vae),
+                   .t5 = open_checkpoint(layout.t5),
+                   .vocabulary = layout.vocabulary()};
+  open.star_architecture = check_transformer(open.transformer);
+  open.vae_architecture = check_vae(open.vae);
+  open.t5_architecture = check_text_encoder(open.t5, layout.t5);
+  return open;
+}
+
+Checkpoints open_model(const ModelFolder& model) {
+  Checkpoints open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
+  open.star_architecture.norm_weights = model.preset.norm_weights;
+  if (open.star_architecture.text_width != open.t5_architecture.hidden_size) {
+    fail(ErrorKind::model,
+         fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),
+                     open.star_architecture.text_width, open.t5->origin(), open.t5_architecture.hidden_size));
+  }
+  return open;
+}
+
+}  // namespace
+
+ModelSetup model_setup(const ResolvedSettings& resolved) {
+  const Settings& settings = resolved.settings;
+  const RuntimeConfig& runtime = settings.config.runtime;
+  const at::Device device = pick_device(runtime.device.value_or(""));
+  const auto refuse_on_cpu = [&](const char* name, const std::string& value, const char* hint) {
+    if (device.is_cuda()) return;
+    fail(ErrorKind::usage,
+         fmt::format("{} {}: needs a GPU, but the device is the CPU", settings.origin(name).text, value), hint);
+  };
+  if (runtime.attention == AttentionBackend::cudnn) refuse_on_cpu("attention", "cudnn", "--attention aten");
+  if (runtime.vram) refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram), "leave out --vram");
+  if (device.is_cpu() && runtime.precision == Precision::bf16 && !cpu_has_bfloat16()) {
+    log::warn("{} bf16: this CPU emulates bf16 with fp32; --precision fp32 is faster",
+              settings.origin("precision").text);
+  }
+  return {.model = resolved.model,
+          .device = device.str(),
+          .precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32),
+          .kernels = runtime.kernels,
+          .vram = runtime.vram};
+}
+
+std::string describe_model(const ModelFolder& model) {
+  const char* const random = model.random_weights ? ", random weights" : "";
+  if (model.embedded) {
+    return fmt::format("{} (embedded{}); --model DIR or FASTSTAR_MODEL uses another", model.preset.name, random);
+  }
+  const std::string where = model.folder.empty() ? model.preset.file.string() : model.folder.string();
+  return fmt::format("{} ({}{})", model.preset.name, where, random);
+}
+
+Model::Model(ModelSetup setup, Residency most)
+    : setup_(std::move(setup)),
+      most_(most),
+      device_(pick_device(setup_.device)),
+      guard_(device_),
+      checkpoints_(open_model(setup_.model)) {
+  set_up_backends();
+}
+
+Model::Model(const Networks& networks, Kernels kernels)
+    : most_(Residency::everything), device_(networks.transformer->device()), guard_(device_) {
+  setup_.kernels = kernels;
+  setup_.model.random_weights = true;  // no checkpoint to take fingerprints of
+  text_encoder_ = borrowed(networks.text_encoder);
+  transformer_ = borrowed(networks.transformer);
+  vae_ = borrowed(networks.vae);
+  vae_parts_ = VaeParts::encoder_and_decoder;
+}
+
+at::ScalarType Model::dtype() const { return setup_.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat; }
+
+const Tokenizer& Model::tokenizer() {
+  if (tokenizer_) return *tokenizer_;
+  auto tokenizer = std::make_unique<Tokenizer>(checkpoints_.vocabulary);
+  if (tokenizer->vocabulary_size() > checkpoints_.t5_architecture.vocabulary) {
+    fail(ErrorKind::model,
+         fmt::format("{}: {} pieces, but the text encoder {} knows {}: this vocabulary belongs to another model",
+                     checkpoints_.vocabulary.string(), tokenizer->vocabulary_size(), checkpoints_.t5->origin(),
+                     checkpoints_.t5_architecture.vocabulary));
+  }
+  tokenizer_ = std::move(tokenizer);
+  return *tokenizer_;
+}
+
+const T5Encoder& Model::text_encoder() {
+  if (!text_encoder_) {
+    const Weights weights(checkpoints_.t5, device_, dtype());
+    text_encoder_ = std::make_shared<T5Encoder>(weights, checkpoints_.t5_architecture);
+    weights.warn_about_unused(known_unused_t5_tensors());
+  }
+  return *text_encoder_;
+}
+
+const StarTransformer& Model::transformer() {
+  if (!transformer_) {
+    const Weights weights(checkpoints_.transformer, device_, dtype());
+    transformer_ = std::make_shared<StarTransformer>(weights, checkpoints_.star_architecture);
+    weights.warn_about_unused(known_unused_star_tensors());
+  }
+  return *transformer_;
+}
+
+const VideoVae& Model::vae(VaeParts parts) {
+  if (vae_ && parts > vae_parts_) unload_vae();
+  if (!vae_) {
+    const Weights weights(checkpoints_.vae, device_, dtype());
+    vae_ = std::make_shared<VideoVae>(weights, checkpoints_.vae_architecture, parts);
+    vae_parts_ = parts;
+    weights.warn_about_unused(VideoVae::unused_weights(parts));
+  }
+  return *vae_;
+}
+
+const std::map<std::string, std::string>& Model::fingerprints() const {
+  if (fingerprints_.empty() && !setup_.model.random_weights) {
+    fingerprints_ = {{"text_encoder", fingerprint(*checkpoints_.t5)},
+                     {"transformer", fingerprint(*checkpoints_.transformer)},
+                     {"vae", fingerprint(*checkpoints_.vae)}};
+  }
+  return fingerprints_;
+}
+
+std::string Model::vae_fingerprint() const { return fingerprints().empty() ? "" : fingerprints().at("vae"); }
+
+void Model::unload_text_encoder() {
+  text_encoder_.reset();
+  release_cached_memory(device_);
+}
+
+void Model::unload_transformer() {
+  transformer_.reset();
+  release_cached_memory(device_);
+}
+
+void Model::unload_vae() {
+  vae_.reset();
+  release_cached_memory(device_);
+}
+
 namespace {
 
 /// What holds while a stage works.

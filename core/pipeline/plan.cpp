@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/model/reduce/gate.h"
-#include "core/pipeline/source.h"
+#include "core/pipeline/inputs.h"
 
 namespace faststar {
 namespace {

@@ -14,9 +14,8 @@
 #include "core/media/video_reader.h"
 #include "core/model/reduce/gate.h"
 #include "core/model/vae/architecture.h"
+#include "core/pipeline/inputs.h"
 #include "core/pipeline/outputs.h"
-#include "core/pipeline/prompt.h"
-#include "core/pipeline/source.h"
 
 namespace faststar {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/media/video_writer.h"
 #include "core/model/star/generator.h"
 #include "core/pipeline/codes_file.h"
-#include "core/pipeline/model.h"
+#include "core/pipeline/pipeline.h"
 
 namespace faststar {
 

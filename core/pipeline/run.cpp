@@ -2,10 +2,255 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "core/base/device.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/media/metadata.h"
+#include "core/model/pyramid/codes.h"
 
 namespace faststar {
+namespace {
+
+using RunClock = std::chrono::steady_clock;
+
+/// The frames of one decode on their way into files. Nothing is left behind when it is destroyed unfinished.
+class FrameFiles {
+ public:
+  FrameFiles(const OutputFiles& files, const ShownFrames& shown, int64_t latents, bool keep)
+      : files_(files), left_out_(shown.begin), stream_(shown.first_frame), keep_(keep) {
+    if (latents > 1) video_.emplace(files);
+  }
+
+  void push(const Tensor& decoded) { show(stream_.push(decoded)); }
+
+  /// Completes the files. Returns the frames, if they were to be kept.
+  std::vector<Tensor> finish() {
+    show(stream_.finish());
+    if (video_) video_->finish();
+    return std::move(kept_);
+  }
+
+ private:
+  void show(const std::optional<Tensor>& frames) {
+    if (!frames) return;
+    const int64_t skipped = std::min(left_out_, frames->size(0));
+    left_out_ -= skipped;
+    const Tensor shown = frames->narrow(0, skipped, frames->size(0) - skipped).cpu().contiguous();
+    if (keep_) kept_.push_back(shown);
+    if (video_) return video_->write(shown);
+    write_picture(files_, shown);
+  }
+
+  const OutputFiles& files_;
+  int64_t left_out_;  ///< frames still to be left out
+  FrameStream stream_;
+  bool keep_;
+  std::vector<Tensor> kept_;
+  std::optional<VideoOutput> video_;
+};
+
+/// What a run was, for the metadata of its files.
+std::string run_json(const Model& model, const Result& result) {
+  nlohmann::ordered_json json;
+  json["device"] = device_name(model.device());
+  json["checkpoints"] = model.fingerprints();
+  for (const auto& [stage, time] : result.seconds) json["seconds"][stage] = time;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+/// Measures one stage from its construction on: wall-clock seconds and most device bytes.
+class RunStages::Meter {
+ public:
+  Meter(RunStages& stages, Stage stage) : stages_(stages), stage_(stage), start_(RunClock::now()) {
+    reset_peak_device_bytes(stages.pipeline_.device());
+  }
+  /// Waits for the device, logs one line and adds the stage to the result.
+  void finish() const {
+    const at::Device device = stages_.pipeline_.device();
+    synchronize(device);
+    const double elapsed = std::chrono::duration<double>(RunClock::now() - start_).count();
+    stages_.result_.seconds[std::string(stage_name(stage_))] += elapsed;
+    const int64_t peak = peak_device_bytes(device);
+    stages_.result_.peak_bytes = std::max(stages_.result_.peak_bytes, peak);
+    const std::string memory = peak > 0 ? fmt::format(", peak {:.1f} GB", static_cast<double>(peak) * 1e-9) : "";
+    log::info("{}: {:.2f} s{}", stage_name(stage_), elapsed, memory);
+  }
+
+ private:
+  RunStages& stages_;
+  Stage stage_;
+  RunClock::time_point start_;
+};
+
+/// Reports every pass of a run to the progress, the trace and whoever asked.
+class RunStages::StepWatch final : public GenerationObserver {
+ public:
+  StepWatch(RunStages& stages, const Draw& draw) : stages_(stages), draw_(draw) {}
+  void on_reduced_step(const ReducedStep& step) override {
+    if (draw_.trace) draw_.trace->add_reduced(step);
+  }
+  void on_step(const Step& step, const std::vector<Tensor>& clips) override {
+    stages_.report_step(step);
+    const Workload& work = stages_.plan_.work;
+    const Scale& scale = work.schedule.scales()[static_cast<size_t>(step.scale)];
+    if (draw_.trace) draw_.trace->add_step(step, scale, tokens_of(work, step));
+    if (draw_.on_step) draw_.on_step(step, clips);
+  }
+
+ private:
+  RunStages& stages_;
+  const Draw& draw_;
+};
+
+RunStages::RunStages(const Pipeline& pipeline, const Plan& plan, Progress& progress)
+    : pipeline_(pipeline), model_(pipeline.model()), plan_(plan), progress_(progress) {
+  for (const auto& [stage, cost] : plan.costs) progress.plan(stage, cost);
+}
+
+void RunStages::stop_if_asked() const {
+  if (progress_.stop_requested()) fail(ErrorKind::interrupted, "stopped; finished files are kept");
+}
+
+TextFeatures RunStages::encode_text() {
+  const Meter meter(*this, Stage::text);
+  TextFeatures features = pipeline_.encode_text(plan_.ids);
+  if (plan_.memory.mode.residency != Residency::everything) model_.unload_text_encoder();
+  meter.finish();
+  progress_.advance(Stage::text, text_seconds(plan_.work), "prompt");
+  stop_if_asked();
+  return features;
+}
+
+std::vector<Tensor> RunStages::encode_source() {
+  if (!plan_.source) return {};
+  return condition_bits(encode_source_pixels(), plan_.work.schedule, plan_.work.repetitions,
+                        plan_.request.detail_scale_min_tokens);
+}
+
+Tensor RunStages::encode_source_pixels() {
+  const Meter meter(*this, Stage::source);
+  const Tensor& pixels = *plan_.source;
+  const double frame_cost = encode_seconds(plan_.work) / static_cast<double>(pixels.size(2));
+  int64_t done = 0;
+  const auto on_slice = [&](int64_t frames) {
+    synchronize(pipeline_.device());
+    progress_.advance(Stage::source, frame_cost * static_cast<double>(frames - done),
+                      fmt::format("frame {}/{}", frames, pixels.size(2)));
+    done = frames;
+    stop_if_asked();
+  };
+  Tensor features = pipeline_.encode(pixels, {.on_slice = on_slice});
+  if (one_part()) model_.unload_vae();
+  release_cached_memory(pipeline_.device());
+  meter.finish();
+  return features;
+}
+
+void RunStages::load_weights() {
+  const double cost = load_cost(model_, plan_.memory);
+  const Meter meter(*this, Stage::load);
+  model_.transformer();
+  if (!one_part()) model_.vae(VaeParts::decoder);
+  meter.finish();
+  progress_.advance(Stage::load, cost, "weights");
+  stop_if_asked();
+}
+
+void RunStages::report_step(const Step& step) {
+  synchronize(pipeline_.device());  // progress tells of work done, and a stop must not wait for a queue
+  progress_.advance(Stage::tokens, step_seconds(plan_.work, step),
+                    fmt::format("scale {}/{}", step.scale + 1, plan_.work.schedule.scales().size()));
+  stop_if_asked();
+}
+
+Tensor RunStages::generate(const GenerationInput& input, const Draw& draw) {
+  if (!model_.has_transformer()) load_weights();
+  for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode}) {
+    result_.seconds.erase(std::string(stage_name(own)));
+  }
+  const Meter meter(*this, Stage::tokens);
+  GenerationSettings settings = plan_.request.generation;
+  settings.seed = static_cast<uint64_t>(draw.seed);
+  StepWatch watch(*this, draw);
+  Tensor codes = pipeline_.generate(plan_.work.schedule, settings, input, &watch);
+  meter.finish();
+  const auto preview = result_.seconds.find(stage_name(Stage::preview));
+  if (preview != result_.seconds.end()) result_.seconds["tokens"] -= preview->second;  // which ran in between
+  if (one_part()) model_.unload_transformer();
+  release_cached_memory(pipeline_.device());
+  return codes;
+}
+
+void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+                       std::vector<Tensor>* kept) {
+  // A preview decodes while tokens are made: their peak so far would be lost with the count that begins here.
+  if (stage == Stage::preview) result_.peak_bytes = std::max(result_.peak_bytes, peak_device_bytes(pipeline_.device()));
+  const Meter meter(*this, stage);
+  const int64_t total = frames_of_latents(codes.size(2));
+  const double frame_cost = decode_seconds(plan_.work, codes.size(2)) / static_cast<double>(total);
+  int64_t reported = 0;  // a decode that begins again counts from where the first one came to
+  const auto decode_in_slices = [&](const DecodeOptions& options) {
+    FrameFiles frame_files(files, shown, codes.size(2), kept != nullptr);
+    int64_t done = 0;
+    const auto on_frames = [&](const Tensor& decoded) {
+      frame_files.push(decoded);
+      done += decoded.size(2);
+      synchronize(pipeline_.device());
+      const int64_t more = std::max<int64_t>(0, done - reported);
+      reported += more;
+      progress_.advance(stage, frame_cost * static_cast<double>(more), fmt::format("frame {}/{}", done, total));
+      stop_if_asked();
+    };
+    pipeline_.decode(codes, on_frames, options);
+    std::vector<Tensor> frames = frame_files.finish();
+    if (kept) *kept = std::move(frames);
+  };
+  const DecodeOptions options = plan_.memory.mode.decode;
+  try {
+    decode_in_slices(options);
+  } catch (const c10::OutOfMemoryError&) {
+    // Somebody else took memory meanwhile: again in the shortest slices.
+    if (options.slice_latents == 1) throw;
+    release_cached_memory(pipeline_.device());
+    decode_in_slices({.slice_latents = 1});
+  }
+  meter.finish();
+}
+
+void RunStages::finish_video() {
+  progress_.advance(Stage::encode, final_decode_seconds(plan_.work) * kFileShare, "file");
+  if (one_part()) model_.unload_vae();
+}
+
+OutputFiles RunStages::files_of(const RequestedOutput& output) const {
+  const Request& request = plan_.request;
+  return {.file = output.file,
+          .frames_dir = output.frames_dir,
+          .format = format_of(request.size),
+          .encoding = request.encoding,
+          .extras = {comment_of(output), request.sound},
+          .existing = request.existing};
+}
+
+std::string RunStages::comment_of(const RequestedOutput& output) const {
+  const Request& request = plan_.request;
+  if (request.metadata == Metadata::leave_out) return "";
+  // Of saved codes, only the run that made them could tell.
+  const std::string run = request.codes ? "" : run_json(model_, result_);
+  return to_comment({.version = FASTSTAR_VERSION,
+                     .command = request.command,
+                     .settings_json = output.settings_json,
+                     .run_json = run});
+}
+
 namespace {
 
 /// The scale of a clip, counted from its first, whose accumulated features are worth a preview: it shows the whole

@@ -1,10 +1,73 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "core/pipeline/run_stages.h"
+#include "core/base/progress.h"
+#include "core/pipeline/outputs.h"
+#include "core/pipeline/plan.h"
+#include "core/pipeline/reduction_trace.h"
 
 namespace faststar {
+
+/// What a run took.
+struct Result {
+  std::map<std::string, double, std::less<>> seconds;  ///< wall-clock time by stage name
+  int64_t peak_bytes = 0;                              ///< most device memory of any stage; 0 on the CPU
+};
+
+/// The stages of one run, in the order they happen. Each is timed, reports its cost, ends with Error(interrupted) when
+/// `progress` asks to stop, and leaves on the device what the plan's memory mode keeps.
+class RunStages {
+ public:
+  /// Announces the plan's costs. All are referred to and must outlive the stages.
+  RunStages(const Pipeline& pipeline, const Plan& plan, Progress& progress);
+
+  TextFeatures encode_text();
+  /// Bits of the clips that the source gives; none without one.
+  std::vector<Tensor> encode_source();
+  /// Features of the source's pixels, as Pipeline::encode.
+  Tensor encode_source_pixels();
+
+  /// What one video depends on besides the plan.
+  struct Draw {
+    int64_t seed = 0;
+    /// Called after each pass with the accumulated features of all clips so far.
+    std::function<void(const Step& step, const std::vector<Tensor>& clips)> on_step = {};
+    ReductionTrace* trace = nullptr;  ///< records what reduction decides
+  };
+  /// The accumulated features of a video: [1, 64, T, H, W].
+  Tensor generate(const GenerationInput& input, const Draw& draw);
+
+  /// Decodes into files. `kept`, unless null, becomes their frames, uint8 [F, H, W, 3] RGB on the CPU, in parts.
+  void decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+              std::vector<Tensor>* kept = nullptr);
+  /// After the last decode of a video.
+  void finish_video();
+  /// What the stages took so far.
+  const Result& result() const { return result_; }
+
+  OutputFiles files_of(const RequestedOutput& output) const;
+
+ private:
+  class StepWatch;
+  class Meter;
+
+  bool one_part() const { return plan_.memory.mode.residency == Residency::one_part; }
+  void stop_if_asked() const;
+  void load_weights();
+  void report_step(const Step& step);
+  std::string comment_of(const RequestedOutput& output) const;
+
+  const Pipeline& pipeline_;
+  Model& model_;
+  const Plan& plan_;
+  Progress& progress_;
+  Result result_;  ///< of what all videos share, and of the one at hand
+};
 
 /// Makes the outputs of `plan` one after the other, or decodes its saved codes again; `on_file` is called with each as
 /// it is finished. A stop that `progress` asks for ends it after the current step with Error(interrupted); finished

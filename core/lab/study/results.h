@@ -13,7 +13,7 @@
 #include "core/lab/metrics/fidelity.h"
 #include "core/lab/study/inputs.h"
 #include "core/lab/study/measured_run.h"
-#include "core/pipeline/batch/shard.h"
+#include "core/pipeline/batch/batch_items.h"
 
 namespace faststar {
 

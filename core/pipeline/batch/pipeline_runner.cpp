@@ -4,9 +4,8 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/pipeline/prompt.h"
+#include "core/pipeline/inputs.h"
 #include "core/pipeline/run.h"
-#include "core/pipeline/source.h"
 
 namespace faststar {
 namespace {

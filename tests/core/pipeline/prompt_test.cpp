@@ -1,5 +1,4 @@
-#include "core/pipeline/prompt.h"
-
+#include "core/pipeline/inputs.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -5,7 +5,7 @@
 
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
-#include "core/pipeline/source.h"
+#include "core/pipeline/inputs.h"
 #include "support/process_state.h"
 #include "support/support.h"
 

@@ -1,6 +1,4 @@
 // Videos that start from a picture or go on from a video.
-#include "core/pipeline/source.h"
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -10,6 +8,7 @@
 #include "core/media/video_reader.h"
 #include "core/model/pyramid/codes.h"
 #include "core/pipeline/codes_file.h"
+#include "core/pipeline/inputs.h"
 #include "core/pipeline/small_request.h"
 
 namespace faststar {

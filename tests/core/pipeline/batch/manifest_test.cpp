@@ -1,8 +1,7 @@
-#include "core/pipeline/batch/manifest.h"
-
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/pipeline/batch/batch_folder.h"
 #include "support/full_disk.h"
 #include "support/support.h"
 

@@ -1,5 +1,4 @@
-#include "core/pipeline/batch/shard.h"
-
+#include "core/pipeline/batch/batch_items.h"
 #include "support/process_state.h"
 #include "support/support.h"
 
