@@ -33,7 +33,7 @@ std::string argument_name(const Field&, const std::vector<double>&) { return "X,
 std::string argument_name(const Field&, const ReducedScales&) { return "LIST"; }
 template <Choice Enum>
 std::string argument_name(const Field& field, Enum) {
-  constexpr auto& names = Choices<Enum>::names;
+  constexpr auto& names = kChoiceNames<Enum>;
   return field.argument.empty() ? join_names(names.data(), names.size(), "|") : std::string(field.argument);
 }
 template <typename T>

@@ -126,44 +126,24 @@ struct Config {
 };
 
 template <>
-struct Choices<Resolution> {
-  static constexpr std::array<std::string_view, 4> names = {"192p", "384p", "480p", "720p"};
-};
+inline constexpr std::array<std::string_view, 4> kChoiceNames<Resolution> = {"192p", "384p", "480p", "720p"};
 template <>
-struct Choices<FirstFrame> {
-  static constexpr std::array<std::string_view, 2> names = {"copy", "keep"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<FirstFrame> = {"copy", "keep"};
 template <>
-struct Choices<Fit> {
-  static constexpr std::array<std::string_view, 2> names = {"crop", "pad"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<Fit> = {"crop", "pad"};
 template <>
-struct Choices<GuidanceMethod> {
-  static constexpr std::array<std::string_view, 2> names = {"apg", "cfg"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<GuidanceMethod> = {"apg", "cfg"};
 template <>
-struct Choices<Sampling> {
-  static constexpr std::array<std::string_view, 2> names = {"philox", "greedy"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<Sampling> = {"philox", "greedy"};
 template <>
-struct Choices<H264Preset> {
-  static constexpr auto& names = kH264Presets;
-};
+inline constexpr auto& kChoiceNames<H264Preset> = kH264Presets;
 template <>
-struct Choices<Precision> {
-  static constexpr std::array<std::string_view, 2> names = {"fp32", "bf16"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<Precision> = {"fp32", "bf16"};
 template <>
-struct Choices<AttentionBackend> {
-  static constexpr std::array<std::string_view, 3> names = {"auto", "cudnn", "aten"};
-};
+inline constexpr std::array<std::string_view, 3> kChoiceNames<AttentionBackend> = {"auto", "cudnn", "aten"};
 template <>
-struct Choices<Kernels> {
-  static constexpr std::array<std::string_view, 2> names = {"auto", "reference"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<Kernels> = {"auto", "reference"};
 template <>
-struct Choices<ProgressStyle> {
-  static constexpr std::array<std::string_view, 5> names = {"auto", "bar", "plain", "json", "none"};
-};
+inline constexpr std::array<std::string_view, 5> kChoiceNames<ProgressStyle> = {"auto", "bar", "plain", "json", "none"};
 
 }  // namespace faststar

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <limits>
 #include <string_view>
 #include <type_traits>
@@ -73,19 +74,19 @@ struct Field {
 template <typename Self, typename Config>
 concept FieldsOf = std::same_as<std::remove_const_t<Self>, Config>;
 
-/// The words of an enum, in the order of its enumerators: `static constexpr std::array names`.
+/// The words of an enum, in the order of its enumerators: a std::array for each enum that is a setting.
 template <typename Enum>
-struct Choices;
+inline constexpr std::nullptr_t kChoiceNames = nullptr;
 
 template <typename T>
 concept Choice = std::is_enum_v<T> && requires {
-  Choices<T>::names.size();
+  kChoiceNames<T>.size();
 };
 
 /// The word of an enumerator.
 template <Choice Enum>
 constexpr std::string_view choice_name(Enum value) {
-  return Choices<Enum>::names[static_cast<size_t>(value)];
+  return kChoiceNames<Enum>[static_cast<size_t>(value)];
 }
 
 }  // namespace faststar

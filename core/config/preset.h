@@ -27,9 +27,7 @@ struct ModelSizes {
 };
 
 template <>
-struct Choices<NormWeights> {
-  static constexpr std::array<std::string_view, 2> names = {"backbone", "fp32"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<NormWeights> = {"backbone", "fp32"};
 
 /// The settings of a model: `model.yaml` of a model folder, or configs/<name>.yaml.
 struct ModelPreset {

@@ -11,47 +11,27 @@
 namespace faststar {
 
 template <>
-struct Choices<ReductionMethod> {
-  static constexpr std::array<std::string_view, 8> names = {"none", "faststar", "fastvar", "sparsevar",
-                                                            "tome", "stepvar",  "random",  "skip"};
-};
+inline constexpr std::array<std::string_view, 8> kChoiceNames<ReductionMethod> = {
+    "none", "faststar", "fastvar", "sparsevar", "tome", "stepvar", "random", "skip"};
 template <>
-struct Choices<ReductionPreset> {
-  static constexpr std::array<std::string_view, 4> names = {"paper", "exact", "fast", "beyond"};
-};
+inline constexpr std::array<std::string_view, 4> kChoiceNames<ReductionPreset> = {"paper", "exact", "fast", "beyond"};
 template <>
-struct Choices<ApgStatistics> {
-  static constexpr std::array<std::string_view, 2> names = {"kept", "last_full"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<ApgStatistics> = {"kept", "last_full"};
 template <>
-struct Choices<Scorer> {
-  static constexpr std::array<std::string_view, 5> names = {"spatiotemporal", "spatial", "temporal", "random",
-                                                            "oracle"};
-};
+inline constexpr std::array<std::string_view, 5> kChoiceNames<Scorer> = {"spatiotemporal", "spatial", "temporal",
+                                                                         "random", "oracle"};
 template <>
-struct Choices<NormDegree> {
-  static constexpr std::array<std::string_view, 3> names = {"1", "2", "inf"};
-};
+inline constexpr std::array<std::string_view, 3> kChoiceNames<NormDegree> = {"1", "2", "inf"};
 template <>
-struct Choices<MaskDown> {
-  static constexpr std::array<std::string_view, 3> names = {"area_topk", "nearest", "token_topk"};
-};
+inline constexpr std::array<std::string_view, 3> kChoiceNames<MaskDown> = {"area_topk", "nearest", "token_topk"};
 template <>
-struct Choices<UpdateMask> {
-  static constexpr std::array<std::string_view, 2> names = {"feature", "token"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<UpdateMask> = {"feature", "token"};
 template <>
-struct Choices<RatioMode> {
-  static constexpr std::array<std::string_view, 2> names = {"fixed", "dynamic"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<RatioMode> = {"fixed", "dynamic"};
 template <>
-struct Choices<Matching> {
-  static constexpr std::array<std::string_view, 2> names = {"strided", "alternate"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<Matching> = {"strided", "alternate"};
 template <>
-struct Choices<StepVarNormalize> {
-  static constexpr std::array<std::string_view, 2> names = {"minmax", "none"};
-};
+inline constexpr std::array<std::string_view, 2> kChoiceNames<StepVarNormalize> = {"minmax", "none"};
 
 /// A section all of whose settings are retired.
 struct RetiredSection {};

@@ -25,8 +25,8 @@ bool parse_value(std::string_view text, const Field& field, ReducedScales& out);
 
 template <Choice Enum>
 bool parse_value(std::string_view text, const Field&, Enum& out) {
-  for (size_t i = 0; i < Choices<Enum>::names.size(); ++i) {
-    if (text != Choices<Enum>::names[i]) continue;
+  for (size_t i = 0; i < kChoiceNames<Enum>.size(); ++i) {
+    if (text != kChoiceNames<Enum>[i]) continue;
     out = static_cast<Enum>(i);
     return true;
   }
@@ -75,7 +75,7 @@ std::string join_names(const std::string_view* names, size_t count, std::string_
 
 template <Choice Enum>
 std::string expected_text(const Field&, Enum) {
-  return "one of " + join_names(Choices<Enum>::names.data(), Choices<Enum>::names.size(), ", ");
+  return "one of " + join_names(kChoiceNames<Enum>.data(), kChoiceNames<Enum>.size(), ", ");
 }
 
 template <typename T>

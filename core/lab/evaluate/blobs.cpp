@@ -148,7 +148,7 @@ ShapeReader::ShapeReader() {
 }
 
 std::optional<Shape> ShapeReader::operator()(const std::vector<Blob>& blobs) const {
-  std::array<int, Choices<Shape>::names.size()> votes{};
+  std::array<int, kChoiceNames<Shape>.size()> votes{};
   for (const Blob& blob : blobs) {
     if (blob.area() < kMinArea) continue;
     const auto features = features_of(blob);

@@ -15,7 +15,7 @@ namespace {
 /// One period of every empty background at half size: [patterns, colours, 3, H/2, period/2].
 Tensor empty_backgrounds() {
   std::vector<ClipRecord> records;
-  constexpr auto patterns = Choices<Pattern>::names.size(), colours = Choices<BackgroundColour>::names.size();
+  constexpr auto patterns = kChoiceNames<Pattern>.size(), colours = kChoiceNames<BackgroundColour>.size();
   for (size_t i = 0; i < patterns * colours; ++i) {
     records.push_back(
         {.pattern = static_cast<Pattern>(i / colours), .background = static_cast<BackgroundColour>(i % colours)});
@@ -106,7 +106,7 @@ Tensor object_masks(const Tensor& frames, BackgroundColour background) {
 
 /// The palette's colour that most pixels of an object are nearest to. frames [9, 3, h, w].
 ObjectColour read_colour(const Tensor& frames, const Track& track) {
-  std::array<int, Choices<ObjectColour>::names.size()> votes{};
+  std::array<int, kChoiceNames<ObjectColour>.size()> votes{};
   const auto pixels = frames.accessor<float, 4>();
   for (size_t i = 0; i < track.size(); ++i) {
     if (!track[i]) continue;

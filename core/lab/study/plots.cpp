@@ -91,7 +91,7 @@ Chart pareto_plot(const StudySummary& study) {
 
 Chart norm_plot(const StudySummary& study) {
   const std::string key = "faststar.p";
-  const auto& names = Choices<NormDegree>::names;
+  const auto& names = kChoiceNames<NormDegree>;
   Chart chart{.title = "Norm that combines the distances",
               .x_label = "p",
               .y_label = kPsnr,

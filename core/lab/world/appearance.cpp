@@ -12,24 +12,24 @@ namespace {
 using std::numbers::pi;
 
 /// In the order of ObjectColour: saturated, and apart from each other and from every background.
-constexpr std::array<Rgb, Choices<ObjectColour>::names.size()> kObjects = {{{.88f, .10f, .12f},
-                                                                            {.98f, .50f, .05f},
-                                                                            {.99f, .85f, .10f},
-                                                                            {.10f, .62f, .22f},
-                                                                            {.12f, .32f, .88f},
-                                                                            {.55f, .18f, .75f},
-                                                                            {.10f, .10f, .12f},
-                                                                            {.97f, .36f, .66f},
-                                                                            {.46f, .26f, .12f},
-                                                                            {.04f, .72f, .78f}}};
+constexpr std::array<Rgb, kChoiceNames<ObjectColour>.size()> kObjects = {{{.88f, .10f, .12f},
+                                                                          {.98f, .50f, .05f},
+                                                                          {.99f, .85f, .10f},
+                                                                          {.10f, .62f, .22f},
+                                                                          {.12f, .32f, .88f},
+                                                                          {.55f, .18f, .75f},
+                                                                          {.10f, .10f, .12f},
+                                                                          {.97f, .36f, .66f},
+                                                                          {.46f, .26f, .12f},
+                                                                          {.04f, .72f, .78f}}};
 
 /// In the order of BackgroundColour: pale.
-constexpr std::array<Rgb, Choices<BackgroundColour>::names.size()> kBackgrounds = {{{.62f, .78f, .97f},
-                                                                                    {.66f, .88f, .68f},
-                                                                                    {.98f, .72f, .82f},
-                                                                                    {.99f, .93f, .60f},
-                                                                                    {.80f, .72f, .95f},
-                                                                                    {.74f, .75f, .78f}}};
+constexpr std::array<Rgb, kChoiceNames<BackgroundColour>.size()> kBackgrounds = {{{.62f, .78f, .97f},
+                                                                                  {.66f, .88f, .68f},
+                                                                                  {.98f, .72f, .82f},
+                                                                                  {.99f, .93f, .60f},
+                                                                                  {.80f, .72f, .95f},
+                                                                                  {.74f, .75f, .78f}}};
 
 /// How far the paler tone is from white, as a share of the first tone's distance.
 constexpr float kPaler = .35f;
@@ -106,7 +106,7 @@ Tensor shape_distances(int64_t size) {
   const Tensor x = axis.unsqueeze(0).expand({size, size});
   const Tensor y = axis.unsqueeze(1).expand({size, size});
   const Tensor r = at::hypot(x, y);
-  std::vector<Tensor> shapes(Choices<Shape>::names.size());
+  std::vector<Tensor> shapes(kChoiceNames<Shape>.size());
   shapes[static_cast<size_t>(Shape::ball)] = r - 1;
   shapes[static_cast<size_t>(Shape::square)] = box(x, y, .86, .86);
   shapes[static_cast<size_t>(Shape::triangle)] = triangle(x, y);
@@ -121,7 +121,7 @@ Tensor background_patterns() {
   const double height = kWorldHeight;
   const Tensor y = ((at::arange(kWorldHeight, at::kFloat) + .5) / height).unsqueeze(1).expand({-1, kPatternPeriod});
   const Tensor x = ((at::arange(kPatternPeriod, at::kFloat) + .5) / height).expand({kWorldHeight, -1});
-  std::vector<Tensor> patterns(Choices<Pattern>::names.size());
+  std::vector<Tensor> patterns(kChoiceNames<Pattern>.size());
   patterns[static_cast<size_t>(Pattern::plain)] = at::zeros_like(x);
   patterns[static_cast<size_t>(Pattern::gradient)] = y;
   patterns[static_cast<size_t>(Pattern::stripes)] = two_tones((x * (4 * pi)).sin(), 4);

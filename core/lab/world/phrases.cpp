@@ -8,7 +8,7 @@ namespace {
 
 /// Static storage of one list for each enumerator, in order.
 template <typename Enum, typename Item>
-using Lists = std::array<std::vector<Item>, Choices<Enum>::names.size()>;
+using Lists = std::array<std::vector<Item>, kChoiceNames<Enum>.size()>;
 
 template <typename Enum, typename Item>
 std::span<const Item> list_of(const Lists<Enum, Item>& lists, Enum value) {
@@ -146,10 +146,10 @@ Phrases colour_words(std::string_view name) {
   for (const auto* words : {&gray, &cyan, &purple}) {
     if (words->front() == name) return *words;
   }
-  for (const std::string_view& word : Choices<ObjectColour>::names) {
+  for (const std::string_view& word : kChoiceNames<ObjectColour>) {
     if (word == name) return {&word, 1};
   }
-  for (const std::string_view& word : Choices<BackgroundColour>::names) {
+  for (const std::string_view& word : kChoiceNames<BackgroundColour>) {
     if (word == name) return {&word, 1};
   }
   return {};

@@ -42,38 +42,25 @@ constexpr bool changes_size(Motion motion) { return motion == Motion::grow || mo
 enum class Camera { still, pan_left, pan_right };
 
 template <>
-struct Choices<Shape> {
-  static constexpr std::array<std::string_view, 7> names = {"ball", "square", "triangle", "star",
-                                                            "ring", "heart",  "cross"};
-};
+inline constexpr std::array<std::string_view, 7> kChoiceNames<Shape> = {"ball", "square", "triangle", "star",
+                                                                        "ring", "heart",  "cross"};
 template <>
-struct Choices<ObjectColour> {
-  static constexpr std::array<std::string_view, 10> names = {"red",    "orange", "yellow", "green", "blue",
-                                                             "purple", "black",  "pink",   "brown", "cyan"};
-};
+inline constexpr std::array<std::string_view, 10> kChoiceNames<ObjectColour> = {
+    "red", "orange", "yellow", "green", "blue", "purple", "black", "pink", "brown", "cyan"};
 template <>
-struct Choices<BackgroundColour> {
-  static constexpr std::array<std::string_view, 6> names = {"blue", "green", "pink", "yellow", "purple", "gray"};
-};
+inline constexpr std::array<std::string_view, 6> kChoiceNames<BackgroundColour> = {"blue",   "green",  "pink",
+                                                                                   "yellow", "purple", "gray"};
 template <>
-struct Choices<Pattern> {
-  static constexpr std::array<std::string_view, 8> names = {"plain", "gradient", "stripes",  "checker",
-                                                            "dots",  "waves",    "diagonal", "grid"};
-};
+inline constexpr std::array<std::string_view, 8> kChoiceNames<Pattern> = {"plain", "gradient", "stripes",  "checker",
+                                                                          "dots",  "waves",    "diagonal", "grid"};
 template <>
-struct Choices<ObjectSize> {
-  static constexpr std::array<std::string_view, 3> names = {"small", "normal", "big"};
-};
+inline constexpr std::array<std::string_view, 3> kChoiceNames<ObjectSize> = {"small", "normal", "big"};
 template <>
-struct Choices<Motion> {
-  static constexpr std::array<std::string_view, 14> names = {"left",     "right",     "up",         "down",   "up left",
-                                                             "up right", "down left", "down right", "circle", "bounce",
-                                                             "grow",     "shrink",    "spin",       "still"};
-};
+inline constexpr std::array<std::string_view, 14> kChoiceNames<Motion> = {
+    "left",       "right",  "up",     "down", "up left", "up right", "down left",
+    "down right", "circle", "bounce", "grow", "shrink",  "spin",     "still"};
 template <>
-struct Choices<Camera> {
-  static constexpr std::array<std::string_view, 3> names = {"still", "pan left", "pan right"};
-};
+inline constexpr std::array<std::string_view, 3> kChoiceNames<Camera> = {"still", "pan left", "pan right"};
 
 /// One moving object. Its path follows from this and from whether it shares the frame (core/lab/world/trajectory.h).
 struct SceneObject {

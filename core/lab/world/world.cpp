@@ -13,12 +13,12 @@ namespace {
 /// Any enumerator, all equally likely.
 template <typename Enum>
 Enum any_of(CounterRandom& random) {
-  return static_cast<Enum>(random.below(static_cast<int>(Choices<Enum>::names.size())));
+  return static_cast<Enum>(random.below(static_cast<int>(kChoiceNames<Enum>.size())));
 }
 
 /// In the order of Motion: how often one object moves so.
-constexpr std::array<double, Choices<Motion>::names.size()> kMotionWeights = {.13, .13, .10, .10, .03, .03, .03,
-                                                                              .03, .10, .10, .08, .07, .07, .05};
+constexpr std::array<double, kChoiceNames<Motion>.size()> kMotionWeights = {.13, .13, .10, .10, .03, .03, .03,
+                                                                            .03, .10, .10, .08, .07, .07, .05};
 /// Motions that need no room to the left and right: for half a frame, and for one that pans.
 constexpr std::array kNarrowMotions = {Motion::up,   Motion::down,   Motion::circle, Motion::bounce,
                                        Motion::grow, Motion::shrink, Motion::spin,   Motion::still};

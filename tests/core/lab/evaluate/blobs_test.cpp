@@ -55,7 +55,7 @@ Blob spinning(Shape shape, ObjectSize size, int64_t frame) {
 
 TEST_CASE("every shape is known at every size and angle", "[evaluate]") {
   const ShapeReader read;
-  for (size_t shape = 0; shape < Choices<Shape>::names.size(); ++shape) {
+  for (size_t shape = 0; shape < kChoiceNames<Shape>.size(); ++shape) {
     for (const ObjectSize size : {ObjectSize::small, ObjectSize::big}) {
       for (const int64_t frame : {0, 5, 12, 21}) {
         const auto asked = static_cast<Shape>(shape);

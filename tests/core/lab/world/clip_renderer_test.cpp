@@ -71,7 +71,7 @@ TEST_CASE("objects move as their motion says, in both halves of four seconds", "
 
 TEST_CASE("a pan moves all that rests the other way, evenly and for any time", "[world]") {
   const auto [camera, right] = GENERATE(table<Camera, int64_t>({{Camera::pan_left, 2}, {Camera::pan_right, -2}}));
-  for (size_t i = static_cast<size_t>(Pattern::stripes); i < Choices<Pattern>::names.size(); ++i) {
+  for (size_t i = static_cast<size_t>(Pattern::stripes); i < kChoiceNames<Pattern>.size(); ++i) {
     ClipRecord record = red_ball(Motion::still);
     record.pattern = static_cast<Pattern>(i);
     record.camera = camera;
