@@ -7,7 +7,6 @@
 
 #include "core/base/atomic_file.h"
 #include "core/media/frame_sinks.h"
-#include "core/media/sound_track.h"
 
 namespace faststar {
 
@@ -28,6 +27,20 @@ struct VideoEncoding {
   int crf = 17;                            ///< H.264 constant rate factor, 0 (best, largest) to 51
   H264Preset preset = H264Preset::medium;  ///< slower presets make smaller files
 };
+
+/// Part of another file's sound, ready to be copied without decoding.
+struct SoundTrack;
+
+/// Which part: seconds of the video in `file`, counted from its first frame.
+struct SoundPart {
+  std::filesystem::path file;
+  double start = 0;
+  double seconds = 0;
+};
+
+/// The sound of `part`, or nothing when there is none. Sound that a video called `video` cannot hold, or that is
+/// damaged, is dropped with one warning. Throws Error(input) when the file cannot be opened.
+std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const std::filesystem::path& video);
 
 /// What a video file holds besides its frames.
 struct VideoExtras {

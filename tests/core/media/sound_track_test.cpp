@@ -1,8 +1,7 @@
-#include "core/media/sound_track.h"
-
 #include <cmath>
 
 #include "core/media/sample_media.h"
+#include "core/media/video_writer.h"
 #include "support/support.h"
 
 namespace faststar {
