@@ -16,7 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "core/lab/study/report.h"
 #include "core/lab/study/run_study.h"
 #include "core/pipeline/batch/batch_settings.h"

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/config/installation.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

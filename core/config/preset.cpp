@@ -8,7 +8,6 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/config/config_fields.h"
-#include "core/config/installation.h"
 #include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
 
@@ -165,10 +164,48 @@ bool contains(const std::vector<int>& list, int value) {
 
 }  // namespace
 
+fs::path configs_dir() {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  const fs::path installed = program.parent_path().parent_path() / "share" / "faststar" / "configs";
+  const fs::path source = fs::path(FASTSTAR_SOURCE_DIR) / "configs";
+  for (const fs::path& folder : {installed, source}) {
+    if (fs::is_directory(folder, ignored)) return folder;
+  }
+  fail(ErrorKind::model, fmt::format("the installation is incomplete: {} is missing", installed.string()),
+       "install faststar again with `cmake --install`");
+}
+
+fs::path embedded_model_dir() { return configs_dir() / "tiny"; }
+
+fs::path preset_file(const std::string& name) {
+  std::error_code ignored;
+  for (const fs::path& file : {configs_dir() / (name + ".yaml"), configs_dir() / name / "model.yaml"}) {
+    if (fs::is_regular_file(file, ignored)) return file;
+  }
+  return {};
+}
+
+fs::path file_or_preset(const std::string& name_or_file) {
+  std::error_code ignored;
+  return fs::is_regular_file(name_or_file, ignored) ? fs::path(name_or_file) : preset_file(name_or_file);
+}
+
 bool is_preset(const YamlDocument& document) {
   const YAML::Node model = document.root()["model"];
   // A key that is not there gives a node that may only be asked whether it is defined.
   return model.IsDefined() && model.IsMap() && model["name"].IsDefined();
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(configs_dir())) {
+    const std::string name = entry.path().stem().string();
+    const fs::path file = preset_file(name);
+    if (!file.empty() && is_preset(YamlDocument(file))) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 fs::path find_config(const std::string& name_or_file, const fs::path& folder, const std::string& origin) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/config/installation.h"
 #include "core/config/yaml.h"
 #include "core/config/yaml_document.h"
 

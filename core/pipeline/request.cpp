@@ -8,7 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/random.h"
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "core/config/yaml.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"

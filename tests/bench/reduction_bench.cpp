@@ -11,7 +11,7 @@
 #include <functional>
 
 #include "core/base/device.h"
-#include "core/base/weights/random_weights.h"
+#include "core/base/weights/weights.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/reduce/faststar.h"
 #include "core/model/reduce/selection.h"

@@ -14,7 +14,6 @@
 #include "core/base/hash.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/base/weights/safetensors.h"
-#include "core/base/weights/torch_archive.h"
 #include "core/base/weights/torch_file.h"
 
 namespace faststar {

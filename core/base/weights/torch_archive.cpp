@@ -1,5 +1,3 @@
-#include "core/base/weights/torch_archive.h"
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/weights/torch_file.h"
 
 namespace faststar {
 namespace {

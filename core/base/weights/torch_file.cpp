@@ -13,7 +13,6 @@
 
 #include "core/base/error.h"
 #include "core/base/weights/mapped_file.h"
-#include "core/base/weights/torch_archive.h"
 
 namespace faststar {
 namespace {

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "core/base/error.h"
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "core/config/yaml_document.h"
 #include "core/lab/train/star_data.h"
 #include "core/lab/world/scene.h"

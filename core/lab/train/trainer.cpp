@@ -10,7 +10,6 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/config/installation.h"
 #include "core/config/model_folder.h"
 #include "core/lab/train/model_weights.h"
 #include "core/lab/train/run_folder.h"

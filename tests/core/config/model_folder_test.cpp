@@ -1,6 +1,5 @@
 #include "core/config/model_folder.h"
 
-#include "core/config/installation.h"
 #include "support/support.h"
 
 namespace faststar {

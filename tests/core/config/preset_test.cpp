@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "core/config/installation.h"
 #include "core/model/pyramid/schedule.h"
 #include "support/support.h"
 

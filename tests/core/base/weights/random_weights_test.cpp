@@ -1,4 +1,3 @@
-#include "core/base/weights/random_weights.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,3 @@
-#include "core/base/weights/torch_archive.h"
 
 #include <ATen/ATen.h>
 

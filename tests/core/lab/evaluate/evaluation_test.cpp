@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/weights/random_weights.h"
+#include "core/base/weights/weights.h"
 #include "core/model/pyramid/codes.h"
 #include "support/support.h"
 

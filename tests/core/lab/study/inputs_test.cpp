@@ -1,6 +1,6 @@
 #include "core/lab/study/inputs.h"
 
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "support/support.h"
 
 namespace faststar {

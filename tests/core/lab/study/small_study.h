@@ -1,7 +1,7 @@
 #pragma once
 #include <c10/core/InferenceMode.h>
 
-#include "core/base/weights/random_weights.h"
+#include "core/base/weights/weights.h"
 #include "core/lab/study/run_study.h"
 #include "core/model/star/small_model.h"
 #include "support/support.h"

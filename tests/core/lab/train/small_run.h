@@ -1,5 +1,5 @@
 #pragma once
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "core/lab/train/trainer.h"
 #include "support/support.h"
 

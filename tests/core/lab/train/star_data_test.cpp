@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "core/lab/world/clip_renderer.h"
 #include "support/support.h"
 

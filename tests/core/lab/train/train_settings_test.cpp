@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/config/installation.h"
+#include "core/config/preset.h"
 #include "support/support.h"
 
 namespace faststar {

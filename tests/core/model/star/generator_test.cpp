@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "core/base/weights/random_weights.h"
+#include "core/base/weights/weights.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/star/small_model.h"
 #include "core/model/star/test_observer.h"

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "core/base/weights/random_weights.h"
+#include "core/base/weights/weights.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "core/base/device.h"
-#include "core/base/weights/random_weights.h"
+#include "core/base/weights/weights.h"
 #include "core/model/vae/architecture.h"
 #include "core/model/vae/golden_vae.h"
 #include "support/support.h"
