@@ -13,7 +13,6 @@
 #include "core/base/error.h"
 #include "core/config/config_fields.h"
 #include "core/config/value.h"
-#include "core/config/yaml.h"
 
 namespace faststar {
 namespace {

@@ -9,7 +9,6 @@
 #include "core/base/log.h"
 #include "core/config/config_fields.h"
 #include "core/config/yaml.h"
-#include "core/config/yaml_document.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/config/yaml.h"
-#include "core/config/yaml_document.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

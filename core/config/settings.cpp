@@ -1,9 +1,11 @@
 #include "core/config/settings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/config/config_fields.h"
@@ -44,6 +46,58 @@ std::optional<std::string> environment_text(std::string_view field) {
   const char* const text = std::getenv(environment_name(field).c_str());
   if (text == nullptr || *text == '\0') return std::nullopt;
   return text;
+}
+
+std::string yaml_scalar(const std::string& value) { return quoted_yaml(value); }
+std::string yaml_scalar(Aspect value) { return quoted_yaml(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
+std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+std::string yaml_scalar(const std::vector<double>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+std::string yaml_scalar(const ReducedScales& value) {
+  return value.listed.empty() ? value_text(value) : yaml_scalar(value.listed);
+}
+template <typename T>
+std::string yaml_scalar(const T& value) {
+  return value_text(value);
+}
+
+template <typename T>
+std::string yaml_line(const Field& field, const T& member) {
+  return fmt::format("{}: {}\n", field.name, yaml_scalar(member));
+}
+template <typename T>
+std::string yaml_line(const Field& field, const std::optional<T>& member) {
+  return member ? yaml_line(field, *member) : "";
+}
+
+/// "reduction.faststar": a section inside another.
+bool is_inner(std::string_view section) { return section.find('.') != std::string_view::npos; }
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json json_value(const T& value) {
+  if constexpr (std::is_constructible_v<Json, T> && !std::is_enum_v<T>) {
+    return Json(value);
+  } else {
+    return Json(value_text(value));
+  }
+}
+Json json_value(Seconds value) { return Json(value.count); }
+
+template <typename T>
+void put(Json& section, const Field& field, const T& value) {
+  section[std::string(field.name)] = json_value(value);
+}
+template <typename T>
+void put(Json& section, const Field& field, const std::optional<T>& value) {
+  if (value) put(section, field, *value);
+}
+
+/// "a.b" is the section b inside a.
+Json& section_in(Json& json, std::string_view section) {
+  const size_t dot = section.find('.');
+  Json& outer = json[std::string(section.substr(0, dot))];
+  return dot == std::string_view::npos ? outer : outer[std::string(section.substr(dot + 1))];
 }
 
 }  // namespace
@@ -110,6 +164,28 @@ void fail_value(const Origin& origin, const std::string& expected, std::string_v
   const bool cut = got.size() > kShown;
   fail(ErrorKind::usage, fmt::format("{}: expected {}, got {}{}", origin.text, expected,
                                      got.empty() ? "nothing" : got.substr(0, kShown), cut ? "..." : ""));
+}
+
+std::string config_yaml(const Config& config, const std::string& base) {
+  std::string text = base.empty() ? "" : fmt::format("base: {}\n", quoted_yaml(base));
+  visit_sections(config, [&](std::string_view name, const auto& fields) {
+    const std::string margin = is_inner(name) ? "  " : "";
+    std::string lines;
+    visit_fields(fields, [&](const Field& field, const auto& member) {
+      const std::string line = yaml_line(field, member);
+      if (!line.empty()) lines += fmt::format("{}  {}", margin, line);
+    });
+    if (!lines.empty()) text += fmt::format("{}{}:\n{}", margin, name.substr(name.rfind('.') + 1), lines);
+  });
+  return text;
+}
+
+nlohmann::ordered_json config_json(const Config& config) {
+  Json json = Json::object();
+  visit_config(config, [&](std::string_view section, const Field& field, const auto& member) {
+    put(section_in(json, section), field, member);
+  });
+  return json;
 }
 
 }  // namespace faststar

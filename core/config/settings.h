@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,14 @@ void apply_entry(Settings& settings, const FieldTexts& texts, const std::string&
 /// Keeps one of `prompt` and `prompt_file`: the one from the later source. Throws Error(usage) when one source sets
 /// both.
 void settle_prompt_source(Settings& settings);
+
+/// Every setting as YAML that apply_yaml reads back to the same values; unset optionals are left out.
+/// `base` is printed as `base:` unless empty.
+std::string config_yaml(const Config& config, const std::string& base);
+
+/// Every setting by section and key, as metadata and --json record them; unset optionals are left out. Paths are bytes:
+/// dump() with nlohmann::json::error_handler_t::replace.
+nlohmann::ordered_json config_json(const Config& config);
 
 /// Throws Error(usage): "<origin>: expected <expected>, got <got>".
 [[noreturn]] void fail_value(const Origin& origin, const std::string& expected, std::string_view got);

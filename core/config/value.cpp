@@ -156,6 +156,20 @@ std::string expected_text(const Field& field, const std::vector<double>&) {
 }
 std::string expected_text(const Field&, const ReducedScales&) { return "last4, or a list of scales such as 26,27"; }
 
+std::string quoted_yaml(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += fmt::format("\\{}", c);
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
 std::string join_names(const std::string_view* names, size_t count, std::string_view separator) {
   return fmt::format("{}", fmt::join(std::span(names, count), separator));
 }

@@ -70,6 +70,9 @@ std::string expected_text(const Field& field, const std::vector<int>&);
 std::string expected_text(const Field& field, const std::vector<double>&);
 std::string expected_text(const Field& field, const ReducedScales&);
 
+/// `text` as a double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
+std::string quoted_yaml(const std::string& text);
+
 /// The names with `separator` between them.
 std::string join_names(const std::string_view* names, size_t count, std::string_view separator);
 

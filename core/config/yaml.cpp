@@ -1,41 +1,42 @@
 #include "core/config/yaml.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/config/config_fields.h"
-#include "core/config/yaml_document.h"
 
 namespace faststar {
 namespace {
 
-std::string yaml_scalar(const std::string& value) { return quoted_yaml(value); }
-std::string yaml_scalar(Aspect value) { return quoted_yaml(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
-std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
-std::string yaml_scalar(const std::vector<double>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
-std::string yaml_scalar(const ReducedScales& value) {
-  return value.listed.empty() ? value_text(value) : yaml_scalar(value.listed);
-}
-template <typename T>
-std::string yaml_scalar(const T& value) {
-  return value_text(value);
-}
-
-template <typename T>
-std::string yaml_line(const Field& field, const T& member) {
-  return fmt::format("{}: {}\n", field.name, yaml_scalar(member));
-}
-template <typename T>
-std::string yaml_line(const Field& field, const std::optional<T>& member) {
-  return member ? yaml_line(field, *member) : "";
+std::string read_text(const std::filesystem::path& path) {
+  constexpr size_t kLargest = 1 << 20;
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(kLargest + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad() || (stream.fail() && !stream.eof())) {
+    fail(ErrorKind::usage, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+  }
+  text.resize(static_cast<size_t>(stream.gcount()));
+  if (text.size() > kLargest) {
+    fail(ErrorKind::usage, fmt::format("{}: expected a configuration file, got more than 1 MiB", path.string()));
+  }
+  return text;
 }
 
-/// "reduction.faststar": a section inside another.
-bool is_inner(std::string_view section) { return section.find('.') != std::string_view::npos; }
+YAML::Node parse(const std::filesystem::path& path) {
+  try {
+    return YAML::Load(read_text(path));
+  } catch (const YAML::Exception& error) {
+    fail(ErrorKind::usage, fmt::format("{}:{}: not YAML: {}", path.string(), error.mark.line + 1, error.msg));
+  }
+}
 
 /// The section that has a field `key`; "" when none has.
 std::string section_of(const Config& config, const std::string& key) {
@@ -80,39 +81,94 @@ void apply_section(const YamlDocument& document, const YamlEntry& section, Sourc
   });
 }
 
-using Json = nlohmann::ordered_json;
+}  // namespace
 
-template <typename T>
-Json json_value(const T& value) {
-  if constexpr (std::is_constructible_v<Json, T> && !std::is_enum_v<T>) {
-    return Json(value);
-  } else {
-    return Json(value_text(value));
+YamlDocument::YamlDocument(std::filesystem::path path) : path_(std::move(path)), root_(parse(path_)) {
+  if (!root_.IsMap() && !root_.IsNull()) {
+    fail(ErrorKind::usage,
+         fmt::format("{}: expected sections (`generate:` and so on), got something else", path_.string()));
   }
 }
-Json json_value(Seconds value) { return Json(value.count); }
 
-template <typename T>
-void put(Json& section, const Field& field, const T& value) {
-  section[std::string(field.name)] = json_value(value);
-}
-template <typename T>
-void put(Json& section, const Field& field, const std::optional<T>& value) {
-  if (value) put(section, field, *value);
+std::string YamlDocument::where(const YAML::Node& node) const {
+  return fmt::format("{}:{}", path_.string(), node.Mark().line + 1);
 }
 
-/// "a.b" is the section b inside a.
-Json& section_in(Json& json, std::string_view section) {
-  const size_t dot = section.find('.');
-  Json& outer = json[std::string(section.substr(0, dot))];
-  return dot == std::string_view::npos ? outer : outer[std::string(section.substr(dot + 1))];
+std::vector<YamlEntry> YamlDocument::entries(const YAML::Node& mapping, std::string_view name) const {
+  if (mapping.IsNull()) return {};
+  if (!mapping.IsMap()) {
+    fail(ErrorKind::usage, fmt::format("{}: {}: expected `key: value` lines, got a value", where(mapping), name));
+  }
+  std::vector<YamlEntry> entries;
+  std::set<std::string> seen;
+  for (const auto& item : mapping) {
+    if (!item.first.IsScalar()) {
+      fail(ErrorKind::usage, fmt::format("{}: {}: expected a name as key", where(item.first), name));
+    }
+    entries.push_back({item.first.Scalar(), item.first, item.second});
+    if (!seen.insert(entries.back().key).second) {
+      fail(ErrorKind::usage, fmt::format("{}: {}: duplicate key in {}", where(item.first), entries.back().key, name));
+    }
+  }
+  return entries;
 }
 
-}  // namespace
+void YamlDocument::fail_unknown(const YamlEntry& entry, std::string_view section,
+                                const std::vector<std::string>& known) const {
+  const std::string dotted = section.empty() ? entry.key : fmt::format("{}.{}", section, entry.key);
+  fail(ErrorKind::usage, fmt::format("{}: {}: unknown key", where(entry.key_node), dotted),
+       fmt::format("the nearest known one is {}", nearest_name(entry.key, known)));
+}
+
+std::string node_text(const YAML::Node& node) {
+  if (node.IsNull()) return "nothing";
+  if (node.IsScalar()) return node.Tag() == "!" ? quoted_yaml(node.Scalar()) : node.Scalar();
+  return node.IsSequence() ? "a list" : "a section";
+}
+
+template <typename Number>
+void read_list(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<Number>& member) {
+  std::vector<Number> values;
+  if (!node.IsSequence()) fail_value(origin, expected_text(field, member), node_text(node));
+  for (const YAML::Node& item : node) read_value(item, field, origin, values.emplace_back());
+  member = std::move(values);
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<int>& member) {
+  read_list(node, field, origin, member);
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::array<int64_t, 5>& member) {
+  std::vector<int> values;
+  read_list(node, field, origin, values);
+  if (values.size() != member.size()) {
+    fail_value(origin, fmt::format("{} numbers", member.size()), std::to_string(values.size()));
+  }
+  std::copy(values.begin(), values.end(), member.begin());
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member) {
+  if (!node.IsScalar()) return read_list(node, field, origin, member);
+  member.resize(1);
+  read_value(node, field, origin, member.front());
+}
+
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member) {
+  if (node.IsScalar()) {
+    if (!parse_value(node.Scalar(), field, member)) fail_value(origin, expected_text(field, member), node_text(node));
+  } else {
+    read_list(node, Field{.name = field.name, .range = {0, 1000}}, origin, member.listed);
+  }
+}
+
+void fail_twice(const Origin& origin, const Field& field) {
+  fail(ErrorKind::usage, fmt::format("{}: duplicate key", origin.text),
+       fmt::format("{} is an earlier name of {}", field.old_name, field.name));
+}
 
 void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings) {
   std::vector<std::string> sections = section_names(settings.config);
-  std::erase_if(sections, is_inner);
+  std::erase_if(sections, [](const std::string& name) { return name.find('.') != name.npos; });  // inner ones
   for (const YamlEntry& entry : document.entries(document.root(), "the file")) {
     if (std::find(sections.begin(), sections.end(), entry.key) != sections.end()) {
       apply_section(document, entry, source, other_keys, settings);
@@ -120,28 +176,6 @@ void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& ot
       document.fail_unknown(entry, "", sections);
     }
   }
-}
-
-std::string config_yaml(const Config& config, const std::string& base) {
-  std::string text = base.empty() ? "" : fmt::format("base: {}\n", quoted_yaml(base));
-  visit_sections(config, [&](std::string_view name, const auto& fields) {
-    const std::string margin = is_inner(name) ? "  " : "";
-    std::string lines;
-    visit_fields(fields, [&](const Field& field, const auto& member) {
-      const std::string line = yaml_line(field, member);
-      if (!line.empty()) lines += fmt::format("{}  {}", margin, line);
-    });
-    if (!lines.empty()) text += fmt::format("{}{}:\n{}", margin, name.substr(name.rfind('.') + 1), lines);
-  });
-  return text;
-}
-
-nlohmann::ordered_json config_json(const Config& config) {
-  Json json = Json::object();
-  visit_config(config, [&](std::string_view section, const Field& field, const auto& member) {
-    put(section_in(json, section), field, member);
-  });
-  return json;
 }
 
 }  // namespace faststar

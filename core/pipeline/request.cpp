@@ -9,7 +9,6 @@
 #include "core/base/log.h"
 #include "core/base/random.h"
 #include "core/config/preset.h"
-#include "core/config/yaml.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/gate.h"

@@ -8,7 +8,6 @@
 #include "core/base/error.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
-#include "core/config/yaml_document.h"
 
 namespace faststar {
 namespace {

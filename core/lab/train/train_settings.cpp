@@ -11,7 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/config/preset.h"
-#include "core/config/yaml_document.h"
+#include "core/config/yaml.h"
 #include "core/lab/train/star_data.h"
 #include "core/lab/world/scene.h"
 #include "core/pipeline/request.h"

@@ -13,7 +13,6 @@
 #include "core/base/hash.h"
 #include "core/base/lock_file.h"
 #include "core/config/yaml.h"
-#include "core/config/yaml_document.h"
 #include "core/pipeline/request.h"
 
 namespace faststar {

@@ -8,7 +8,6 @@
 #include "core/config/resolve.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
-#include "core/config/yaml_document.h"
 #include "support/process_state.h"
 #include "support/support.h"
 

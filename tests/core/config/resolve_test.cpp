@@ -1,6 +1,5 @@
 #include "core/config/resolve.h"
 
-#include "core/config/yaml.h"
 #include "support/process_state.h"
 #include "support/support.h"
 

@@ -1,8 +1,8 @@
+
 #include "core/config/yaml.h"
 
 #include <nlohmann/json.hpp>
 
-#include "core/config/yaml_document.h"
 #include "support/support.h"
 
 namespace faststar {
