@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -27,28 +27,14 @@ constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the official reader
 constexpr auto kMaxInteger = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
 
-constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kDtypes = {{{"F64", at::kDouble},
-                                                                                  {"F32", at::kFloat},
-                                                                                  {"F16", at::kHalf},
-                                                                                  {"BF16", at::kBFloat16},
-                                                                                  {"I64", at::kLong},
-                                                                                  {"I32", at::kInt},
-                                                                                  {"I16", at::kShort},
-                                                                                  {"I8", at::kChar},
-                                                                                  {"U8", at::kByte},
-                                                                                  {"BOOL", at::kBool}}};
-
-std::optional<at::ScalarType> dtype_from_safetensors(std::string_view name) {
-  for (const auto& [known, dtype] : kDtypes) {
-    if (known == name) return dtype;
-  }
-  return std::nullopt;
+at::ScalarType dtype_from_safetensors(std::string_view name) {
+  const auto found = std::ranges::find(kStoredDtypes, name, &StoredDtype::safetensors);
+  return found == std::end(kStoredDtypes) ? at::ScalarType::Undefined : found->dtype;
 }
 
 std::string dtype_to_safetensors(at::ScalarType dtype) {
-  for (const auto& [name, known] : kDtypes) {
-    if (known == dtype) return std::string(name);
-  }
+  const auto found = std::ranges::find(kStoredDtypes, dtype, &StoredDtype::dtype);
+  if (found != std::end(kStoredDtypes)) return std::string(found->safetensors);
   fail(ErrorKind::internal, fmt::format("safetensors: cannot store {}", dtype_text(dtype)));
 }
 
@@ -135,7 +121,7 @@ Entry parse_entry(const MappedFile& file, const std::string& name, const json& v
                                   file.size() - data_start));
   }
   Entry entry{.info = {}, .dtype_name = dtype.get<std::string>(), .offset = data_start + begin, .bytes = end - begin};
-  entry.info.dtype = dtype_from_safetensors(entry.dtype_name).value_or(at::ScalarType::Undefined);
+  entry.info.dtype = dtype_from_safetensors(entry.dtype_name);
   entry.info.shape = *shape;
   check_bytes(file, name, entry);
   return entry;

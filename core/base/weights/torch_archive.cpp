@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <utility>
@@ -58,14 +57,44 @@ void apply_zip64(ByteReader extra, size_t extra_bytes, const std::vector<uint64_
 class ZipArchive {
  public:
   /// Reads the central directory of `file`, which must outlive this. Throws Error(model) when it is damaged.
-  explicit ZipArchive(const MappedFile& file);
+  explicit ZipArchive(const MappedFile& file) : file_(file) { parse_directory(find_directory()); }
 
   bool has(const std::string& name) const { return entries_.contains(name); }
   /// Throws Error(model) when `name` is not there, is compressed or encrypted, or leaves the file.
-  FileRange find(const std::string& name) const;
+  FileRange find(const std::string& name) const {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) fail_damaged(fmt::format("entry {} is missing", name));
+    const Entry& entry = found->second;
+    if (entry.method != 0 || (entry.flags & kEncrypted) != 0 || entry.packed_bytes != entry.bytes) {
+      fail(ErrorKind::model, fmt::format("{}: entry {} is compressed or encrypted", file_.origin(), name),
+           "torch.save does not compress; save it again with torch.save");
+    }
+    const auto header_offset = static_cast<int64_t>(entry.header_offset);
+    const std::string header = file_.read(header_offset, kLocalHeaderBytes);
+    ByteReader reader(header, file_.origin());
+    if (reader.number<uint32_t>() != kLocalHeader) fail_damaged(fmt::format("entry {} has no header", name));
+    reader.take(22);
+    const int64_t name_bytes = reader.number<uint16_t>();
+    const int64_t extra_bytes = reader.number<uint16_t>();
+    const int64_t offset = header_offset + kLocalHeaderBytes + name_bytes + extra_bytes;
+    if (offset > file_.size() || entry.bytes > static_cast<uint64_t>(file_.size() - offset)) {
+      fail_damaged(fmt::format("entry {}: {} bytes from {}, the file has {}", name, entry.bytes, offset, file_.size()));
+    }
+    return {offset, static_cast<int64_t>(entry.bytes)};
+  }
+
   /// The name of the one entry `<folder>/<name>`, folders being one level deep; empty when there is none or
   /// more than one.
-  std::string find_below_root(const std::string& name) const;
+  std::string find_below_root(const std::string& name) const {
+    std::string only;
+    for (const auto& [path, entry] : entries_) {
+      const auto slash = path.find('/');
+      if (slash == std::string::npos || path.compare(slash + 1, std::string::npos, name) != 0) continue;
+      if (!only.empty()) return "";
+      only = path;
+    }
+    return only;
+  }
 
  private:
   struct Entry {
@@ -81,115 +110,75 @@ class ZipArchive {
     uint64_t entries = 0;
   };
 
-  Directory find_directory() const;
-  Directory read_zip64_directory(int64_t locator_offset) const;
-  void parse_directory(const Directory& directory);
-  [[noreturn]] void fail_damaged(const std::string& what) const;
+  [[noreturn]] void fail_damaged(const std::string& what) const {
+    fail(ErrorKind::model, fmt::format("{}: damaged zip file: {}", file_.origin(), what), "download or copy it again");
+  }
+
+  Directory find_directory() const {
+    const int64_t tail_bytes = std::min(file_.size(), kDirectoryEndBytes + kMaxComment);
+    const int64_t tail_offset = file_.size() - tail_bytes;
+    const std::string tail = file_.read(tail_offset, tail_bytes);
+    for (int64_t at = tail_bytes - kDirectoryEndBytes; at >= 0; --at) {
+      ByteReader reader(std::string_view(tail).substr(static_cast<size_t>(at)), file_.origin());
+      if (reader.number<uint32_t>() != kDirectoryEnd) continue;
+      reader.take(6);  // numbers of disks
+      Directory directory;
+      directory.entries = reader.number<uint16_t>();
+      directory.bytes = reader.number<uint32_t>();
+      directory.offset = reader.number<uint32_t>();
+      const bool is_zip64 = directory.entries == 0xffff || directory.bytes == kInZip64 || directory.offset == kInZip64;
+      return is_zip64 ? read_zip64_directory(tail_offset + at - kZip64LocatorBytes) : directory;
+    }
+    fail_damaged("no central directory at the end of the file");
+  }
+
+  Directory read_zip64_directory(int64_t locator_offset) const {
+    const std::string locator = file_.read(locator_offset, kZip64LocatorBytes);
+    ByteReader reader(locator, file_.origin());
+    if (reader.number<uint32_t>() != kZip64Locator) fail_damaged("the zip64 locator is missing");
+    reader.take(4);  // number of a disk
+    const std::string end = file_.read(reader.number<int64_t>(), kZip64DirectoryEndBytes);
+    ByteReader end_reader(end, file_.origin());
+    if (end_reader.number<uint32_t>() != kZip64DirectoryEnd) fail_damaged("the zip64 directory end is missing");
+    end_reader.take(28);  // own size, versions, disks, entries on this disk
+    Directory directory;
+    directory.entries = end_reader.number<uint64_t>();
+    directory.bytes = end_reader.number<uint64_t>();
+    directory.offset = end_reader.number<uint64_t>();
+    return directory;
+  }
+
+  void parse_directory(const Directory& directory) {
+    if (directory.bytes > kMaxDirectoryBytes || directory.entries > directory.bytes / kDirectoryEntryBytes) {
+      fail_damaged(fmt::format("{} entries in a directory of {} bytes", directory.entries, directory.bytes));
+    }
+    const std::string bytes = file_.read(static_cast<int64_t>(directory.offset), static_cast<int64_t>(directory.bytes));
+    ByteReader reader(bytes, file_.origin());
+    for (uint64_t i = 0; i < directory.entries; ++i) {
+      if (reader.number<uint32_t>() != kDirectoryEntry) fail_damaged(fmt::format("directory entry {}", i));
+      Entry entry;
+      reader.take(4);  // versions
+      entry.flags = reader.number<uint16_t>();
+      entry.method = reader.number<uint16_t>();
+      reader.take(8);  // time, date, checksum
+      entry.packed_bytes = reader.number<uint32_t>();
+      entry.bytes = reader.number<uint32_t>();
+      const auto name_bytes = reader.number<uint16_t>();
+      const auto extra_bytes = reader.number<uint16_t>();
+      const auto comment_bytes = reader.number<uint16_t>();
+      reader.take(8);  // disk, attributes
+      entry.header_offset = reader.number<uint32_t>();
+      const std::string name(reader.take(name_bytes));
+      apply_zip64(ByteReader(reader.take(extra_bytes), file_.origin()), extra_bytes,
+                  {&entry.bytes, &entry.packed_bytes, &entry.header_offset});
+      reader.take(comment_bytes);
+      if (!entries_.emplace(name, entry).second) fail_damaged(fmt::format("duplicate entry {}", name));
+    }
+  }
 
   const MappedFile& file_;
   std::map<std::string, Entry> entries_;
 };
-
-ZipArchive::ZipArchive(const MappedFile& file) : file_(file) { parse_directory(find_directory()); }
-
-void ZipArchive::fail_damaged(const std::string& what) const {
-  fail(ErrorKind::model, fmt::format("{}: damaged zip file: {}", file_.origin(), what), "download or copy it again");
-}
-
-ZipArchive::Directory ZipArchive::find_directory() const {
-  const int64_t tail_bytes = std::min(file_.size(), kDirectoryEndBytes + kMaxComment);
-  const int64_t tail_offset = file_.size() - tail_bytes;
-  const std::string tail = file_.read(tail_offset, tail_bytes);
-  for (int64_t at = tail_bytes - kDirectoryEndBytes; at >= 0; --at) {
-    ByteReader reader(std::string_view(tail).substr(static_cast<size_t>(at)), file_.origin());
-    if (reader.number<uint32_t>() != kDirectoryEnd) continue;
-    reader.take(6);  // numbers of disks
-    Directory directory;
-    directory.entries = reader.number<uint16_t>();
-    directory.bytes = reader.number<uint32_t>();
-    directory.offset = reader.number<uint32_t>();
-    const bool is_zip64 = directory.entries == 0xffff || directory.bytes == kInZip64 || directory.offset == kInZip64;
-    return is_zip64 ? read_zip64_directory(tail_offset + at - kZip64LocatorBytes) : directory;
-  }
-  fail_damaged("no central directory at the end of the file");
-}
-
-ZipArchive::Directory ZipArchive::read_zip64_directory(int64_t locator_offset) const {
-  const std::string locator = file_.read(locator_offset, kZip64LocatorBytes);
-  ByteReader reader(locator, file_.origin());
-  if (reader.number<uint32_t>() != kZip64Locator) fail_damaged("the zip64 locator is missing");
-  reader.take(4);  // number of a disk
-  const std::string end = file_.read(reader.number<int64_t>(), kZip64DirectoryEndBytes);
-  ByteReader end_reader(end, file_.origin());
-  if (end_reader.number<uint32_t>() != kZip64DirectoryEnd) fail_damaged("the zip64 directory end is missing");
-  end_reader.take(28);  // own size, versions, disks, entries on this disk
-  Directory directory;
-  directory.entries = end_reader.number<uint64_t>();
-  directory.bytes = end_reader.number<uint64_t>();
-  directory.offset = end_reader.number<uint64_t>();
-  return directory;
-}
-
-void ZipArchive::parse_directory(const Directory& directory) {
-  if (directory.bytes > kMaxDirectoryBytes || directory.entries > directory.bytes / kDirectoryEntryBytes) {
-    fail_damaged(fmt::format("{} entries in a directory of {} bytes", directory.entries, directory.bytes));
-  }
-  const std::string bytes = file_.read(static_cast<int64_t>(directory.offset), static_cast<int64_t>(directory.bytes));
-  ByteReader reader(bytes, file_.origin());
-  for (uint64_t i = 0; i < directory.entries; ++i) {
-    if (reader.number<uint32_t>() != kDirectoryEntry) fail_damaged(fmt::format("directory entry {}", i));
-    Entry entry;
-    reader.take(4);  // versions
-    entry.flags = reader.number<uint16_t>();
-    entry.method = reader.number<uint16_t>();
-    reader.take(8);  // time, date, checksum
-    entry.packed_bytes = reader.number<uint32_t>();
-    entry.bytes = reader.number<uint32_t>();
-    const auto name_bytes = reader.number<uint16_t>();
-    const auto extra_bytes = reader.number<uint16_t>();
-    const auto comment_bytes = reader.number<uint16_t>();
-    reader.take(8);  // disk, attributes
-    entry.header_offset = reader.number<uint32_t>();
-    const std::string name(reader.take(name_bytes));
-    apply_zip64(ByteReader(reader.take(extra_bytes), file_.origin()), extra_bytes,
-                {&entry.bytes, &entry.packed_bytes, &entry.header_offset});
-    reader.take(comment_bytes);
-    if (!entries_.emplace(name, entry).second) fail_damaged(fmt::format("duplicate entry {}", name));
-  }
-}
-
-FileRange ZipArchive::find(const std::string& name) const {
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) fail_damaged(fmt::format("entry {} is missing", name));
-  const Entry& entry = found->second;
-  if (entry.method != 0 || (entry.flags & kEncrypted) != 0 || entry.packed_bytes != entry.bytes) {
-    fail(ErrorKind::model, fmt::format("{}: entry {} is compressed or encrypted", file_.origin(), name),
-         "torch.save does not compress; save it again with torch.save");
-  }
-  const auto header_offset = static_cast<int64_t>(entry.header_offset);
-  const std::string header = file_.read(header_offset, kLocalHeaderBytes);
-  ByteReader reader(header, file_.origin());
-  if (reader.number<uint32_t>() != kLocalHeader) fail_damaged(fmt::format("entry {} has no header", name));
-  reader.take(22);
-  const int64_t name_bytes = reader.number<uint16_t>();
-  const int64_t extra_bytes = reader.number<uint16_t>();
-  const int64_t offset = header_offset + kLocalHeaderBytes + name_bytes + extra_bytes;
-  if (offset > file_.size() || entry.bytes > static_cast<uint64_t>(file_.size() - offset)) {
-    fail_damaged(fmt::format("entry {}: {} bytes from {}, the file has {}", name, entry.bytes, offset, file_.size()));
-  }
-  return {offset, static_cast<int64_t>(entry.bytes)};
-}
-
-std::string ZipArchive::find_below_root(const std::string& name) const {
-  std::string only;
-  for (const auto& [path, entry] : entries_) {
-    const auto slash = path.find('/');
-    if (slash == std::string::npos || path.compare(slash + 1, std::string::npos, name) != 0) continue;
-    if (!only.empty()) return "";
-    only = path;
-  }
-  return only;
-}
 
 void check_zip_byte_order(const MappedFile& file, const ZipArchive& zip, const std::string& folder) {
   if (!zip.has(folder + "byteorder")) return;  // torch before 2.1 wrote none, and little-endian
@@ -220,30 +209,6 @@ TorchArchive read_zip_archive(const MappedFile& file) {
 }
 
 constexpr int64_t kCountBytes = 8;  // the number of elements before each storage
-
-/// Reads a file pickle by pickle, without copying it.
-class PickleStream {
- public:
-  explicit PickleStream(const MappedFile& file)
-      : file_(file),
-        pages_(file.map(0, file.size())),
-        origin_(fmt::format("{}: old torch.save format", file.origin())) {}
-
-  Pickle next() {
-    const auto* const bytes = reinterpret_cast<const char*>(pages_.const_data_ptr<uint8_t>());
-    size_t taken = 0;
-    Pickle pickle = parse_pickle({bytes + position_, static_cast<size_t>(file_.size() - position_)}, origin_, &taken);
-    position_ += static_cast<int64_t>(taken);
-    return pickle;
-  }
-  int64_t position() const { return position_; }
-
- private:
-  const MappedFile& file_;
-  Tensor pages_;
-  std::string origin_;
-  int64_t position_ = 0;
-};
 
 void check_legacy_byte_order(const Pickle& system, const MappedFile& file) {
   for (const auto& [key, value] : system.root().entries) {
@@ -291,13 +256,21 @@ std::map<std::string, FileRange> find_storages(const MappedFile& file, int64_t p
 
 /// Source: torch/serialization.py `_legacy_save`.
 TorchArchive read_legacy_archive(const MappedFile& file) {
-  PickleStream stream(file);
-  stream.next();  // the magic number
-  stream.next();  // the version of the format: there has been one
-  check_legacy_byte_order(stream.next(), file);
-  Pickle pickle = stream.next();
-  const Pickle keys = stream.next();
-  const auto ranges = find_storages(file, stream.position(), keys, element_sizes(pickle));
+  const Tensor pages = file.map(0, file.size());
+  std::string_view rest(static_cast<const char*>(pages.const_data_ptr()), static_cast<size_t>(file.size()));
+  const auto next = [&rest, origin = fmt::format("{}: old torch.save format", file.origin())] {
+    size_t taken = 0;
+    Pickle pickle = parse_pickle(rest, origin, &taken);
+    rest.remove_prefix(taken);
+    return pickle;
+  };
+  next();  // the magic number
+  next();  // the version of the format: there has been one
+  check_legacy_byte_order(next(), file);
+  Pickle pickle = next();
+  const Pickle keys = next();
+  const int64_t data_start = file.size() - static_cast<int64_t>(rest.size());
+  const auto ranges = find_storages(file, data_start, keys, element_sizes(pickle));
   return {std::move(pickle), [ranges, origin = file.origin()](const std::string& key) {
             const auto found = ranges.find(key);
             if (found == ranges.end()) fail(ErrorKind::model, fmt::format("{}: storage {} is missing", origin, key));
@@ -305,23 +278,12 @@ TorchArchive read_legacy_archive(const MappedFile& file) {
           }};
 }
 
-constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kStorages = {{{"DoubleStorage", at::kDouble},
-                                                                                    {"FloatStorage", at::kFloat},
-                                                                                    {"HalfStorage", at::kHalf},
-                                                                                    {"BFloat16Storage", at::kBFloat16},
-                                                                                    {"LongStorage", at::kLong},
-                                                                                    {"IntStorage", at::kInt},
-                                                                                    {"ShortStorage", at::kShort},
-                                                                                    {"CharStorage", at::kChar},
-                                                                                    {"ByteStorage", at::kByte},
-                                                                                    {"BoolStorage", at::kBool}}};
-
 /// "torch.FloatStorage", or "torch.cuda.FloatStorage" as torch before 1.10 wrote it.
 at::ScalarType dtype_of_storage(std::string_view name) {
   for (const std::string_view module : {"torch.cuda.", "torch."}) {
     if (!name.starts_with(module)) continue;
-    for (const auto& [known, dtype] : kStorages) {
-      if (name.substr(module.size()) == known) return dtype;
+    for (const StoredDtype& stored : kStoredDtypes) {
+      if (name.substr(module.size()) == stored.torch_storage) return stored.dtype;
     }
   }
   return at::ScalarType::Undefined;

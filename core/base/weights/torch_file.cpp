@@ -140,10 +140,40 @@ bool fits(const TorchTensor& tensor, int64_t entry_bytes) {
 
 class TorchFile final : public TensorSource {
  public:
-  explicit TorchFile(const std::filesystem::path& path);
+  explicit TorchFile(const std::filesystem::path& path) : file_(path) {
+    const TorchArchive archive = read_torch_archive(file_);
+    const Pickle& pickle = archive.pickle;
+    for (const auto& [key, value] : find_state_dict(pickle, file_).entries) {
+      auto tensor = torch_tensor(pickle, pickle[value]);
+      if (pickle[key].kind != Kind::text || !tensor) continue;
+      const std::string& tensor_name = pickle[key].text;
+      check_tensor_name(tensor_name, file_.origin());
+      const FileRange bytes = archive.find_storage(tensor->storage.key);
+      if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
+        fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes",
+                                           file_.origin(), tensor_name, shape_text(tensor->info.shape),
+                                           shape_text(tensor->strides), tensor->offset, bytes.bytes));
+      }
+      infos_[tensor_name] = tensor->info;
+      stored_[tensor_name] = {std::move(*tensor), bytes};
+    }
+  }
 
   const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
-  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
+  Tensor read(const std::string& name, const TensorInfo&, at::Device) const override {
+    const auto found = stored_.find(name);
+    if (found == stored_.end()) fail_missing(*this, name);
+    const auto& [tensor, bytes] = found->second;
+    const at::ScalarType dtype = tensor.info.dtype;
+    if (dtype == at::ScalarType::Undefined) {
+      fail(ErrorKind::model,
+           fmt::format("{}: tensor {}: dtype {} is not supported", file_.origin(), name, tensor.dtype_name));
+    }
+    const int64_t storage_bytes = tensor.storage.elements * static_cast<int64_t>(c10::elementSize(dtype));
+    const Tensor storage = elements_of(file_.map(bytes.offset, storage_bytes), dtype);
+    if (checked_numel(tensor.info.shape) == 0) return at::empty(tensor.info.shape, storage.options());
+    return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
+  }
   std::string origin() const override { return file_.origin(); }
 
  private:
@@ -156,40 +186,6 @@ class TorchFile final : public TensorSource {
   std::map<std::string, TensorInfo> infos_;
   std::map<std::string, Stored> stored_;
 };
-
-TorchFile::TorchFile(const std::filesystem::path& path) : file_(path) {
-  const TorchArchive archive = read_torch_archive(file_);
-  const Pickle& pickle = archive.pickle;
-  for (const auto& [key, value] : find_state_dict(pickle, file_).entries) {
-    auto tensor = torch_tensor(pickle, pickle[value]);
-    if (pickle[key].kind != Kind::text || !tensor) continue;
-    const std::string& tensor_name = pickle[key].text;
-    check_tensor_name(tensor_name, file_.origin());
-    const FileRange bytes = archive.find_storage(tensor->storage.key);
-    if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
-      fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes",
-                                         file_.origin(), tensor_name, shape_text(tensor->info.shape),
-                                         shape_text(tensor->strides), tensor->offset, bytes.bytes));
-    }
-    infos_[tensor_name] = tensor->info;
-    stored_[tensor_name] = {std::move(*tensor), bytes};
-  }
-}
-
-Tensor TorchFile::read(const std::string& name, const TensorInfo&, at::Device) const {
-  const auto found = stored_.find(name);
-  if (found == stored_.end()) fail_missing(*this, name);
-  const auto& [tensor, bytes] = found->second;
-  const at::ScalarType dtype = tensor.info.dtype;
-  if (dtype == at::ScalarType::Undefined) {
-    fail(ErrorKind::model,
-         fmt::format("{}: tensor {}: dtype {} is not supported", file_.origin(), name, tensor.dtype_name));
-  }
-  const int64_t storage_bytes = tensor.storage.elements * static_cast<int64_t>(c10::elementSize(dtype));
-  const Tensor storage = elements_of(file_.map(bytes.offset, storage_bytes), dtype);
-  if (checked_numel(tensor.info.shape) == 0) return at::empty(tensor.info.shape, storage.options());
-  return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
-}
 
 }  // namespace
 
