@@ -28,7 +28,6 @@ constexpr std::array<Launcher, 4> kLaunchers = {{
 
 constexpr int kMaxProcesses = 1'000'000;
 
-/// The variable's value; `fallback` where it is not set.
 std::string_view variable(const char* name, std::string_view fallback = "") {
   const char* const text = std::getenv(name);
   return text == nullptr ? fallback : text;

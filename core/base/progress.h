@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+#include <cstddef>
 #include <string_view>
 
 namespace faststar {
@@ -7,18 +9,9 @@ namespace faststar {
 enum class Stage { load, text, source, tokens, preview, decode, encode, train, evaluate };
 
 constexpr std::string_view stage_name(Stage stage) {
-  switch (stage) {
-    case Stage::load: return "load";
-    case Stage::text: return "text";
-    case Stage::source: return "source";
-    case Stage::tokens: return "tokens";
-    case Stage::preview: return "preview";
-    case Stage::decode: return "decode";
-    case Stage::encode: return "encode";
-    case Stage::train: return "train";
-    case Stage::evaluate: return "evaluate";
-  }
-  return "";
+  constexpr std::array<std::string_view, 9> kNames = {"load",   "text",   "source", "tokens",  "preview",
+                                                      "decode", "encode", "train",  "evaluate"};
+  return kNames[static_cast<size_t>(stage)];
 }
 
 /// How core reports progress and learns that it should stop. Core never draws: cli decides how progress looks.

@@ -22,7 +22,6 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// True when a folder directly holds a checkpoint.
 bool holds_weights(const fs::path& folder) {
   for (const char* name :
        {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"}) {
@@ -110,7 +109,6 @@ void check_complete(const ModelRequest& request, const ModelLayout& layout) {
        fmt::format("faststar info '{}'", *request.folder));
 }
 
-/// The preset that was asked for, else the one of the folder.
 ModelPreset preset_of(const ModelRequest& request, const ModelLayout& layout) {
   if (request.preset) return read_preset(*request.preset);
   if (!layout.preset.empty()) return read_preset(layout.preset);

@@ -65,7 +65,6 @@ std::vector<SupportedSize> read_sizes(const YamlDocument& document, const YAML::
   return sizes;
 }
 
-/// Reads all fields of one network: each has to be there.
 template <typename Sizes>
 void read_all_fields(const YamlDocument& document, const YamlEntry& part, Sizes& sizes) {
   const std::string section = fmt::format("architecture.{}", part.key);

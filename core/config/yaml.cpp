@@ -38,7 +38,6 @@ YAML::Node parse(const std::filesystem::path& path) {
   }
 }
 
-/// The section that has a field `key`; "" when none has.
 std::string section_of(const Config& config, const std::string& key) {
   std::string found;
   visit_config(config, [&](std::string_view section, const Field& field, const auto&) {

@@ -84,22 +84,18 @@ std::string jpeg_comment(std::string_view image) {
   return comment;
 }
 
-bool is_png_or_jpeg(const std::filesystem::path& path) {
+/// The bytes of a PNG or JPEG file; nothing for another file.
+std::optional<std::string> image_bytes(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   std::string start(kPngSignature.size(), '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  return stream && (start.starts_with(kPngSignature) || start.starts_with(kJpegStart));
-}
-
-std::string read_bytes(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
+  if (!stream || !(start.starts_with(kPngSignature) || start.starts_with(kJpegStart))) return std::nullopt;
   std::ostringstream bytes;
-  bytes << stream.rdbuf();
-  if (!stream) fail(ErrorKind::input, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+  bytes << start << stream.rdbuf();
+  if (stream.bad()) fail(ErrorKind::input, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
   return std::move(bytes).str();
 }
 
-/// `text` as an object. Throws Error(internal).
 json object_of(const std::string& text, const char* what) {
   json object = json::parse(text, nullptr, false);
   if (!object.is_object()) fail(ErrorKind::internal, fmt::format("{} for the comment: expected a JSON object", what));
@@ -132,7 +128,7 @@ std::optional<Provenance> parse_comment(const std::string& comment) {
 }
 
 std::string read_comment(const std::filesystem::path& path) {
-  if (is_png_or_jpeg(path)) return comment_of(read_bytes(path));
+  if (const auto image = image_bytes(path)) return comment_of(*image);
   return ffmpeg::dictionary_value(ffmpeg::open_input(path)->metadata, "comment");
 }
 

@@ -153,25 +153,132 @@ class FrameList {
 };
 
 struct VideoReader::Parts {
-  explicit Parts(const fs::path& path);
-  void read_info();
+  explicit Parts(const fs::path& file)
+      : path(file),
+        what(fmt::format("{}: cannot read the video", path.string())),
+        input(ffmpeg::open_streams(path)),
+        stream(&video_stream(*input, path)),
+        codec(ffmpeg::open_decoder(*stream, path)),
+        list(*stream, path) {
+    const auto earlier = begin(std::numeric_limits<int64_t>::min());
+    if (!earlier) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
+    never_seen = *earlier;
+    if (following->best_effort_timestamp != AV_NOPTS_VALUE) origin = following->best_effort_timestamp;
+    read_info();
+  }
+
+  void read_info() {
+    info.width = following->width;
+    info.height = following->height;
+    if (swaps_sides(ffmpeg::display_matrix(*stream))) std::swap(info.width, info.height);
+    info.fps = frames_a_second(*stream, path);
+    info.frames = static_cast<int64_t>(list.size());
+    info.variable_rate = list.is_uneven();
+    info.duration = info.variable_rate ? list.time_shown() * av_q2d(stream->time_base)
+                                       : static_cast<double>(info.frames) / info.fps;
+    info.has_audio = has_audio(*input);
+  }
+
   /// Decodes until `following` is the first frame from `time` on. Returns how many earlier frames were sent to the
   /// decoder, which may have dropped them; nothing when there is no frame.
-  std::optional<int64_t> begin(int64_t time);
+  std::optional<int64_t> begin(int64_t time) {
+    sent_times.clear();
+    do {
+      following = decode();
+      if (!following) return std::nullopt;
+    } while (following->best_effort_timestamp < time);
+    const auto is_earlier = [&](int64_t sent) { return sent < following->best_effort_timestamp; };
+    return std::ranges::count_if(sent_times, is_earlier);
+  }
+
   /// Tries to seek to the last keyframe among the first `count` frames of the list that is `early_enough`. False when
   /// it failed: this reader cannot be used any more.
   template <typename EarlyEnough>
-  bool skip_ahead(size_t count, EarlyEnough early_enough);
+  bool skip_ahead(size_t count, EarlyEnough early_enough) {
+    size_t key = can_skip_ahead(*input->iformat, *stream->codecpar) ? list.last_key_before(count) : 0;
+    if (key == 0) return true;  // it is there already
+    constexpr int kTries = 3;   // some containers lead to the keyframe after the one asked for
+    for (int i = 0; i < kTries && key > 0; ++i) {
+      if (!begin_near_key(key)) return false;
+      if (early_enough()) return true;
+      key = list.last_key_before(key);
+    }
+    return false;
+  }
+
   /// Seeks to the keyframe at this position of the list, or one near it; false when seeking does not lead there.
-  bool begin_near_key(size_t position);
+  bool begin_near_key(size_t position) {
+    if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0) return false;
+    avcodec_flush_buffers(codec.get());
+    if (!read_packet()) return false;
+    const int64_t time = packet->pts;
+    const auto found = list.position_of_key(*packet);
+    if (!found) return false;
+    read_frames = static_cast<int64_t>(*found);
+    send_packet(true);
+    // Frames that are decoded after the keyframe and shown before it may refer to what was skipped.
+    const auto earlier = begin(time);
+    if (!earlier || following->best_effort_timestamp != time) return false;
+    // Near the end of a file FFmpeg's H.264 decoder then loses later frames, too.
+    if (*earlier > 0 && codec->codec_id == AV_CODEC_ID_H264) return false;
+    following_time = seconds(*following);
+    index = static_cast<int64_t>(*found) + *earlier - never_seen - 1;
+    return true;
+  }
+
   /// The next frame in order of presentation; null at the end.
-  ffmpeg::FramePtr decode();
+  ffmpeg::FramePtr decode() {
+    auto frame = ffmpeg::make_frame();
+    while (true) {
+      const int code = avcodec_receive_frame(codec.get(), frame.get());
+      if (code == AVERROR_EOF) {
+        check_whole();
+        return nullptr;
+      }
+      if (code != AVERROR(EAGAIN)) {
+        ffmpeg::check(code, ErrorKind::input, what);
+        return frame;
+      }
+      send_packet(read_packet());
+    }
+  }
+
   /// Reads the next packet of the video; false at the end.
-  bool read_packet();
+  bool read_packet() {
+    int code = 0;
+    do {
+      av_packet_unref(packet.get());
+      code = av_read_frame(input.get(), packet.get());
+    } while (code >= 0 && packet->stream_index != stream->index);
+    if (code == AVERROR_EOF) return false;
+    ffmpeg::check(code, ErrorKind::input, what);
+    return true;
+  }
+
   /// Sends what read_packet() read.
-  void send_packet(bool any);
-  void check_whole() const;
-  double seconds(const AVFrame& frame) const;
+  void send_packet(bool any) {
+    if (any && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
+      fail(ErrorKind::input, fmt::format("{}: damaged or cut off after frame {}", what, read_frames));
+    }
+    if (any && packet->size > 0 && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
+      ++read_frames;
+      sent_times.push_back(packet->pts);
+    }
+    ffmpeg::check(avcodec_send_packet(codec.get(), any ? packet.get() : nullptr), ErrorKind::input, what);
+  }
+
+  void check_whole() const {
+    const auto expected = static_cast<int64_t>(list.size());
+    if (!list.from_index() || read_frames >= expected) return;
+    fail(ErrorKind::input, fmt::format("{}: cut off: expected {} frames, got {}", what, expected, read_frames));
+  }
+
+  double seconds(const AVFrame& frame) const {
+    if (frame.best_effort_timestamp == AV_NOPTS_VALUE) {  // raw streams
+      return current ? current_time + 1 / info.fps : 0;
+    }
+    return static_cast<double>(frame.best_effort_timestamp - origin) * av_q2d(stream->time_base);
+  }
 
   fs::path path;
   std::string what;  // how messages begin
@@ -192,125 +299,6 @@ struct VideoReader::Parts {
   ffmpeg::FramePtr current, following;
   double current_time = 0, following_time = 0;
 };
-
-VideoReader::Parts::Parts(const fs::path& file)
-    : path(file),
-      what(fmt::format("{}: cannot read the video", path.string())),
-      input(ffmpeg::open_streams(path)),
-      stream(&video_stream(*input, path)),
-      codec(ffmpeg::open_decoder(*stream, path)),
-      list(*stream, path) {
-  const auto earlier = begin(std::numeric_limits<int64_t>::min());
-  if (!earlier) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
-  never_seen = *earlier;
-  if (following->best_effort_timestamp != AV_NOPTS_VALUE) origin = following->best_effort_timestamp;
-  read_info();
-}
-
-void VideoReader::Parts::read_info() {
-  info.width = following->width;
-  info.height = following->height;
-  if (swaps_sides(ffmpeg::display_matrix(*stream))) std::swap(info.width, info.height);
-  info.fps = frames_a_second(*stream, path);
-  info.frames = static_cast<int64_t>(list.size());
-  info.variable_rate = list.is_uneven();
-  info.duration =
-      info.variable_rate ? list.time_shown() * av_q2d(stream->time_base) : static_cast<double>(info.frames) / info.fps;
-  info.has_audio = has_audio(*input);
-}
-
-std::optional<int64_t> VideoReader::Parts::begin(int64_t time) {
-  sent_times.clear();
-  do {
-    following = decode();
-    if (!following) return std::nullopt;
-  } while (following->best_effort_timestamp < time);
-  const auto is_earlier = [&](int64_t sent) { return sent < following->best_effort_timestamp; };
-  return std::ranges::count_if(sent_times, is_earlier);
-}
-
-template <typename EarlyEnough>
-bool VideoReader::Parts::skip_ahead(size_t count, EarlyEnough early_enough) {
-  size_t key = can_skip_ahead(*input->iformat, *stream->codecpar) ? list.last_key_before(count) : 0;
-  if (key == 0) return true;  // it is there already
-  constexpr int kTries = 3;   // some containers lead to the keyframe after the one asked for
-  for (int i = 0; i < kTries && key > 0; ++i) {
-    if (!begin_near_key(key)) return false;
-    if (early_enough()) return true;
-    key = list.last_key_before(key);
-  }
-  return false;
-}
-
-bool VideoReader::Parts::begin_near_key(size_t position) {
-  if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0) return false;
-  avcodec_flush_buffers(codec.get());
-  if (!read_packet()) return false;
-  const int64_t time = packet->pts;
-  const auto found = list.position_of_key(*packet);
-  if (!found) return false;
-  read_frames = static_cast<int64_t>(*found);
-  send_packet(true);
-  // Frames that are decoded after the keyframe and shown before it may refer to what was skipped.
-  const auto earlier = begin(time);
-  if (!earlier || following->best_effort_timestamp != time) return false;
-  // Near the end of a file FFmpeg's H.264 decoder then loses later frames, too.
-  if (*earlier > 0 && codec->codec_id == AV_CODEC_ID_H264) return false;
-  following_time = seconds(*following);
-  index = static_cast<int64_t>(*found) + *earlier - never_seen - 1;
-  return true;
-}
-
-ffmpeg::FramePtr VideoReader::Parts::decode() {
-  auto frame = ffmpeg::make_frame();
-  while (true) {
-    const int code = avcodec_receive_frame(codec.get(), frame.get());
-    if (code == AVERROR_EOF) {
-      check_whole();
-      return nullptr;
-    }
-    if (code != AVERROR(EAGAIN)) {
-      ffmpeg::check(code, ErrorKind::input, what);
-      return frame;
-    }
-    send_packet(read_packet());
-  }
-}
-
-bool VideoReader::Parts::read_packet() {
-  int code = 0;
-  do {
-    av_packet_unref(packet.get());
-    code = av_read_frame(input.get(), packet.get());
-  } while (code >= 0 && packet->stream_index != stream->index);
-  if (code == AVERROR_EOF) return false;
-  ffmpeg::check(code, ErrorKind::input, what);
-  return true;
-}
-
-void VideoReader::Parts::send_packet(bool any) {
-  if (any && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
-    fail(ErrorKind::input, fmt::format("{}: damaged or cut off after frame {}", what, read_frames));
-  }
-  if (any && packet->size > 0 && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
-    ++read_frames;
-    sent_times.push_back(packet->pts);
-  }
-  ffmpeg::check(avcodec_send_packet(codec.get(), any ? packet.get() : nullptr), ErrorKind::input, what);
-}
-
-void VideoReader::Parts::check_whole() const {
-  const auto expected = static_cast<int64_t>(list.size());
-  if (!list.from_index() || read_frames >= expected) return;
-  fail(ErrorKind::input, fmt::format("{}: cut off: expected {} frames, got {}", what, expected, read_frames));
-}
-
-double VideoReader::Parts::seconds(const AVFrame& frame) const {
-  if (frame.best_effort_timestamp == AV_NOPTS_VALUE) {  // raw streams
-    return current ? current_time + 1 / info.fps : 0;
-  }
-  return static_cast<double>(frame.best_effort_timestamp - origin) * av_q2d(stream->time_base);
-}
 
 VideoReader::VideoReader(const fs::path& path) : parts_(std::make_unique<Parts>(path)) {}
 

@@ -125,9 +125,7 @@ fs::path shard_path(const fs::path& index, const std::string& shard) {
   return path;
 }
 
-/// Tensors spread over files by an index beside them (Hugging Face `*.index.json`: `weight_map` tensor -> file name).
-/// Only the headers of the shards are read. Throws Error(model) when the index is damaged, names a file outside its
-/// folder, or a shard or a tensor that it names does not exist.
+/// Reads the headers of the shards that a Hugging Face `*.index.json` lists (`weight_map`: tensor -> file name).
 SourcePtr open_shards(const fs::path& index) {
   const auto tensors = std::make_shared<TensorMap>(index.parent_path().string());
   std::map<std::string, SourcePtr> opened;

@@ -101,15 +101,12 @@ class PickleMachine {
     return std::move(pickle_);
   }
 
-  /// Bytes read so far.
   size_t taken() const { return reader_.position(); }
 
  private:
   [[noreturn]] void fail_here(const std::string& what) const {
     fail(ErrorKind::model, fmt::format("{}: damaged or foreign pickle: byte {}: {}", origin_, at_, what));
   }
-
-  // Values and the stack.
 
   void push(PickleValue value) {
     if (pickle_.values_.size() >= kMaxValues) fail_here(fmt::format("more than {} values", kMaxValues));
@@ -149,8 +146,6 @@ class PickleMachine {
   }
   PickleValue& value(PickleRef ref) { return pickle_.values_[ref]; }
 
-  // Numbers and texts.
-
   bool step_scalar(uint8_t opcode) {
     switch (opcode) {
       case kNone: push_opaque(); return true;
@@ -159,7 +154,7 @@ class PickleMachine {
       case kBinInt: push_integer(reader_.number<int32_t>()); return true;
       case kBinInt1: push_integer(reader_.number<uint8_t>()); return true;
       case kBinInt2: push_integer(reader_.number<uint16_t>()); return true;
-      case kInt: push_decimal(reader_.line()); return true;
+      case kInt:
       case kLong: push_decimal(reader_.line()); return true;
       case kLong1: push_long(reader_.take(reader_.number<uint8_t>())); return true;
       case kLong4: push_long(reader_.take(reader_.number<uint32_t>())); return true;
@@ -196,8 +191,6 @@ class PickleMachine {
     std::memcpy(&integer, bytes.data(), bytes.size());
     push_integer(integer);
   }
-
-  // Tuples, lists, sets, dicts.
 
   bool step_container(uint8_t opcode) {
     switch (opcode) {
@@ -241,8 +234,6 @@ class PickleMachine {
     for (size_t i = 0; i < items.size(); i += 2) target.entries.emplace_back(items[i], items[i + 1]);
   }
 
-  // Names of classes, and the objects that calling them would make.
-
   bool step_object(uint8_t opcode) {
     switch (opcode) {
       case kGlobal: {
@@ -254,7 +245,7 @@ class PickleMachine {
       case kReduce:
       case kNewObj: push_object(pop_many(2)); return true;
       case kNewObjEx: push_object(pop_many(3)); return true;
-      case kBuild: drop_state(); return true;
+      case kBuild: pop(), top(); return true;  // an object's attributes hold no weights
       case kBinPersId: push_items(Kind::persistent, pop_many(1)); return true;
       default: return false;
     }
@@ -294,14 +285,6 @@ class PickleMachine {
     }
     return entries;
   }
-
-  /// An object's attributes (a module's `_metadata`, a Namespace's values) hold no weights.
-  void drop_state() {
-    pop();
-    top();
-  }
-
-  // The stack itself and the memo.
 
   bool step_stack(uint8_t opcode) {
     switch (opcode) {

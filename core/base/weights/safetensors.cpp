@@ -80,7 +80,6 @@ std::string read_header_text(const MappedFile& file) {
   return file.read(kLengthBytes, static_cast<int64_t>(length));
 }
 
-/// The whole number in `value`; nothing for negative, fractional, too large or other values.
 std::optional<int64_t> whole_number(const json& value) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() > kMaxInteger) return std::nullopt;
   return value.get<int64_t>();

@@ -83,8 +83,7 @@ class ZipArchive {
     return {offset, static_cast<int64_t>(entry.bytes)};
   }
 
-  /// The name of the one entry `<folder>/<name>`, folders being one level deep; empty when there is none or
-  /// more than one.
+  /// The one entry `<folder>/<name>`; empty when there is none or more than one.
   std::string find_below_root(const std::string& name) const {
     std::string only;
     for (const auto& [path, entry] : entries_) {

@@ -83,7 +83,6 @@ std::optional<TorchTensor> torch_tensor(const Pickle& pickle, const PickleValue&
 const std::array<std::vector<std::string_view>, 5> kStateDictPaths = {
     {{"vae"}, {"trainer", "gpt_fsdp"}, {"state_dict"}, {"model"}, {}}};
 
-/// dict[key]; null when `dict` is not a dict or has no such key.
 const PickleValue* lookup(const Pickle& pickle, const PickleValue& dict, std::string_view key) {
   for (const auto& [name, value] : dict.entries) {
     if (pickle[name].kind == Kind::text && pickle[name].text == key) return &pickle[value];
