@@ -212,10 +212,45 @@ void check_video_output(const fs::path& path, const VideoFormat& format, const V
 }
 
 struct VideoWriter::Parts {
-  Parts(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const VideoExtras& extras,
-        Existing existing);
-  void encode(const AVFrame* frame);
-  void complete();
+  Parts(const fs::path& path, const VideoFormat& video_format, const VideoEncoding& encoding, const VideoExtras& extras,
+        Existing existing)
+      : format(video_format),
+        what(fmt::format("{}: cannot write", path.string())),
+        file(path, existing),
+        output(ffmpeg::open_output(file.temporary(), container_of(path, encoding))),
+        codec(open_encoder(format, encoding, *output)),
+        stream(&add_stream(*output, *codec)),
+        from_rgb(format.width, format.height, stored_colour(encoding)) {
+    const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output) : nullptr;
+    if (!extras.comment.empty()) check(av_dict_set(&output->metadata, "comment", extras.comment.c_str(), 0));
+    ffmpeg::Options options;
+    options.set("movflags", "+faststart");
+    check(avformat_write_header(output.get(), options.get()));
+    if (sound != nullptr) extras.sound->write(*output, *sound);
+  }
+
+  /// nullptr flushes the encoder.
+  void encode(const AVFrame* frame) {
+    check(avcodec_send_frame(codec.get(), frame));
+    while (true) {
+      const int code = avcodec_receive_packet(codec.get(), packet.get());
+      if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+      check(code);
+      packet->stream_index = stream->index;
+      packet->duration = 1;
+      av_packet_rescale_ts(packet.get(), codec->time_base, stream->time_base);
+      check(av_interleaved_write_frame(output.get(), packet.get()));
+    }
+  }
+
+  void complete() {
+    encode(nullptr);
+    check(av_write_trailer(output.get()));
+    check(output->pb->error);
+    check(avio_closep(&output->pb));
+    is_complete = true;
+  }
+
   int check(int code) const { return ffmpeg::check(code, ErrorKind::output, what); }
 
   VideoFormat format;
@@ -229,45 +264,6 @@ struct VideoWriter::Parts {
   int64_t frames = 0;
   bool is_complete = false;
 };
-
-VideoWriter::Parts::Parts(const fs::path& path, const VideoFormat& video_format, const VideoEncoding& encoding,
-                          const VideoExtras& extras, Existing existing)
-    : format(video_format),
-      what(fmt::format("{}: cannot write", path.string())),
-      file(path, existing),
-      output(ffmpeg::open_output(file.temporary(), container_of(path, encoding))),
-      codec(open_encoder(format, encoding, *output)),
-      stream(&add_stream(*output, *codec)),
-      from_rgb(format.width, format.height, stored_colour(encoding)) {
-  const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output) : nullptr;
-  if (!extras.comment.empty()) check(av_dict_set(&output->metadata, "comment", extras.comment.c_str(), 0));
-  ffmpeg::Options options;
-  options.set("movflags", "+faststart");
-  check(avformat_write_header(output.get(), options.get()));
-  if (sound != nullptr) extras.sound->write(*output, *sound);
-}
-
-/// nullptr flushes the encoder.
-void VideoWriter::Parts::encode(const AVFrame* frame) {
-  check(avcodec_send_frame(codec.get(), frame));
-  while (true) {
-    const int code = avcodec_receive_packet(codec.get(), packet.get());
-    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
-    check(code);
-    packet->stream_index = stream->index;
-    packet->duration = 1;
-    av_packet_rescale_ts(packet.get(), codec->time_base, stream->time_base);
-    check(av_interleaved_write_frame(output.get(), packet.get()));
-  }
-}
-
-void VideoWriter::Parts::complete() {
-  encode(nullptr);
-  check(av_write_trailer(output.get()));
-  check(output->pb->error);
-  check(avio_closep(&output->pb));
-  is_complete = true;
-}
 
 VideoWriter::VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding,
                          const VideoExtras& extras, Existing existing) {
