@@ -10,8 +10,8 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/weights/checkpoint.h"
-#include "core/base/weights/random_weights.h"
-#include "core/config/installation.h"
+#include "core/base/weights/weights.h"
+#include "core/config/preset.h"
 
 namespace faststar {
 namespace {
