@@ -4,7 +4,7 @@
 #   cli -> core/lab -> core/pipeline -> core/config -> core/model, core/media -> core/base -> cuda/*.h
 #
 # A file includes its own room and the rooms below it. model and media do not include each other; inside model, star
-# includes reduce, pyramid and layers, reduce includes pyramid, text and vae include layers. libav headers belong to
+# includes reduce, pyramid and layers, reduce includes pyramid, t5 and vae include layers. libav headers belong to
 # core/media, CLI11 to cli, yaml-cpp to core/config; cuda/*.h are plain declarations without headers of CUDA or LibTorch.
 #
 #   ./scripts/arrows.sh
@@ -22,7 +22,7 @@ find cli core cuda -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu'
   BEGIN {
     split("cuda core/base core/media core/model core/config core/pipeline core/lab cli", order, " ")
     for (i in order) height[order[i]] = i + 0
-    split("star:reduce star:pyramid star:layers reduce:pyramid text:layers vae:layers", pairs, " ")
+    split("star:reduce star:pyramid star:layers reduce:pyramid t5:layers vae:layers", pairs, " ")
     for (i in pairs) allowed[pairs[i]] = 1
     owner["libav"] = owner["libsw"] = "core/media"
     owner["CLI/"] = "cli"
@@ -34,6 +34,7 @@ find cli core cuda -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu'
   }
   function part_of_model(path, part) {
     split(path, part, "/")
+    sub(/\.(h|cpp)$/, "", part[3])  # core/model/t5.h is the part t5
     return part[3]
   }
   function wrong(why) {
