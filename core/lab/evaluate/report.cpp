@@ -80,7 +80,7 @@ std::string bits_table(const std::vector<ScaleScore>& scores) {
 
 std::string rates_table(const char* title, const std::vector<NamedRates>& rows) {
   std::string text = fmt::format(
-      "| {} | clips | background | camera | count | colour | shape | motion | all right | count steady |\n"
+      "| {} | clips | background | camera | count | colour | shape | motion | all correct | count steady |\n"
       "|---|---|---|---|---|---|---|---|---|---|\n",
       title);
   for (const NamedRates& row : rows) {

@@ -71,7 +71,7 @@ void drop_empty_columns(StudyTable& table) {
 /// One row per variant; empty columns are left out.
 StudyTable variant_table(const StudySummary& study) {
   StudyTable table{.head = {"variant", "prompts", "tokens %", "PSNR dB ± sd", "median", "vs random ± s.e.", "wins",
-                            "pooled MSE dB", "SSIM", "backbone ms", "speed-up", "end to end", "right %",
+                            "pooled MSE dB", "SSIM", "backbone ms", "speed-up", "end to end", "correct %",
                             "given: vs dense", "given: vs truth", "truth: minus dense ± s.e."},
                    .rows = {}};
   for (const VariantSummary& variant : study.variants) table.rows.push_back(row_of(variant));
@@ -97,9 +97,9 @@ std::string table_notes(const StudySummary& study) {
       "the "
       "MSE over its frames; the table has mean, standard deviation and median over prompts. vs random: mean difference "
       "per prompt. Noise floor (reference operations): {}; another seed: {}. tokens: computed, of all passes. Passes "
-      "before the first reduced scale are taken from the dense run, with their times. right: clips with every "
+      "before the first reduced scale are taken from the dense run, with their times. correct: clips with every "
       "attribute "
-      "of the caption right. given: generated with the first frame of the true clip.",
+      "of the caption correct. given: generated with the first frame of the true clip.",
       prompts_text(study), level(kNoiseFloorVariant), level(kOtherSeedVariant));
 }
 

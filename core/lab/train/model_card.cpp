@@ -10,24 +10,25 @@ namespace {
 constexpr const char* kIntroduction = R"(# faststar tiny
 
 A small model with the architecture of InfinityStar: a VAE with a multi-scale binary quantiser, a T5 text encoder, and a
-transformer that predicts bits scale by scale. It draws simple shapes that move over patterns: 192 x 336 pixels, 16 frames
-a second, {}. With it, a machine without a GPU makes a real video, and token reduction can be
-measured on videos that mean something.
+transformer that predicts bits scale by scale. It makes videos of simple shapes that move over patterns: 192 x 336 pixels,
+16 frames per second, {}. With it, a machine without a GPU can make a real video, and token reduction can
+be measured on videos with meaningful content.
 
 )";
 
 constexpr const char* kData = R"(## Data
 
-No outside data. A program (core/lab/world) draws the clips from a seed during training, and a grammar writes their
-captions. The clips below have seeds that training never uses; no combination of shapes, colours and motions is held out.
+No outside data. A program (core/lab/world) renders the clips from a seed during training, and a grammar writes their
+captions. The clips below have seeds that are never used in training; combinations of shapes, colours and motions are not
+held out.
 
 )";
 
 constexpr const char* kLimits = R"(## Limits
 
-The model knows the world of core/lab/world and nothing else: it ignores out-of-vocabulary words at best. It was not
-trained on captions of more than 64 tokens or on clips longer than 4 s. It shows no people, and nothing that it draws is a
-record of anything.
+The model only knows the world of core/lab/world. At best, it ignores out-of-vocabulary words. It was not
+trained on captions of more than 64 tokens or on clips longer than 4 s. It shows no people, and nothing that it
+shows is a record of anything real.
 
 ## Licence
 
@@ -75,8 +76,8 @@ std::string recipe(const CardFacts& facts) {
   const auto& phases = facts.record.phases;
   std::string text = fmt::format(
       "## Recipe\n\n`{}`, seed {}, commit {}, {}; {:.0f} s of training. The phases run in this order, each from the "
-      "averaged weights of the one before:\n\n"
-      "| phase | processes, one per GPU | clips a step | steps | ms a step, at the end | loss at the end |\n"
+      "averaged weights of the previous one:\n\n"
+      "| phase | processes, one per GPU | clips per step | steps | ms per step, at the end | loss at the end |\n"
       "|---|---|---|---|---|---|\n",
       command_text(facts), facts.training.run.seed, facts.commit, facts.date, total_seconds(phases));
   for (const PhaseRecord& phase : phases) {
@@ -89,9 +90,8 @@ std::string recipe(const CardFacts& facts) {
 
 std::string figures(const Evaluation& evaluation, const CardFacts& facts) {
   std::string text = fmt::format(
-      "## Figures\n\n`faststar evaluate`, on {}. Rates are shares of clips, read by a checker without learned parts; "
-      "all "
-      "prompts and misses are in evaluation.json.\n\n{}\n![12 prompts](prompts.png)\n\n",
+      "## Figures\n\n`faststar evaluate`, on {}. Rates are fractions of clips, measured by a checker without learned "
+      "parts; all prompts and misses are in evaluation.json.\n\n{}\n![12 prompts](prompts.png)\n\n",
       facts.device, evaluation_markdown(evaluation));
   for (size_t i = 0; i < sheet_prompts().size(); ++i) text += fmt::format("{}. {}\n", i + 1, sheet_prompts()[i]);
   text += "\nThe first six are on the left, from top to bottom; each row is five frames of one clip.\n";

@@ -74,7 +74,7 @@ void TrainLog::write(const LogEntry& entry) {
   for (const auto& [name, value] : entry.statistics) line[name] = value;
   append(line.dump());
   const double loss = entry.statistics.empty() ? 0 : entry.statistics.front().second;
-  log::info("{} {}/{}: loss {:.4f}, {:.1f} ms a step, gradient {:.2f}", entry.phase, entry.step, entry.steps, loss,
+  log::info("{} {}/{}: loss {:.4f}, {:.1f} ms per step, gradient {:.2f}", entry.phase, entry.step, entry.steps, loss,
             entry.ms_per_step, entry.gradient_norm);
 }
 

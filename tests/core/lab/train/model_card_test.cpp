@@ -37,7 +37,7 @@ half a line
   CHECK(has(card, "Training started from the weights of base."));
   facts.stage = "pan";
   CHECK(has(model_card(evaluation, facts), "`faststar train --config train-tiny --stage pan --out DIR`"));
-  CHECK(has(card, "frames\na second, 2 s long. With it"));
+  CHECK(has(card, "16 frames per second, 2 s long. With it"));
   facts.training.star_long = {.steps = 1, .video_clips = 2, .half_clip = true};
   CHECK(has(model_card(evaluation, facts), "1 or 2 s long, or 4 s in two clips. With it"));
 }
