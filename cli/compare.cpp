@@ -11,7 +11,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/weights.h"
 #include "core/lab/metrics/lpips.h"
 #include "core/media/frame_source.h"
 #include "core/media/image.h"
@@ -160,8 +160,7 @@ Command add_compare(CLI::App& app) {
   add_command_option(*command, "skip", options->skip, {"N", "ignore the first N frames (0)"});
   add_command_option(*command, "json", options->json, {"", "print the result as JSON"});
   add_command_option(*command, "csv", options->csv, {"FILE", "write the values of every frame"});
-  add_command_option(*command, "side_by_side", options->side_by_side,
-                     {"FILE", "write a file with A left, B right"});
+  add_command_option(*command, "side_by_side", options->side_by_side, {"FILE", "write a file with A left, B right"});
   add_command_option(*command, "overwrite", options->overwrite, {"", "replace files that exist"});
   add_command_option(*command, "lpips_backbone", options->lpips_backbone, {"FILE", "torchvision's alexnet or vgg16"});
   add_command_option(*command, "lpips_linear", options->lpips_linear,

@@ -48,6 +48,19 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 namespace {
 
+/// ../share/faststar/configs relative to the executable, else configs/ of the source tree that built it.
+fs::path configs_dir() {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  const fs::path installed = program.parent_path().parent_path() / "share" / "faststar" / "configs";
+  const fs::path source = fs::path(FASTSTAR_SOURCE_DIR) / "configs";
+  for (const fs::path& folder : {installed, source}) {
+    if (fs::is_directory(folder, ignored)) return folder;
+  }
+  fail(ErrorKind::model, fmt::format("the installation is incomplete: {} is missing", installed.string()),
+       "install faststar again with `cmake --install`");
+}
+
 constexpr auto no_other_key = [](const YamlEntry&) { return false; };
 constexpr auto no_record = [](const Field&, const Origin&) {};
 
@@ -161,18 +174,6 @@ bool contains(const std::vector<int>& list, int value) {
 }
 
 }  // namespace
-
-fs::path configs_dir() {
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  const fs::path installed = program.parent_path().parent_path() / "share" / "faststar" / "configs";
-  const fs::path source = fs::path(FASTSTAR_SOURCE_DIR) / "configs";
-  for (const fs::path& folder : {installed, source}) {
-    if (fs::is_directory(folder, ignored)) return folder;
-  }
-  fail(ErrorKind::model, fmt::format("the installation is incomplete: {} is missing", installed.string()),
-       "install faststar again with `cmake --install`");
-}
 
 fs::path embedded_model_dir() { return configs_dir() / "tiny"; }
 

@@ -43,11 +43,7 @@ struct ModelPreset {
 
 class YamlDocument;
 
-/// The folder of the presets and the embedded model: ../share/faststar/configs relative to the executable, else
-/// configs/ of the source tree that built it. Throws Error(model) when neither exists.
-std::filesystem::path configs_dir();
-
-/// The embedded model's folder.
+/// The embedded model's folder. Throws Error(model), as do all that look for presets, when the installation has none.
 std::filesystem::path embedded_model_dir();
 
 /// The file of preset `name` ("720p", "tiny"), or of a configuration on top of one ("faststar-720p"); an empty path

@@ -8,14 +8,179 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
+#include "core/base/weights/mapped_file.h"
+#include "core/base/weights/safetensors.h"
+#include "core/base/weights/torch_file.h"
 
 namespace faststar {
+namespace fs = std::filesystem;
 namespace {
+
+using SourcePtr = std::shared_ptr<const TensorSource>;
+
+/// Tensors of one or several files, under names that may differ from the stored ones.
+class TensorMap final : public TensorSource {
+ public:
+  explicit TensorMap(std::string origin) : origin_(std::move(origin)) {}
+
+  /// `source` must hold a tensor `stored`.
+  void add(const std::string& name, const SourcePtr& source, const std::string& stored) {
+    infos_[name] = source->tensors().at(stored);
+    places_[name] = {source, stored};
+  }
+
+  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
+  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override {
+    const auto found = places_.find(name);
+    if (found == places_.end()) fail_missing(*this, name);
+    const auto& [source, stored] = found->second;
+    return source->read(stored, info, device);
+  }
+  std::string origin() const override { return origin_; }
+
+ private:
+  std::string origin_;
+  std::map<std::string, TensorInfo> infos_;
+  std::map<std::string, std::pair<SourcePtr, std::string>> places_;  // file and stored name
+};
+
+std::string current_name(const std::string& stored) {
+  constexpr std::string_view kOldHead = "semantic_head.";
+  if (stored.starts_with(kOldHead)) return "semantic_head2." + stored.substr(kOldHead.size());
+  if (stored == "encoder.embed_tokens.weight") return "shared.weight";
+  return stored;
+}
+
+SourcePtr with_current_names(const SourcePtr& source) {
+  const auto renamed = std::make_shared<TensorMap>(source->origin());
+  bool any_differs = false;
+  for (const auto& [stored, info] : source->tensors()) {
+    const std::string name = current_name(stored);
+    any_differs |= name != stored;
+    const bool both_stored = name != stored && source->tensors().contains(name);
+    if (!both_stored) renamed->add(name, source, stored);
+  }
+  return any_differs ? renamed : source;
+}
+
+std::string start_of(const fs::path& path) {
+  const MappedFile file(path);
+  return file.read(0, std::min<int64_t>(file.size(), 64));
+}
+
+SourcePtr open_file(const fs::path& path) {
+  const std::string start = start_of(path);
+  if (is_torch_file(start)) return open_torch_file(path);
+  if (start.starts_with("version https://git-lfs")) {
+    fail(ErrorKind::model, fmt::format("{}: a Git LFS pointer, not the weights themselves", path.string()),
+         "git lfs pull");
+  }
+  constexpr size_t kSafetensorsBrace = 8;
+  const bool json_follows = start.size() > kSafetensorsBrace && start[kSafetensorsBrace] == '{';
+  if (json_follows || path.extension() == ".safetensors") return open_safetensors(path);
+  fail(ErrorKind::model,
+       fmt::format("{}: expected a safetensors or torch.save file, got something else", path.string()),
+       "download or copy it again, or give another file");
+}
+
+constexpr int64_t kMaxIndexBytes = 100'000'000;
+
+std::map<std::string, std::string> read_weight_map(const fs::path& index) {
+  const MappedFile file(index);
+  if (file.size() > kMaxIndexBytes) {
+    fail(ErrorKind::model, fmt::format("{}: {} bytes, too large for an index", file.origin(), file.size()));
+  }
+  const auto document = parse_json_object(file.read(0, file.size()), file.origin());
+  const auto found = document.find("weight_map");
+  if (found == document.end() || !found->is_object()) {
+    fail(ErrorKind::model, fmt::format("{}: expected an object 'weight_map'", file.origin()));
+  }
+  std::map<std::string, std::string> weight_map;
+  for (const auto& [tensor, shard] : found->items()) {
+    check_tensor_name(tensor, file.origin());
+    if (!shard.is_string()) fail(ErrorKind::model, fmt::format("{}: {}: expected a file name", file.origin(), tensor));
+    weight_map[tensor] = shard.get<std::string>();
+  }
+  return weight_map;
+}
+
+/// An index may come from anywhere: it must not name files outside its folder.
+fs::path shard_path(const fs::path& index, const std::string& shard) {
+  const bool plain = !shard.empty() && shard != "." && shard != ".." && shard.find('/') == std::string::npos &&
+                     shard.find('\0') == std::string::npos;
+  if (!plain) {
+    fail(ErrorKind::model, fmt::format("{}: shard {}: expected a file name without a folder", index.string(),
+                                       nlohmann::json(shard).dump()));
+  }
+  const fs::path path = index.parent_path() / shard;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    fail(ErrorKind::model, fmt::format("{}: missing, but {} lists it", path.string(), index.filename().string()),
+         "download or copy the rest of the checkpoint");
+  }
+  return path;
+}
+
+/// Reads the headers of the shards that a Hugging Face `*.index.json` lists (`weight_map`: tensor -> file name).
+SourcePtr open_shards(const fs::path& index) {
+  const auto tensors = std::make_shared<TensorMap>(index.parent_path().string());
+  std::map<std::string, SourcePtr> opened;
+  for (const auto& [tensor, name] : read_weight_map(index)) {
+    SourcePtr& shard = opened[name];
+    if (!shard) shard = open_file(shard_path(index, name));
+    if (!shard->tensors().contains(tensor)) {
+      fail(ErrorKind::model, fmt::format("{}: tensor {} is missing, but {} lists it", shard->origin(), tensor,
+                                         index.filename().string()));
+    }
+    tensors->add(tensor, shard, tensor);
+  }
+  return tensors;
+}
+
+std::vector<fs::path> safetensors_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == ".safetensors") files.push_back(entry->path());
+  }
+  return files;
+}
+
+SourcePtr open_folder(const fs::path& folder) {
+  const auto has = [&folder](const char* name) {
+    std::error_code ignored;
+    return fs::exists(folder / name, ignored);
+  };
+  const char* const safetensors_index = "model.safetensors.index.json";
+  const char* const torch_index = "pytorch_model.bin.index.json";
+  if (has(safetensors_index)) return open_shards(folder / safetensors_index);
+  if (has("model.safetensors")) return open_file(folder / "model.safetensors");
+  const auto files = safetensors_in(folder);
+  if (files.size() == 1) return open_file(files.front());
+  if (has(torch_index)) return open_shards(folder / torch_index);
+  if (has("pytorch_model.bin")) return open_file(folder / "pytorch_model.bin");
+  fail(ErrorKind::model,
+       fmt::format("{}: expected {}, one .safetensors file or pytorch_model.bin, got {} .safetensors files",
+                   folder.string(), safetensors_index, files.size()),
+       "give the file, or the folder that holds the index");
+}
+
+constexpr int64_t kHashedValues = 16;  // of each tensor
+
+/// Training snapshots have equal shapes: only values tell them apart.
+uint64_t add_first_values(uint64_t hash, const Tensor& tensor) {
+  const Tensor values = tensor.reshape({-1}).narrow(0, 0, std::min(kHashedValues, tensor.numel())).contiguous();
+  return fnv1a({static_cast<const char*>(values.const_data_ptr()), values.nbytes()}, hash);
+}
 
 constexpr double kBiasStd = 0.02;
 
@@ -118,6 +283,24 @@ void Weights::warn_about_unused(const std::vector<std::string>& known_unused) co
 
 std::shared_ptr<const TensorSource> make_random_weights(uint64_t seed) {
   return std::make_shared<const RandomWeights>(seed);
+}
+
+SourcePtr open_checkpoint(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    fail(ErrorKind::model, fmt::format("{}: no such file or folder", path.string()),
+         "--model takes the folder with the weights");
+  }
+  return with_current_names(fs::is_directory(path, ignored) ? open_folder(path) : open_file(path));
+}
+
+std::string fingerprint(const TensorSource& source) {
+  uint64_t hash = source.makes_any() ? fnv1a(source.origin()) : fnv1a("");
+  for (const auto& [name, info] : source.tensors()) {
+    hash = fnv1a(fmt::format("{} {} {}\n", name, shape_text(info.shape), dtype_text(info.dtype)), hash);
+    if (info.dtype != at::ScalarType::Undefined) hash = add_first_values(hash, source.read(name, info, at::kCPU));
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace faststar

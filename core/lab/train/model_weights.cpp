@@ -10,8 +10,8 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/hash.h"
-#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/safetensors.h"
+#include "core/base/weights/weights.h"
 #include "core/config/model_folder.h"
 #include "core/model/star/transformer.h"
 #include "core/model/vae/video_vae.h"
@@ -153,8 +153,8 @@ NamedTensors initial_star(const StarArchitecture& architecture, uint64_t seed) {
 }
 
 NamedTensors initial_t5(const T5Architecture& architecture, uint64_t seed) {
-  return initial_weights<T5Encoder>(architecture, seed,
-                                    [&](const TensorRequest& r) { return initial_t5_tensor(r, architecture.head_dim); });
+  return initial_weights<T5Encoder>(
+      architecture, seed, [&](const TensorRequest& r) { return initial_t5_tensor(r, architecture.head_dim); });
 }
 
 NamedTensors with_prefix(const NamedTensors& weights, const std::string& prefix) {

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/safetensors.h"
+#include "core/base/weights/weights.h"
 
 namespace faststar {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/weights.h"
 #include "core/lab/verify/components.h"
 #include "core/media/frame_source.h"
 #include "core/media/resize.h"

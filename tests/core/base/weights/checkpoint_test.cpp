@@ -1,4 +1,3 @@
-#include "core/base/weights/checkpoint.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>

@@ -3,9 +3,9 @@
 
 #include <random>
 
-#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/file_bytes.h"
 #include "core/base/weights/safetensors.h"
+#include "core/base/weights/weights.h"
 #include "support/support.h"
 
 namespace faststar {

@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/weights.h"
 #include "support/support.h"
 

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/safetensors.h"
+#include "core/base/weights/weights.h"
 #include "core/lab/metrics/sample_frames.h"
 #include "support/support.h"
 

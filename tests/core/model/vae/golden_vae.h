@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "core/base/weights/checkpoint.h"
+#include "core/base/weights/weights.h"
 #include "core/model/vae/video_vae.h"
 #include "support/support.h"
 
