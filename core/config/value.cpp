@@ -15,19 +15,11 @@ namespace {
 
 /// from_chars over all of `text`: no spaces, no locale, no overflow.
 template <typename Number>
-bool parse_whole(std::string_view text, Number& out) {
+bool parse_in_range(std::string_view text, const Range& range, Number& out) {
   Number value{};
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (text.empty() || error != std::errc() || stop != end) return false;
-  out = value;
-  return true;
-}
-
-template <typename Number>
-bool parse_in_range(std::string_view text, const Range& range, Number& out) {
-  Number value{};
-  if (!parse_whole(text, value)) return false;
   const auto number = static_cast<double>(value);
   if (!std::isfinite(number) || number < range.min || number > range.max) return false;
   out = value;

@@ -160,11 +160,6 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
   }
 }
 
-void fail_twice(const Origin& origin, const Field& field) {
-  fail(ErrorKind::usage, fmt::format("{}: duplicate key", origin.text),
-       fmt::format("{} is an earlier name of {}", field.old_name, field.name));
-}
-
 void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings) {
   std::vector<std::string> sections = section_names(settings.config);
   std::erase_if(sections, [](const std::string& name) { return name.find('.') != name.npos; });  // inner ones

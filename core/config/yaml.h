@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/config/settings.h"
 #include "core/config/value.h"
 
@@ -86,9 +87,6 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
 /// `lastN` or a list of scales.
 void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member);
 
-/// Throws Error(usage): a key and its earlier name are both set.
-[[noreturn]] void fail_twice(const Origin& origin, const Field& field);
-
 /// Sets the members that `mapping` names and calls was_set(field, origin) for each. Other keys go to `other(entry)`,
 /// which returns false for those that it does not know either. Throws Error(usage).
 template <typename Fields, typename Other, typename WasSet>
@@ -100,7 +98,10 @@ void read_fields(const YamlDocument& document, const YAML::Node& mapping, const 
     bool found = false;
     visit_fields(fields, [&](const Field& field, auto& member) {
       if (!field.has_key(entry.key)) return;
-      if (!seen.insert(field.name).second) fail_twice(origin, field);
+      if (!seen.insert(field.name).second) {
+        fail(ErrorKind::usage, fmt::format("{}: duplicate key", origin.text),
+             fmt::format("{} is an earlier name of {}", field.old_name, field.name));
+      }
       read_value(entry.value, field, origin, member);
       was_set(field, origin);
       found = true;

@@ -94,22 +94,18 @@ void BackgroundSink::throw_failure() {
 
 void BackgroundSink::run() {
   try {
-    feed_sink();
+    while (true) {
+      const Tensor frames = take();
+      if (!frames.defined()) break;
+      sink_->write(frames);
+    }
+    if (state_ == State::completing) sink_->complete();
   } catch (...) {
     const std::lock_guard lock(mutex_);
     failure_ = std::current_exception();
     waiting_.clear();
     changed_.notify_all();
   }
-}
-
-void BackgroundSink::feed_sink() {
-  while (true) {
-    const Tensor frames = take();
-    if (!frames.defined()) break;
-    sink_->write(frames);
-  }
-  if (state_ == State::completing) sink_->complete();
 }
 
 Tensor BackgroundSink::take() {

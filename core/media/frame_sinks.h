@@ -48,7 +48,6 @@ class BackgroundSink final : public FrameSink {
   enum class State { open, completing, abandoned };
 
   void run();
-  void feed_sink();
   /// The next slice; an undefined tensor when there are no more.
   Tensor take();
   void stop(State state);

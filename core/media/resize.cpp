@@ -30,10 +30,6 @@ struct Taps {
   std::vector<int32_t> weights;
 };
 
-int32_t to_fixed(double weight) {
-  return static_cast<int32_t>(std::round(weight * (1 << kFractionBits)));  // halves away from zero
-}
-
 Taps taps_of(int64_t output, int64_t in, double scale) {
   const double widening = std::max(1.0, scale);
   const double centre = (static_cast<double>(output) + 0.5) * scale;
@@ -46,7 +42,9 @@ Taps taps_of(int64_t output, int64_t in, double scale) {
     sum += weights.back();
   }
   Taps taps{first, {}};
-  for (const double weight : weights) taps.weights.push_back(to_fixed(weight / sum));
+  for (const double weight : weights) {  // std::round: halves away from zero
+    taps.weights.push_back(static_cast<int32_t>(std::round(weight / sum * (1 << kFractionBits))));
+  }
   return taps;
 }
 
@@ -97,8 +95,6 @@ Tensor resize_height(const Tensor& image, int64_t height) {
   return result;
 }
 
-PixelSize size_of(const Tensor& image) { return {image.size(0), image.size(1)}; }
-
 /// The size with the source's aspect that covers the target (crop) or fits into it (pad).
 PixelSize resized_size(PixelSize source, PixelSize target, Fit fit) {
   const double aspect = static_cast<double>(source.width) / static_cast<double>(source.height);
@@ -118,8 +114,6 @@ std::string sides_text(int64_t amount, const char* unit, const char* one, const 
 
 constexpr int64_t kGap = 8;       // pixels
 constexpr int64_t kGapGrey = 32;  // level
-
-int64_t next_even(int64_t length) { return length + length % 2; }
 
 }  // namespace
 
@@ -153,7 +147,7 @@ Fitting plan_fit(PixelSize source, PixelSize target, Fit fit) {
 }
 
 Tensor fit_to(const Tensor& image, PixelSize target, Fit fit) {
-  const PixelSize resized = plan_fit(size_of(image), target, fit).resized;
+  const PixelSize resized = plan_fit({image.size(0), image.size(1)}, target, fit).resized;
   const Tensor picture = resize_lanczos(image, resized);
   if (fit == Fit::crop) {
     const int64_t top = (resized.height - target.height) / 2, left = (resized.width - target.width) / 2;
@@ -170,7 +164,7 @@ Tensor to_pixels(const Tensor& image) {
   return (unit + unit - 1).contiguous();
 }
 
-PixelSize side_by_side_size(PixelSize frame) { return {next_even(frame.height), 2 * frame.width + kGap}; }
+PixelSize side_by_side_size(PixelSize frame) { return {frame.height + frame.height % 2, 2 * frame.width + kGap}; }
 
 Tensor side_by_side(const Tensor& a, const Tensor& b) {
   const int64_t width = a.size(1);

@@ -28,10 +28,6 @@ AVStream& video_stream(AVFormatContext& input, const fs::path& path) {
   return *input.streams[index];
 }
 
-bool has_audio(AVFormatContext& input) {
-  return av_find_best_stream(&input, AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
-}
-
 double frames_a_second(const AVStream& stream, const fs::path& path) {
   const AVRational rate = stream.avg_frame_rate.num > 0 ? stream.avg_frame_rate : stream.r_frame_rate;
   if (rate.num <= 0 || rate.den <= 0) fail(ErrorKind::input, fmt::format("{}: has no frame rate", path.string()));
@@ -176,7 +172,7 @@ struct VideoReader::Parts {
     info.variable_rate = list.is_uneven();
     info.duration = info.variable_rate ? list.time_shown() * av_q2d(stream->time_base)
                                        : static_cast<double>(info.frames) / info.fps;
-    info.has_audio = has_audio(*input);
+    info.has_audio = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
   }
 
   /// Decodes until `following` is the first frame from `time` on. Returns how many earlier frames were sent to the

@@ -40,30 +40,6 @@ std::string dtype_to_safetensors(at::ScalarType dtype) {
 
 constexpr int kMaxJsonDepth = 16;
 
-/// Rejects duplicate keys: nlohmann silently keeps the last one.
-class KeyCheck {
- public:
-  explicit KeyCheck(const std::string& origin) : origin_(origin) {}
-
-  bool operator()(int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxJsonDepth)
-      fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin_, kMaxJsonDepth));
-    if (event == json::parse_event_t::object_start) open_objects_.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects_.pop_back();
-    if (event == json::parse_event_t::key) check_new(parsed.get_ref<const std::string&>());
-    return true;
-  }
-
- private:
-  void check_new(const std::string& key) {
-    if (open_objects_.back().insert(key).second) return;
-    fail(ErrorKind::model, fmt::format("{}: duplicate key {}", origin_, json(key).dump()));
-  }
-
-  const std::string& origin_;
-  std::vector<std::set<std::string>> open_objects_;
-};
-
 [[noreturn]] void fail_header(const MappedFile& file, const std::string& what) {
   fail(ErrorKind::model, fmt::format("{}: not a valid safetensors file: {}", file.origin(), what),
        "download or copy it again");
@@ -245,11 +221,20 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
 }
 
 json parse_json_object(const std::string& text, const std::string& origin) {
-  KeyCheck check(origin);
-  const auto watch = [&check](int depth, json::parse_event_t event, json& parsed) {
-    return check(depth, event, parsed);
+  std::vector<std::set<std::string>> open_objects;
+  const auto check = [&](int depth, json::parse_event_t event, const json& parsed) {
+    if (depth > kMaxJsonDepth) {
+      fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
+    }
+    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == json::parse_event_t::object_end) open_objects.pop_back();
+    // nlohmann silently keeps the last of equal keys.
+    if (event == json::parse_event_t::key && !open_objects.back().insert(parsed.get_ref<const std::string&>()).second) {
+      fail(ErrorKind::model, fmt::format("{}: duplicate key {}", origin, parsed.dump()));
+    }
+    return true;
   };
-  json document = json::parse(text, watch, /*allow_exceptions=*/false);
+  json document = json::parse(text, check, /*allow_exceptions=*/false);
   if (!document.is_object()) {  // also when parsing failed: the document is then `discarded`
     fail(ErrorKind::model, fmt::format("{}: expected a JSON object, got damaged or different text", origin),
          "download or copy the file again");
