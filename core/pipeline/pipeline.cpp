@@ -9,7 +9,6 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/base/weights/checkpoint.h"
 #include "core/base/weights/weights.h"
 #include "core/config/preset.h"
 
