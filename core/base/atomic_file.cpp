@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <set>
@@ -34,7 +33,7 @@ void rename_without_replacing(const fs::path& from, const fs::path& to) {
     if (fs::exists(to)) fail_taken(to);
     if (std::rename(from.c_str(), to.c_str()) == 0) return;
   }
-  fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", to.string(), std::strerror(errno)));
+  fail_errno(ErrorKind::output, to.string(), "rename");
 }
 
 void flush_to_disk(const fs::path& path) {
@@ -42,9 +41,8 @@ void flush_to_disk(const fs::path& path) {
   const bool flushed = file >= 0 && fsync(file) == 0;
   const int error = errno;
   if (file >= 0) close(file);
-  if (!flushed && error != EINVAL && error != EROFS) {
-    fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(error)));
-  }
+  errno = error;
+  if (!flushed && error != EINVAL && error != EROFS) fail_errno(ErrorKind::output, path.string(), "write");
 }
 
 /// `.<name>.<pid>.partial` beside `path`. Long names are cut: with the suffix they must stay under the usual 255 bytes.
@@ -58,8 +56,7 @@ void try_to_create(const fs::path& path) {
   const fs::path temporary = temporary_name(path).string() + ".check";
   const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) {
-    fail(ErrorKind::output,
-         fmt::format("{}: cannot write in {}: {}", path.string(), folder_of(path).string(), std::strerror(errno)));
+    fail_errno(ErrorKind::output, path.string(), ("write in " + folder_of(path).string()).c_str());
   }
   close(file);
   unlink(temporary.c_str());
@@ -132,9 +129,7 @@ AtomicFile::AtomicFile(fs::path final_path, Existing existing)
 void AtomicFile::commit() {
   flush_to_disk(temporary());
   if (existing_ == Existing::refuse) return rename_without_replacing(temporary(), final_);
-  if (std::rename(temporary().c_str(), final_.c_str()) != 0) {
-    fail(ErrorKind::output, fmt::format("{}: cannot rename: {}", final_.string(), std::strerror(errno)));
-  }
+  if (std::rename(temporary().c_str(), final_.c_str()) != 0) fail_errno(ErrorKind::output, final_.string(), "rename");
 }
 
 void cut_torn_line(const fs::path& file) {
@@ -147,7 +142,8 @@ void cut_torn_line(const fs::path& file) {
   const bool cut = opened >= 0 && (end == whole || ftruncate(opened, end) == 0);
   const int error = errno;
   if (opened >= 0) close(opened);
-  if (!cut) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", file.string(), std::strerror(error)));
+  errno = error;
+  if (!cut) fail_errno(ErrorKind::output, file.string(), "write");
 }
 
 void write_file(const fs::path& path, const std::string& text, Existing existing) {
@@ -155,7 +151,7 @@ void write_file(const fs::path& path, const std::string& text, Existing existing
   std::ofstream stream(file.temporary(), std::ios::binary);
   stream.write(text.data(), static_cast<std::streamsize>(text.size()));
   stream.close();
-  if (!stream) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+  if (!stream) fail_errno(ErrorKind::output, path.string(), "write");
   file.commit();
 }
 

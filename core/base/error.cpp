@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <cerrno>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -27,6 +29,11 @@ Error from_torch(const c10::Error& error) {
 }
 
 }  // namespace
+
+void fail_errno(ErrorKind kind, const std::string& what, const char* action, std::string hint) {
+  const int error = errno;
+  fail(kind, what + ": cannot " + action + ": " + std::strerror(error), std::move(hint));
+}
 
 Error current_error() {
   try {

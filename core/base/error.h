@@ -27,6 +27,9 @@ class Error : public std::runtime_error {
   throw Error(kind, message, std::move(hint));
 }
 
+/// Throws Error(kind): "<what>: cannot <action>: <the reason in errno>".
+[[noreturn]] void fail_errno(ErrorKind kind, const std::string& what, const char* action, std::string hint = "");
+
 /// The exception being handled as a faststar error: LibTorch's lose their backtrace, exhausted memory becomes
 /// kind `device`, anything unexpected `internal`.
 Error current_error();

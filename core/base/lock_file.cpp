@@ -1,11 +1,9 @@
 #include "core/base/lock_file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
@@ -30,15 +28,14 @@ int set_lock(int file, int command, short type, int64_t byte) {
 }
 
 [[noreturn]] void fail_lock(const std::filesystem::path& path) {
-  fail(ErrorKind::output, fmt::format("{}: cannot lock: {}", path.string(), std::strerror(errno)),
-       "the folder must be on a file system that supports locks");
+  fail_errno(ErrorKind::output, path.string(), "lock", "the folder must be on a file system that supports locks");
 }
 
 }  // namespace
 
 LockFile::LockFile(const std::filesystem::path& path)
     : file_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)), path_(path) {
-  if (file_ < 0) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+  if (file_ < 0) fail_errno(ErrorKind::output, path.string(), "write");
 }
 
 LockFile::~LockFile() { close(file_); }

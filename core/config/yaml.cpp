@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -21,7 +19,7 @@ std::string read_text(const std::filesystem::path& path) {
   std::string text(kLargest + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad() || (stream.fail() && !stream.eof())) {
-    fail(ErrorKind::usage, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+    fail_errno(ErrorKind::usage, path.string(), "read");
   }
   text.resize(static_cast<size_t>(stream.gcount()));
   if (text.size() > kLargest) {

@@ -7,9 +7,7 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -92,7 +90,7 @@ std::optional<std::string> image_bytes(const std::filesystem::path& path) {
   if (!stream || !(start.starts_with(kPngSignature) || start.starts_with(kJpegStart))) return std::nullopt;
   std::ostringstream bytes;
   bytes << start << stream.rdbuf();
-  if (stream.bad()) fail(ErrorKind::input, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+  if (stream.bad()) fail_errno(ErrorKind::input, path.string(), "read");
   return std::move(bytes).str();
 }
 

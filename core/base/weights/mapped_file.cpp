@@ -8,22 +8,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "core/base/error.h"
 
 namespace faststar {
-namespace {
-
-[[noreturn]] void fail_reading(const std::string& origin) {
-  fail(ErrorKind::model, fmt::format("{}: cannot read: {}", origin, std::strerror(errno)));
-}
-
-}  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : origin_(path.string()) {
   descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a named pipe would block
-  if (descriptor_ < 0) fail_reading(origin_);
+  if (descriptor_ < 0) fail_errno(ErrorKind::model, origin_, "read");
   struct stat status {};
   if (fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
     size_ = status.st_size;
@@ -48,7 +40,7 @@ std::string MappedFile::read(int64_t offset, int64_t count) const {
   for (int64_t done = 0; done < count;) {
     const ssize_t got = pread(descriptor_, bytes.data() + done, static_cast<size_t>(count - done), offset + done);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_reading(origin_);
+    if (got < 0) fail_errno(ErrorKind::model, origin_, "read");
     if (got == 0) fail(ErrorKind::model, fmt::format("{}: the file became shorter while it was read", origin_));
     done += got;
   }
@@ -63,7 +55,7 @@ Tensor MappedFile::map(int64_t offset, int64_t count) const {
   // Private and writable: a write in place (a training step) copies the page instead of faulting.
   // NORESERVE: tens of GB of weights must not count as promised memory.
   void* pages = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor_, offset - lead);
-  if (pages == MAP_FAILED) fail_reading(origin_);
+  if (pages == MAP_FAILED) fail_errno(ErrorKind::model, origin_, "read");
   return at::from_blob(
       static_cast<char*>(pages) + lead, {count}, [pages, length](void*) { munmap(pages, length); },
       at::TensorOptions().dtype(at::kByte));

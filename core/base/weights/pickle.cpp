@@ -93,9 +93,7 @@ class PickleMachine {
       at_ = reader_.position();
       const auto opcode = reader_.number<uint8_t>();
       if (opcode == kStop) break;
-      if (!step_scalar(opcode) && !step_container(opcode) && !step_object(opcode) && !step_stack(opcode)) {
-        fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", opcode));
-      }
+      step(opcode);
     }
     pickle_.root_ = pop();
     return std::move(pickle_);
@@ -104,6 +102,77 @@ class PickleMachine {
   size_t taken() const { return reader_.position(); }
 
  private:
+  /// Executes one opcode whose byte is read and whose arguments are not.
+  void step(uint8_t opcode) {
+    switch (opcode) {
+      case kNone: return push_opaque();
+      case kNewTrue: return push_integer(1);
+      case kNewFalse: return push_integer(0);
+      case kBinInt: return push_integer(reader_.number<int32_t>());
+      case kBinInt1: return push_integer(reader_.number<uint8_t>());
+      case kBinInt2: return push_integer(reader_.number<uint16_t>());
+      case kInt:
+      case kLong: return push_decimal(reader_.line());
+      case kLong1: return push_long(reader_.take(reader_.number<uint8_t>()));
+      case kLong4: return push_long(reader_.take(reader_.number<uint32_t>()));
+      case kFloat: reader_.line(); return push_opaque();
+      case kBinFloat: reader_.take(8); return push_opaque();
+      case kUnicode: return push_text(reader_.line());
+      case kShortBinString:
+      case kShortBinUnicode: return push_text(reader_.take(reader_.number<uint8_t>()));
+      case kBinString:
+      case kBinUnicode: return push_text(reader_.take(reader_.number<uint32_t>()));
+      case kBinUnicode8: return push_text(reader_.take(reader_.number<uint64_t>()));
+      case kShortBinBytes: reader_.take(reader_.number<uint8_t>()); return push_opaque();
+      case kBinBytes: reader_.take(reader_.number<uint32_t>()); return push_opaque();
+      case kBinBytes8:
+      case kByteArray8: reader_.take(reader_.number<uint64_t>()); return push_opaque();
+      case kEmptyTuple:
+      case kEmptyList:
+      case kEmptySet: return push_items(Kind::sequence, {});
+      case kTuple1: return push_items(Kind::sequence, pop_many(1));
+      case kTuple2: return push_items(Kind::sequence, pop_many(2));
+      case kTuple3: return push_items(Kind::sequence, pop_many(3));
+      case kTuple:
+      case kList:
+      case kFrozenSet: return push_items(Kind::sequence, pop_to_mark());
+      case kAppend: return add_items(pop_many(1));
+      case kAppends:
+      case kAddItems: return add_items(pop_to_mark());
+      case kEmptyDict: return push({.kind = Kind::dict});
+      case kDict: return push_dict(pop_to_mark());
+      case kSetItem: return set_entries(pop_many(2));
+      case kSetItems: return set_entries(pop_to_mark());
+      case kGlobal: {
+        const auto module = reader_.line();
+        return push_global(module, reader_.line());
+      }
+      case kStackGlobal: return push_stack_global();
+      case kReduce:
+      case kNewObj: return push_object(pop_many(2));
+      case kNewObjEx: return push_object(pop_many(3));
+      case kBuild:  // an object's attributes hold no weights
+        pop();
+        top();
+        return;
+      case kBinPersId: return push_items(Kind::persistent, pop_many(1));
+      case kProto: return check_protocol(reader_.number<uint8_t>());
+      case kFrame: reader_.take(8); return;
+      case kMark: return set_mark();
+      case kPop: return drop_top();
+      case kPopMark: pop_to_mark(); return;
+      case kDup: return push_ref(top());
+      case kPut: memo_[decimal_index()] = top(); return;
+      case kBinPut: memo_[reader_.number<uint8_t>()] = top(); return;
+      case kLongBinPut: memo_[reader_.number<uint32_t>()] = top(); return;
+      case kMemoize: memo_[memo_.size()] = top(); return;
+      case kGet: return push_memo(decimal_index());
+      case kBinGet: return push_memo(reader_.number<uint8_t>());
+      case kLongBinGet: return push_memo(reader_.number<uint32_t>());
+      default: fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", opcode));
+    }
+  }
+
   [[noreturn]] void fail_here(const std::string& what) const {
     fail(ErrorKind::model, fmt::format("{}: damaged or foreign pickle: byte {}: {}", origin_, at_, what));
   }
@@ -146,34 +215,6 @@ class PickleMachine {
   }
   PickleValue& value(PickleRef ref) { return pickle_.values_[ref]; }
 
-  bool step_scalar(uint8_t opcode) {
-    switch (opcode) {
-      case kNone: push_opaque(); return true;
-      case kNewTrue: push_integer(1); return true;
-      case kNewFalse: push_integer(0); return true;
-      case kBinInt: push_integer(reader_.number<int32_t>()); return true;
-      case kBinInt1: push_integer(reader_.number<uint8_t>()); return true;
-      case kBinInt2: push_integer(reader_.number<uint16_t>()); return true;
-      case kInt:
-      case kLong: push_decimal(reader_.line()); return true;
-      case kLong1: push_long(reader_.take(reader_.number<uint8_t>())); return true;
-      case kLong4: push_long(reader_.take(reader_.number<uint32_t>())); return true;
-      case kFloat: reader_.line(), push_opaque(); return true;
-      case kBinFloat: reader_.take(8), push_opaque(); return true;
-      case kUnicode: push_text(reader_.line()); return true;
-      case kShortBinString:
-      case kShortBinUnicode: push_text(reader_.take(reader_.number<uint8_t>())); return true;
-      case kBinString:
-      case kBinUnicode: push_text(reader_.take(reader_.number<uint32_t>())); return true;
-      case kBinUnicode8: push_text(reader_.take(reader_.number<uint64_t>())); return true;
-      case kShortBinBytes: reader_.take(reader_.number<uint8_t>()), push_opaque(); return true;
-      case kBinBytes: reader_.take(reader_.number<uint32_t>()), push_opaque(); return true;
-      case kBinBytes8:
-      case kByteArray8: reader_.take(reader_.number<uint64_t>()), push_opaque(); return true;
-      default: return false;
-    }
-  }
-
   void push_decimal(std::string_view text) {
     if (text.ends_with('L')) text.remove_suffix(1);
     int64_t integer = 0;
@@ -190,28 +231,6 @@ class PickleMachine {
     int64_t integer = negative ? -1 : 0;
     std::memcpy(&integer, bytes.data(), bytes.size());
     push_integer(integer);
-  }
-
-  bool step_container(uint8_t opcode) {
-    switch (opcode) {
-      case kEmptyTuple:
-      case kEmptyList:
-      case kEmptySet: push_items(Kind::sequence, {}); return true;
-      case kTuple1: push_items(Kind::sequence, pop_many(1)); return true;
-      case kTuple2: push_items(Kind::sequence, pop_many(2)); return true;
-      case kTuple3: push_items(Kind::sequence, pop_many(3)); return true;
-      case kTuple:
-      case kList:
-      case kFrozenSet: push_items(Kind::sequence, pop_to_mark()); return true;
-      case kAppend: add_items(pop_many(1)); return true;
-      case kAppends:
-      case kAddItems: add_items(pop_to_mark()); return true;
-      case kEmptyDict: push({.kind = Kind::dict}); return true;
-      case kDict: push_dict(pop_to_mark()); return true;
-      case kSetItem: set_entries(pop_many(2)); return true;
-      case kSetItems: set_entries(pop_to_mark()); return true;
-      default: return false;
-    }
   }
 
   void add_items(const std::vector<PickleRef>& added) {
@@ -232,23 +251,6 @@ class PickleMachine {
       fail_here("entries are set in something that is not a dict");
     if (items.size() % 2 != 0) fail_here("a key without a value");
     for (size_t i = 0; i < items.size(); i += 2) target.entries.emplace_back(items[i], items[i + 1]);
-  }
-
-  bool step_object(uint8_t opcode) {
-    switch (opcode) {
-      case kGlobal: {
-        const auto module = reader_.line();
-        push_global(module, reader_.line());
-        return true;
-      }
-      case kStackGlobal: push_stack_global(); return true;
-      case kReduce:
-      case kNewObj: push_object(pop_many(2)); return true;
-      case kNewObjEx: push_object(pop_many(3)); return true;
-      case kBuild: pop(), top(); return true;  // an object's attributes hold no weights
-      case kBinPersId: push_items(Kind::persistent, pop_many(1)); return true;
-      default: return false;
-    }
   }
 
   void push_global(std::string_view module, std::string_view name) {
@@ -284,25 +286,6 @@ class PickleMachine {
       entries.emplace_back(pair.items[0], pair.items[1]);
     }
     return entries;
-  }
-
-  bool step_stack(uint8_t opcode) {
-    switch (opcode) {
-      case kProto: check_protocol(reader_.number<uint8_t>()); return true;
-      case kFrame: reader_.take(8); return true;
-      case kMark: set_mark(); return true;
-      case kPop: drop_top(); return true;
-      case kPopMark: pop_to_mark(); return true;
-      case kDup: push_ref(top()); return true;
-      case kPut: memo_[decimal_index()] = top(); return true;
-      case kBinPut: memo_[reader_.number<uint8_t>()] = top(); return true;
-      case kLongBinPut: memo_[reader_.number<uint32_t>()] = top(); return true;
-      case kMemoize: memo_[memo_.size()] = top(); return true;
-      case kGet: push_memo(decimal_index()); return true;
-      case kBinGet: push_memo(reader_.number<uint8_t>()); return true;
-      case kLongBinGet: push_memo(reader_.number<uint32_t>()); return true;
-      default: return false;
-    }
   }
 
   void check_protocol(int protocol) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -207,7 +206,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   AtomicFile file(path, existing);
   std::ofstream stream(file.temporary(), std::ios::binary);
   const auto check = [&] {
-    if (!stream) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
+    if (!stream) fail_errno(ErrorKind::output, path.string(), "write");
   };
   check();
   stream << header_of(order, metadata);
