@@ -26,12 +26,4 @@ class Progress {
   virtual bool stop_requested() const = 0;
 };
 
-/// Reports nowhere and never stops.
-class SilentProgress final : public Progress {
- public:
-  void plan(Stage, double) override {}
-  void advance(Stage, double, std::string_view) override {}
-  bool stop_requested() const override { return false; }
-};
-
 }  // namespace faststar

@@ -31,7 +31,6 @@ class YamlDocument {
   /// than 1 MiB, is not YAML or not a mapping.
   explicit YamlDocument(std::filesystem::path path);
 
-  const std::filesystem::path& path() const { return path_; }
   const YAML::Node& root() const { return root_; }
 
   /// The position of `node`: "my.yaml:3".

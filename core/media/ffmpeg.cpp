@@ -125,8 +125,8 @@ CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path)
   CodecPtr codec(allocated(avcodec_alloc_context3(decoder)));
   const std::string what = fmt::format("{}: cannot decode", path.string());
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
-  codec->max_pixels = kMaxPixels;
-  codec->thread_count = 0;  // one per core
+  codec->max_pixels = int64_t{1} << 28;  // 0.8 GB as RGB: larger pictures are refused before memory is allocated
+  codec->thread_count = 0;               // one per core
   // Not one thread per frame: a frame could then be returned before its damage is known.
   codec->thread_type = FF_THREAD_SLICE;
   codec->pkt_timebase = stream.time_base;

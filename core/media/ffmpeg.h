@@ -55,9 +55,6 @@ class Options {
   AVDictionary* dictionary_ = nullptr;
 };
 
-/// Larger pictures are refused before memory is allocated for them (0.8 GB as RGB).
-inline constexpr int64_t kMaxPixels = int64_t{1} << 28;
-
 /// Returns `code` when it is not negative. Else throws Error(kind) "<what>: <reason>" with libav's last message on this
 /// thread, or Error(device) when memory ran out, except while reading.
 int check(int code, ErrorKind kind, const std::string& what);

@@ -172,7 +172,6 @@ struct VideoReader::Parts {
     info.variable_rate = list.is_uneven();
     info.duration = info.variable_rate ? list.time_shown() * av_q2d(stream->time_base)
                                        : static_cast<double>(info.frames) / info.fps;
-    info.has_audio = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
   }
 
   /// Decodes until `following` is the first frame from `time` on. Returns how many earlier frames were sent to the

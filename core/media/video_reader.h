@@ -15,7 +15,6 @@ struct VideoInfo {
   int64_t frames = 0;          ///< frames that are shown
   double duration = 0;         ///< seconds
   bool variable_rate = false;  ///< frame times are uneven: choose frames by time, not by number
-  bool has_audio = false;
 };
 
 /// Reads a video's frames in order of presentation.

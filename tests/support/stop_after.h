@@ -4,7 +4,17 @@
 
 #include "core/base/progress.h"
 
-namespace faststar::test {
+namespace faststar {
+
+/// Reports nowhere and never stops.
+class SilentProgress final : public Progress {
+ public:
+  void plan(Stage, double) override {}
+  void advance(Stage, double, std::string_view) override {}
+  bool stop_requested() const override { return false; }
+};
+
+namespace test {
 
 /// Asks to stop after some steps (of one stage, when one is given), and adds up what is reported.
 class StopAfter final : public Progress {
@@ -27,4 +37,5 @@ class StopAfter final : public Progress {
   std::optional<Stage> counted_;
 };
 
-}  // namespace faststar::test
+}  // namespace test
+}  // namespace faststar

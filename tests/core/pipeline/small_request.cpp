@@ -1,5 +1,7 @@
 #include "core/pipeline/small_request.h"
 
+#include "support/stop_after.h"
+
 namespace faststar::test {
 
 Request small_request(const TempDir& folder, at::Device device, FieldTexts flags, Task task) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/pipeline/batch/run_batch.h"
+#include "support/stop_after.h"
 #include "support/support.h"
 
 namespace faststar::test {
