@@ -85,7 +85,7 @@ cuda::Stream kernel_stream(std::initializer_list<Tensor> operands) {
     TORCH_CHECK(operand.is_contiguous(), "a kernel's operand is not contiguous: ", operand.sizes(), " with strides ",
                 operand.strides());
     if (!device) device = operand.device();
-    TORCH_CHECK(operand.is_cuda() && operand.device() == *device, "a kernel's operands lie on ", *device, " and ",
+    TORCH_CHECK(operand.is_cuda() && operand.device() == *device, "a kernel's operands are on ", *device, " and ",
                 operand.device());
   }
   TORCH_CHECK(device, "a kernel without operands");

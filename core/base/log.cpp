@@ -8,7 +8,8 @@ namespace faststar::log {
 namespace {
 
 void print_to_stderr(Level level, std::string_view line) {
-  fmt::print(stderr, "{}{}\n", level == Level::warning ? "warning: " : "", line);
+  // Unlike fmt::print this does not throw: a closed stderr (`faststar ... 2>&1 | head`) must not end a run.
+  std::fputs(fmt::format("{}{}\n", level == Level::warning ? "warning: " : "", line).c_str(), stderr);
 }
 
 std::mutex mutex;

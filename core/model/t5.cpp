@@ -175,7 +175,7 @@ Tokenizer::Tokenizer(const std::filesystem::path& model)
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(model, ignored)) {
     fail(ErrorKind::model, fmt::format("{}: the tokenizer is missing", model.string()),
-         "a T5 folder holds spiece.model beside the weights");
+         "a T5 folder needs spiece.model next to the weights");
   }
   if (!processor_->Load(model.string()).ok() || processor_->GetPieceSize() == 0) {
     fail(ErrorKind::model, fmt::format("{}: expected a SentencePiece model, got something else", model.string()));

@@ -167,7 +167,7 @@ const Tokenizer& Model::tokenizer() {
   auto tokenizer = std::make_unique<Tokenizer>(checkpoints_.vocabulary);
   if (tokenizer->vocabulary_size() > checkpoints_.t5_architecture.vocabulary) {
     fail(ErrorKind::model,
-         fmt::format("{}: {} pieces, but the text encoder {} knows {}: this vocabulary belongs to another model",
+         fmt::format("{}: {} tokens, but the text encoder {} has {}: the vocabulary is from another model",
                      checkpoints_.vocabulary.string(), tokenizer->vocabulary_size(), checkpoints_.t5->origin(),
                      checkpoints_.t5_architecture.vocabulary));
   }
