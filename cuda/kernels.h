@@ -2,7 +2,7 @@
 // Launchers of our kernels: plain pointers and sizes, no CUDA or torch header, so that core compiles without a toolkit.
 // Tensors are contiguous and lie on the stream's device; core's kernel_stream (core/base/device.h) checks that. Each
 // launches on `stream`. It throws Failure when CUDA refuses, std::invalid_argument when sizes or alignments are not
-// those asked for here, and does nothing when a tensor is empty. Definitions: one .cu an op.
+// those asked for here, and does nothing when a tensor is empty. Definitions: a .cu an op and its gradients.
 #include <cstdint>
 
 #include "cuda/runtime.h"

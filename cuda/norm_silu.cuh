@@ -1,7 +1,7 @@
 #pragma once
 // What norm_silu and its gradient share: 1 to 32 neighbouring lanes of a warp hold a pixel's channels in registers,
 // 16 bytes at a time.
-#include "cuda/vector.cuh"
+#include "cuda/launch.cuh"
 
 namespace faststar::cuda {
 

@@ -1,17 +1,24 @@
 #include "cuda/runtime.h"
 
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <fmt/format.h>
+#include <torch/csrc/cuda/nccl.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <sstream>
 
 #include "cuda/check.cuh"
 
 namespace faststar::cuda {
 namespace {
+
+namespace allocator = c10::cuda::CUDACachingAllocator;
+namespace nccl = torch::cuda::nccl;
 
 /// CUDA 13 needs a driver of the 580 series.
 constexpr int kNeededDriver = 580;
@@ -49,7 +56,7 @@ std::string describe_missing_gpu(cudaError_t error) {
 constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
 
 c10::CachingDeviceAllocator::DeviceStats allocator_statistics(int device) {
-  return c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
+  return allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
 }
 
 }  // namespace
@@ -87,15 +94,91 @@ int64_t usable_bytes(int device) {
 
 int64_t peak_bytes(int device) { return allocator_statistics(device).allocated_bytes[kAllPools].peak; }
 
-void reset_peak_bytes(int device) {
-  c10::cuda::CUDACachingAllocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
-}
+void reset_peak_bytes(int device) { allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device)); }
 
 void synchronize(int device) {
   const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
   c10::cuda::device_synchronize();
 }
 
-void release_cached_memory() { c10::cuda::CUDACachingAllocator::emptyCache(); }
+void release_cached_memory() { allocator::emptyCache(); }
+
+class GraphPool {
+ public:
+  GraphPool() { allocator::createOrIncrefPool(device, id); }
+  ~GraphPool() { allocator::releasePool(device, id); }
+  GraphPool(const GraphPool&) = delete;
+  GraphPool& operator=(const GraphPool&) = delete;
+
+  c10::DeviceIndex device = c10::cuda::current_device();
+  c10::MempoolId_t id = at::cuda::graph_pool_handle();
+  // The default stream cannot be recorded. One for all recordings: the allocator caches what warm-ups used by stream.
+  c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool();
+};
+
+namespace {
+
+/// While it lives, what the pool's stream allocates comes from the pool.
+class AllocatesFromPool {
+ public:
+  explicit AllocatesFromPool(const GraphPool& pool) : pool_(pool) {
+    allocator::beginAllocateToPool(pool.device, pool.id,
+                                   [own = pool.stream.stream()](cudaStream_t stream) { return stream == own; });
+  }
+  ~AllocatesFromPool() {
+    allocator::endAllocateToPool(pool_.device, pool_.id);
+    allocator::releasePool(pool_.device, pool_.id);
+  }
+  AllocatesFromPool(const AllocatesFromPool&) = delete;
+  AllocatesFromPool& operator=(const AllocatesFromPool&) = delete;
+
+ private:
+  const GraphPool& pool_;
+};
+
+}  // namespace
+
+std::shared_ptr<GraphPool> make_graph_pool() { return std::make_shared<GraphPool>(); }
+
+std::function<void()> record(const std::function<void()>& work, const std::shared_ptr<GraphPool>& pool) {
+  auto graph = std::make_shared<at::cuda::CUDAGraph>();
+  c10::cuda::device_synchronize();
+  allocator::emptyCache();  // none of it can be the pool's
+  {
+    const c10::cuda::CUDAStreamGuard guard(pool->stream);
+    {
+      // In the pool: the recording finds this memory free again and needs no other.
+      const AllocatesFromPool scope(*pool);
+      work();
+    }
+    c10::cuda::device_synchronize();
+    // Threads of NCCL call CUDA at any time; that must not end the recording.
+    graph->capture_begin(pool->id, cudaStreamCaptureModeThreadLocal);
+    work();
+    graph->capture_end();
+  }
+  c10::cuda::device_synchronize();
+  return [graph, pool] { graph->replay(); };
+}
+
+std::vector<uint8_t> make_communicator_id() {
+  nccl::ncclUniqueId id;
+  nccl::get_unique_id(id);
+  return {std::begin(id.internal), std::end(id.internal)};
+}
+
+AllReduce join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device) {
+  // NVLink multicast needs rights that containers often lack, and NCCL fails instead of doing without.
+  setenv("NCCL_NVLS_ENABLE", "0", /*replace=*/0);
+  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
+  nccl::ncclUniqueId unique;
+  std::memcpy(unique.internal, id.data(), sizeof(unique.internal));
+  // Not destroyed: that waits for processes that may be gone, and the process ends anyway.
+  const nccl::ncclComm_t communicator = nccl::comm_init_rank(count, unique, rank);
+  return [communicator](const at::Tensor& tensor) {
+    std::vector<at::Tensor> outputs = {tensor};
+    nccl::all_reduce({tensor}, outputs, static_cast<int32_t>(nccl::ncclRedOp::Sum), {}, {communicator});
+  };
+}
 
 }  // namespace faststar::cuda

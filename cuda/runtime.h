@@ -1,9 +1,16 @@
 #pragma once
-// What core asks of the CUDA runtime and LibTorch's CUDA allocator. Plain declarations; defined only in CUDA builds.
+// What core asks of the CUDA runtime and of LibTorch's CUDA part: devices, memory, recorded work, sums over GPUs. Plain
+// declarations.
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+namespace at {
+class Tensor;
+}
 
 namespace faststar::cuda {
 
@@ -59,5 +66,26 @@ void synchronize(int device);
 
 /// Gives what LibTorch's allocator caches back to the driver.
 void release_cached_memory();
+
+/// Memory of the current GPU that recordings share which never run at the same time. The one that needs most should
+/// come first: the others then fit into what it leaves.
+class GraphPool;
+std::shared_ptr<GraphPool> make_graph_pool();
+
+/// Runs `work` once, so that libraries choose their kernels and allocate, then records its GPU work as one
+/// CUDA graph: replayed, its kernels no longer wait for the CPU to launch them. Everything that `work` reads and
+/// writes must keep its address, and it may not wait for the GPU. Returns what replays it on the current stream.
+/// Throws c10::Error when the work cannot be recorded.
+std::function<void()> record(const std::function<void()>& work, const std::shared_ptr<GraphPool>& pool);
+
+/// What the processes of one communicator have to share: one makes it, all join with it.
+std::vector<uint8_t> make_communicator_id();
+
+/// Replaces a contiguous tensor on this process's GPU by the sum over all processes, the same bits in each. Queued on
+/// the current stream; every process has to call it equally often.
+using AllReduce = std::function<void(const at::Tensor&)>;
+
+/// Joins `count` processes as number `rank` with GPU `device`; waits until all are there. Throws c10::Error.
+AllReduce join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device);
 
 }  // namespace faststar::cuda

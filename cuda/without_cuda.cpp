@@ -1,7 +1,5 @@
 // Stands in for the rest of this folder in a build without CUDA, so that all other sources compile to the same objects
 // in both. It lists no GPU, so nothing calls the rest.
-#include "cuda/all_reduce.h"
-#include "cuda/graph.h"
 #include "cuda/kernels.h"
 #include "cuda/runtime.h"
 

@@ -9,7 +9,7 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
-#include "cuda/graph.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
-#include "cuda/all_reduce.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {
