@@ -53,7 +53,7 @@ void visit_fields(Self& c, Visitor&& visit) {
               .argument = "METHOD",
               .page = HelpPage::screen},
         c.method);
-  visit(Field{.name = "ratios", .help = "fraction removed per scale"}, c.ratios);
+  visit(Field{.name = "ratios", .help = "share removed per scale"}, c.ratios);
   visit(Field{.name = "preset", .flag = "reduce_preset", .help = "paper, exact, fast or beyond", .argument = "NAME"},
         c.preset);
   visit(Field{.name = "no_reduce", .help = "compute every token of every pass"}, c.no_reduce);
@@ -61,7 +61,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "prune_image_clip", .help = "reduce the image clip too"}, c.prune_image_clip);
   visit(Field{.name = "keep_align",
               .flag = "reduce_keep_align",
-              .help = "round kept counts up to a multiple of N",
+              .help = "kept counts: multiples of N",
               .range = {1, 1024}},
         c.keep_align);
   visit(Field{.name = "apg_stats", .flag = "reduce_apg_stats", .help = "tokens that APG is measured over"},
