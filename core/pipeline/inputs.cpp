@@ -46,39 +46,6 @@ std::string read_prompt_text(std::istream& stream, const std::string& origin) {
   return text;
 }
 
-}  // namespace
-
-std::string checked_prompt(const std::string& text, const std::string& origin, ErrorKind kind) {
-  if (const auto offset = find_invalid_utf8(text)) {
-    fail(kind, fmt::format("{}: expected UTF-8 text, got something else at byte {}", origin, *offset));
-  }
-  if (text.find('\0') != std::string::npos) fail(kind, fmt::format("{}: expected text, got a NUL byte", origin));
-  std::string prompt = without_outer_blanks(text);
-  if (prompt.empty()) {
-    const char* const hint = kind == ErrorKind::usage ? "-p \"a red ball\"" : "";
-    fail(kind, fmt::format("{}: the prompt is empty", origin), hint);
-  }
-  return prompt;
-}
-
-std::string read_prompt(const Settings& settings) {
-  const PromptConfig& prompt = settings.config.prompt;
-  if (prompt.prompt_file) {
-    std::ifstream file(*prompt.prompt_file, std::ios::binary);
-    return checked_prompt(read_prompt_text(file, *prompt.prompt_file), *prompt.prompt_file, ErrorKind::input);
-  }
-  if (!prompt.prompt) fail(ErrorKind::usage, "no prompt", "-p \"a red ball\", or --prompt-file FILE");
-  if (*prompt.prompt == "-") return checked_prompt(read_prompt_text(std::cin, "stdin"), "stdin", ErrorKind::input);
-  return checked_prompt(*prompt.prompt, settings.origin("prompt").text, ErrorKind::usage);
-}
-
-std::string video_prompt(const std::string& prompt, const PromptConfig& config, Seconds duration) {
-  const std::string tag = config.duration_tag ? fmt::format("<<<t={}s>>>", duration.count) : "";
-  return tag + prompt + config.prompt_suffix;
-}
-
-namespace {
-
 constexpr double kFramesPerSecond = 16;
 
 /// Resizes frames to the run's pixels; says once what that cuts or adds.
@@ -149,6 +116,35 @@ bool made_by(const ModelPreset& model, const std::filesystem::path& file) {
 }
 
 }  // namespace
+
+std::string checked_prompt(const std::string& text, const std::string& origin, ErrorKind kind) {
+  if (const auto offset = find_invalid_utf8(text)) {
+    fail(kind, fmt::format("{}: expected UTF-8 text, got something else at byte {}", origin, *offset));
+  }
+  if (text.find('\0') != std::string::npos) fail(kind, fmt::format("{}: expected text, got a NUL byte", origin));
+  std::string prompt = without_outer_blanks(text);
+  if (prompt.empty()) {
+    const char* const hint = kind == ErrorKind::usage ? "-p \"a red ball\"" : "";
+    fail(kind, fmt::format("{}: the prompt is empty", origin), hint);
+  }
+  return prompt;
+}
+
+std::string read_prompt(const Settings& settings) {
+  const PromptConfig& prompt = settings.config.prompt;
+  if (prompt.prompt_file) {
+    std::ifstream file(*prompt.prompt_file, std::ios::binary);
+    return checked_prompt(read_prompt_text(file, *prompt.prompt_file), *prompt.prompt_file, ErrorKind::input);
+  }
+  if (!prompt.prompt) fail(ErrorKind::usage, "no prompt", "-p \"a red ball\", or --prompt-file FILE");
+  if (*prompt.prompt == "-") return checked_prompt(read_prompt_text(std::cin, "stdin"), "stdin", ErrorKind::input);
+  return checked_prompt(*prompt.prompt, settings.origin("prompt").text, ErrorKind::usage);
+}
+
+std::string video_prompt(const std::string& prompt, const PromptConfig& config, Seconds duration) {
+  const std::string tag = config.duration_tag ? fmt::format("<<<t={}s>>>", duration.count) : "";
+  return tag + prompt + config.prompt_suffix;
+}
 
 std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolved) {
   const GenerateConfig& generate = resolved.settings.config.generate;

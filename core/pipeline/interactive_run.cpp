@@ -53,26 +53,20 @@ void InteractiveRun::check(const std::string& prompt) const { make_plan(pipeline
 std::vector<std::filesystem::path> InteractiveRun::step(const std::string& prompt, Progress& progress) {
   const c10::InferenceMode inference;
   CurrentStep current(pipeline_, next_request(prompt), progress);
-  if (current.plan.source) encode_source(current);
+  if (current.plan.source) {
+    former_ = current.stages.encode_source_pixels();
+    first_ = former_.narrow(2, 0, 1);
+    show(current, former_, {FirstFrame::keep, 0});
+  }
   if (former_.defined()) {
     continue_clip(current);
   } else {
-    make_first_clip(current);
+    former_ = current.stages.generate({.text = current.text}, {.seed = shared_.outputs.front().seed});
+    first_ = former_.narrow(2, 0, 1);
+    show(current, former_, {shared_.first_frame, 0});
   }
   current.stages.finish_video();
   return current.files;
-}
-
-void InteractiveRun::encode_source(CurrentStep& current) {
-  former_ = current.stages.encode_source_pixels();
-  first_ = former_.narrow(2, 0, 1);
-  show(current, former_, {FirstFrame::keep, 0});
-}
-
-void InteractiveRun::make_first_clip(CurrentStep& current) {
-  former_ = current.stages.generate({.text = current.text}, {.seed = shared_.outputs.front().seed});
-  first_ = former_.narrow(2, 0, 1);
-  show(current, former_, {shared_.first_frame, 0});
 }
 
 void InteractiveRun::continue_clip(CurrentStep& current) {

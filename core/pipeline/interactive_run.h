@@ -32,8 +32,6 @@ class InteractiveRun {
 
   Request next_request(const std::string& prompt) const;
   std::filesystem::path clip_file(int clip) const;
-  void encode_source(CurrentStep& current);
-  void make_first_clip(CurrentStep& current);
   void continue_clip(CurrentStep& current);
   void show(CurrentStep& current, const Tensor& codes, const ShownFrames& shown);
 

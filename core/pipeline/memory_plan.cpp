@@ -126,19 +126,6 @@ PartBytes waiting_bytes(const PartBytes& weights, Residency residency) {
   return {};
 }
 
-int64_t largest_pass_bytes(const Workload& work) {
-  int64_t pass = 0;
-  for (const Step& step : steps_to_run(work)) pass = std::max(pass, step_bytes(work, step));
-  return pass;
-}
-
-/// What is kept from pass to pass, at most.
-int64_t largest_context_bytes(const Workload& work) {
-  int64_t kept = 0;
-  for (const Step& step : steps_to_run(work)) kept = std::max(kept, context_bytes(work, step));
-  return kept;
-}
-
 /// Bytes for tensors.
 int64_t supply_of(const Workload& work, const MemoryBudget& budget) {
   if (work.device.is_cpu()) return usable_host_bytes();
@@ -205,14 +192,20 @@ std::string MemoryPlan::text_line() const {
 MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
   const PartBytes weights = weight_bytes(work);
   const PartBytes waiting = waiting_bytes(weights, mode.residency);
+  int64_t largest_pass = 0;
+  int64_t largest_context = 0;
+  for (const Step& step : steps_to_run(work)) {
+    largest_pass = std::max(largest_pass, step_bytes(work, step));
+    largest_context = std::max(largest_context, context_bytes(work, step));
+  }
   MemoryPlan plan;
   plan.mode = mode;
   plan.weights = weights.text + weights.transformer + weights.vae;
   plan.text = weights.text + waiting.text + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
-  plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass_bytes(work);
+  plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass;
   plan.decode = weights.vae + waiting.vae + codes_bytes(work) +
                 decode_peak_bytes(work.vae, decode_size(work, work.decoded_latents), work.dtype, mode.decode);
-  if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context_bytes(work));
+  if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context);
   if (work.source_frames > 0) {
     // The transformer loads after the source is encoded, unless it is there from the run before.
     const int64_t others = mode.residency == Residency::everything ? waiting.vae : 0;

@@ -14,11 +14,6 @@ namespace faststar {
 namespace fs = std::filesystem;
 namespace {
 
-const char* standard_ending(Task task, const OutputConfig& config) {
-  if (task == Task::text_to_image) return ".png";
-  return config.encoding.lossless ? ".mkv" : ".mp4";
-}
-
 fs::path free_name(const std::string& stem, const std::string& ending, Existing existing) {
   fs::path name = fmt::format("./{}{}", stem, ending);
   std::error_code ignored;
@@ -69,39 +64,42 @@ std::map<fs::path, double> least_bytes(const Request& request) {
 
 }  // namespace
 
-std::vector<RequestedOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
-                                            const std::vector<int64_t>& seeds) {
+std::vector<RequestedOutput> choose_outputs(const Request& request, const OutputConfig& config,
+                                            const std::vector<int64_t>& seeds,
+                                            const std::vector<std::optional<std::string>>& inputs) {
+  const bool picture = request.task == Task::text_to_image;
+  const std::string ending = picture ? ".png" : config.encoding.lossless ? ".mkv" : ".mp4";
   const Existing existing = config.overwrite ? Existing::replace : Existing::refuse;
   std::vector<RequestedOutput> outputs;
   for (const int64_t seed : seeds) {
     RequestedOutput& output = outputs.emplace_back();
     output.seed = seed;
-    output.file = config.output
-                      ? name_for_seed(*config.output, seed, seeds.size())
-                      : free_name(fmt::format("{}-{}", slug(prompt), seed), standard_ending(task, config), existing);
+    output.file = config.output ? name_for_seed(*config.output, seed, seeds.size())
+                                : free_name(fmt::format("{}-{}", slug(request.prompt), seed), ending, existing);
     check_writable(output.file, existing);
     if (config.save_codes) output.codes = companion(*config.save_codes, "--save-codes", output, seeds.size(), existing);
     if (config.trace) output.trace = companion(*config.trace, "--trace", output, seeds.size(), existing);
-    if (config.preview && task != Task::text_to_image) {
+    if (config.preview && !picture) {
       output.preview = companion(*config.preview, "--preview", output, seeds.size(), existing);
     }
-    if (config.frames_dir && task != Task::text_to_image) {
+    if (config.frames_dir && !picture) {
       output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());
       check_frame_folder(*output.frames_dir, existing);
     }
   }
-  return outputs;
-}
-
-std::vector<fs::path> files_of(const std::vector<RequestedOutput>& outputs) {
-  std::vector<fs::path> files;
   for (const RequestedOutput& output : outputs) {
-    files.push_back(output.file);
-    for (const auto& other : {output.codes, output.trace, output.preview}) {
-      if (other) files.push_back(*other);
+    for (const auto& file : {std::optional(output.file), output.codes, output.trace, output.preview}) {
+      if (file) spare_inputs({*file}, inputs);
     }
   }
-  return files;
+  for (const RequestedOutput& output : outputs) {
+    if (picture) {
+      check_image_output(output.file);
+    } else {
+      check_video_output(output.file, format_of(request.size), request.encoding);
+    }
+  }
+  return outputs;
 }
 
 void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<std::optional<std::string>>& inputs) {
@@ -113,11 +111,6 @@ void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<std::o
            "use another output file");
     }
   }
-}
-
-void check_output_format(Task task, const fs::path& file, const VideoFormat& format, const VideoEncoding& encoding) {
-  if (task == Task::text_to_image) return check_image_output(file);
-  check_video_output(file, format, encoding);
 }
 
 void check_disk_space(const Request& request) {
@@ -154,10 +147,6 @@ void VideoOutput::write(const Tensor& frames) {
 void VideoOutput::finish() {
   for (const auto& sink : sinks_) sink->complete();
   for (const auto& sink : sinks_) sink->publish();
-}
-
-void write_picture(const OutputFiles& files, const Tensor& frame) {
-  write_image(files.file, frame[0].cpu().contiguous(), files.extras.comment, files.existing);
 }
 
 }  // namespace faststar

@@ -10,20 +10,15 @@ namespace faststar {
 
 /// The files of a run, one RequestedOutput a seed, each checked to be creatable. With -o and several seeds each file
 /// name gets its seed; without -o it is ./<slug>-<seed>.mp4 (or .mkv, .png), then -2, -3, ... behind a taken name.
-/// Throws Error(output) for a name that cannot be written.
-std::vector<RequestedOutput> choose_outputs(Task task, const OutputConfig& config, const std::string& prompt,
-                                            const std::vector<int64_t>& seeds);
-
-/// All files that the outputs name, without folders of frames.
-std::vector<std::filesystem::path> files_of(const std::vector<RequestedOutput>& outputs);
+/// `request` has task, prompt, size and encoding; `inputs` are the files that the run reads. Throws Error(output) for a
+/// name that cannot be written, Error(usage) for one of `inputs` or of another format.
+std::vector<RequestedOutput> choose_outputs(const Request& request, const OutputConfig& config,
+                                            const std::vector<int64_t>& seeds,
+                                            const std::vector<std::optional<std::string>>& inputs);
 
 /// Throws Error(usage) when an output is a file that the run reads: --overwrite would replace it.
 void spare_inputs(const std::vector<std::filesystem::path>& outputs,
                   const std::vector<std::optional<std::string>>& inputs);
-
-/// Throws Error(usage) when the name of a file does not fit what the task puts into it.
-void check_output_format(Task task, const std::filesystem::path& file, const VideoFormat& format,
-                         const VideoEncoding& encoding);
 
 /// Throws Error(output) when a disk has less space than the files of `request` take there at the very least, however
 /// well they compress. No promise that they fit.
@@ -61,8 +56,5 @@ class VideoOutput {
  private:
   std::vector<std::unique_ptr<FrameSink>> sinks_;
 };
-
-/// Writes a picture. frame: uint8 [1, H, W, 3] RGB on any device.
-void write_picture(const OutputFiles& files, const Tensor& frame);
 
 }  // namespace faststar

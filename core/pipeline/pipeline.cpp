@@ -55,32 +55,6 @@ Weights shapes_of(const std::shared_ptr<const TensorSource>& source) {
   return {std::make_shared<ShapesOnly>(source), at::kMeta, at::kFloat};
 }
 
-}  // namespace
-
-StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source) {
-  const Weights shapes = shapes_of(source);
-  const StarArchitecture sizes = detect_star_architecture(shapes);
-  const StarTransformer checked(shapes, sizes);
-  return sizes;
-}
-
-VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source) {
-  const Weights shapes = shapes_of(source);
-  const VaeArchitecture sizes = detect_vae_architecture(shapes);
-  const VideoVae checked(shapes, sizes);
-  return sizes;
-}
-
-T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
-                                  const std::filesystem::path& folder) {
-  const Weights shapes = shapes_of(source);
-  const T5Architecture sizes = detect_t5_architecture(shapes, folder);
-  const T5Encoder checked(shapes, sizes);
-  return sizes;
-}
-
-namespace {
-
 template <typename Network>
 std::shared_ptr<const Network> borrowed(const Network* network) {
   return {std::shared_ptr<void>(), network};
@@ -108,7 +82,37 @@ Checkpoints open_model(const ModelFolder& model) {
   return open;
 }
 
+/// What holds while a stage works.
+struct StageScope {
+  StageScope(const Model& model, Kernels kernels) : device(model.device()), backends(kernels) {}
+  c10::InferenceMode inference;
+  c10::DeviceGuard device;  ///< kernels launch on the current device
+  BackendScope backends;
+};
+
 }  // namespace
+
+StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const StarArchitecture sizes = detect_star_architecture(shapes);
+  const StarTransformer checked(shapes, sizes);
+  return sizes;
+}
+
+VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source) {
+  const Weights shapes = shapes_of(source);
+  const VaeArchitecture sizes = detect_vae_architecture(shapes);
+  const VideoVae checked(shapes, sizes);
+  return sizes;
+}
+
+T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
+                                  const std::filesystem::path& folder) {
+  const Weights shapes = shapes_of(source);
+  const T5Architecture sizes = detect_t5_architecture(shapes, folder);
+  const T5Encoder checked(shapes, sizes);
+  return sizes;
+}
 
 ModelSetup model_setup(const ResolvedSettings& resolved) {
   const Settings& settings = resolved.settings;
@@ -229,18 +233,6 @@ void Model::unload_vae() {
   vae_.reset();
   release_cached_memory(device_);
 }
-
-namespace {
-
-/// What holds while a stage works.
-struct StageScope {
-  StageScope(const Model& model, Kernels kernels) : device(model.device()), backends(kernels) {}
-  c10::InferenceMode inference;
-  c10::DeviceGuard device;  ///< kernels launch on the current device
-  BackendScope backends;
-};
-
-}  // namespace
 
 int64_t TextIds::tokens() const { return std::max(prompt.size(0), negative ? negative->size(0) : 0); }
 

@@ -51,6 +51,16 @@ double preview_seconds(const Workload& work) {
   return seconds;
 }
 
+/// Share of a decode that completing the file takes beyond it; encoding itself overlaps decoding.
+constexpr double kFileShare = 0.1;
+
+/// Of all that one output decodes at the end.
+double final_decode_seconds(const Workload& work) {
+  // An interactive run shows its source as the VAE reconstructs it.
+  const bool shows_source = work.condition_tokens > 0 && work.source_frames > 0;
+  return decode_seconds(work, work.decoded_latents + (shows_source ? latents_of_frames(work.source_frames) : 0));
+}
+
 std::map<Stage, double> costs_of(const Model& model, const Plan& plan) {
   const auto outputs = static_cast<double>(plan.request.outputs.size());
   const bool loads_again = plan.memory.mode.residency == Residency::one_part;
@@ -107,13 +117,8 @@ void plan_decode(const Model& model, Plan& plan) {
 double load_cost(const Model& model, const MemoryPlan& memory) {
   if (model.has_transformer()) return 0;
   constexpr double kRandomWeights = 0.1;
-  return model.setup().model.random_weights ? kRandomWeights : load_seconds(memory.weights);
-}
-
-double final_decode_seconds(const Workload& work) {
-  // An interactive run shows its source as the VAE reconstructs it.
-  const bool shows_source = work.condition_tokens > 0 && work.source_frames > 0;
-  return decode_seconds(work, work.decoded_latents + (shows_source ? latents_of_frames(work.source_frames) : 0));
+  constexpr double kDiskRate = 2e9;  // bytes/s
+  return model.setup().model.random_weights ? kRandomWeights : static_cast<double>(memory.weights) / kDiskRate;
 }
 
 Plan make_plan(const Pipeline& pipeline, Request request) {

@@ -24,13 +24,7 @@ struct Plan {
 /// no memory plan fits, Error(output) when the disk is full.
 Plan make_plan(const Pipeline& pipeline, Request request);
 
-/// Share of a decode that completing the file takes beyond it; encoding itself overlaps decoding.
-inline constexpr double kFileShare = 0.1;
-
 /// Estimated seconds until all weights are loaded: next to none when they are random, none when they are there.
 double load_cost(const Model& model, const MemoryPlan& memory);
-
-/// Estimated seconds of all that one output decodes at the end.
-double final_decode_seconds(const Workload& work);
 
 }  // namespace faststar

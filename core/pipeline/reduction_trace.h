@@ -17,8 +17,8 @@ class ReductionTrace {
   /// The first step's time counts from here.
   ReductionTrace() : last_(Clock::now()) {}
 
-  /// Hears of every reduced step. NNN being its index, the tensors `step.NNN.*` are, as far as the method has them,
-  /// over the clip's grid T x H x W and the scale's t x h x w (T = t):
+  /// Is called with every reduced step. NNN being its index, the tensors `step.NNN.*` are, as far as the method has
+  /// them, over the clip's grid T x H x W and the scale's t x h x w (T = t):
   ///
   /// - `input_features` [1, 64, T, H, W]: F, the accumulated features at the entry of the step
   /// - `prev_features` [1, 64, T, H, W]: the earlier F that space is compared with
@@ -41,7 +41,7 @@ class ReductionTrace {
   /// the larger word first: key seed, counter {index in the grid, 0, scale << 16 | repetition << 8 |
   /// 2, clip}.
   void add_reduced(const ReducedStep& reduced);
-  /// Hears of every step after the device has finished it; takes the time since the one before.
+  /// Is called with every step after the device has finished it; takes the time since the one before.
   void add_step(const Step& step, const Scale& scale, int64_t kept);
   /// Writes a safetensors file whose metadata key `faststar` holds a JSON object: settings, seed, and all steps with
   /// clip, scale, repetition, grid, tokens, kept, milliseconds. Throws Error(output).

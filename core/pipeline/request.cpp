@@ -142,12 +142,10 @@ std::vector<int64_t> choose_seeds(Settings& settings) {
 /// Chooses the files and checks that all of them can be made.
 void set_outputs(Request& request, Settings& settings) {
   const GenerateConfig& generate = settings.config.generate;
-  request.outputs = choose_outputs(request.task, settings.config.output, request.prompt, choose_seeds(settings));
-  spare_inputs(files_of(request.outputs), {generate.image, generate.video});
-  const VideoFormat format = format_of(request.size);
+  request.outputs =
+      choose_outputs(request, settings.config.output, choose_seeds(settings), {generate.image, generate.video});
   for (RequestedOutput& output : request.outputs) {
-    check_output_format(request.task, output.file, format, request.encoding);
-    if (output.preview) check_video_output(*output.preview, format, {});
+    if (output.preview) check_video_output(*output.preview, format_of(request.size), {});
     output.settings_json = output_settings(request, settings.config, output.seed);
   }
   request.sound = read_source_sound(request, request.outputs.front().file);
@@ -301,10 +299,8 @@ Request make_decode_request(SavedCodes codes, const std::string& file, const Res
   }
   set_encoding(request, config);
   request.outputs =
-      choose_outputs(request.task, config.output, request.prompt, {seed.is_number_integer() ? seed.get<int64_t>() : 0});
-  spare_inputs(files_of(request.outputs), {file});
+      choose_outputs(request, config.output, {seed.is_number_integer() ? seed.get<int64_t>() : 0}, {file});
   RequestedOutput& output = request.outputs.front();
-  check_output_format(request.task, output.file, format_of(request.size), request.encoding);
   settings["output"] = config_json(config)["output"];
   settings["generate"]["first_frame"] = choice_name(config.generate.first_frame);
   output.settings_json = settings.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

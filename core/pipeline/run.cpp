@@ -11,6 +11,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/model/pyramid/codes.h"
 
@@ -44,7 +45,7 @@ class FrameFiles {
     const Tensor shown = frames->narrow(0, skipped, frames->size(0) - skipped).cpu().contiguous();
     if (keep_) kept_.push_back(shown);
     if (video_) return video_->write(shown);
-    write_picture(files_, shown);
+    write_image(files_.file, shown[0].contiguous(), files_.extras.comment, files_.existing);
   }
 
   const OutputFiles& files_;
@@ -54,15 +55,6 @@ class FrameFiles {
   std::vector<Tensor> kept_;
   std::optional<VideoOutput> video_;
 };
-
-/// What a run was, for the metadata of its files.
-std::string run_json(const Model& model, const Result& result) {
-  nlohmann::ordered_json json;
-  json["device"] = device_name(model.device());
-  json["checkpoints"] = model.fingerprints();
-  for (const auto& [stage, time] : result.seconds) json["seconds"][stage] = time;
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
 
 }  // namespace
 
@@ -98,8 +90,11 @@ class RunStages::StepWatch final : public GenerationObserver {
     if (draw_.trace) draw_.trace->add_reduced(step);
   }
   void on_step(const Step& step, const std::vector<Tensor>& clips) override {
-    stages_.report_step(step);
     const Workload& work = stages_.plan_.work;
+    synchronize(stages_.pipeline_.device());  // progress counts finished work, and a stop must not wait for a queue
+    stages_.progress_.advance(Stage::tokens, step_seconds(work, step),
+                              fmt::format("scale {}/{}", step.scale + 1, work.schedule.scales().size()));
+    stages_.stop_if_asked();
     const Scale& scale = work.schedule.scales()[static_cast<size_t>(step.scale)];
     if (draw_.trace) draw_.trace->add_step(step, scale, tokens_of(work, step));
     if (draw_.on_step) draw_.on_step(step, clips);
@@ -111,7 +106,11 @@ class RunStages::StepWatch final : public GenerationObserver {
 };
 
 RunStages::RunStages(const Pipeline& pipeline, const Plan& plan, Progress& progress)
-    : pipeline_(pipeline), model_(pipeline.model()), plan_(plan), progress_(progress) {
+    : pipeline_(pipeline),
+      model_(pipeline.model()),
+      plan_(plan),
+      progress_(progress),
+      result_{.device = model_.setup().device, .prompt = plan.request.model_prompt, .text_cut = plan.ids.cut} {
   for (const auto& [stage, cost] : plan.costs) progress.plan(stage, cost);
 }
 
@@ -161,13 +160,6 @@ void RunStages::load_weights() {
   if (!one_part()) model_.vae(VaeParts::decoder);
   meter.finish();
   progress_.advance(Stage::load, cost, "weights");
-  stop_if_asked();
-}
-
-void RunStages::report_step(const Step& step) {
-  synchronize(pipeline_.device());  // progress tells of work done, and a stop must not wait for a queue
-  progress_.advance(Stage::tokens, step_seconds(plan_.work, step),
-                    fmt::format("scale {}/{}", step.scale + 1, plan_.work.schedule.scales().size()));
   stop_if_asked();
 }
 
@@ -226,7 +218,8 @@ void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& file
 }
 
 void RunStages::finish_video() {
-  progress_.advance(Stage::encode, final_decode_seconds(plan_.work) * kFileShare, "file");
+  const auto outputs = static_cast<double>(plan_.request.outputs.size());
+  progress_.advance(Stage::encode, plan_.costs.at(Stage::encode) / outputs, "file");
   if (one_part()) model_.unload_vae();
 }
 
@@ -243,8 +236,14 @@ OutputFiles RunStages::files_of(const RequestedOutput& output) const {
 std::string RunStages::comment_of(const RequestedOutput& output) const {
   const Request& request = plan_.request;
   if (request.metadata == Metadata::leave_out) return "";
-  // Of saved codes, only the run that made them could tell.
-  const std::string run = request.codes ? "" : run_json(model_, result_);
+  std::string run;
+  if (!request.codes) {  // of saved codes, only the run that made them could tell
+    nlohmann::ordered_json json;
+    json["device"] = device_name(model_.device());
+    json["checkpoints"] = model_.fingerprints();
+    for (const auto& [stage, time] : result_.seconds) json["seconds"][stage] = time;
+    run = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
   return to_comment({.version = FASTSTAR_VERSION,
                      .command = request.command,
                      .settings_json = output.settings_json,
@@ -269,7 +268,7 @@ class OutputRun {
   OutputRun(const Pipeline& pipeline, const Plan& plan, Progress& progress)
       : pipeline_(pipeline), request_(plan.request), plan_(plan), stages_(pipeline, plan, progress) {}
 
-  Result make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
+  RunResult make_all(const std::function<void(const std::filesystem::path&)>& on_file) {
     GenerationInput input;
     if (!request_.codes) input = {.text = stages_.encode_text(), .given_bits = stages_.encode_source()};
     for (const RequestedOutput& output : request_.outputs) {
@@ -353,8 +352,8 @@ class OutputRun {
 
 }  // namespace
 
-Result run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
-                const std::function<void(const std::filesystem::path& file)>& on_file) {
+RunResult run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
+                   const std::function<void(const std::filesystem::path& file)>& on_file) {
   const c10::InferenceMode inference;
   return OutputRun(pipeline, plan, progress).make_all(on_file);
 }

@@ -13,10 +13,13 @@
 
 namespace faststar {
 
-/// What a run took.
-struct Result {
+/// How a video was made.
+struct RunResult {
   std::map<std::string, double, std::less<>> seconds;  ///< wall-clock time by stage name
   int64_t peak_bytes = 0;                              ///< most device memory of any stage; 0 on the CPU
+  std::string device;                                  ///< "cuda:0"
+  std::string prompt;                                  ///< as the model got it, with tag and suffix
+  bool text_cut = false;                               ///< the prompt was longer than the model's limit
 };
 
 /// The stages of one run, in the order they happen. Each is timed, reports its cost, ends with Error(interrupted) when
@@ -48,7 +51,7 @@ class RunStages {
   /// After the last decode of a video.
   void finish_video();
   /// What the stages took so far.
-  const Result& result() const { return result_; }
+  const RunResult& result() const { return result_; }
 
   OutputFiles files_of(const RequestedOutput& output) const;
 
@@ -59,20 +62,19 @@ class RunStages {
   bool one_part() const { return plan_.memory.mode.residency == Residency::one_part; }
   void stop_if_asked() const;
   void load_weights();
-  void report_step(const Step& step);
   std::string comment_of(const RequestedOutput& output) const;
 
   const Pipeline& pipeline_;
   Model& model_;
   const Plan& plan_;
   Progress& progress_;
-  Result result_;  ///< of what all videos share, and of the one at hand
+  RunResult result_;  ///< of what all videos share, and of the one at hand
 };
 
 /// Makes the outputs of `plan` one after the other, or decodes its saved codes again; `on_file` is called with each as
 /// it is finished. A stop that `progress` asks for ends it after the current step with Error(interrupted); finished
 /// files stay. Returns what it took.
-Result run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
-                const std::function<void(const std::filesystem::path& file)>& on_file = {});
+RunResult run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
+                   const std::function<void(const std::filesystem::path& file)>& on_file = {});
 
 }  // namespace faststar

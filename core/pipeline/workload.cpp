@@ -143,9 +143,4 @@ double text_seconds(const Workload& work) {
          2.0 * static_cast<double>(work.text_tokens * parameter_count(work.t5)) / rates.linear;
 }
 
-double load_seconds(int64_t bytes) {
-  constexpr double kDiskRate = 2e9;
-  return static_cast<double>(bytes) / kDiskRate;
-}
-
 }  // namespace faststar

@@ -53,7 +53,5 @@ double decode_seconds(const Workload& work, int64_t latent_frames);
 /// Encoding the source; 0 without one.
 double encode_seconds(const Workload& work);
 double text_seconds(const Workload& work);
-/// Reading `bytes` of weights from disk to the device.
-double load_seconds(int64_t bytes);
 
 }  // namespace faststar

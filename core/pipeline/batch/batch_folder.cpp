@@ -29,12 +29,6 @@ std::string now_utc() {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
-Json seconds_json(const ItemResult& result) {
-  Json seconds = Json::object();
-  for (const auto& [stage, value] : result.seconds) seconds[stage] = std::round(value * 1e3) / 1e3;
-  return seconds;
-}
-
 [[noreturn]] void fail_write(const std::filesystem::path& path) {
   fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
 }
@@ -119,7 +113,8 @@ std::string to_line(const ManifestRecord& record) {
   json["settings"] = record.settings_hash;
   if (record.finished) {
     json["bytes"] = record.bytes;
-    json["seconds"] = seconds_json(record.result);
+    json["seconds"] = Json::object();
+    for (const auto& [stage, value] : record.result.seconds) json["seconds"][stage] = std::round(value * 1e3) / 1e3;
     json["peak_bytes"] = record.result.peak_bytes;
     json["text_cut"] = record.result.text_cut;
     json["device"] = record.result.device;

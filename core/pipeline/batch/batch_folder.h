@@ -7,17 +7,9 @@
 #include <vector>
 
 #include "core/pipeline/batch/batch_items.h"
+#include "core/pipeline/run.h"
 
 namespace faststar {
-
-/// How one item was made.
-struct ItemResult {
-  std::map<std::string, double> seconds;  ///< by stage name
-  int64_t peak_bytes = 0;                 ///< most device memory; 0 on the CPU
-  std::string device;                     ///< "cuda:0"
-  std::string prompt;                     ///< as the model got it, with tag and suffix
-  bool text_cut = false;                  ///< the prompt was longer than the model's limit
-};
 
 /// The outcome of one attempt at an item: a line of manifest.jsonl.
 struct ManifestRecord {
@@ -27,7 +19,7 @@ struct ManifestRecord {
   int64_t seed = 0;
   std::string settings_hash;  ///< 16 hex digits
   int64_t bytes = 0;          ///< size of the finished file
-  ItemResult result;
+  RunResult result;
   std::string error;  ///< why it failed
 };
 

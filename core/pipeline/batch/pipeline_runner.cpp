@@ -46,7 +46,7 @@ class BriefLog {
 PipelineRunner::PipelineRunner(Pipeline& pipeline, ResolvedSettings resolved)
     : pipeline_(pipeline), resolved_(std::move(resolved)) {}
 
-Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files) const {
+Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) const {
   ResolvedSettings resolved = resolved_;
   Config& config = resolved.settings.config;
   apply_entry(resolved.settings, item.options, item.origin);
@@ -61,11 +61,7 @@ Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files
                       .codes = files.codes,
                       .settings_json = output_settings(request, config, item.seed)}};
   request.sound = read_source_sound(request, files.video);
-  return request;
-}
-
-Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) {
-  return make_plan(pipeline_, request_of(item, files));
+  return make_plan(pipeline_, std::move(request));
 }
 
 void PipelineRunner::check(const BatchItem& item) {
@@ -110,22 +106,20 @@ std::optional<SavedCodes> PipelineRunner::saved_codes(const Request& request) co
   }
 }
 
-ItemResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
+RunResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
   const BriefLog brief(warnings_, log::Level::warning);
   try {
     Plan plan = plan_of(item, files);
-    ItemResult item_result{
-        .device = pipeline_.model().setup().device, .prompt = plan.request.model_prompt, .text_cut = plan.ids.cut};
+    const bool text_cut = plan.ids.cut;  // saved codes are planned without their text
     if (auto codes = saved_codes(plan.request)) {
       Request again = plan.request;
       again.schedule = Schedule({codes->scale()});
       again.codes = std::move(codes);
       plan = make_plan(pipeline_, std::move(again));
     }
-    const Result result = run_plan(pipeline_, plan, progress);
-    item_result.seconds.insert(result.seconds.begin(), result.seconds.end());
-    item_result.peak_bytes = result.peak_bytes;
-    return item_result;
+    RunResult result = run_plan(pipeline_, plan, progress);
+    result.text_cut = text_cut;
+    return result;
   } catch (...) {
     throw current_error();  // LibTorch errors count for this item too
   }

@@ -18,12 +18,11 @@ class PipelineRunner final : public ItemRunner {
   /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
   void announce(const BatchItem& item, Progress& progress) override;
-  ItemResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
+  RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
 
  private:
   using Costs = std::map<Stage, double>;
-  Request request_of(const BatchItem& item, const ItemFiles& files) const;
-  Plan plan_of(const BatchItem& item, const ItemFiles& files);
+  Plan plan_of(const BatchItem& item, const ItemFiles& files) const;
   std::optional<SavedCodes> saved_codes(const Request& request) const;
 
   Pipeline& pipeline_;

@@ -156,7 +156,11 @@ class BatchLoop {
     const int64_t number = summary_.items - static_cast<int64_t>(queue_.size());
     progress_.begin(item.file, fmt::format("video {}/{}", number, summary_.items));
     run_.folder.remove_partial(item);
-    ManifestRecord record = record_of(item);
+    ManifestRecord record{.file = item.file,
+                          .prompt_en = item.prompt,
+                          .seed = item.seed,
+                          .settings_hash = item_hash(item, run_.settings_hash),
+                          .result = {.prompt = item.text}};
     try {
       if (!item.problem.empty()) fail(ErrorKind::input, fmt::format("{}: {}", item.origin, item.problem));
       record.result = runner_.run(item, {run_.folder.partial_video(item), run_.folder.codes(item)}, progress_);
@@ -175,16 +179,6 @@ class BatchLoop {
     progress_.settle(item.file);
     if (on_file_) on_file_(run_.folder.video(item));
     return true;
-  }
-
-  ManifestRecord record_of(const BatchItem& item) const {
-    ManifestRecord record;
-    record.file = item.file;
-    record.prompt_en = item.prompt;
-    record.result.prompt = item.text;
-    record.seed = item.seed;
-    record.settings_hash = item_hash(item, run_.settings_hash);
-    return record;
   }
 
   [[noreturn]] void stop(size_t left) const {

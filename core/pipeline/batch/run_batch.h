@@ -21,7 +21,7 @@ class ItemRunner {
   /// Calls progress.plan with the cost of `item`. Does not throw for an item that cannot be made.
   virtual void announce(const BatchItem& item, Progress& progress) = 0;
   /// Leaves the finished video at `files.video`. Throws Error.
-  virtual ItemResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
+  virtual RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
 };
 
 enum class KeepCodes { until_finished, always };

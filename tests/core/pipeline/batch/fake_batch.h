@@ -30,7 +30,7 @@ class FakeRunner final : public ItemRunner {
 
   void announce(const BatchItem&, Progress& progress) override { progress.plan(Stage::tokens, 1); }
 
-  ItemResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override {
+  RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override {
     if (before) before(item);
     const std::string text = content(item);
     std::ofstream stream(files.video);
