@@ -33,6 +33,7 @@ std::vector<std::string> known_words(const CLI::App& app, const CLI::App& comman
   std::vector<std::string> words;
   for (const CLI::App* level : {&app, &command}) {
     for (const CLI::Option* option : level->get_options()) {
+      if (option->get_group() == kRetiredGroup) continue;
       for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
     }
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "cli/options/help.h"
 #include "cli/progress/result.h"
 #include "core/base/error.h"
 
@@ -33,6 +34,7 @@ OptionPage option_page(const CLI::Option& option) {
 void add_pages(const CLI::App& app, const std::vector<std::string>& words, std::vector<CommandPage>& pages) {
   CommandPage page{.words = words, .help = app.get_description()};
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group() == kRetiredGroup) continue;
     if (option->nonpositional()) {
       page.options.push_back(option_page(*option));
     } else {

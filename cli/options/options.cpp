@@ -81,6 +81,21 @@ void add_flag(CLI::App& command, const Field& field, const T& standard, FieldTex
   });
 }
 
+/// The flags of retired settings are still parsed, so that apply_flags can accept or refuse their values.
+void add_retired_flags(CLI::App& command, FieldTexts& texts) {
+  for (const RetiredSetting& setting : retired_reduction_settings()) {
+    const std::string flag = flag_name(setting.flag);
+    const std::string name(setting.flag);
+    if (setting.value == "true") {
+      const auto set = [&texts, name](int64_t count) { texts[name] = count > 0 ? "true" : "false"; };
+      command.add_flag_function(flag, set)->group(kRetiredGroup);
+    } else {
+      const auto set = [&texts, name](const std::string& text) { texts[name] = text; };
+      command.add_option_function<std::string>(flag, set)->group(kRetiredGroup);
+    }
+  }
+}
+
 std::string environment_text(std::string_view name) {
   const char* const text = std::getenv(environment_name(name).c_str());
   return text == nullptr ? "" : text;
@@ -99,6 +114,7 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
   visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
     if (overlap(field.scope, commands)) add_flag(command, field, standard, options.settings.flags);
   });
+  if (overlap(FlagScope::making, commands)) add_retired_flags(command, options.settings.flags);
   command.add_option("--config", options.settings.config, "a preset or a YAML file")
       ->type_name("NAME|FILE")
       ->group(kScreenGroup);

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 
 #include "cli/commands.h"
+#include "cli/options/help.h"
 #include "support/program.h"
 #include "support/support.h"
 
@@ -69,6 +70,7 @@ TEST_CASE("every command and every flag is in the completions of each shell and 
     const std::string fish = lines_with(fish_completions(pages), fmt::format("'__fish_seen_subcommand_from {}", name));
     const std::string manual = between(man, fmt::format(".SS faststar {}", name), "\n.S");
     for (const CLI::Option* option : command->get_options()) {
+      if (option->get_group() == kRetiredGroup) continue;
       for (const std::string& flag : option->get_lnames()) {
         INFO(flag);
         CHECK(has(fmt::format(" {} ", bash), fmt::format(" --{} ", flag)));
