@@ -12,6 +12,7 @@
 #include "cli/progress/result.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"
 #include "core/config/config.h"
@@ -119,11 +120,26 @@ std::string describe_media(const fs::path& path) {
   return fmt::format("made by faststar {} {}\n{}{}\n", provenance.version, provenance.command, run, settings.dump(2));
 }
 
+/// Names the recorded settings that no option can bring back.
+void warn_of_retired(const fs::path& path, const nlohmann::json& settings) {
+  std::vector<std::string> lost;
+  for (const RetiredSetting& setting : retired_reduction_settings()) {
+    const nlohmann::json value = recorded(settings, setting.section, setting.name);
+    if (value.is_null() || keeps_meaning(setting, as_text(value))) continue;
+    lost.push_back(
+        fmt::format("{}.{} = {} (now always {})", setting.section, setting.name, as_text(value), setting.value));
+  }
+  if (lost.empty()) return;
+  log::warn("{}: the command cannot remake this file exactly: the program no longer has {}", path.string(),
+            fmt::join(lost, ", "));
+}
+
 /// The command line that makes one of our videos or pictures again.
 std::string remake_command(const fs::path& path) {
   const Provenance provenance = provenance_of(path);
   const auto settings = nlohmann::json::parse(provenance.settings_json);
   const FlagScope command = command_scope(provenance.command, path);
+  warn_of_retired(path, settings);
   std::string line = "faststar " + provenance.command;
   const auto model = settings.value("model", nlohmann::json::object());
   if (model.contains("preset")) line += fmt::format(" --config {}", shell_quoted(as_text(model["preset"])));

@@ -40,13 +40,6 @@ constexpr RetiredSetting kRetired[] = {
     {"reduction.random", "resample", "random_resample", "iter"},
 };
 
-/// True when both are the same text or the same number.
-bool same_value(std::string_view a, std::string_view b) {
-  double x = 0, y = 0;
-  const Field any{};
-  return a == b || (parse_value(a, any, x) && parse_value(b, any, y) && x == y);
-}
-
 void settle_no_reduce(Settings& settings) {
   ReductionConfig& reduction = settings.config.reduction;
   if (!reduction.no_reduce) return;
@@ -104,8 +97,15 @@ void settle_preset(Settings& settings) {
 
 std::span<const RetiredSetting> retired_reduction_settings() { return kRetired; }
 
+bool keeps_meaning(const RetiredSetting& setting, std::string_view text) {
+  double now = 0, then = 0;
+  const Field any{};
+  if (text == setting.value) return true;
+  return parse_value(text, any, then) && parse_value(setting.value, any, now) && then == now;  // 1.0e-08 is 1e-8
+}
+
 void check_retired(const RetiredSetting& setting, std::string_view text, std::string_view where) {
-  if (same_value(text, setting.value)) return;
+  if (keeps_meaning(setting, text)) return;
   fail(ErrorKind::usage,
        fmt::format("{}: this setting was removed and now always is {}, got {}", where, setting.value, text),
        "leave the setting out");

@@ -137,6 +137,9 @@ struct RetiredSetting {
 /// All of them.
 std::span<const RetiredSetting> retired_reduction_settings();
 
+/// True when `text` is the value that the setting now always has.
+bool keeps_meaning(const RetiredSetting& setting, std::string_view text);
+
 /// Throws Error(usage) naming `where` unless `text` is the value that the setting now always has.
 void check_retired(const RetiredSetting& setting, std::string_view text, std::string_view where);
 

@@ -2,6 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/media/image.h"
+#include "core/media/metadata.h"
+#include "core/media/sample_media.h"
 #include "support/program.h"
 #include "support/support.h"
 
@@ -76,6 +78,15 @@ TEST_CASE("exit code 2: what the user typed", "[cli]") {
   CHECK(option.error ==
         "error: --guidence: unknown option\n"
         "hint: did you mean --guidance? faststar t2v --help lists all\n");
+  const std::string retired = "t2v -p x --random-weights --dry-run -q --device cpu";
+  CHECK(run(folder, retired + " --reduce-tie-break hash --faststar-eps 1e-08 --tome-dst-rand").exit_code == 0);
+  const Outcome gone = run(folder, retired + " --reduce-tie-break index");
+  CHECK(gone.exit_code == 2);
+  CHECK(gone.error ==
+        "error: --reduce-tie-break: this setting was removed and now always is hash, got index\n"
+        "hint: leave the setting out\n");
+  CHECK(run(folder, retired + " --tome-dst-rand=false").error.find("this setting was removed") != std::string::npos);
+  CHECK(run(folder, "t2v --help-all").out.find("tie-break") == std::string::npos);
   CHECK(run(folder, "").exit_code == 2);
   CHECK(run(folder, "t2w").error.find("did you mean t2v?") != std::string::npos);
   CHECK(run(folder, "t2v -p").exit_code == 2);
@@ -120,6 +131,23 @@ TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slo
   CHECK(test::same(read_image(folder / "a.png"), read_image(folder / "b.png")));
   CHECK(run(folder, "compare a.png b.png --side-by-side a.png --overwrite").exit_code == 2);
   CHECK(test::same(read_image(folder / "a.png"), read_image(folder / "b.png")));
+}
+
+TEST_CASE("info warns of recorded settings that the program no longer has", "[cli]") {
+  const test::TempDir folder;
+  const auto write = [&](const std::string& name, const std::string& reduction) {
+    const Provenance made = {
+        .version = "0.1.0", .command = "t2i", .settings_json = "{\"reduction\": " + reduction + "}", .run_json = ""};
+    write_image(folder / name, test::plain(10, 20, 30), to_comment(made), Existing::refuse);
+  };
+  write("old.png", R"({"tie_break": "index", "faststar": {"p": "1", "eps": 0.01, "pu_boundary": "zero"}})");
+  write("same.png", R"({"tie_break": "hash", "faststar": {"p": "1", "eps": 1e-08}})");
+  const Outcome old = run(folder, "info old.png --command");
+  CHECK(old.out == "faststar t2i --p-norm '1'\n");
+  CHECK(old.error ==
+        "warning: old.png: the command cannot remake this file exactly: the program no longer has "
+        "reduction.tie_break = index (now always hash), reduction.faststar.eps = 0.01 (now always 1e-8)\n");
+  CHECK(run(folder, "info same.png --command").error.empty());
 }
 
 TEST_CASE("verify exits 0, 1, 3 or 4", "[cli]") {

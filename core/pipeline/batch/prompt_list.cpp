@@ -147,7 +147,20 @@ class JsonlEntryReader {
         entry_.options[key] = is_file ? (folder_ / text).string() : text;
       }
     });
-    return found;
+    return found || read_retired(key, value);
+  }
+
+  /// The option stays part of the item: its hash covers it.
+  bool read_retired(const std::string& key, const json& value) {
+    for (const RetiredSetting& setting : retired_reduction_settings()) {
+      if (setting.name != key) continue;
+      if (!keeps_meaning(setting, flag_text(value))) {
+        fail_value(key, fmt::format("{} (this setting was removed)", setting.value), value);
+      }
+      entry_.options[key] = flag_text(value);
+      return true;
+    }
+    return false;
   }
 
   fs::path folder_;  ///< file names are relative to it

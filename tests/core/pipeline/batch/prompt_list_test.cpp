@@ -134,6 +134,9 @@ TEST_CASE("a JSON line with a mistake is refused with its place and the nearest 
   const TempDir folder;
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\"}\n{\"promt\": \"b\"}") ==
         "a.jsonl:2: promt: not a key of a batch entry | the nearest key is prompt");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"tie_break\": \"index\"}") ==
+        "a.jsonl:1: tie_break: expected hash (this setting was removed), got index");
+  CHECK(read(folder, "gone.jsonl", "{\"prompt\": \"a\", \"eps\": 1e-8}").entries.size() == 1);
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"model\": \"x\"}")
             .starts_with("a.jsonl:1: model: not a key of a batch entry"));
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"guidance\": \"much\"}") ==
