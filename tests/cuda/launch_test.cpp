@@ -57,7 +57,7 @@ TEST_CASE("a kernel runs on the GPU of its operands, whichever is current", "[ke
 
 TEST_CASE("a grid beyond CUDA's limits is refused", "[kernels]") {
   if (has_kernels()) {
-    constexpr int64_t kMany = int64_t{1} << 40;
+    constexpr int64_t kMany = int64_t{1} << 44;  // also as vectors of 16 bytes
     CHECK_THROWS_AS(cuda::rms_norm(nullptr, nullptr, nullptr, kMany, 8, 0, cuda::FloatType::float32, {}),
                     cuda::Failure);
     CHECK_THROWS_AS(cuda::swiglu(nullptr, nullptr, nullptr, kMany, cuda::FloatType::bfloat16, {}), cuda::Failure);
