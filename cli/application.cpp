@@ -1,5 +1,3 @@
-#include "cli/application.h"
-
 #include <fmt/format.h>
 #include <torch/headeronly/version.h>
 

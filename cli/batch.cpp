@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Config.hpp>
 #include <algorithm>
+#include <cstdlib>
 
 #include "cli/commands.h"
-#include "cli/options/options.h"
+#include "cli/options/command_option.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
@@ -14,12 +16,58 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/config/value.h"
 #include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/pipeline_runner.h"
 
 namespace faststar {
 namespace {
+
+std::optional<std::filesystem::path> optional_path(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+/// A range check that does not replace "N" in the help.
+CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
+
+/// `options` must outlive the parse.
+void add_batch_options(CLI::App& command, BatchOptions& options) {
+  command.add_option("FILE", options.list, "")->required();
+  add_command_option(command, "vbench", options.vbench, {"", "VBench file names and sample counts"});
+  add_command_option(command, "check", options.check, {"", "only list missing and damaged videos"});
+  add_command_option(command, "samples", options.samples, {"N", "videos per prompt (1; VBench: 5)"})
+      ->check(from_to(1, 10000));
+  const auto add_more = [&](std::string_view name, auto& value, OptionText text) {
+    return add_command_option(command, name, value, text, kMoreGroup);
+  };
+  add_more("devices", options.devices, {"LIST", "one process per GPU: 0,1"});
+  add_more("shard", options.shard, {"I/N", "make only part I of N of the list"});
+  add_more("retries", options.retries, {"N", "retries per failed video (1)"})->check(from_to(0, 1000));
+  add_more("refined", options.refined, {"FILE", "refined prompts, one line per entry"});
+  add_more("images", options.images, {"DIR", "images of a VBench-I2V list"});
+  add_more("keep_codes", options.keep_codes, {"", "keep the codes of finished videos"});
+  add_making_options(command, FlagScope::batch, options.making);
+  command.get_option("--output")->description("output folder (runs/<name of FILE>)")->type_name("DIR");
+}
+
+/// The folder: -o, else FASTSTAR_OUTPUT, else runs/<name of the list>. Needs no model.
+std::filesystem::path batch_root(const BatchOptions& options) {
+  const auto flag = options.making.settings.flags.find("output");
+  if (flag != options.making.settings.flags.end()) return flag->second;
+  const char* const variable = std::getenv(environment_name("output").c_str());
+  if (variable != nullptr && *variable != '\0') return variable;
+  return std::filesystem::path("runs") / std::filesystem::path(options.list).stem();
+}
+
+/// The files of the list; `aspect` chooses the crop of a VBench-I2V image.
+PromptListFiles list_files(const BatchOptions& options, double aspect) {
+  return {.list = options.list,
+          .refined = optional_path(options.refined),
+          .images = optional_path(options.images),
+          .aspect = aspect};
+}
 
 ItemRules item_rules(const BatchOptions& options, const Config& config) {
   if (options.vbench && config.output.encoding.lossless) {
@@ -69,10 +117,8 @@ struct PlannedBatch {
   BatchRun run;
 };
 
-PlannedBatch plan_batch(const BatchOptions& options) {
-  ResolvedSettings resolved = resolve_settings(options.making.settings);
-  const RuntimeConfig& runtime = resolved.settings.config.runtime;
-  log::set_quiet(runtime.quiet);
+PlannedBatch plan_batch(BatchOptions& options) {
+  ResolvedSettings resolved = resolve_options(options.making);
   const ModelSetup setup = model_setup(resolved);
   const BatchFolder folder(batch_root(options));
   settle_batch_settings(folder, setup.precision, resolved);
@@ -110,14 +156,13 @@ int finish(const BatchSummary& summary, const PlannedBatch& batch) {
 BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
   const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
   stop_in_two_stages();
-  ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+  ProgressDisplay progress(runtime);
   return run_batch(batch.run, runner, progress, [&](const std::filesystem::path& file) {
     if (!runtime.json) print_path(file);
   });
 }
 
 int run_batch_command(BatchOptions options) {
-  apply_option_environment(options.making);
   if (options.check) return run_check(options);
   const std::vector<std::string> devices = parse_devices(options.devices);
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();

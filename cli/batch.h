@@ -25,15 +25,6 @@ struct BatchOptions {
   MakingOptions making;
 };
 
-/// Defines the options of the command. `options` must outlive the parse.
-void add_batch_options(CLI::App& command, BatchOptions& options);
-
-/// The folder: -o, else FASTSTAR_OUTPUT, else runs/<name of the list>. Needs no model.
-std::filesystem::path batch_root(const BatchOptions& options);
-
-/// The files of the list; `aspect` chooses the crop of a VBench-I2V image.
-PromptListFiles list_files(const BatchOptions& options, double aspect);
-
 /// Runs the batch in one process per device: this program again, on the same folder, where locks share the items out.
 /// Logs their messages with the device in front, shows one progress bar, and stops them when stopped itself. Returns
 /// the exit code: the first of theirs that is neither 0 nor 1, else 1 when videos failed.

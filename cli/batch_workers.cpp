@@ -83,8 +83,8 @@ int run_batch_workers(const BatchOptions& options, const std::vector<std::string
   for (const std::string& device : devices) {
     commands.push_back({.device = device, .arguments = worker_arguments(options, device), .output = output});
   }
-  const ProgressStyle style = runtime.quiet ? ProgressStyle::none : runtime.progress;
-  const int code = exit_code_of(run_workers(commands, style, Stage::tokens, OnFailure::keep_others), commands);
+  const int code =
+      exit_code_of(run_workers(commands, shown_style(runtime), Stage::tokens, OnFailure::keep_others), commands);
   const BatchSummary summary = summarize(run, found);
   log::info("{}", describe(summary));
   if (runtime.json) print_result(to_json(summary, run.folder));

@@ -8,6 +8,9 @@ class App;
 
 namespace faststar {
 
+/// Parses the command line and runs the command. Returns the exit code; throws what went wrong.
+int run_application(int argc, const char* const* argv);
+
 /// One command of the program: its options in the parser, and what runs when it was chosen.
 struct Command {
   CLI::App* app = nullptr;

@@ -2,12 +2,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/options/help.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
+#include "core/config/settings.h"
 #include "core/pipeline/run.h"
 
 namespace faststar {
@@ -18,30 +19,22 @@ struct DecodeCommandOptions {
   MakingOptions making;
 };
 
-/// A value in settings JSON; null when absent.
-nlohmann::json setting(const nlohmann::json& settings, const char* section, const char* key) {
-  const auto group = settings.find(section);
-  return group != settings.end() && group->is_object() ? group->value(key, nlohmann::json()) : nlohmann::json();
-}
-
 /// Uses the settings saved with the codes where none are given.
 void remember(const nlohmann::json& settings, SettingsRequest& request) {
-  const nlohmann::json model = setting(settings, "model", "model");
-  const nlohmann::json preset = setting(settings, "model", "preset");
-  const nlohmann::json first_frame = setting(settings, "generate", "first_frame");
+  const nlohmann::json model = recorded(settings, "model", "model");
+  const nlohmann::json preset = recorded(settings, "model", "preset");
+  const nlohmann::json first_frame = recorded(settings, "generate", "first_frame");
   if (model.is_string()) request.remembered["model"] = model;
   if (preset.is_string()) request.remembered_preset = preset;
   if (first_frame.is_string()) request.remembered["first_frame"] = first_frame;
-  if (setting(settings, "model", "random_weights") == true) request.remembered["random_weights"] = "true";
+  if (recorded(settings, "model", "random_weights") == true) request.remembered["random_weights"] = "true";
 }
 
 int run_decode(DecodeCommandOptions options) {
-  apply_option_environment(options.making);
   SavedCodes codes = read_codes(options.codes);
   remember(nlohmann::json::parse(codes.settings_json), options.making.settings);
-  const ResolvedSettings resolved = resolve_settings(options.making.settings);
+  const ResolvedSettings resolved = resolve_options(options.making);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
-  log::set_quiet(runtime.quiet);
   const Request request = make_decode_request(std::move(codes), options.codes, resolved);
   log::info("model: {}", describe_model(request.setup.model));
   Model model(request.setup);
@@ -50,12 +43,10 @@ int run_decode(DecodeCommandOptions options) {
   save_config(options.making, resolved);
   if (options.making.dry_run) return 0;
   stop_in_two_stages();
-  ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+  ProgressDisplay progress(runtime);
   run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
     if (!runtime.json) return print_path(file);
-    print_result(nlohmann::json{{"command", "decode"}, {"file", file.string()}}.dump(
-                     2, ' ', false, nlohmann::json::error_handler_t::replace) +
-                 "\n");
+    print_result(json_text(nlohmann::json{{"command", "decode"}, {"file", file.string()}}, 2) + "\n");
   });
   return 0;
 }

@@ -35,7 +35,7 @@ struct EvaluateCommand {
   bool json = false;
   bool overwrite = false;
 
-  Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
+  Existing existing() const { return replace_if(overwrite); }
 };
 
 /// The recipe of the embedded model.

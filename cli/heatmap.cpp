@@ -21,7 +21,7 @@ struct HeatmapCommand {
   int64_t rows = 4;
   bool overwrite = false;
 
-  Existing existing() const { return overwrite ? Existing::replace : Existing::refuse; }
+  Existing existing() const { return replace_if(overwrite); }
 };
 
 bool is_picture_name(const std::string& path) {

@@ -72,15 +72,6 @@ std::string as_text(const nlohmann::json& value) {
   return fmt::format("{}", fmt::join(items, ","));
 }
 
-/// The value of a field in the metadata; null when absent.
-nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field) {
-  const size_t dot = section.find('.');
-  const auto group = settings.find(std::string(section.substr(0, dot)));
-  if (group == settings.end() || !group->is_object()) return {};
-  if (dot != std::string_view::npos) return recorded(*group, section.substr(dot + 1), field);
-  return group->value(std::string(field), nlohmann::json());
-}
-
 /// The default of a setting; nothing when the model decides.
 template <typename T>
 std::optional<std::string> default_text(const Field& field, const T& standard) {

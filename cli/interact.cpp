@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/options/help.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
@@ -99,8 +98,7 @@ class PromptLines {
 
 void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime) {
   if (!runtime.json) return print_path(file);
-  print_result(nlohmann::json{{"file", file.string()}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-               "\n");
+  print_result(json_text(nlohmann::json{{"file", file.string()}}) + "\n");
 }
 
 /// Completes the joined file of all clips so far.
@@ -113,7 +111,7 @@ void run_steps(InteractiveRun& run, const RuntimeConfig& runtime, std::optional<
                PromptLines& lines) {
   try {
     for (; prompt; prompt = lines.next()) {
-      ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+      ProgressDisplay progress(runtime);
       for (const auto& file : run.step(*prompt, progress)) print_file(file, runtime);
     }
   } catch (...) {
@@ -124,10 +122,8 @@ void run_steps(InteractiveRun& run, const RuntimeConfig& runtime, std::optional<
 }
 
 int run_interact(InteractOptions options) {
-  apply_option_environment(options.making);
-  ResolvedSettings resolved = resolve_settings(options.making.settings);
+  ResolvedSettings resolved = resolve_options(options.making);
   const Config& config = resolved.settings.config;
-  log::set_quiet(config.runtime.quiet);
   stop_in_two_stages();
   PromptLines lines(options.prompts);
   const std::optional<std::string> first = lines.next();

@@ -1,5 +1,5 @@
-#include "cli/application.h"
-#include "cli/progress/report_error.h"
+#include "cli/commands.h"
+#include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 
 int main(int argc, char** argv) {

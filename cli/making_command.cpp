@@ -8,38 +8,32 @@
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/pipeline/inputs.h"
 #include "core/pipeline/run.h"
 
 namespace faststar {
 namespace {
 
-enum class Run { real, dry };
-
 /// The finished files; for a dry run, those that would be made.
-std::string result_json(const Request& request, Run run) {
-  nlohmann::ordered_json json;
-  json["command"] = task_command(request.task);
-  json["dry_run"] = run == Run::dry;
-  json["outputs"] = nlohmann::ordered_json::array();
+std::string result_json(const Request& request, bool dry_run) {
+  nlohmann::ordered_json json = {
+      {"command", task_command(request.task)}, {"dry_run", dry_run}, {"outputs", nlohmann::ordered_json::array()}};
   for (const RequestedOutput& output : request.outputs) {
-    nlohmann::ordered_json& item = json["outputs"].emplace_back();
-    item["file"] = output.file.string();
-    item["seed"] = output.seed;
-    item["width"] = request.size.width;
-    item["height"] = request.size.height;
-    item["frames"] = request.frames_shown();
-    item["settings"] = nlohmann::ordered_json::parse(output.settings_json);
+    json["outputs"].push_back({{"file", output.file.string()},
+                               {"seed", output.seed},
+                               {"width", request.size.width},
+                               {"height", request.size.height},
+                               {"frames", request.frames_shown()},
+                               {"settings", nlohmann::ordered_json::parse(output.settings_json)}});
   }
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 /// Resolves and checks the settings, logs the plan and runs it. Returns the exit code.
 int run_making_command(Task task, MakingOptions options) {
-  apply_option_environment(options);
-  ResolvedSettings resolved = resolve_settings(options.settings);
+  ResolvedSettings resolved = resolve_options(options);
   const RuntimeConfig runtime = resolved.settings.config.runtime;
-  log::set_quiet(runtime.quiet);
   const Request request = make_request(task, resolved);
   save_config(options, resolved);
   for (const std::string& line : describe(request)) log::info("{}", line);
@@ -49,12 +43,12 @@ int run_making_command(Task task, MakingOptions options) {
   const Plan plan = make_plan(pipeline, request);
   if (!options.dry_run) {
     stop_in_two_stages();
-    ProgressDisplay progress(runtime.quiet ? ProgressStyle::none : runtime.progress);
+    ProgressDisplay progress(runtime);
     run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
       if (!runtime.json) print_path(file);
     });
   }
-  if (runtime.json) print_result(result_json(request, options.dry_run ? Run::dry : Run::real));
+  if (runtime.json) print_result(result_json(request, options.dry_run));
   return 0;
 }
 

@@ -159,7 +159,7 @@ int run_variants(const StudyCommand& command) {
                          .checker = checker ? &*checker : nullptr,
                          .setup = setup_hash(loaded, config, command)};
   stop_in_two_stages();
-  ProgressDisplay progress(config.runtime.quiet ? ProgressStyle::none : config.runtime.progress);
+  ProgressDisplay progress(config.runtime);
   run_study(model, study, progress);
   return shard.count;
 }

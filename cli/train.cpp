@@ -11,7 +11,6 @@
 #include "cli/options/help.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"
-#include "cli/progress/report_error.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
 #include "cli/workers.h"

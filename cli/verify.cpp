@@ -7,7 +7,6 @@
 
 #include "cli/commands.h"
 #include "cli/options/command_option.h"
-#include "cli/options/help.h"
 #include "cli/progress/result.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
@@ -51,23 +50,11 @@ int run_verify(const VerifyCommand& command) {
 Command add_verify(CLI::App& app) {
   CLI::App* command = app.add_subcommand("verify", "compare numerics with the official implementation");
   const auto options = std::make_shared<VerifyCommand>();
-  command->add_option("folder", options->folder, "folder with a fixture set")
-      ->required()
-      ->type_name("DIR")
-      ->group(kScreenGroup);
-  command->add_option("--device", options->device, "cpu, cuda or cuda:N")
-      ->type_name("NAME")
-      ->envname("FASTSTAR_DEVICE")
-      ->group(kScreenGroup);
-  command->add_option("--precision", options->precision, "fp32 (the default) or bf16")
-      ->type_name("NAME")
-      ->envname("FASTSTAR_PRECISION")
-      ->group(kScreenGroup);
-  command->add_option("--attention", options->attention, "auto, cudnn or aten")
-      ->type_name("NAME")
-      ->envname("FASTSTAR_ATTENTION")
-      ->group(kScreenGroup);
-  command->add_flag("--json", options->json, "print the report as JSON")->envname("FASTSTAR_JSON")->group(kScreenGroup);
+  command->add_option("folder", options->folder, "folder with a fixture set")->required();
+  add_command_option(*command, "device", options->device, {"NAME", "cpu, cuda or cuda:N"});
+  add_command_option(*command, "precision", options->precision, {"NAME", "fp32 (the default) or bf16"});
+  add_command_option(*command, "attention", options->attention, {"NAME", "auto, cudnn or aten"});
+  add_command_option(*command, "json", options->json, {"", "print the report as JSON"});
   return {command, [options] { return run_verify(*options); }};
 }
 

@@ -11,6 +11,7 @@
 #include "cli/options/help.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/config/config_fields.h"
 #include "core/config/value.h"
 
@@ -101,6 +102,16 @@ std::string environment_text(std::string_view name) {
   return text == nullptr ? "" : text;
 }
 
+void apply_option_environment(MakingOptions& options) {
+  if (options.settings.config.empty()) options.settings.config = environment_text("config");
+  if (options.save_config.empty()) options.save_config = environment_text("save_config");
+  const std::string dry_run = environment_text("dry_run");
+  if (options.dry_run || dry_run.empty()) return;
+  if (!parse_value(dry_run, Field{}, options.dry_run)) {
+    fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), dry_run);
+  }
+}
+
 /// "1" is the number of a GPU.
 std::string device_name_of(const std::string& text) {
   int number = 0;
@@ -137,18 +148,14 @@ void add_setting_options(CLI::App& command, const std::vector<std::string_view>&
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved) {
   if (options.save_config.empty()) return;
   const Config& config = resolved.settings.config;
-  write_file(options.save_config, config_yaml(config, resolved.base),
-             config.output.overwrite ? Existing::replace : Existing::refuse);
+  write_file(options.save_config, config_yaml(config, resolved.base), replace_if(config.output.overwrite));
 }
 
-void apply_option_environment(MakingOptions& options) {
-  if (options.settings.config.empty()) options.settings.config = environment_text("config");
-  if (options.save_config.empty()) options.save_config = environment_text("save_config");
-  const std::string dry_run = environment_text("dry_run");
-  if (options.dry_run || dry_run.empty()) return;
-  if (!parse_value(dry_run, Field{}, options.dry_run)) {
-    fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), dry_run);
-  }
+ResolvedSettings resolve_options(MakingOptions& options) {
+  apply_option_environment(options);
+  ResolvedSettings resolved = resolve_settings(options.settings);
+  log::set_quiet(resolved.settings.config.runtime.quiet);
+  return resolved;
 }
 
 std::vector<std::string> parse_devices(const std::string& text) {

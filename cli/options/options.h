@@ -28,9 +28,10 @@ void add_setting_options(CLI::App& command, const std::vector<std::string_view>&
 /// Writes the resolved settings to the file of --save-config, if given. Throws Error(output).
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved);
 
-/// Reads FASTSTAR_CONFIG, FASTSTAR_SAVE_CONFIG and FASTSTAR_DRY_RUN for flags that were not given; the variables of the
-/// settings are read with the settings. Throws Error(usage).
-void apply_option_environment(MakingOptions& options);
+/// The settings of all sources, as resolve_settings, and quiet logging where they ask for it. First reads
+/// FASTSTAR_CONFIG, FASTSTAR_SAVE_CONFIG and FASTSTAR_DRY_RUN into `options` for flags that were not given.
+/// Throws Error(usage).
+ResolvedSettings resolve_options(MakingOptions& options);
 
 /// The devices of --devices: "0,1" is cuda:0 and cuda:1; "cpu" is allowed too. Empty for an empty text.
 /// Throws Error(usage).

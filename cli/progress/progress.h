@@ -44,10 +44,16 @@ struct ProgressOutput {
 /// stderr.
 ProgressOutput standard_progress_output();
 
+/// The style of the settings; none with `quiet`.
+inline ProgressStyle shown_style(const RuntimeConfig& runtime) {
+  return runtime.quiet ? ProgressStyle::none : runtime.progress;
+}
+
 /// Shows the progress of a run, stages weighted by their cost. While a bar is shown, log lines are written above it.
 /// Thread-safe.
 class ProgressDisplay final : public Progress {
  public:
+  explicit ProgressDisplay(const RuntimeConfig& runtime) : ProgressDisplay(shown_style(runtime)) {}
   explicit ProgressDisplay(ProgressStyle style, ProgressOutput output = standard_progress_output());
   ~ProgressDisplay() override;
   ProgressDisplay(const ProgressDisplay&) = delete;

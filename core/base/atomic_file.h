@@ -9,6 +9,7 @@ std::string lower_extension(const std::filesystem::path& path);
 
 /// What to do when a file of that name exists.
 enum class Existing { refuse, replace };
+inline Existing replace_if(bool overwrite) { return overwrite ? Existing::replace : Existing::refuse; }
 
 /// Throws Error(output) when `path` cannot be created: its folder is missing or not writable, it is a
 /// folder, device or pipe itself, or it exists and `existing` is `refuse`. Leaves nothing behind.

@@ -14,6 +14,13 @@ std::u32string decode_utf8(std::string_view text);
 
 std::string encode_utf8(std::u32string_view characters);
 
+/// JSON as text; a byte that is not UTF-8, as in a path, becomes U+FFFD. `indent` as of nlohmann's dump: -1 is one
+/// line.
+template <typename Json>
+std::string json_text(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 /// True for white space and invisible formatting characters: characters that neither a tokenizer nor a reader sees.
 bool is_blank(char32_t character);
 

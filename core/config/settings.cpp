@@ -180,6 +180,13 @@ std::string config_yaml(const Config& config, const std::string& base) {
   return text;
 }
 
+nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field) {
+  std::string path = fmt::format("/{}/{}", section, field);
+  std::ranges::replace(path, '.', '/');
+  const nlohmann::json::json_pointer place(path);
+  return settings.contains(place) ? settings[place] : nlohmann::json();
+}
+
 nlohmann::ordered_json config_json(const Config& config) {
   Json json = Json::object();
   visit_config(config, [&](std::string_view section, const Field& field, const auto& member) {

@@ -53,8 +53,12 @@ void settle_prompt_source(Settings& settings);
 std::string config_yaml(const Config& config, const std::string& base);
 
 /// Every setting by section and key, as metadata and --json record them; unset optionals are left out. Paths are bytes:
-/// dump() with nlohmann::json::error_handler_t::replace.
+/// print them with json_text.
 nlohmann::ordered_json config_json(const Config& config);
+
+/// A value of such JSON, or of another with sections, that may be damaged; "a.b" is the section b inside a. Null when
+/// absent.
+nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field);
 
 /// Throws Error(usage): "<origin>: expected <expected>, got <got>".
 [[noreturn]] void fail_value(const Origin& origin, const std::string& expected, std::string_view got);

@@ -69,7 +69,7 @@ std::vector<RequestedOutput> choose_outputs(const Request& request, const Output
                                             const std::vector<std::optional<std::string>>& inputs) {
   const bool picture = request.task == Task::text_to_image;
   const std::string ending = picture ? ".png" : config.encoding.lossless ? ".mkv" : ".mp4";
-  const Existing existing = config.overwrite ? Existing::replace : Existing::refuse;
+  const Existing existing = replace_if(config.overwrite);
   std::vector<RequestedOutput> outputs;
   for (const int64_t seed : seeds) {
     RequestedOutput& output = outputs.emplace_back();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/device.h"
+#include "core/base/utf8.h"
 #include "core/base/weights/safetensors.h"
 
 namespace faststar {
@@ -67,7 +68,7 @@ void ReductionTrace::write(const std::filesystem::path& file, const std::string&
                              {"kept", record.kept},
                              {"milliseconds", record.milliseconds}});
   }
-  const std::string text = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const std::string text = json_text(json);
   write_safetensors(file, tensors_, {{"faststar", text}}, existing);
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/random.h"
+#include "core/base/utf8.h"
 #include "core/config/preset.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
@@ -97,7 +98,7 @@ void set_encoding(Request& request, const Config& config) {
   request.first_frame = config.generate.first_frame;
   request.encoding = config.output.encoding;
   request.metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write;
-  request.existing = config.output.overwrite ? Existing::replace : Existing::refuse;
+  request.existing = replace_if(config.output.overwrite);
 }
 
 /// Sets the length of a video that continues another: without --duration, one clip more than it has.
@@ -211,7 +212,7 @@ std::string output_settings(const Request& request, Config config, int64_t seed)
   json["prompt"]["model_prompt"] = request.model_prompt;
   json["runtime"]["device"] = request.setup.device;
   json["runtime"]["precision"] = choice_name(request.setup.precision);
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json_text(json);
 }
 
 Request make_shared_request(Task task, ResolvedSettings& resolved) {
@@ -303,7 +304,7 @@ Request make_decode_request(SavedCodes codes, const std::string& file, const Res
   RequestedOutput& output = request.outputs.front();
   settings["output"] = config_json(config)["output"];
   settings["generate"]["first_frame"] = choice_name(config.generate.first_frame);
-  output.settings_json = settings.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  output.settings_json = json_text(settings);
   request.codes = std::move(codes);
   return request;
 }

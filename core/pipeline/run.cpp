@@ -11,6 +11,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/model/pyramid/codes.h"

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace {
@@ -86,7 +87,7 @@ Entry parse_entry(const MappedFile& file, const std::string& name, const json& v
   const auto offsets = whole_numbers(field("data_offsets"));
   if (!dtype.is_string() || !shape || !offsets || offsets->size() != 2) {
     fail_header(file, fmt::format("tensor {}: expected dtype, shape and data_offsets, got {}", name,
-                                  value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 120)));
+                                  json_text(value).substr(0, 120)));
   }
   const int64_t begin = offsets->front();
   const int64_t end = offsets->back();
@@ -168,7 +169,7 @@ std::string header_of(const std::vector<Named>& order, const std::map<std::strin
     header[named->first] = entry_of(named->second, end);
     end += static_cast<int64_t>(named->second.nbytes());
   }
-  std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text = json_text(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const uint64_t length = text.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;

@@ -9,6 +9,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 #include "core/lab/study/plots.h"
 #include "core/lab/study/results.h"
 #include "core/lab/study/run_study.h"
@@ -248,7 +249,7 @@ std::string study_json(const StudySummary& study) {
   json["high_frequency_share"] = study.high_frequency;
   json["variants"] = Json::array();
   for (const VariantSummary& variant : study.variants) json["variants"].push_back(variant_json(variant));
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json, 1) + "\n";
 }
 
 std::string study_markdown(const StudySummary& study) {

@@ -9,6 +9,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -182,7 +183,7 @@ std::string to_json_line(const StudyRecord& record) {
   put(json, record.seen);
   put(json, "given_dense", record.given_dense);
   put(json, "given_truth", record.given_truth);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 StudyRecord parse_record(const std::string& line, const std::string& where) {

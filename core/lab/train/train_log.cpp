@@ -10,6 +10,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace {
@@ -58,7 +59,7 @@ void TrainLog::begin(const TrainCall& call) {
   nlohmann::ordered_json line = {{"config", call.config}, {"processes", call.processes}, {"settings", call.settings}};
   if (!call.stage.empty()) line["stage"] = call.stage;
   if (call.from) line["from"] = *call.from;
-  append(nlohmann::ordered_json{{"call", line}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  append(json_text(nlohmann::ordered_json{{"call", line}}));
 }
 
 void TrainLog::write(const LogEntry& entry) {

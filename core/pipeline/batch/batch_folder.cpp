@@ -18,6 +18,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace {
@@ -123,7 +124,7 @@ std::string to_line(const ManifestRecord& record) {
   }
   json["time"] = now_utc();
   json["version"] = FASTSTAR_VERSION;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json) + "\n";
 }
 
 std::optional<ManifestRecord> parse_line(const std::string& line) {
@@ -297,7 +298,7 @@ std::string to_json(const Coverage& coverage, const BatchFolder& folder) {
                                        {"missing", coverage.missing},
                                        {"damaged", coverage.damaged},
                                        {"foreign", coverage.foreign}};
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace faststar

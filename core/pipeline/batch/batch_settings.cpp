@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/lock_file.h"
+#include "core/base/utf8.h"
 #include "core/config/yaml.h"
 #include "core/pipeline/request.h"
 
@@ -32,8 +33,7 @@ std::map<std::string, std::string> decisive_settings(const nlohmann::ordered_jso
   for (const auto& [section, fields] : json.items()) {
     for (const auto& [key, value] : fields.items()) {
       if (changes_videos(section, key)) {
-        settings[fmt::format("{}.{}", section, key)] =
-            value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        settings[fmt::format("{}.{}", section, key)] = json_text(value);
       }
     }
   }

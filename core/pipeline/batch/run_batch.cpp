@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/lock_file.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace {
@@ -232,7 +233,7 @@ std::string to_json(const BatchSummary& summary, const BatchFolder& folder) {
                                  {"text_cut", summary.text_cut},
                                  {"failed", nlohmann::ordered_json::array()}};
   for (const FailedItem& item : summary.failed) json["failed"].push_back({{"file", item.file}, {"error", item.error}});
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace faststar

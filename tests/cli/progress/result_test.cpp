@@ -1,4 +1,4 @@
-#include "cli/progress/report_error.h"
+#include "cli/progress/result.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
