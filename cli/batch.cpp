@@ -5,7 +5,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <algorithm>
-#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/options/command_option.h"
@@ -16,7 +15,6 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/config/value.h"
 #include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/pipeline_runner.h"
@@ -56,8 +54,7 @@ void add_batch_options(CLI::App& command, BatchOptions& options) {
 std::filesystem::path batch_root(const BatchOptions& options) {
   const auto flag = options.making.settings.flags.find("output");
   if (flag != options.making.settings.flags.end()) return flag->second;
-  const char* const variable = std::getenv(environment_name("output").c_str());
-  if (variable != nullptr && *variable != '\0') return variable;
+  if (const auto variable = environment_text("output")) return *variable;
   return std::filesystem::path("runs") / std::filesystem::path(options.list).stem();
 }
 

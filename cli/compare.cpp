@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -96,11 +95,8 @@ class SideBySideFile {
       check_image_output(path_);
       return;
     }
-    const PixelSize size = side_by_side_size(pair.a.size());
     const double fps = pair.a.fps().value_or(pair.b.fps().value_or(1));
-    const VideoFormat format{.width = static_cast<int>(size.width),
-                             .height = static_cast<int>(size.height),
-                             .fps = std::max(1, static_cast<int>(std::lround(fps)))};
+    const VideoFormat format = video_format(side_by_side_size(pair.a.size()), fps);
     video_ = std::make_unique<VideoWriter>(path_, format, VideoEncoding{}, VideoExtras{}, command.existing());
   }
   void write(const Tensor& a, const Tensor& b) {

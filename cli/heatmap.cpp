@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 
 #include "cli/commands.h"
 #include "cli/options/command_option.h"
 #include "cli/progress/result.h"
-#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
@@ -24,11 +23,6 @@ struct HeatmapCommand {
   Existing existing() const { return replace_if(overwrite); }
 };
 
-bool is_picture_name(const std::string& path) {
-  const std::string extension = lower_extension(path);
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
-
 HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& places) {
   const int64_t number = video.index();
   if (number >= static_cast<int64_t>(places.size())) {
@@ -39,11 +33,8 @@ HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& p
 
 void write_heatmap_video(const HeatmapCommand& command, const HeatmapPainter& painter, VideoReader& video,
                          const std::vector<LatentPlace>& places) {
-  const PixelSize size = painter.size();
-  const VideoFormat format{.width = static_cast<int>(size.width),
-                           .height = static_cast<int>(size.height),
-                           .fps = std::max(1, static_cast<int>(std::lround(video.info().fps)))};
-  VideoWriter writer(command.output, format, VideoEncoding{}, VideoExtras{}, command.existing());
+  VideoWriter writer(command.output, video_format(painter.size(), video.info().fps), VideoEncoding{}, VideoExtras{},
+                     command.existing());
   while (video.advance()) writer.write(painter.paint({current_frame(video, places)}).unsqueeze(0));
   writer.finish();
 }
@@ -79,13 +70,13 @@ int run_heatmap(const HeatmapCommand& command) {
     fail(ErrorKind::usage, fmt::format("--rows {}: expected 1 to {}", command.rows, kMaxRows));
   }
   check_writable(command.output, command.existing());
-  if (is_picture_name(command.output)) check_image_output(command.output);
+  if (has_picture_name(command.output)) check_image_output(command.output);
   const Trace trace = read_trace(command.trace);
   VideoReader video(command.video);
   const VideoInfo& info = video.info();
   const auto places = place_frames(trace, info.frames);
   const HeatmapPainter painter(trace, {info.height, info.width});
-  if (is_picture_name(command.output)) {
+  if (has_picture_name(command.output)) {
     write_heatmap_sheet(command, painter, video, places, frames_of_sheet(trace, places, command.rows));
   } else {
     write_heatmap_video(command, painter, video, places);

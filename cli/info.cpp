@@ -20,6 +20,7 @@
 #include "core/config/model_folder.h"
 #include "core/config/settings.h"
 #include "core/config/value.h"
+#include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/model/t5.h"
 #include "core/pipeline/pipeline.h"
@@ -143,27 +144,17 @@ std::string remake_command(const fs::path& path) {
   return line + "\n";
 }
 
-struct Totals {
-  int64_t parameters = 0;
-  std::map<std::string, int64_t> tensors_of_dtype;
-};
-
-Totals count(const TensorSource& source) {
-  Totals totals;
-  for (const auto& [name, info] : source.tensors()) {
-    totals.parameters += checked_numel(info.shape).value_or(0);
-    ++totals.tensors_of_dtype[dtype_text(info.dtype)];
-  }
-  return totals;
-}
-
 /// "407 tensors (bfloat16 407), 8768382112 parameters"
 std::string summary(const TensorSource& source) {
-  const Totals totals = count(source);
+  int64_t parameters = 0;
+  std::map<std::string, int64_t> tensors_of_dtype;
+  for (const auto& [name, info] : source.tensors()) {
+    parameters += checked_numel(info.shape).value_or(0);
+    ++tensors_of_dtype[dtype_text(info.dtype)];
+  }
   std::vector<std::string> dtypes;
-  for (const auto& [dtype, number] : totals.tensors_of_dtype) dtypes.push_back(fmt::format("{} {}", dtype, number));
-  return fmt::format("{} tensors ({}), {} parameters", source.tensors().size(), fmt::join(dtypes, ", "),
-                     totals.parameters);
+  for (const auto& [dtype, number] : tensors_of_dtype) dtypes.push_back(fmt::format("{} {}", dtype, number));
+  return fmt::format("{} tensors ({}), {} parameters", source.tensors().size(), fmt::join(dtypes, ", "), parameters);
 }
 
 /// One line about a part of a model; `opened` becomes whether its weights can be read.
@@ -234,8 +225,7 @@ struct InfoOptions {
 
 bool is_media(const fs::path& path) {
   const std::string extension = lower_extension(path);
-  return extension == ".mp4" || extension == ".mkv" || extension == ".png" || extension == ".jpg" ||
-         extension == ".jpeg";
+  return extension == ".mp4" || extension == ".mkv" || has_picture_name(path);
 }
 
 int run_info(const InfoOptions& options) {

@@ -5,7 +5,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <algorithm>
-#include <cstdlib>
 #include <string_view>
 
 #include "cli/options/help.h"
@@ -18,27 +17,28 @@
 namespace faststar {
 namespace {
 
-std::string argument_name(const Field& field, const std::string&) {
-  return field.argument.empty() ? "TEXT" : std::string(field.argument);
-}
-std::string argument_name(const Field& field, Seconds) { return std::string(field.argument); }
-std::string argument_name(const Field&, Aspect) { return "W:H"; }
-std::string argument_name(const Field&, int) { return "N"; }
-std::string argument_name(const Field&, int64_t) { return "N"; }
-std::string argument_name(const Field& field, double) {
-  return field.argument.empty() ? "X" : std::string(field.argument);
-}
-std::string argument_name(const Field&, const std::vector<int>&) { return "N,N"; }
-std::string argument_name(const Field&, const std::vector<double>&) { return "X,X"; }
-std::string argument_name(const Field&, const ReducedScales&) { return "LIST"; }
+std::string kind_of(const std::string&) { return "TEXT"; }
+std::string kind_of(Seconds) { return ""; }
+std::string kind_of(Aspect) { return "W:H"; }
+std::string kind_of(int) { return "N"; }
+std::string kind_of(int64_t) { return "N"; }
+std::string kind_of(double) { return "X"; }
+std::string kind_of(const std::vector<int>&) { return "N,N"; }
+std::string kind_of(const std::vector<double>&) { return "X,X"; }
+std::string kind_of(const ReducedScales&) { return "LIST"; }
 template <Choice Enum>
-std::string argument_name(const Field& field, Enum) {
+std::string kind_of(Enum) {
   constexpr auto& names = kChoiceNames<Enum>;
-  return field.argument.empty() ? join_names(names.data(), names.size(), "|") : std::string(field.argument);
+  return join_names(names.data(), names.size(), "|");
 }
 template <typename T>
-std::string argument_name(const Field& field, const std::optional<T>&) {
-  return argument_name(field, T{});
+std::string kind_of(const std::optional<T>&) {
+  return kind_of(T{});
+}
+
+template <typename T>
+std::string argument_name(const Field& field, const T& value) {
+  return field.argument.empty() ? kind_of(value) : std::string(field.argument);
 }
 
 /// " (17)": the default, unless it depends on the model or the run.
@@ -97,18 +97,13 @@ void add_retired_flags(CLI::App& command, FieldTexts& texts) {
   }
 }
 
-std::string environment_text(std::string_view name) {
-  const char* const text = std::getenv(environment_name(name).c_str());
-  return text == nullptr ? "" : text;
-}
-
 void apply_option_environment(MakingOptions& options) {
-  if (options.settings.config.empty()) options.settings.config = environment_text("config");
-  if (options.save_config.empty()) options.save_config = environment_text("save_config");
-  const std::string dry_run = environment_text("dry_run");
-  if (options.dry_run || dry_run.empty()) return;
-  if (!parse_value(dry_run, Field{}, options.dry_run)) {
-    fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), dry_run);
+  if (options.settings.config.empty()) options.settings.config = environment_text("config").value_or("");
+  if (options.save_config.empty()) options.save_config = environment_text("save_config").value_or("");
+  const auto dry_run = environment_text("dry_run");
+  if (options.dry_run || !dry_run) return;
+  if (!parse_value(*dry_run, Field{}, options.dry_run)) {
+    fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), *dry_run);
   }
 }
 

@@ -42,12 +42,6 @@ std::optional<std::string> find_text(const FieldTexts& texts, std::string_view f
   return found->second;
 }
 
-std::optional<std::string> environment_text(std::string_view field) {
-  const char* const text = std::getenv(environment_name(field).c_str());
-  if (text == nullptr || *text == '\0') return std::nullopt;
-  return text;
-}
-
 std::string yaml_scalar(const std::string& value) { return quoted_yaml(value); }
 std::string yaml_scalar(Aspect value) { return quoted_yaml(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
 std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
@@ -106,6 +100,12 @@ const Origin& Settings::origin(std::string_view name) const {
   static const Origin standard;
   const auto found = origins.find(name);
   return found == origins.end() ? standard : found->second;
+}
+
+std::optional<std::string> environment_text(std::string_view field) {
+  const char* const text = std::getenv(environment_name(field).c_str());
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  return text;
 }
 
 std::string flag_name(std::string_view field) {

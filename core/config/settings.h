@@ -31,6 +31,8 @@ std::string flag_name(std::string_view field);
 
 /// The environment variable of a setting: "FASTSTAR_PROMPT_FILE" for prompt_file.
 std::string environment_name(std::string_view field);
+/// Its text; nothing when it is not set or empty.
+std::optional<std::string> environment_text(std::string_view field);
 
 /// Field::setting() -> text as typed.
 using FieldTexts = std::map<std::string, std::string, std::less<>>;

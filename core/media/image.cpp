@@ -18,9 +18,7 @@ namespace {
 enum class ImageFormat { png, jpeg };
 
 ImageFormat format_of(const fs::path& path) {
-  const std::string extension = lower_extension(path);
-  if (extension == ".png") return ImageFormat::png;
-  if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
+  if (has_picture_name(path)) return lower_extension(path) == ".png" ? ImageFormat::png : ImageFormat::jpeg;
   fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .png or .jpg", path.string()));
 }
 
@@ -118,6 +116,11 @@ Tensor read_image(const fs::path& path) {
 bool is_picture(const fs::path& path) {
   const std::string_view format = ffmpeg::open_input(path)->iformat->name;
   return format == "image2" || format.ends_with("_pipe");  // libavformat's names of picture formats
+}
+
+bool has_picture_name(const fs::path& path) {
+  const std::string extension = lower_extension(path);
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
 void check_image_output(const fs::path& path) { make_encoder(format_of(path)); }

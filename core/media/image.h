@@ -17,7 +17,10 @@ Tensor read_image(const std::filesystem::path& path);
 /// Throws Error(input) when the file is missing or FFmpeg does not know its format.
 bool is_picture(const std::filesystem::path& path);
 
-/// Throws Error(usage) unless `path` ends in .png, .jpg or .jpeg, and Error(output) when this FFmpeg lacks the
+/// True for a name that ends in .png, .jpg or .jpeg.
+bool has_picture_name(const std::filesystem::path& path);
+
+/// Throws Error(usage) unless `path` has a picture name, and Error(output) when this FFmpeg lacks the
 /// encoder. Touches no file.
 void check_image_output(const std::filesystem::path& path);
 

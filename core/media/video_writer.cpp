@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -209,6 +210,12 @@ void check_video_output(const fs::path& path, const VideoFormat& format, const V
   }
   if (!encoding.lossless) check_h264(format, encoding);
   make_encoder(encoding);
+}
+
+VideoFormat video_format(PixelSize size, double fps) {
+  return {.width = static_cast<int>(size.width),
+          .height = static_cast<int>(size.height),
+          .fps = std::max(1, static_cast<int>(std::lround(fps)))};
 }
 
 struct VideoWriter::Parts {

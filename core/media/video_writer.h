@@ -7,6 +7,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/media/frame_sinks.h"
+#include "core/media/resize.h"
 
 namespace faststar {
 
@@ -15,6 +16,9 @@ struct VideoFormat {
   int height = 0;  ///< pixels; even for H.264
   int fps = 16;    ///< frames per second; InfinityStar makes 16
 };
+
+/// For frames of `size`; `fps` is rounded to a whole number, at least 1.
+VideoFormat video_format(PixelSize size, double fps);
 
 /// Speed against size of libx264.
 enum class H264Preset { ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow, placebo };

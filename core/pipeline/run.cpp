@@ -243,7 +243,7 @@ std::string RunStages::comment_of(const RequestedOutput& output) const {
     json["device"] = device_name(model_.device());
     json["checkpoints"] = model_.fingerprints();
     for (const auto& [stage, time] : result_.seconds) json["seconds"][stage] = time;
-    run = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    run = json_text(json);
   }
   return to_comment({.version = FASTSTAR_VERSION,
                      .command = request.command,
