@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "cli/commands.h"
-#include "cli/options/command_option.h"
+#include "cli/options/options.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/options/command_option.h"
+#include "cli/options/options.h"
 #include "cli/progress/result.h"
 #include "core/base/atomic_file.h"
 #include "core/base/device.h"

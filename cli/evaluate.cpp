@@ -1,3 +1,4 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -5,7 +6,7 @@
 #include <chrono>
 
 #include "cli/commands.h"
-#include "cli/options/command_option.h"
+#include "cli/options/options.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
 #include "cli/progress/signals.h"
@@ -95,10 +96,8 @@ std::string day_of(const fs::path& file) {
   std::error_code error;
   const auto written = fs::last_write_time(file, error);
   if (error) fail(ErrorKind::input, fmt::format("--log {}: {}", file.string(), error.message()));
-  const auto day = std::chrono::floor<std::chrono::days>(std::chrono::file_clock::to_sys(written));
-  const std::chrono::year_month_day date(day);
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()));
+  return fmt::format("{:%Y-%m-%d}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::file_clock::to_sys(written))));
 }
 
 /// The training of the model: its log and its settings.

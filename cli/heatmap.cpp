@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cli/commands.h"
-#include "cli/options/command_option.h"
+#include "cli/options/options.h"
 #include "cli/progress/result.h"
 #include "core/base/error.h"
 #include "core/media/image.h"

@@ -53,14 +53,10 @@ Provenance provenance_of(const fs::path& path) {
 std::string shell_quoted(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) {
-    if (c == '\'') {
-      quoted += "'\\''";
-    } else {
-      quoted += c;
-    }
+    if (c == '\'') quoted += "'\\'";
+    quoted += c;
   }
-  quoted += "'";
-  return quoted;
+  return quoted + "'";
 }
 
 /// A recorded value as its flag accepts it.

@@ -5,10 +5,8 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <algorithm>
-#include <charconv>
 
 #include "cli/commands.h"
-#include "cli/options/command_option.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"
@@ -50,11 +48,9 @@ std::filesystem::path study_file(const std::string& name_or_file) {
 
 /// Throws Error(usage) when it is not valid.
 int64_t seed_of(const StudyCommand& command) {
-  const std::string& text = command.seed;
-  int64_t seed = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  if (error == std::errc() && end == text.data() + text.size() && seed >= 0 && seed <= kMaxSeeds) return seed;
-  fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", text, kMaxSeeds));
+  int64_t seed = 0;
+  if (parse_value(command.seed, Field{.range = {0, kMaxSeeds}}, seed)) return seed;
+  fail(ErrorKind::usage, fmt::format("--seed {}: expected 0 to {}", command.seed, kMaxSeeds));
 }
 
 void check_command(const StudyCommand& command) {
@@ -193,10 +189,7 @@ Command add_study(CLI::App& app) {
       *command,
       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",
        "precision", "attention", "kernels", "progress", "quiet", "ratios", "p_norm", "reduce_scales"},
-      options->settings.flags);
-  command->add_option("--config", options->settings.config, "a preset or a YAML file")
-      ->type_name("NAME|FILE")
-      ->group(kScreenGroup);
+      options->settings);
   return {command, [options] { return run_reduction_study(*options); }};
 }
 

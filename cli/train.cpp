@@ -7,8 +7,6 @@
 #include <set>
 
 #include "cli/commands.h"
-#include "cli/options/command_option.h"
-#include "cli/options/help.h"
 #include "cli/options/options.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/result.h"

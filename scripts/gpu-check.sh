@@ -10,13 +10,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/gpu-unpack.sh"
 
-if (($# < 2)); then
-  print_help
-  exit 2
-fi
-bundle=$(realpath "$1")
-mkdir -p "$2" "$TMPDIR"
-out=$(realpath "$2")
+begin_gpu_run 2 "$@"
 shift 2
 (($#)) || set -- tests kernels verify videos sources
 golden="$root/tests/golden"
@@ -100,8 +94,6 @@ with open(sys.argv[1], "rb") as file:
 PYTHON
 }
 
-unpack_bundle "$bundle"
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 for group in "$@"; do
   case "$group" in
     tests) check_tests ;;

@@ -9,20 +9,12 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/gpu-unpack.sh"
 
-if (($# < 4)); then
-  print_help
-  exit 2
-fi
-bundle=$(realpath "$1")
-mkdir -p "$2" "$TMPDIR"
-out=$(realpath "$2")
+begin_gpu_run 4 "$@"
 processes=$3
 seconds=$4
 earlier=${5:--}
 shift $(($# < 5 ? 4 : 5))
 
-unpack_bundle "$bundle"
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
 [[ $earlier == - ]] || cp "$earlier"/results*.jsonl "$out/"
 
 # One thread each: the processes share the CPU cores, and the GPUs do the work.

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "cli/options/help.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -97,6 +96,12 @@ void add_retired_flags(CLI::App& command, FieldTexts& texts) {
   }
 }
 
+void add_config_option(CLI::App& command, SettingsRequest& settings) {
+  command.add_option("--config", settings.config, "a preset or a YAML file")
+      ->type_name("NAME|FILE")
+      ->group(kScreenGroup);
+}
+
 void apply_option_environment(MakingOptions& options) {
   if (options.settings.config.empty()) options.settings.config = environment_text("config").value_or("");
   if (options.save_config.empty()) options.save_config = environment_text("save_config").value_or("");
@@ -121,9 +126,7 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
     if (overlap(field.scope, commands)) add_flag(command, field, standard, options.settings.flags);
   });
   if (overlap(FlagScope::making, commands)) add_retired_flags(command, options.settings.flags);
-  command.add_option("--config", options.settings.config, "a preset or a YAML file")
-      ->type_name("NAME|FILE")
-      ->group(kScreenGroup);
+  add_config_option(command, options.settings);
   command.add_option("--save-config", options.save_config, "write all settings to a YAML file")
       ->type_name("FILE")
       ->group(kMoreGroup);
@@ -133,11 +136,12 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
       "a --config file. --help-all shows more options.");
 }
 
-void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, FieldTexts& texts) {
+void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, SettingsRequest& settings) {
   const Config defaults;
   visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
-    if (std::ranges::find(wanted, field.setting()) != wanted.end()) add_flag(command, field, standard, texts);
+    if (std::ranges::find(wanted, field.setting()) != wanted.end()) add_flag(command, field, standard, settings.flags);
   });
+  add_config_option(command, settings);
 }
 
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved) {
@@ -154,15 +158,11 @@ ResolvedSettings resolve_options(MakingOptions& options) {
 }
 
 std::vector<std::string> parse_devices(const std::string& text) {
-  std::vector<std::string> devices;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    devices.push_back(device_name_of(std::string(rest.substr(0, comma))));
-    if (devices.back().empty()) {
-      fail(ErrorKind::usage, fmt::format("--devices: expected a list such as 0,1, got {}", text));
-    }
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  if (text.empty()) return {};
+  std::vector<std::string> devices = CLI::detail::split(text, ',');
+  for (std::string& device : devices) {
+    if (device.empty()) fail(ErrorKind::usage, fmt::format("--devices: expected a list such as 0,1, got {}", text));
+    device = device_name_of(device);
   }
   return devices;
 }

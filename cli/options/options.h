@@ -1,13 +1,14 @@
 #pragma once
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/options/help.h"
 #include "core/config/resolve.h"
-
-namespace CLI {
-class App;
-}
+#include "core/config/settings.h"
+#include "core/config/value.h"
 
 namespace faststar {
 
@@ -22,8 +23,9 @@ struct MakingOptions {
 /// `options` must outlive the parse.
 void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options);
 
-/// Defines a flag for every field of Config that `wanted` names, by Field::setting(). `texts` must outlive the parse.
-void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, FieldTexts& texts);
+/// Defines a flag for every field of Config that `wanted` names, by Field::setting(), and --config. `settings` must
+/// outlive the parse.
+void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, SettingsRequest& settings);
 
 /// Writes the resolved settings to the file of --save-config, if given. Throws Error(output).
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved);
@@ -36,5 +38,33 @@ ResolvedSettings resolve_options(MakingOptions& options);
 /// The devices of --devices: "0,1" is cuda:0 and cuda:1; "cpu" is allowed too. Empty for an empty text.
 /// Throws Error(usage).
 std::vector<std::string> parse_devices(const std::string& text);
+
+/// The line of an option in `--help`.
+struct OptionText {
+  const char* argument;  ///< "FILE", "N"; empty for a switch
+  const char* help;
+};
+
+/// Adds `--name` (underscores become dashes), with its environment variable, to a command whose options are not
+/// settings of Config.
+template <typename T>
+CLI::Option* add_command_option(CLI::App& command, std::string_view name, T& value, OptionText text,
+                                const std::string& group = kScreenGroup) {
+  CLI::Option* option = nullptr;
+  if constexpr (std::is_same_v<T, bool>) {
+    option = command.add_flag(flag_name(name), value, text.help);
+  } else {
+    option = command.add_option(flag_name(name), value, text.help)->type_name(text.argument);
+  }
+  return option->envname(environment_name(name))->group(group);
+}
+
+/// The enumerator named by `text`, the value of `flag`. Throws Error(usage) with the accepted words.
+template <Choice Enum>
+Enum parse_choice(const char* flag, const std::string& text) {
+  Enum value{};
+  if (!parse_value(text, Field{}, value)) fail_value({Source::flag, flag}, expected_text(Field{}, value), text);
+  return value;
+}
 
 }  // namespace faststar
