@@ -59,11 +59,10 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "no_reduce", .help = "compute every token of every pass"}, c.no_reduce);
   visit(Field{.name = "scales", .flag = "reduce_scales", .help = "reduced scales: lastN, or a list"}, c.scales);
   visit(Field{.name = "prune_image_clip", .help = "reduce the image clip too"}, c.prune_image_clip);
-  visit(Field{.name = "keep_align",
-              .flag = "reduce_keep_align",
-              .help = "kept counts: multiples of N",
-              .range = {1, 1024}},
-        c.keep_align);
+  visit(
+      Field{
+          .name = "keep_align", .flag = "reduce_keep_align", .help = "kept counts: multiples of N", .range = {1, 1024}},
+      c.keep_align);
   visit(Field{.name = "apg_stats", .flag = "reduce_apg_stats", .help = "tokens that APG is measured over"},
         c.apg_stats);
 }
