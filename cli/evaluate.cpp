@@ -199,7 +199,7 @@ int run_evaluate(const EvaluateCommand& command) {
 }  // namespace
 
 Command add_evaluate(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("evaluate", "evaluate a small model on held-out clips of its world");
+  CLI::App* command = app.add_subcommand("evaluate", "measure a model of the embedded kind on held-out clips");
   const auto options = std::make_shared<EvaluateCommand>();
   add_command_option(*command, "output", options->output, {"DIR", "folder of the results (evaluation)"});
   const auto add = [&](std::string_view name, FieldTexts& texts, const OptionText& text, const std::string& group) {

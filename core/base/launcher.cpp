@@ -42,7 +42,7 @@ int read_number(const char* name, int min, int max, std::string_view text) {
   fail(
       ErrorKind::usage,
       fmt::format("{}: expected a whole number from {} to {}, got {}", name, min, max, text.empty() ? "nothing" : text),
-      "a launcher sets these variables: torchrun, srun or mpirun");
+      "start with torchrun, srun or mpirun, or unset this variable");
 }
 
 /// SLURM sets the rank in job scripts too, which run once.

@@ -87,8 +87,9 @@ void visit_fields(Self& c, Visitor&& visit) {
 template <FieldsOf<SparseVarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "ratio_mode", .flag = "sparsevar_ratio_mode", .help = "given ratios, or by theta"}, c.ratio_mode);
-  visit(Field{.name = "theta", .flag = "sparsevar_theta", .help = "fraction of the largest change", .range = {0, 1}},
-        c.theta);
+  visit(
+      Field{.name = "theta", .flag = "sparsevar_theta", .help = "threshold, relative to the maximum", .range = {0, 1}},
+      c.theta);
   visit(Field{.name = "mse_layers",
               .flag = "sparsevar_mse_layers",
               .help = "first,end of measured layers",

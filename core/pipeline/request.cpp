@@ -82,7 +82,7 @@ void set_texts(Settings& settings, Request& request) {
     fail(ErrorKind::usage,
          fmt::format("{}: a negative prompt needs guidance, {} is 1", settings.origin("negative").text,
                      settings.origin("guidance").text),
-         "a --guidance above 1, or no --negative");
+         "use a --guidance above 1, or drop --negative");
   }
   if (prompt.negative)
     request.negative = checked_prompt(*prompt.negative, settings.origin("negative").text, ErrorKind::usage);

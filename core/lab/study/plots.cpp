@@ -75,7 +75,7 @@ std::string size_text(const Scale& scale) { return fmt::format("{}x{}", scale.h,
 }  // namespace
 
 Chart pareto_plot(const StudySummary& study) {
-  Chart chart{.title = "Fidelity to the dense clip against speed-up",
+  Chart chart{.title = "PSNR to the dense clip vs. speed-up",
               .x_label = "speed-up of the backbone",
               .y_label = kPsnr,
               .levels = noise_level(study)};
@@ -164,7 +164,7 @@ BarChart latency_plot(const StudySummary& study) {
 Chart overlap_plot(const StudySummary& study) {
   Chart chart{.title = "Lock-in: tokens pruned again",
               .x_label = "reduced pass: scale, repetition",
-              .y_label = "fraction of the tokens pruned in the previous reduced pass",
+              .y_label = "fraction of previously pruned tokens",
               .joined = Joined::yes};
   std::map<std::pair<int, int>, double> across;
   for (const VariantSummary* variant : scorers(study)) {

@@ -89,9 +89,8 @@ TEST_CASE("the report has the table and every plot", "[study]") {
   CHECK(markdown.find("another seed: 15.00 dB") != std::string::npos);
   CHECK(test::read_text(folder / "study.json").find("\"psnr_above_random\"") != std::string::npos);
   const std::string page = test::read_text(folder / "study.html");
-  for (const char* title :
-       {"Fidelity to the dense clip against speed-up", "Scorers at equal tokens", "Norm that combines",
-        "Ratio of the last scale", "Lock-in", "High frequencies", "Time of each scale"}) {
+  for (const char* title : {"PSNR to the dense clip vs. speed-up", "Scorers at equal tokens", "Norm that combines",
+                            "Ratio of the last scale", "Lock-in", "High frequencies", "Time of each scale"}) {
     CHECK(page.find(title) != std::string::npos);
   }
   CHECK(page.find("no results for this plot") == std::string::npos);
