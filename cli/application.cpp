@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/options/help.h"
-#include "cli/progress/result.h"
+#include "cli/progress/process.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -17,13 +17,10 @@
 namespace faststar {
 namespace {
 
-/// "faststar t2v", "faststar study reduction"
-std::string command_name(const CLI::App& app) {
-  std::string name = "faststar";
-  for (auto used = app.get_subcommands(); !used.empty(); used = used.front()->get_subcommands()) {
-    name += " " + used.front()->get_name();
-  }
-  return name;
+/// The command that was typed; the program itself when there was none.
+const CLI::App& typed_command(const CLI::App& app) {
+  const auto used = app.get_subcommands();
+  return used.empty() ? app : typed_command(*used.front());
 }
 
 /// All option and command names that are valid where an unknown word is.
@@ -47,12 +44,14 @@ void refuse_unknown(const CLI::App& app) {
   const bool is_option = word.starts_with('-');
   if (!is_option && !used.empty()) {
     fail(ErrorKind::usage, fmt::format("{}: unknown argument", word),
-         fmt::format("put quotes around text with spaces; {} --help lists the options", command_name(app)));
+         fmt::format("put quotes around text with spaces; {} --help lists the options",
+                     command_name(typed_command(app))));
   }
   std::vector<std::string> known = known_words(app, used.empty() ? app : *used.front());
   std::erase_if(known, [&](const std::string& name) { return name.starts_with('-') != is_option; });
-  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, is_option ? "option" : "command"),
-       fmt::format("did you mean {}? {} --help lists all", nearest_name(word, known), command_name(app)));
+  fail(
+      ErrorKind::usage, fmt::format("{}: unknown {}", word, is_option ? "option" : "command"),
+      fmt::format("did you mean {}? {} --help lists all", nearest_name(word, known), command_name(typed_command(app))));
 }
 
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.
@@ -62,7 +61,7 @@ int finish_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   } else if (error.get_name() == "CallForAllHelp") {
     print_result(app.help("", CLI::AppFormatMode::All));
   } else {
-    fail(ErrorKind::usage, error.what(), command_name(app) + " --help");
+    fail(ErrorKind::usage, error.what(), command_name(typed_command(app)) + " --help");
   }
   return 0;
 }
@@ -100,7 +99,7 @@ int print_devices() {
 
 int run_application(int argc, const char* const* argv) {
   CLI::App app("Text to video with InfinityStar.", "faststar");
-  app.formatter(std::make_shared<HelpFormatter>());
+  app.formatter_fn(help_page);
   app.set_help_flag("-h,--help", "show this help (--help-all: everything)");
   app.allow_extras();
   app.fallthrough();  // inherited: `faststar t2v --version` works

@@ -1,16 +1,12 @@
-#include "cli/batch.h"
-
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
 #include <algorithm>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
+#include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "cli/progress/result.h"
-#include "cli/progress/signals.h"
 #include "cli/workers.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
@@ -22,10 +18,19 @@
 namespace faststar {
 namespace {
 
-std::optional<std::filesystem::path> optional_path(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
+struct BatchOptions {
+  std::string list;
+  std::string refined;
+  std::string images;
+  std::string shard;
+  std::string devices;
+  int samples = 0;  ///< 0: the default of the list's kind
+  int retries = 1;
+  bool vbench = false;
+  bool check = false;
+  bool keep_codes = false;
+  MakingOptions making;
+};
 
 /// A range check that does not replace "N" in the help.
 CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
@@ -58,14 +63,6 @@ std::filesystem::path batch_root(const BatchOptions& options) {
   return std::filesystem::path("runs") / std::filesystem::path(options.list).stem();
 }
 
-/// The files of the list; `aspect` chooses the crop of a VBench-I2V image.
-PromptListFiles list_files(const BatchOptions& options, double aspect) {
-  return {.list = options.list,
-          .refined = optional_path(options.refined),
-          .images = optional_path(options.images),
-          .aspect = aspect};
-}
-
 ItemRules item_rules(const BatchOptions& options, const Config& config) {
   if (options.vbench && config.output.encoding.lossless) {
     fail(ErrorKind::usage, "--vbench cannot be combined with --lossless: VBench reads .mp4", "leave out --lossless");
@@ -88,11 +85,20 @@ std::vector<BatchItem> part_of(const Shard& shard, const std::vector<BatchItem>&
   return part;
 }
 
+/// The videos of this process. The aspect of `config` chooses the crop of a VBench-I2V image.
+std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
+  PromptListFiles files{.list = options.list};
+  if (!options.refined.empty()) files.refined = options.refined;
+  if (!options.images.empty()) files.images = options.images;
+  files.aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
+  const std::vector<BatchItem> items = list_items(read_prompt_list(files), item_rules(options, config));
+  return part_of(choose_shard(options.shard), items);
+}
+
 int run_check(const BatchOptions& options) {
   const BatchFolder folder(batch_root(options));
   const Config config = read_batch_settings(folder.config()).value_or(Config{});
-  const auto items = list_items(read_prompt_list(list_files(options, 1)), item_rules(options, config));
-  const Coverage coverage = check_coverage(folder, part_of(choose_shard(options.shard), items));
+  const Coverage coverage = check_coverage(folder, list_part(options, config));
   const bool json = options.making.settings.flags.contains("json");
   print_result(json ? to_json(coverage, folder) : describe(coverage));
   return coverage.complete() ? 0 : 1;
@@ -120,10 +126,8 @@ PlannedBatch plan_batch(BatchOptions& options) {
   const BatchFolder folder(batch_root(options));
   settle_batch_settings(folder, setup.precision, resolved);
   const Config& config = resolved.settings.config;
-  const double aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
-  auto items = list_items(read_prompt_list(list_files(options, aspect)), item_rules(options, config));
   BatchRun run{.folder = folder,
-               .items = part_of(choose_shard(options.shard), items),
+               .items = list_part(options, config),
                .settings_hash = settings_hash(config),
                .retries = options.retries,
                .keep_codes = options.keep_codes ? KeepCodes::always : KeepCodes::until_finished};
@@ -143,11 +147,9 @@ void begin_folder(const PlannedBatch& batch) {
   save_folder_settings(batch.run.folder, batch.resolved);
 }
 
-int finish(const BatchSummary& summary, const PlannedBatch& batch) {
-  const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
+void report(const BatchSummary& summary, const BatchFolder& folder, const RuntimeConfig& runtime) {
   log::info("{}", describe(summary));
-  if (runtime.json) print_result(to_json(summary, batch.run.folder));
-  return summary.failed.empty() ? 0 : 1;
+  if (runtime.json) print_result(to_json(summary, folder));
 }
 
 BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
@@ -159,7 +161,60 @@ BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
   });
 }
 
-int run_batch_command(BatchOptions options) {
+/// The first exit code of the workers that is neither 0 nor 1, else the largest.
+int exit_code_of(const WorkerEnds& ends, const std::vector<std::string>& devices) {
+  if (stop_requested()) return stop_exit_code();
+  int code = 0;
+  for (size_t i = 0; i < devices.size(); ++i) {
+    const int own = ends.all[i].exit_code;
+    if (own > 1) log::warn("{}: ended with exit code {}", devices[i], own);
+    if (code <= 1) code = std::max(code, own);
+  }
+  return code;
+}
+
+/// What workers have made so far, from the manifest.
+BatchSummary summarize(const BatchRun& run) {
+  const Manifest manifest(run.folder.manifest());
+  BatchSummary summary{.items = static_cast<int64_t>(run.items.size())};
+  for (const BatchItem& item : run.items) {
+    const ItemState* state = manifest.find(item.file);
+    if (is_finished(run.folder, item, state)) {
+      ++summary.made;
+      summary.text_cut += state->last.result.text_cut ? 1 : 0;
+    } else if (state != nullptr && !state->last.finished) {
+      summary.failed.push_back({item.file, state->last.error});
+    }
+  }
+  return summary;
+}
+
+/// Runs the batch in one process per device: this program again, on the same folder, where locks share the items out.
+/// Returns the exit code.
+int run_workers_on(const std::vector<std::string>& devices, std::vector<std::string> arguments, const Shard& shard,
+                   const PlannedBatch& batch) {
+  const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
+  stop_in_two_stages();
+  unsetenv("FASTSTAR_DEVICES");  // or each worker would start workers
+  unsetenv("FASTSTAR_JSON");
+  arguments.push_back(fmt::format("--shard={}/{}", shard.index + 1, shard.count));
+  std::vector<WorkerCommand> commands;
+  for (const std::string& device : devices) {
+    commands.push_back({.device = device,
+                        .arguments = arguments,
+                        .output = runtime.json ? WorkerOutput::dropped : WorkerOutput::shared});
+  }
+  const int64_t found = summarize(batch.run).made;
+  const WorkerEnds ends = run_workers(commands, shown_style(runtime), Stage::tokens, OnFailure::keep_others);
+  const int code = exit_code_of(ends, devices);
+  BatchSummary summary = summarize(batch.run);
+  summary.found = found;
+  summary.made -= found;
+  report(summary, batch.run.folder, runtime);
+  return code;
+}
+
+int run_batch_command(const CLI::App& command, BatchOptions options) {
   if (options.check) return run_check(options);
   const std::vector<std::string> devices = parse_devices(options.devices);
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
@@ -170,7 +225,8 @@ int run_batch_command(BatchOptions options) {
   check_folder_settings(batch.run.folder, batch.resolved);
   if (!devices.empty() && !options.making.dry_run) {
     begin_folder(batch);
-    return run_batch_workers(options, devices, batch.run, batch.resolved.settings.config.runtime);
+    const auto words = given_words(command, {"--devices", "--device", "--shard", "--progress", "--json"});
+    return run_workers_on(devices, words, choose_shard(options.shard), batch);
   }
   Model model(batch.setup, Residency::everything);
   Pipeline pipeline(model);
@@ -178,7 +234,9 @@ int run_batch_command(BatchOptions options) {
   if (const BatchItem* const plain = plain_item(batch.run.items)) runner.check(*plain);
   if (options.making.dry_run) return 0;
   begin_folder(batch);
-  return finish(make_videos(batch, runner), batch);
+  const BatchSummary summary = make_videos(batch, runner);
+  report(summary, batch.run.folder, batch.resolved.settings.config.runtime);
+  return summary.failed.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -187,7 +245,7 @@ Command add_batch(CLI::App& app) {
   CLI::App* command = app.add_subcommand("batch", "many videos from a list of prompts");
   const auto options = std::make_shared<BatchOptions>();
   add_batch_options(*command, *options);
-  return {command, [options] { return run_batch_command(*options); }};
+  return {command, [command, options] { return run_batch_command(*command, *options); }};
 }
 
 }  // namespace faststar

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
-#include "cli/progress/result.h"
+#include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
@@ -72,10 +72,10 @@ Weights open_lpips_weights(const char* flag, const std::string& path, at::Device
 }
 
 std::optional<Lpips> open_lpips(const CompareCommand& command, at::Device device) {
-  if (command.lpips_backbone.empty() && command.lpips_linear.empty()) return std::nullopt;
-  if (command.lpips_backbone.empty() || command.lpips_linear.empty()) {
+  if (command.lpips_backbone.empty() != command.lpips_linear.empty()) {
     fail(ErrorKind::usage, "LPIPS: expected both --lpips-backbone and --lpips-linear, got one of them");
   }
+  if (command.lpips_backbone.empty()) return std::nullopt;
   const Weights backbone = open_lpips_weights("--lpips-backbone", command.lpips_backbone, device);
   return Lpips(backbone, open_lpips_weights("--lpips-linear", command.lpips_linear, device));
 }
@@ -87,36 +87,21 @@ struct ComparedFrames {
   PixelSize size;
 };
 
-/// `--side-by-side`: a video of two videos, a picture of two pictures.
-class SideBySideFile {
- public:
-  SideBySideFile(const CompareCommand& command, const Pair& pair) : path_(command.side_by_side), command_(command) {
-    if (pair.are_pictures()) {
-      check_image_output(path_);
-      return;
-    }
-    const double fps = pair.a.fps().value_or(pair.b.fps().value_or(1));
-    const VideoFormat format = video_format(side_by_side_size(pair.a.size()), fps);
-    video_ = std::make_unique<VideoWriter>(path_, format, VideoEncoding{}, VideoExtras{}, command.existing());
+/// The video of --side-by-side; null without it, and for two pictures, whose file is a picture too.
+std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, const Pair& pair) {
+  if (command.side_by_side.empty()) return nullptr;
+  if (pair.are_pictures()) {
+    check_image_output(command.side_by_side);
+    return nullptr;
   }
-  void write(const Tensor& a, const Tensor& b) {
-    const Tensor both = side_by_side(a, b);
-    if (video_) return video_->write(both.unsqueeze(0));
-    write_image(path_, both, "", command_.existing());
-  }
-  void finish() {
-    if (video_) video_->finish();
-  }
-
- private:
-  std::filesystem::path path_;
-  const CompareCommand& command_;
-  std::unique_ptr<VideoWriter> video_;
-};
+  const double fps = pair.a.fps().value_or(pair.b.fps().value_or(1));
+  const VideoFormat format = video_format(side_by_side_size(pair.a.size()), fps);
+  return std::make_unique<VideoWriter>(command.side_by_side, format, VideoEncoding{}, VideoExtras{},
+                                       command.existing());
+}
 
 ComparedFrames measure(const CompareCommand& command, Pair& pair, const Lpips* lpips, at::Device device) {
-  std::optional<SideBySideFile> beside;
-  if (!command.side_by_side.empty()) beside.emplace(command, pair);
+  const auto video = side_by_side_video(command, pair);
   ComparedFrames compared{.first = command.skip, .size = pair.a.size()};
   for (int64_t number = 0; number < pair.a.frames(); ++number) {
     const auto a = pair.a.next(), b = pair.b.next();
@@ -124,63 +109,37 @@ ComparedFrames measure(const CompareCommand& command, Pair& pair, const Lpips* l
       fail(ErrorKind::input,
            fmt::format("{}: ends after {} frames, expected {}", a ? command.b : command.a, number, pair.a.frames()));
     }
-    if (beside) beside->write(*a, *b);
+    if (video) {
+      video->write(side_by_side(*a, *b).unsqueeze(0));
+    } else if (!command.side_by_side.empty()) {
+      write_image(command.side_by_side, side_by_side(*a, *b), "", command.existing());
+    }
     if (number < command.skip) continue;
     const auto fidelity = measure_fidelity(a->unsqueeze(0).to(device), b->unsqueeze(0).to(device), lpips);
     compared.frames.push_back(fidelity.front());
   }
-  if (beside) beside->finish();
+  if (video) video->finish();
   return compared;
 }
-
-/// One number of a frame, larger is worse.
-using Badness = std::function<double(const FrameFidelity&)>;
-
-struct Worst {
-  int64_t number = 0;  // in the file
-  const FrameFidelity& frame;
-};
-
-Worst worst_frame(const ComparedFrames& compared, const Badness& badness) {
-  const auto& frames = compared.frames;
-  const auto worst = std::max_element(frames.begin(), frames.end(),
-                                      [&badness](const auto& a, const auto& b) { return badness(a) < badness(b); });
-  return {compared.first + (worst - frames.begin()), *worst};
-}
-
-std::string decibels(const std::optional<double>& psnr) { return psnr ? fmt::format("{:.2f} dB", *psnr) : "infinite"; }
 
 std::string row(const char* metric, const std::string& mean, const std::string& worst) {
   return fmt::format("{:<12} {:<12} {}\n", metric, mean, worst);
 }
 
-std::string psnr_rows(const ComparedFrames& compared, const PsnrSummary& psnr) {
-  if (!psnr.mean) return row("PSNR", "infinite", "all frames are identical");
-  const Worst worst = worst_frame(compared, [](const FrameFidelity& frame) { return frame.mse; });
-  return row("PSNR pooled", decibels(psnr.pooled), "MSE averaged over all frames") +
-         row("PSNR mean", decibels(psnr.mean),
-             fmt::format("worst {} at frame {}", decibels(faststar::psnr(worst.frame.mse)), worst.number));
-}
+std::string decibels(double psnr) { return fmt::format("{:.2f} dB", psnr); }
+std::string four_places(double value) { return fmt::format("{:.4f}", value); }
 
-std::string ssim_row(const ComparedFrames& compared, double mean) {
-  const Worst worst = worst_frame(compared, [](const FrameFidelity& frame) { return -frame.ssim; });
-  return row("SSIM mean", fmt::format("{:.4f}", mean),
-             fmt::format("worst {:.4f} at frame {}", worst.frame.ssim, worst.number));
-}
+enum class Worst { smallest, largest };
 
-std::string lpips_row(const ComparedFrames& compared, const std::optional<double>& mean) {
-  if (!mean) return row("LPIPS mean", "n/a", "needs --lpips-backbone and --lpips-linear");
-  const Worst worst = worst_frame(compared, [](const FrameFidelity& frame) { return frame.lpips.value_or(0); });
-  return row("LPIPS mean", fmt::format("{:.4f}", *mean),
-             fmt::format("worst {:.4f} at frame {}", worst.frame.lpips.value_or(0), worst.number));
-}
-
-std::string head_line(const ComparedFrames& compared, const PsnrSummary& psnr) {
-  const std::string from = compared.first > 0 ? fmt::format(" from frame {}", compared.first) : "";
-  const std::string identical =
-      psnr.identical_frames > 0 ? fmt::format(", {} identical (not in the mean PSNR)", psnr.identical_frames) : "";
-  return fmt::format("{} frame{}{}, {}x{}{}\n", psnr.frames, psnr.frames == 1 ? "" : "s", from, compared.size.width,
-                     compared.size.height, identical);
+/// A row with the mean of a metric and its value at the worst frame.
+template <typename Metric, typename Text>
+std::string metric_row(const char* name, double mean, const ComparedFrames& compared, Worst which, Metric&& metric,
+                       Text&& text) {
+  const auto& frames = compared.frames;
+  const auto worst = which == Worst::smallest ? std::ranges::min_element(frames, {}, metric)
+                                              : std::ranges::max_element(frames, {}, metric);
+  const int64_t number = compared.first + (worst - frames.begin());  // in the file
+  return row(name, text(mean), fmt::format("worst {} at frame {}", text(std::invoke(metric, *worst)), number));
 }
 
 /// Seconds of the transformer passes, as recorded in a file made by faststar.
@@ -191,8 +150,7 @@ std::optional<double> token_seconds(const std::filesystem::path& file) {
   return seconds.is_number() ? std::optional(seconds.get<double>()) : std::nullopt;
 }
 
-/// A line of that table: seconds of the transformer passes of two videos made by faststar; empty when a file does not
-/// record them.
+/// The row of those seconds; empty when a file does not record them.
 std::string time_row(const std::filesystem::path& a, const std::filesystem::path& b) {
   const auto of_a = token_seconds(a), of_b = token_seconds(b);
   if (!of_a || !of_b || *of_b <= 0) return "";
@@ -212,11 +170,30 @@ std::string fidelity_csv(const ComparedFrames& compared) {
   return csv;
 }
 
+/// The first line of the table.
+std::string head_line(const ComparedFrames& compared, const PsnrSummary& psnr) {
+  const std::string from = compared.first > 0 ? fmt::format(" from frame {}", compared.first) : "";
+  const std::string identical =
+      psnr.identical_frames > 0 ? fmt::format(", {} identical (not in the mean PSNR)", psnr.identical_frames) : "";
+  return fmt::format("{} frame{}{}, {}x{}{}\n", psnr.frames, psnr.frames == 1 ? "" : "s", from, compared.size.width,
+                     compared.size.height, identical);
+}
+
 /// The table for the terminal: mean and worst frame of each metric, and the pooled PSNR.
 std::string fidelity_table(const ComparedFrames& compared) {
-  const VideoFidelity fidelity = summarize_fidelity(compared.frames);
-  return head_line(compared, fidelity.psnr) + psnr_rows(compared, fidelity.psnr) +
-         ssim_row(compared, fidelity.ssim_mean) + lpips_row(compared, fidelity.lpips_mean);
+  const auto [of_psnr, ssim_mean, lpips_mean] = summarize_fidelity(compared.frames);
+  std::string table = head_line(compared, of_psnr);
+  if (of_psnr.mean) {
+    table += row("PSNR pooled", decibels(*of_psnr.pooled), "MSE averaged over all frames");
+    const auto metric = [](const FrameFidelity& frame) { return psnr(frame.mse); };
+    table += metric_row("PSNR mean", *of_psnr.mean, compared, Worst::smallest, metric, decibels);
+  } else {
+    table += row("PSNR", "infinite", "all frames are identical");
+  }
+  table += metric_row("SSIM mean", ssim_mean, compared, Worst::smallest, &FrameFidelity::ssim, four_places);
+  if (!lpips_mean) return table + row("LPIPS mean", "n/a", "needs --lpips-backbone and --lpips-linear");
+  const auto lpips = [](const FrameFidelity& frame) { return frame.lpips.value_or(0); };
+  return table + metric_row("LPIPS mean", *lpips_mean, compared, Worst::largest, lpips, four_places);
 }
 
 void check_outputs(const CompareCommand& command) {

@@ -3,126 +3,134 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/App.hpp>
 #include <algorithm>
 
 #include "cli/commands.h"
 #include "cli/options/help.h"
-#include "cli/progress/result.h"
+#include "cli/progress/process.h"
 #include "core/base/error.h"
 
 namespace faststar {
 namespace {
 
-/// The words of "auto|fa3"; none for "NAME|FILE".
-std::vector<std::string> choices_of(const std::string& argument) {
+using CLI::detail::find_and_replace;
+
+/// Joins text(app) of the program and of every command; a command comes before its subcommands.
+template <typename Text>
+std::string for_all_commands(const CLI::App& app, Text&& text) {
+  std::string all = text(app);
+  for (const CLI::App* command : app.get_subcommands({})) all += for_all_commands(*command, text);
+  return all;
+}
+
+/// " study reduction"; empty for the program itself.
+std::string words_of(const CLI::App& app) { return command_name(app).substr(std::string("faststar").size()); }
+
+/// All but the positional ones.
+std::vector<const CLI::Option*> options_of(const CLI::App& app) {
+  return app.get_options(
+      [](const CLI::Option* option) { return option->nonpositional() && option->get_group() != kRetiredGroup; });
+}
+
+/// "-p", "--prompt"
+std::vector<std::string> names_of(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+/// "FILE", "auto|fa3"; empty for a flag.
+std::string argument_of(const CLI::Option& option) {
+  return option.get_items_expected_max() > 0 ? option.get_type_name() : "";
+}
+
+/// The words of "auto|fa3", with spaces between them; none for "NAME|FILE".
+std::string choices_of(const CLI::Option& option) {
+  const std::string argument = argument_of(option);
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-  if (argument.find('|') == std::string::npos || std::ranges::any_of(argument, is_upper)) return {};
-  return CLI::detail::split(argument, '|');
+  if (argument.find('|') == std::string::npos || std::ranges::any_of(argument, is_upper)) return "";
+  return find_and_replace(argument, "|", " ");
 }
 
-OptionPage option_page(const CLI::Option& option) {
-  OptionPage page;
-  for (const std::string& name : option.get_snames()) page.names.push_back("-" + name);
-  for (const std::string& name : option.get_lnames()) page.names.push_back("--" + name);
-  if (option.get_items_expected_max() > 0) page.argument = option.get_type_name();
-  page.choices = choices_of(page.argument);
-  page.help = option.get_description();
-  return page;
-}
+// bash: three `case` tables over "command word", where command is " study reduction" or empty.
 
-void add_pages(const CLI::App& app, const std::vector<std::string>& words, std::vector<CommandPage>& pages) {
-  CommandPage page{.words = words, .help = app.get_description()};
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() == kRetiredGroup) continue;
-    if (option->nonpositional()) {
-      page.options.push_back(option_page(*option));
-    } else {
-      page.positionals.push_back(option->get_name(true));
-    }
-  }
-  const auto commands = app.get_subcommands({});
-  for (const CLI::App* command : commands) page.commands.push_back({command->get_name(), command->get_description()});
-  pages.push_back(std::move(page));
-  for (const CLI::App* command : commands) {
-    std::vector<std::string> path = words;
-    path.push_back(command->get_name());
-    add_pages(*command, path, pages);
-  }
-}
-
-// bash: three `case` tables over "command word", where command is " study fidelity" or empty.
-
-std::string bash_command(const CommandPage& page) { return page.words.empty() ? "" : " " + page.name(); }
-
-std::string bash_commands(const std::vector<CommandPage>& pages) {
-  std::string cases;
-  for (const CommandPage& page : pages) {
-    if (!page.words.empty()) cases += fmt::format("      \"{0}\") command=\"{0}\" ;;\n", bash_command(page));
-  }
-  return cases;
+std::string bash_commands(const CLI::App& app) {
+  const std::string words = words_of(app);
+  return words.empty() ? "" : fmt::format("      \"{0}\") command=\"{0}\" ;;\n", words);
 }
 
 /// The words after an option with an argument; none completes to file names.
-std::string bash_arguments(const std::vector<CommandPage>& pages) {
+std::string bash_arguments(const CLI::App& app) {
   std::string cases;
-  for (const CommandPage& page : pages) {
-    for (const OptionPage& option : page.options) {
-      if (option.argument.empty()) continue;
-      std::vector<std::string> patterns;
-      for (const auto& name : option.names) patterns.push_back(fmt::format("\"{} {}\"", bash_command(page), name));
-      cases += fmt::format("    {}) words=\"{}\" ;;\n", fmt::join(patterns, " | "), fmt::join(option.choices, " "));
-    }
+  for (const CLI::Option* option : options_of(app)) {
+    if (argument_of(*option).empty()) continue;
+    std::vector<std::string> patterns;
+    for (const auto& name : names_of(*option)) patterns.push_back(fmt::format("\"{} {}\"", words_of(app), name));
+    cases += fmt::format("    {}) words=\"{}\" ;;\n", fmt::join(patterns, " | "), choices_of(*option));
   }
   return cases;
 }
 
-std::string bash_words(const std::vector<CommandPage>& pages) {
-  std::string cases;
-  for (const CommandPage& page : pages) {
-    std::vector<std::string> words;
-    for (const SubcommandPage& command : page.commands) words.push_back(command.word);
-    for (const OptionPage& option : page.options) words.insert(words.end(), option.names.begin(), option.names.end());
-    cases += fmt::format("        \"{}\") words=\"{}\" ;;\n", bash_command(page), fmt::join(words, " "));
-  }
-  return cases;
+std::string bash_words(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::App* command : app.get_subcommands({})) words.push_back(command->get_name());
+  for (const CLI::Option* option : options_of(app)) std::ranges::copy(names_of(*option), std::back_inserter(words));
+  return fmt::format("        \"{}\") words=\"{}\" ;;\n", words_of(app), fmt::join(words, " "));
+}
+
+std::string bash_completions(const CLI::App& app) {
+  return fmt::format(R"(# bash completion for faststar; generated by `faststar completions bash`
+_faststar() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} command="" words="" i
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    case "$command ${{COMP_WORDS[i]}}" in
+{}    esac
+  done
+  case "$command $previous" in
+{}    *)
+      case "$command" in
+{}      esac
+      ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}}
+complete -o default -F _faststar faststar
+)",
+                     for_all_commands(app, bash_commands), for_all_commands(app, bash_arguments),
+                     for_all_commands(app, bash_words));
 }
 
 // zsh: one function per command, which calls _arguments or the function of its subcommand.
 
 /// Text inside single quotes in a specification of _arguments, where colons and brackets are special.
-std::string zsh_escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == ':' || c == '[' || c == ']' || c == '\\') out += '\\';
-    if (c == '\'') out += "'\\'";
-    out += c;
-  }
-  return out;
+std::string zsh_escaped(std::string text) {
+  for (const std::string special : {"\\", ":", "[", "]"}) text = find_and_replace(text, special, "\\" + special);
+  return find_and_replace(text, "'", "'\\''");
 }
 
-std::string zsh_options(const CommandPage& page) {
+std::string zsh_options(const CLI::App& app) {
   std::string specs;
-  for (const OptionPage& option : page.options) {
-    std::string argument;
-    if (!option.argument.empty()) {
-      const auto words = option.choices.empty() ? "_files" : fmt::format("({})", fmt::join(option.choices, " "));
-      argument = fmt::format(":{}:{}", zsh_escaped(option.argument), words);
+  for (const CLI::Option* option : options_of(app)) {
+    std::string argument = argument_of(*option);
+    if (!argument.empty()) {
+      const std::string words = choices_of(*option);
+      argument = fmt::format(":{}:{}", zsh_escaped(argument), words.empty() ? "_files" : fmt::format("({})", words));
     }
-    for (const std::string& name : option.names) {
-      specs += fmt::format(" \\\n      '{}[{}]{}'", name, zsh_escaped(option.help), argument);
+    for (const std::string& name : names_of(*option)) {
+      specs += fmt::format(" \\\n      '{}[{}]{}'", name, zsh_escaped(option->get_description()), argument);
     }
   }
   return specs;
 }
 
-std::string zsh_function(const CommandPage& page) {
-  const std::string name = fmt::format("_faststar{}{}", page.words.empty() ? "" : "_", fmt::join(page.words, "_"));
-  if (page.commands.empty())
-    return fmt::format("{}() {{\n    _arguments{} '*:FILE:_files'\n}}\n", name, zsh_options(page));
+std::string zsh_function(const CLI::App& app) {
+  const std::string name = "_" + find_and_replace(command_name(app), " ", "_");
+  const auto commands = app.get_subcommands({});
+  if (commands.empty()) return fmt::format("{}() {{\n    _arguments{} '*:FILE:_files'\n}}\n", name, zsh_options(app));
   std::string list;
-  for (const SubcommandPage& command : page.commands) {
-    list += fmt::format("      '{}:{}'\n", command.word, zsh_escaped(command.help));
+  for (const CLI::App* command : commands) {
+    list += fmt::format("      '{}:{}'\n", command->get_name(), zsh_escaped(command->get_description()));
   }
   return fmt::format(R"({0}() {{
     local curcontext=$curcontext state line
@@ -135,79 +143,81 @@ std::string zsh_function(const CommandPage& page) {
     esac
 }}
 )",
-                     name, list, zsh_options(page));
+                     name, list, zsh_options(app));
+}
+
+std::string zsh_completions(const CLI::App& app) {
+  std::string script = "#compdef faststar\n# zsh completion for faststar; generated by `faststar completions zsh`\n";
+  script += for_all_commands(app, zsh_function);
+  return script + "if [[ $funcstack[1] == _faststar ]]; then _faststar \"$@\"; else compdef _faststar faststar; fi\n";
 }
 
 // fish: one `complete` line per subcommand and per option, with the condition under which it applies.
 
 std::string fish_quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "'";
+  return "'" + find_and_replace(find_and_replace(text, "\\", "\\\\"), "'", "\\'") + "'";
 }
 
-/// True for fish where the command line has all words of the page and none of its subcommands.
-std::string fish_condition(const CommandPage& page) {
-  if (page.words.empty()) return "__fish_use_subcommand";
-  std::vector<std::string> terms;
-  for (const std::string& word : page.words) terms.push_back("__fish_seen_subcommand_from " + word);
-  if (!page.commands.empty()) {
-    std::string others;
-    for (const SubcommandPage& command : page.commands) others += " " + command.word;
-    terms.push_back("not __fish_seen_subcommand_from" + others);
-  }
+/// True for fish where the command line has all words of the command and none of its subcommands.
+std::string fish_condition(const CLI::App& app) {
+  if (app.get_parent() == nullptr) return "__fish_use_subcommand";
+  std::vector<std::string> terms = CLI::detail::split(words_of(app).substr(1), ' ');
+  for (std::string& term : terms) term = "__fish_seen_subcommand_from " + term;
+  std::string others;
+  for (const CLI::App* command : app.get_subcommands({})) others += " " + command->get_name();
+  if (!others.empty()) terms.push_back("not __fish_seen_subcommand_from" + others);
   return fish_quoted(fmt::format("{}", fmt::join(terms, "; and ")));
 }
 
-std::string fish_lines(const CommandPage& page) {
-  const std::string start = fmt::format("complete -c faststar -n {}", fish_condition(page));
+std::string fish_lines(const CLI::App& app) {
+  const std::string start = fmt::format("complete -c faststar -n {}", fish_condition(app));
   std::string lines;
-  for (const SubcommandPage& command : page.commands) {
-    lines += fmt::format("{} -f -a {} -d {}\n", start, command.word, fish_quoted(command.help));
+  for (const CLI::App* command : app.get_subcommands({})) {
+    lines += fmt::format("{} -f -a {} -d {}\n", start, command->get_name(), fish_quoted(command->get_description()));
   }
-  for (const OptionPage& option : page.options) {
+  for (const CLI::Option* option : options_of(app)) {
     lines += start;
-    for (const std::string& name : option.names) {
-      lines += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-    }
-    if (!option.argument.empty()) lines += " -r";
-    const std::string words = fmt::format("{}", fmt::join(option.choices, " "));
+    for (const std::string& name : option->get_snames()) lines += " -s " + name;
+    for (const std::string& name : option->get_lnames()) lines += " -l " + name;
+    if (!argument_of(*option).empty()) lines += " -r";
+    const std::string words = choices_of(*option);
     if (!words.empty()) lines += " -f -a " + fish_quoted(words);
-    lines += fmt::format(" -d {}\n", fish_quoted(option.help));
+    lines += fmt::format(" -d {}\n", fish_quoted(option->get_description()));
   }
   return lines;
 }
 
-// man: the pages as sections.
+std::string fish_completions(const CLI::App& app) {
+  return "# fish completion for faststar; generated by `faststar completions fish`\n" +
+         for_all_commands(app, fish_lines);
+}
+
+// man: the commands as sections.
 
 /// Text for man: its escape character, hyphens that are typed, and lines that would begin a request.
 std::string man_text(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '-') out += '\\';
-    out += c == '\\' ? 'e' : c;
-  }
-  return out.starts_with('.') || out.starts_with('\'') ? "\\&" + out : out;
+  const std::string escaped = find_and_replace(find_and_replace(text, "\\", "\\e"), "-", "\\-");
+  return escaped.starts_with('.') || escaped.starts_with('\'') ? "\\&" + escaped : escaped;
 }
 
-std::string man_options(const CommandPage& page) {
+std::string man_options(const CLI::App& app) {
   std::string lines;
-  for (const OptionPage& option : page.options) {
-    lines += fmt::format(".TP\n\\fB{}\\fR", man_text(fmt::format("{}", fmt::join(option.names, ", "))));
-    if (!option.argument.empty()) lines += fmt::format(" \\fI{}\\fR", man_text(option.argument));
-    lines += fmt::format("\n{}\n", man_text(option.help));
+  for (const CLI::Option* option : options_of(app)) {
+    lines += fmt::format(".TP\n\\fB{}\\fR", man_text(fmt::format("{}", fmt::join(names_of(*option), ", "))));
+    const std::string argument = argument_of(*option);
+    if (!argument.empty()) lines += fmt::format(" \\fI{}\\fR", man_text(argument));
+    lines += fmt::format("\n{}\n", man_text(option->get_description()));
   }
   return lines;
 }
 
-std::string man_section(const CommandPage& page) {
-  if (page.words.empty()) return fmt::format(".SS All commands\n{}", man_options(page));
-  std::string heading = man_text("faststar " + page.name());
-  for (const std::string& positional : page.positionals) heading += fmt::format(" \\fI{}\\fR", man_text(positional));
-  return fmt::format(".SS {}\n{}\n{}", heading, man_text(page.help), man_options(page));
+std::string man_section(const CLI::App& app) {
+  if (app.get_parent() == nullptr) return fmt::format(".SS All commands\n{}", man_options(app));
+  std::string heading = man_text(command_name(app));
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->nonpositional()) heading += fmt::format(" \\fI{}\\fR", man_text(option->get_name(true)));
+  }
+  return fmt::format(".SS {}\n{}\n{}", heading, man_text(app.get_description()), man_options(app));
 }
 
 constexpr const char* kManEnd = R"(.SH ENVIRONMENT
@@ -227,84 +237,38 @@ environment, \fB\-\-config\fR, the model's own settings, default.
 .fi
 )";
 
-int print_completions(const CLI::App& app, const std::string& shell) {
-  const auto pages = command_pages(app);
-  if (shell == "bash") {
-    print_result(bash_completions(pages));
-  } else if (shell == "zsh") {
-    print_result(zsh_completions(pages));
-  } else if (shell == "fish") {
-    print_result(fish_completions(pages));
-  } else {
-    fail(ErrorKind::usage, fmt::format("SHELL: expected bash, zsh or fish, got {}", shell));
-  }
-  return 0;
-}
-
 }  // namespace
 
-std::vector<CommandPage> command_pages(const CLI::App& app) {
-  std::vector<CommandPage> pages;
-  add_pages(app, {}, pages);
-  return pages;
+std::string completions(const CLI::App& app, const std::string& shell) {
+  if (shell == "bash") return bash_completions(app);
+  if (shell == "zsh") return zsh_completions(app);
+  if (shell == "fish") return fish_completions(app);
+  fail(ErrorKind::usage, fmt::format("SHELL: expected bash, zsh or fish, got {}", shell));
 }
 
-std::string CommandPage::name() const { return fmt::format("{}", fmt::join(words, " ")); }
-
-std::string bash_completions(const std::vector<CommandPage>& pages) {
-  return fmt::format(R"(# bash completion for faststar; generated by `faststar completions bash`
-_faststar() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} command="" words="" i
-  for ((i = 1; i < COMP_CWORD; ++i)); do
-    case "$command ${{COMP_WORDS[i]}}" in
-{}    esac
-  done
-  case "$command $previous" in
-{}    *)
-      case "$command" in
-{}      esac
-      ;;
-  esac
-  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-}}
-complete -o default -F _faststar faststar
-)",
-                     bash_commands(pages), bash_arguments(pages), bash_words(pages));
-}
-
-std::string zsh_completions(const std::vector<CommandPage>& pages) {
-  std::string script = "#compdef faststar\n# zsh completion for faststar; generated by `faststar completions zsh`\n";
-  for (const CommandPage& page : pages) script += zsh_function(page);
-  return script + "if [[ $funcstack[1] == _faststar ]]; then _faststar \"$@\"; else compdef _faststar faststar; fi\n";
-}
-
-std::string fish_completions(const std::vector<CommandPage>& pages) {
-  std::string script = "# fish completion for faststar; generated by `faststar completions fish`\n";
-  for (const CommandPage& page : pages) script += fish_lines(page);
-  return script;
-}
-
-std::string man_page(const std::vector<CommandPage>& pages) {
-  std::string text = fmt::format(
+std::string man_page(const CLI::App& app) {
+  const std::string start = fmt::format(
       ".TH FASTSTAR 1 \"\" \"faststar {}\"\n.SH NAME\nfaststar \\- text to video with InfinityStar\n"
       ".SH SYNOPSIS\n\\fBfaststar\\fR \\fICOMMAND\\fR [\\fIoptions\\fR]\n.SH DESCRIPTION\n"
       "The paths of finished files are printed on stdout, everything else on stderr.\n.SH COMMANDS\n",
       FASTSTAR_VERSION);
-  for (const CommandPage& page : pages) text += man_section(page);
-  return text + kManEnd;
+  return start + for_all_commands(app, man_section) + kManEnd;
 }
 
 Command add_completions(CLI::App& app) {
   CLI::App* command = app.add_subcommand("completions", "print a completion script for bash, zsh or fish");
   const auto shell = std::make_shared<std::string>();
   command->add_option("SHELL", *shell, "")->required();
-  return {command, [shell, &app] { return print_completions(app, *shell); }};
+  return {command, [shell, &app] {
+            print_result(completions(app, *shell));
+            return 0;
+          }};
 }
 
 Command add_man(CLI::App& app) {
   CLI::App* command = app.add_subcommand("man", "print the manual page: faststar man | man -l -");
   return {command, [&app] {
-            print_result(man_page(command_pages(app)));
+            print_result(man_page(app));
             return 0;
           }};
 }

@@ -1,15 +1,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
 #include <chrono>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
+#include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "cli/progress/result.h"
-#include "cli/progress/signals.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -35,8 +32,6 @@ struct EvaluateCommand {
   bool quick = false;
   bool json = false;
   bool overwrite = false;
-
-  Existing existing() const { return replace_if(overwrite); }
 };
 
 /// The recipe of the embedded model.
@@ -67,28 +62,21 @@ EvaluationSettings chosen_counts(const EvaluateCommand& command, const TrainSett
   return counts;
 }
 
-/// The files of an evaluation.
-struct ResultFiles {
-  fs::path folder, json, markdown, prompts, continuations, card;
-};
+constexpr const char* kJson = "evaluation.json";
+constexpr const char* kMarkdown = "evaluation.md";
+constexpr const char* kPrompts = "prompts.png";
+constexpr const char* kContinuations = "continuations.png";
+constexpr const char* kCard = "MODEL.md";
 
-/// Creates the folder. Throws Error(output) when it has results that may not be replaced.
-ResultFiles prepare_folder(const EvaluateCommand& command, bool with_card) {
+/// Creates the folder of the results. Throws Error(output) when it has results that may not be replaced.
+void prepare_folder(const EvaluateCommand& command) {
   const fs::path folder = command.output;
-  const ResultFiles files{.folder = folder,
-                          .json = folder / "evaluation.json",
-                          .markdown = folder / "evaluation.md",
-                          .prompts = folder / "prompts.png",
-                          .continuations = folder / "continuations.png",
-                          .card = folder / "MODEL.md"};
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail(ErrorKind::output, fmt::format("--output {}: {}", command.output, error.message()));
-  for (const fs::path& file : {files.json, files.markdown, files.prompts, files.continuations}) {
-    check_writable(file, command.existing());
-  }
-  if (with_card) check_writable(files.card, command.existing());
-  return files;
+  const Existing existing = replace_if(command.overwrite);
+  for (const char* name : {kJson, kMarkdown, kPrompts, kContinuations}) check_writable(folder / name, existing);
+  if (!command.log.empty()) check_writable(folder / kCard, existing);
 }
 
 /// The day a file was last written: 2026-11-22.
@@ -100,29 +88,24 @@ std::string day_of(const fs::path& file) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::file_clock::to_sys(written))));
 }
 
-/// The training of the model: its log and its settings.
-struct TrainingInput {
-  std::optional<TrainRecord> record;  ///< from --log
-  std::string date;                   ///< of --log
-  std::string recipe;
-  std::string stage;  ///< of the recipe; empty: it has no stages
-  TrainSettings training;
-
-  explicit TrainingInput(const EvaluateCommand& command) {
-    if (!command.log.empty()) {
-      record = read_train_log(command.log);
-      if (record->phases.empty()) fail(ErrorKind::input, fmt::format("{}: not a log of a training", command.log));
-      date = day_of(command.log);
-    }
-    const bool from_log = command.training.empty() && record && !record->call.config.empty();
-    recipe = from_log ? record->call.config : command.training.empty() ? kDefaultRecipe : command.training;
-    const std::string named = command.stage.empty() && from_log ? record->call.stage : command.stage;
-    const std::vector<RecipeStage> stages = find_recipe(recipe);
-    const RecipeStage& chosen = find_stage(stages, named);
-    stage = chosen.name;
-    training = chosen.settings;
+/// What is known of the training of the model; record and date from --log.
+CardFacts training_facts(const EvaluateCommand& command) {
+  CardFacts facts;
+  facts.commit = command.commit;
+  if (!command.log.empty()) {
+    facts.record = read_train_log(command.log);
+    if (facts.record.phases.empty()) fail(ErrorKind::input, fmt::format("{}: not a log of a training", command.log));
+    facts.date = day_of(command.log);
   }
-};
+  const TrainCall& call = facts.record.call;
+  const bool from_log = command.training.empty() && !call.config.empty();
+  facts.recipe = from_log ? call.config : command.training.empty() ? kDefaultRecipe : command.training;
+  const std::vector<RecipeStage> stages = find_recipe(facts.recipe);
+  const RecipeStage& stage = find_stage(stages, command.stage.empty() && from_log ? call.stage : command.stage);
+  facts.stage = stage.name;
+  facts.training = stage.settings;
+  return facts;
+}
 
 /// All results, in memory before any file is written.
 struct EvaluateResult {
@@ -144,11 +127,11 @@ EvaluateResult measure_all(const EvaluatedModel& model, const TrainSettings& tra
   return result;
 }
 
-void write_results(const ResultFiles& files, const EvaluateResult& result, const std::string& json) {
-  write_image(files.prompts, result.prompts, "", Existing::replace);
-  if (result.continuations) write_image(files.continuations, *result.continuations, "", Existing::replace);
-  write_file(files.json, json, Existing::replace);
-  write_file(files.markdown, evaluation_markdown(result.evaluation), Existing::replace);
+void write_results(const fs::path& folder, const EvaluateResult& result, const std::string& json) {
+  write_image(folder / kPrompts, result.prompts, "", Existing::replace);
+  if (result.continuations) write_image(folder / kContinuations, *result.continuations, "", Existing::replace);
+  write_file(folder / kJson, json, Existing::replace);
+  write_file(folder / kMarkdown, evaluation_markdown(result.evaluation), Existing::replace);
 }
 
 /// The checker needs clips of two seconds.
@@ -160,14 +143,15 @@ void check_clip_length(const EvaluatedModel& model) {
 }
 
 int run_evaluate(const EvaluateCommand& command) {
-  const TrainingInput input(command);
-  const EvaluationSettings counts = chosen_counts(command, input.training);
+  CardFacts facts = training_facts(command);
+  const EvaluationSettings counts = chosen_counts(command, facts.training);
   ResolvedSettings resolved = resolve_settings({.flags = command.model, .config = {}});
   const Request request = make_shared_request(Task::text_to_video, resolved);
   const Config& config = resolved.settings.config;
   Model loaded(request.setup, Residency::everything);
   const Pipeline pipeline(loaded);
-  const ResultFiles files = prepare_folder(command, input.record.has_value());
+  const fs::path folder = command.output;
+  prepare_folder(command);
   log::info("model: {}", describe_model(loaded.setup().model));
   const EvaluatedModel model = evaluated_model(pipeline, request, [&](const std::string& prompt) {
     return pipeline.encode_text(video_prompt(prompt, config.prompt, config.generate.duration), request.text_limit);
@@ -175,23 +159,17 @@ int run_evaluate(const EvaluateCommand& command) {
   check_clip_length(model);
   stop_in_two_stages();
   ProgressDisplay progress(config.runtime.progress);
-  const EvaluateResult result = measure_all(model, input.training, counts, progress);
+  const EvaluateResult result = measure_all(model, facts.training, counts, progress);
   const std::string json = evaluation_json(result.evaluation);
-  write_results(files, result, json);
-  if (input.record) {
-    const CardFacts facts{.training = input.training,
-                          .recipe = input.recipe,
-                          .stage = input.stage,
-                          .record = *input.record,
-                          .commit = command.commit,
-                          .date = input.date,
-                          .device = device_name(loaded.device())};
-    write_file(files.card, model_card(result.evaluation, facts), Existing::replace);
+  write_results(folder, result, json);
+  if (!command.log.empty()) {
+    facts.device = device_name(loaded.device());
+    write_file(folder / kCard, model_card(result.evaluation, facts), Existing::replace);
   }
   if (command.json) {
     print_result(json);
   } else {
-    print_path(files.folder);
+    print_path(folder);
   }
   return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
-#include "cli/progress/result.h"
+#include "cli/progress/process.h"
 #include "core/base/error.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"

@@ -1,15 +1,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/App.hpp>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/options/help.h"
-#include "cli/progress/result.h"
+#include "cli/options/options.h"
+#include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -51,12 +50,7 @@ Provenance provenance_of(const fs::path& path) {
 
 /// `text` as one word of a shell.
 std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'') quoted += "'\\'";
-    quoted += c;
-  }
-  return quoted + "'";
+  return "'" + CLI::detail::find_and_replace(text, "'", "'\\''") + "'";
 }
 
 /// A recorded value as its flag accepts it.
@@ -67,17 +61,6 @@ std::string as_text(const nlohmann::json& value) {
   std::vector<std::string> items;
   for (const auto& item : value) items.push_back(as_text(item));
   return fmt::format("{}", fmt::join(items, ","));
-}
-
-/// The default of a setting; nothing when the model decides.
-template <typename T>
-std::optional<std::string> default_text(const Field& field, const T& standard) {
-  if (field.fallback == Fallback::model) return std::nullopt;
-  return value_text(standard);
-}
-template <typename T>
-std::optional<std::string> default_text(const Field&, const std::optional<T>&) {
-  return "";
 }
 
 /// False for output paths and for how progress was shown.
@@ -173,75 +156,52 @@ std::string describe_part(const ModelPart& part, bool& opened) {
   }
 }
 
-/// The metadata of a .safetensors file.
-std::string metadata_lines(const fs::path& path) {
-  if (lower_extension(path) != ".safetensors") return "";
-  std::string lines;
-  const auto file = open_safetensors(path);  // owns the metadata of the loop
-  for (const auto& [key, text] : file->metadata()) lines += fmt::format("{}: {}\n", key, text);
-  return lines;
-}
-
-struct ModelReport {
+/// Prints the models of a folder: each part found, missing or damaged, with its number of parameters. Returns the exit
+/// code: 0 when every part of every model exists and can be opened.
+int print_models(const std::vector<ModelLayout>& models) {
   std::string text;
-  bool complete = true;  ///< every part of every model exists and can be opened
-};
-
-/// The models of a folder: each part found, missing or damaged, with its number of parameters.
-ModelReport describe_models(const fs::path& folder) {
-  ModelReport report;
-  for (const ModelLayout& layout : find_models(folder)) {
+  bool complete = true;
+  for (const ModelLayout& layout : models) {
     const std::string name = layout.preset.empty() ? "no model.yaml; use --config" : read_preset(layout.preset).name;
-    report.text += fmt::format("model: {}\n", name);
+    text += fmt::format("model: {}\n", name);
     for (const ModelPart& part : model_parts(layout)) {
       bool opened = false;
       const std::string state = describe_part(part, opened);
-      report.text += fmt::format("  {:<13} {}: {}\n", part.name, part.path.string(), state);
-      report.complete = report.complete && opened;
+      text += fmt::format("  {:<13} {}: {}\n", part.name, part.path.string(), state);
+      complete = complete && opened;
     }
   }
-  return report;
+  print_result(text);
+  return complete ? 0 : 1;
 }
 
 /// A checkpoint or codes file: dtypes, parameters, metadata, every tensor with its shape.
 std::string describe_checkpoint(const fs::path& path) {
   const auto source = open_checkpoint(path);
   std::string text = fmt::format("{}: {}, fingerprint {}\n", path.string(), summary(*source), fingerprint(*source));
-  text += metadata_lines(path);
+  if (lower_extension(path) == ".safetensors") {
+    const auto file = open_safetensors(path);  // owns the metadata of the loop
+    for (const auto& [key, value] : file->metadata()) text += fmt::format("{}: {}\n", key, value);
+  }
   for (const auto& [name, info] : source->tensors()) {
     text += fmt::format("  {} {} {}\n", name, shape_text(info.shape), dtype_text(info.dtype));
   }
   return text;
 }
 
-struct InfoOptions {
-  std::string path;
-  bool command = false;
-};
-
 bool is_media(const fs::path& path) {
   const std::string extension = lower_extension(path);
   return extension == ".mp4" || extension == ".mkv" || has_picture_name(path);
 }
 
-int run_info(const InfoOptions& options) {
+int run_info(const fs::path& path, bool command) {
   std::error_code ignored;
-  if (!fs::exists(options.path, ignored))
-    fail(ErrorKind::input, fmt::format("{}: no such file or folder", options.path));
-  if (options.command) {
-    print_result(remake_command(options.path));
-    return 0;
+  if (!fs::exists(path, ignored)) fail(ErrorKind::input, fmt::format("{}: no such file or folder", path.string()));
+  if (!command && !is_media(path) && fs::is_directory(path, ignored)) {
+    const std::vector<ModelLayout> models = find_models(path);
+    if (!models.empty()) return print_models(models);
   }
-  if (is_media(options.path)) {
-    print_result(describe_media(options.path));
-    return 0;
-  }
-  if (fs::is_directory(options.path, ignored) && !find_models(options.path).empty()) {
-    const ModelReport report = describe_models(options.path);
-    print_result(report.text);
-    return report.complete ? 0 : 1;
-  }
-  print_result(describe_checkpoint(options.path));
+  print_result(command ? remake_command(path) : is_media(path) ? describe_media(path) : describe_checkpoint(path));
   return 0;
 }
 
@@ -249,10 +209,11 @@ int run_info(const InfoOptions& options) {
 
 Command add_info(CLI::App& app) {
   CLI::App* command = app.add_subcommand("info", "show a model folder, checkpoint, codes file or generated video");
-  const auto options = std::make_shared<InfoOptions>();
-  command->add_option("PATH", options->path, "")->required();
-  command->add_flag("--command", options->command, "print the command that remakes the file")->group(kScreenGroup);
-  return {command, [options] { return run_info(*options); }};
+  const auto path = std::make_shared<std::string>();
+  const auto remake = std::make_shared<bool>(false);
+  command->add_option("PATH", *path, "")->required();
+  command->add_flag("--command", *remake, "print the command that remakes the file")->group(kScreenGroup);
+  return {command, [path, remake] { return run_info(*path, *remake); }};
 }
 
 }  // namespace faststar

@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
 #include <cstdio>
 #include <deque>
 #include <fstream>
@@ -12,9 +11,8 @@
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
+#include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "cli/progress/result.h"
-#include "cli/progress/signals.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"

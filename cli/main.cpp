@@ -1,6 +1,5 @@
 #include "cli/commands.h"
-#include "cli/progress/result.h"
-#include "cli/progress/signals.h"
+#include "cli/progress/process.h"
 
 int main(int argc, char** argv) {
   faststar::report_uncaught_errors();

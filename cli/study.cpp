@@ -2,15 +2,12 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
 #include <algorithm>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
+#include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "cli/progress/result.h"
-#include "cli/progress/signals.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"

@@ -1,16 +1,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
 #include <cstdlib>
 #include <set>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
+#include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "cli/progress/result.h"
-#include "cli/progress/signals.h"
 #include "cli/workers.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
@@ -75,20 +72,6 @@ TrainJob common_job(const TrainCommand& command, const LaunchedProcess& process)
   return job;
 }
 
-/// The command line of a process of --devices, but for its device.
-std::vector<std::string> worker_arguments(const TrainCommand& command) {
-  std::vector<std::string> words = {"train", "--config=" + command.config, "--out=" + command.folder};
-  if (command.stop_after) words.push_back(fmt::format("--stop-after={}", *command.stop_after));
-  if (!command.stage.empty()) words.push_back("--stage=" + command.stage);
-  if (!command.phase.empty()) words.push_back("--phase=" + command.phase);
-  if (!command.precision.empty()) words.push_back("--precision=" + command.precision);
-  if (command.eager) words.emplace_back("--no-graph");
-  if (command.overfit) words.emplace_back("--overfit");
-  if (command.from) words.push_back("--from=" + *command.from);
-  words.emplace_back("--progress=json");
-  return words;
-}
-
 /// GPUs sum among themselves, CPUs through a store.
 void check_devices(const std::vector<std::string>& devices) {
   const std::set<std::string> different(devices.begin(), devices.end());
@@ -112,7 +95,8 @@ Error error_of(const WorkerEnd& end, const std::string& process) {
 }
 
 /// Trains in one process a device, each with the variables that torchrun would give it.
-int run_train_workers(const TrainCommand& command, const std::vector<std::string>& devices, ProgressStyle style) {
+int run_train_workers(const std::vector<std::string>& words, const std::vector<std::string>& devices,
+                      ProgressStyle style) {
   check_devices(devices);
   if (const LaunchedProcess process = launched_process(); process.count > 1) {
     fail(ErrorKind::usage, fmt::format("--devices: a launcher has started {} processes already", process.count),
@@ -124,8 +108,7 @@ int run_train_workers(const TrainCommand& command, const std::vector<std::string
   const WorkerStore store;
   std::vector<WorkerCommand> commands;
   for (size_t rank = 0; rank < devices.size(); ++rank) {
-    WorkerCommand worker{.device = devices[rank], .arguments = worker_arguments(command)};
-    worker.arguments.push_back("--device=" + devices[rank]);
+    WorkerCommand worker{.device = devices[rank], .arguments = words};
     worker.environment = {fmt::format("RANK={}", rank),
                           fmt::format("LOCAL_RANK={}", rank),
                           fmt::format("WORLD_SIZE={}", devices.size()),
@@ -142,12 +125,14 @@ int run_train_workers(const TrainCommand& command, const std::vector<std::string
   return stop_requested() ? stop_exit_code() : 0;
 }
 
-int run_train(const TrainCommand& command) {
+int run_train(const CLI::App& app, const TrainCommand& command) {
   const std::vector<RecipeStage> recipe = find_recipe(command.config);
   check_command(command, recipe);
   const auto style = parse_choice<ProgressStyle>("--progress", command.progress);
   const std::vector<std::string> devices = parse_devices(command.devices);
-  if (devices.size() > 1) return run_train_workers(command, devices, style);
+  if (devices.size() > 1) {
+    return run_train_workers(given_words(app, {"--devices", "--device", "--progress"}), devices, style);
+  }
   const LaunchedProcess process = launched_process();
   const bool is_first = process.rank == 0;
   if (!is_first) log::set_quiet(true);
@@ -187,7 +172,7 @@ Command add_train(CLI::App& app) {
       ->envname("FASTSTAR_PROGRESS");
   command->add_flag("--no-graph", options->eager, "no CUDA graphs (to debug)")->group(kMoreGroup);
   command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall")->group(kMoreGroup);
-  return {command, [options] { return run_train(*options); }};
+  return {command, [command, options] { return run_train(*command, *options); }};
 }
 
 }  // namespace faststar

@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-
 #include "cli/commands.h"
 #include "cli/options/options.h"
-#include "cli/progress/result.h"
+#include "cli/progress/process.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
 #include "core/config/config.h"

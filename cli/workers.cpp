@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -17,7 +19,7 @@
 #include <string_view>
 #include <thread>
 
-#include "cli/progress/signals.h"
+#include "cli/progress/process.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/launcher.h"
@@ -59,6 +61,7 @@ class WorkerProcess {
   explicit WorkerProcess(const WorkerCommand& command) {
     std::vector<std::string> arguments = command.arguments;
     arguments.insert(arguments.begin(), "faststar");
+    arguments.push_back("--device=" + command.device);
     std::vector<std::string> environment = command.environment;  // the first of a name counts
     for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
     const std::vector<char*> argv = pointers_to(arguments), envp = pointers_to(environment);
@@ -196,6 +199,19 @@ std::string launched_gpu() {
   const auto rank = launched_process().local_rank;
   const size_t gpus = rank ? list_gpus().size() : 0;
   return gpus == 0 ? "" : fmt::format("cuda:{}", static_cast<size_t>(*rank) % gpus);
+}
+
+std::vector<std::string> given_words(const CLI::App& command, const std::set<std::string>& without) {
+  std::vector<std::string> words = {command.get_name()};
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string flag = option->nonpositional() ? fmt::format("--{}", option->get_lnames().front()) : "";
+    if (without.contains(flag)) continue;
+    for (const std::string& value : option->results()) {
+      words.push_back(flag.empty() ? value : fmt::format("{}={}", flag, value));
+    }
+  }
+  words.emplace_back("--progress=json");
+  return words;
 }
 
 WorkerEnds run_workers(const std::vector<WorkerCommand>& commands, ProgressStyle style, Stage stage,

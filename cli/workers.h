@@ -1,10 +1,15 @@
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/progress/progress.h"
 #include "core/base/progress.h"
+
+namespace CLI {
+class App;
+}
 
 /// Several processes of this program that do one job, one per GPU of this host: how batch and train use --devices.
 namespace faststar {
@@ -16,9 +21,12 @@ std::string launched_gpu();
 /// Where a worker's stdout goes.
 enum class WorkerOutput { shared, dropped };
 
+/// The words of the command line that `command` was parsed from, options in `without` left out, and --progress json.
+std::vector<std::string> given_words(const CLI::App& command, const std::set<std::string>& without);
+
 /// One process: this program with other arguments.
 struct WorkerCommand {
-  std::string device;                    ///< its messages are prefixed with it
+  std::string device;                    ///< becomes its --device, and the start of its messages
   std::vector<std::string> arguments;    ///< without the program
   std::vector<std::string> environment;  ///< "NAME=value", besides the variables of this process
   WorkerOutput output = WorkerOutput::shared;

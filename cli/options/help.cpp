@@ -8,19 +8,14 @@ namespace {
 constexpr size_t kColumns = 80;
 
 std::string usage(const CLI::App& app) {
-  const bool top = app.get_parent() == nullptr;
-  if (top) return "faststar COMMAND [options]";
-  std::string positionals;
+  if (app.get_parent() == nullptr) return "faststar COMMAND [options]";
+  std::string line = command_name(app);
   for (const CLI::Option* option : app.get_options()) {
     if (option->nonpositional()) continue;
     const std::string name = option->get_name(true);
-    positionals += option->get_required() ? " " + name : fmt::format(" [{}]", name);
+    line += option->get_required() ? " " + name : fmt::format(" [{}]", name);
   }
-  std::string command = app.get_name();
-  for (const CLI::App* outer = app.get_parent(); outer->get_parent() != nullptr; outer = outer->get_parent()) {
-    command = fmt::format("{} {}", outer->get_name(), command);
-  }
-  return fmt::format("faststar {}{} [options]", command, positionals);
+  return line + " [options]";
 }
 
 std::string option_lines(const CLI::App& app, const std::string& group) {
@@ -45,7 +40,11 @@ std::string command_lines(const CLI::App& app) {
 
 }  // namespace
 
-std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const {
+std::string command_name(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : command_name(*app.get_parent()) + " " + app.get_name();
+}
+
+std::string help_page(const CLI::App* app, const std::string&, CLI::AppFormatMode mode) {
   const std::string start = usage(*app) + ":";
   const bool fits = start.size() + 1 + app->get_description().size() <= kColumns;
   std::string text = fmt::format("{}{}{}\n{}\n{}:\n{}", start, fits ? " " : "\n  ", app->get_description(),

@@ -11,10 +11,10 @@ inline const std::string kScreenGroup = "Options";
 inline const std::string kMoreGroup = "More options";
 inline const std::string kRetiredGroup = "Options of earlier versions";
 
-/// One option per line, and a `--help` that fits on a screen.
-class HelpFormatter final : public CLI::Formatter {
- public:
-  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
-};
+/// How a command is typed: "faststar study reduction".
+std::string command_name(const CLI::App& app);
+
+/// The page of CLI::App::formatter_fn: one option per line, and a `--help` that fits on a screen.
+std::string help_page(const CLI::App* app, const std::string& name, CLI::AppFormatMode mode);
 
 }  // namespace faststar

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
 #include <algorithm>
 #include <string_view>
 
@@ -16,6 +14,7 @@
 namespace faststar {
 namespace {
 
+std::string kind_of(bool) { return ""; }
 std::string kind_of(const std::string&) { return "TEXT"; }
 std::string kind_of(Seconds) { return ""; }
 std::string kind_of(Aspect) { return "W:H"; }
@@ -35,64 +34,43 @@ std::string kind_of(const std::optional<T>&) {
   return kind_of(T{});
 }
 
-template <typename T>
-std::string argument_name(const Field& field, const T& value) {
-  return field.argument.empty() ? kind_of(value) : std::string(field.argument);
-}
-
-/// " (17)": the default, unless it depends on the model or the run.
-template <typename T>
-std::string default_note(const Field& field, const T& value) {
-  const std::string text = value_text(value);
-  return field.fallback == Fallback::model || text.empty() ? "" : fmt::format(" ({})", text);
-}
-template <typename T>
-std::string default_note(const Field&, const std::optional<T>&) {
-  return "";
-}
-
 std::string spellings(const Field& field) {
   const std::string name = flag_name(field.setting());
   if (field.other_names.empty()) return name;
   return fmt::format("{},{}", name, field.other_names);
 }
 
-/// Calls add(spellings) for the names of a flag; an earlier name works too but is in no help.
-template <typename Add>
-void add_names(const Field& field, Add&& add) {
-  add(spellings(field))->group(field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
-  if (!field.old_name.empty()) add(flag_name(field.old_name))->group("");
+/// Defines a flag that writes the text of a setting to `texts`: a switch, or one with an argument.
+CLI::Option* add_flag(CLI::App& command, const std::string& names, std::string_view setting, bool is_switch,
+                      FieldTexts& texts) {
+  const std::string name(setting);
+  if (is_switch) {
+    return command.add_flag_function(names, [&texts, name](int64_t count) { texts[name] = value_text(count > 0); });
+  }
+  const auto set = [&texts, name](const std::string& text) { texts[name] = text; };
+  return command.add_option_function<std::string>(names, set);
 }
 
-void add_flag(CLI::App& command, const Field& field, bool, FieldTexts& texts) {
-  const auto set = [&texts, name = std::string(field.setting())](int64_t count) {
-    texts[name] = count > 0 ? "true" : "false";
-  };
-  add_names(field,
-            [&](const std::string& names) { return command.add_flag_function(names, set, std::string(field.help)); });
-}
-
+/// Defines the flag of a field; an earlier name works too but is in no help.
 template <typename T>
-void add_flag(CLI::App& command, const Field& field, const T& standard, FieldTexts& texts) {
-  const auto set = [&texts, name = std::string(field.setting())](const std::string& text) { texts[name] = text; };
-  add_names(field, [&](const std::string& names) {
-    const std::string help = std::string(field.help) + default_note(field, standard);
-    return command.add_option_function<std::string>(names, set, help)->type_name(argument_name(field, standard));
-  });
+void add_field(CLI::App& command, const Field& field, const T& standard, FieldTexts& texts) {
+  constexpr bool is_switch = std::is_same_v<T, bool>;
+  const std::string by_default = is_switch ? "" : default_text(field, standard).value_or("");
+  const std::string note = by_default.empty() ? "" : fmt::format(" ({})", by_default);
+  const auto add = [&](const std::string& names, const std::string& group) {
+    add_flag(command, names, field.setting(), is_switch, texts)
+        ->description(std::string(field.help) + note)
+        ->type_name(field.argument.empty() ? kind_of(standard) : std::string(field.argument))
+        ->group(group);
+  };
+  add(spellings(field), field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+  if (!field.old_name.empty()) add(flag_name(field.old_name), "");
 }
 
 /// The flags of retired settings are still parsed, so that apply_flags can accept or refuse their values.
 void add_retired_flags(CLI::App& command, FieldTexts& texts) {
   for (const RetiredSetting& setting : retired_reduction_settings()) {
-    const std::string flag = flag_name(setting.flag);
-    const std::string name(setting.flag);
-    if (setting.value == "true") {
-      const auto set = [&texts, name](int64_t count) { texts[name] = count > 0 ? "true" : "false"; };
-      command.add_flag_function(flag, set)->group(kRetiredGroup);
-    } else {
-      const auto set = [&texts, name](const std::string& text) { texts[name] = text; };
-      command.add_option_function<std::string>(flag, set)->group(kRetiredGroup);
-    }
+    add_flag(command, flag_name(setting.flag), setting.flag, setting.value == "true", texts)->group(kRetiredGroup);
   }
 }
 
@@ -123,7 +101,7 @@ std::string device_name_of(const std::string& text) {
 void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options) {
   const Config defaults;
   visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
-    if (overlap(field.scope, commands)) add_flag(command, field, standard, options.settings.flags);
+    if (overlap(field.scope, commands)) add_field(command, field, standard, options.settings.flags);
   });
   if (overlap(FlagScope::making, commands)) add_retired_flags(command, options.settings.flags);
   add_config_option(command, options.settings);
@@ -139,7 +117,7 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
 void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, SettingsRequest& settings) {
   const Config defaults;
   visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
-    if (std::ranges::find(wanted, field.setting()) != wanted.end()) add_flag(command, field, standard, settings.flags);
+    if (std::ranges::find(wanted, field.setting()) != wanted.end()) add_field(command, field, standard, settings.flags);
   });
   add_config_option(command, settings);
 }

@@ -1,6 +1,5 @@
 #pragma once
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +25,17 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
 /// Defines a flag for every field of Config that `wanted` names, by Field::setting(), and --config. `settings` must
 /// outlive the parse.
 void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, SettingsRequest& settings);
+
+/// The default of a setting as text: empty where a run decides, nothing where the model does.
+template <typename T>
+std::optional<std::string> default_text(const Field& field, const T& standard) {
+  if (field.fallback == Fallback::model) return std::nullopt;
+  return value_text(standard);
+}
+template <typename T>
+std::optional<std::string> default_text(const Field&, const std::optional<T>&) {
+  return "";
+}
 
 /// Writes the resolved settings to the file of --save-config, if given. Throws Error(output).
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved);

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "cli/progress/signals.h"
+#include "cli/progress/process.h"
 
 namespace faststar {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/progress/result.h"
+#include "cli/progress/process.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>

@@ -1,4 +1,4 @@
-#include "cli/progress/signals.h"
+#include "cli/progress/process.h"
 
 #include <signal.h>
 #include <sys/wait.h>
