@@ -6,12 +6,10 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/options/help.h"
+#include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "core/base/device.h"
-#include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/config/value.h"
 #include "cuda/runtime.h"
 
 namespace faststar {
@@ -23,17 +21,16 @@ const CLI::App& typed_command(const CLI::App& app) {
   return used.empty() ? app : typed_command(*used.front());
 }
 
-/// All option and command names that are valid where an unknown word is.
-std::vector<std::string> known_words(const CLI::App& app, const CLI::App& command) {
-  std::vector<std::string> words;
+/// The names of the options of the program and of `command`.
+std::vector<std::string> option_names(const CLI::App& app, const CLI::App& command) {
+  std::vector<std::string> names;
   for (const CLI::App* level : {&app, &command}) {
     for (const CLI::Option* option : level->get_options()) {
       if (option->get_group() == kRetiredGroup) continue;
-      for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     }
   }
-  for (const CLI::App* sub : app.get_subcommands({})) words.push_back(sub->get_name());
-  return words;
+  return names;
 }
 
 void refuse_unknown(const CLI::App& app) {
@@ -41,17 +38,19 @@ void refuse_unknown(const CLI::App& app) {
   if (extras.empty()) return;
   const auto used = app.get_subcommands();
   const std::string word = extras.front().substr(0, extras.front().find('='));
+  const std::string help = command_name(typed_command(app)) + " --help";
   const bool is_option = word.starts_with('-');
-  if (!is_option && !used.empty()) {
+  std::vector<std::string> known;
+  if (is_option) {
+    known = option_names(app, used.empty() ? app : *used.front());
+  } else if (used.empty()) {
+    for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+  } else {
     fail(ErrorKind::usage, fmt::format("{}: unknown argument", word),
-         fmt::format("put quotes around text with spaces; {} --help lists the options",
-                     command_name(typed_command(app))));
+         fmt::format("put quotes around text with spaces; {} lists the options", help));
   }
-  std::vector<std::string> known = known_words(app, used.empty() ? app : *used.front());
-  std::erase_if(known, [&](const std::string& name) { return name.starts_with('-') != is_option; });
-  fail(
-      ErrorKind::usage, fmt::format("{}: unknown {}", word, is_option ? "option" : "command"),
-      fmt::format("did you mean {}? {} --help lists all", nearest_name(word, known), command_name(typed_command(app))));
+  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, is_option ? "option" : "command"),
+       fmt::format("did you mean {}? {} lists all", nearest_name(word, known), help));
 }
 
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.

@@ -9,7 +9,6 @@
 #include "cli/progress/progress.h"
 #include "cli/workers.h"
 #include "core/base/device.h"
-#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/batch/batch_settings.h"
@@ -38,19 +37,19 @@ CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).des
 /// `options` must outlive the parse.
 void add_batch_options(CLI::App& command, BatchOptions& options) {
   command.add_option("FILE", options.list, "")->required();
-  add_command_option(command, "vbench", options.vbench, {"", "VBench file names and sample counts"});
-  add_command_option(command, "check", options.check, {"", "only list missing and damaged videos"});
-  add_command_option(command, "samples", options.samples, {"N", "videos per prompt (1; VBench: 5)"})
+  add_command_option(command, "vbench", options.vbench, "", "VBench file names and sample counts");
+  add_command_option(command, "check", options.check, "", "only list missing and damaged videos");
+  add_command_option(command, "samples", options.samples, "N", "videos per prompt (1; VBench: 5)")
       ->check(from_to(1, 10000));
-  const auto add_more = [&](std::string_view name, auto& value, OptionText text) {
-    return add_command_option(command, name, value, text, kMoreGroup);
+  const auto add_more = [&](std::string_view name, auto& value, const char* argument, const char* help) {
+    return add_command_option(command, name, value, argument, help, kMoreGroup);
   };
-  add_more("devices", options.devices, {"LIST", "one process per GPU: 0,1"});
-  add_more("shard", options.shard, {"I/N", "make only part I of N of the list"});
-  add_more("retries", options.retries, {"N", "retries per failed video (1)"})->check(from_to(0, 1000));
-  add_more("refined", options.refined, {"FILE", "refined prompts, one line per entry"});
-  add_more("images", options.images, {"DIR", "images of a VBench-I2V list"});
-  add_more("keep_codes", options.keep_codes, {"", "keep the codes of finished videos"});
+  add_more("devices", options.devices, "LIST", "one process per GPU: 0,1");
+  add_more("shard", options.shard, "I/N", "make only part I of N of the list");
+  add_more("retries", options.retries, "N", "retries per failed video (1)")->check(from_to(0, 1000));
+  add_more("refined", options.refined, "FILE", "refined prompts, one line per entry");
+  add_more("images", options.images, "DIR", "images of a VBench-I2V list");
+  add_more("keep_codes", options.keep_codes, "", "keep the codes of finished videos");
   add_making_options(command, FlagScope::batch, options.making);
   command.get_option("--output")->description("output folder (runs/<name of FILE>)")->type_name("DIR");
 }
@@ -147,9 +146,9 @@ void begin_folder(const PlannedBatch& batch) {
   save_folder_settings(batch.run.folder, batch.resolved);
 }
 
-void report(const BatchSummary& summary, const BatchFolder& folder, const RuntimeConfig& runtime) {
+void report(const BatchSummary& summary, const PlannedBatch& batch) {
   log::info("{}", describe(summary));
-  if (runtime.json) print_result(to_json(summary, folder));
+  if (batch.resolved.settings.config.runtime.json) print_result(to_json(summary, batch.run.folder));
 }
 
 BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
@@ -210,7 +209,7 @@ int run_workers_on(const std::vector<std::string>& devices, std::vector<std::str
   BatchSummary summary = summarize(batch.run);
   summary.found = found;
   summary.made -= found;
-  report(summary, batch.run.folder, runtime);
+  report(summary, batch);
   return code;
 }
 
@@ -235,7 +234,7 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   if (options.making.dry_run) return 0;
   begin_folder(batch);
   const BatchSummary summary = make_videos(batch, runner);
-  report(summary, batch.run.folder, batch.resolved.settings.config.runtime);
+  report(summary, batch);
   return summary.failed.empty() ? 0 : 1;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace CLI {
@@ -34,6 +35,13 @@ Command add_compare(CLI::App& app);
 Command add_heatmap(CLI::App& app);
 Command add_completions(CLI::App& app);
 Command add_man(CLI::App& app);
+
+/// The completion script of a shell: commands, options, and the words that an option accepts. All else completes to
+/// file names. Throws Error(usage) unless `shell` is bash, zsh or fish.
+std::string completions(const CLI::App& app, const std::string& shell);
+
+/// faststar(1) in the format of man.
+std::string man_page(const CLI::App& app);
 
 /// All commands, in the order of the help page.
 inline std::vector<Command> add_commands(CLI::App& app) {

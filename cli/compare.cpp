@@ -10,10 +10,8 @@
 #include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
 #include "core/base/device.h"
-#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/weights/weights.h"
-#include "core/config/settings.h"
 #include "core/lab/metrics/fidelity.h"
 #include "core/lab/metrics/lpips.h"
 #include "core/media/frame_source.h"
@@ -80,12 +78,8 @@ std::optional<Lpips> open_lpips(const CompareCommand& command, at::Device device
   return Lpips(backbone, open_lpips_weights("--lpips-linear", command.lpips_linear, device));
 }
 
-/// The compared frames of two files, starting at frame `first`.
-struct ComparedFrames {
-  std::vector<FrameFidelity> frames;
-  int64_t first = 0;
-  PixelSize size;
-};
+/// Of the compared frames, in order.
+using Fidelities = std::vector<FrameFidelity>;
 
 /// The video of --side-by-side; null without it, and for two pictures, whose file is a picture too.
 std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, const Pair& pair) {
@@ -100,9 +94,9 @@ std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, c
                                        command.existing());
 }
 
-ComparedFrames measure(const CompareCommand& command, Pair& pair, const Lpips* lpips, at::Device device) {
+Fidelities measure(const CompareCommand& command, Pair& pair, const Lpips* lpips, at::Device device) {
   const auto video = side_by_side_video(command, pair);
-  ComparedFrames compared{.first = command.skip, .size = pair.a.size()};
+  Fidelities compared;
   for (int64_t number = 0; number < pair.a.frames(); ++number) {
     const auto a = pair.a.next(), b = pair.b.next();
     if (!a || !b) {
@@ -116,7 +110,7 @@ ComparedFrames measure(const CompareCommand& command, Pair& pair, const Lpips* l
     }
     if (number < command.skip) continue;
     const auto fidelity = measure_fidelity(a->unsqueeze(0).to(device), b->unsqueeze(0).to(device), lpips);
-    compared.frames.push_back(fidelity.front());
+    compared.push_back(fidelity.front());
   }
   if (video) video->finish();
   return compared;
@@ -131,15 +125,14 @@ std::string four_places(double value) { return fmt::format("{:.4f}", value); }
 
 enum class Worst { smallest, largest };
 
-/// A row with the mean of a metric and its value at the worst frame.
+/// A row with the mean of a metric and its value at the worst of `frames`, which begin at frame `first` of the file.
 template <typename Metric, typename Text>
-std::string metric_row(const char* name, double mean, const ComparedFrames& compared, Worst which, Metric&& metric,
-                       Text&& text) {
-  const auto& frames = compared.frames;
+std::string metric_row(const char* name, double mean, const Fidelities& frames, int64_t first, Worst which,
+                       Metric&& metric, Text&& text) {
   const auto worst = which == Worst::smallest ? std::ranges::min_element(frames, {}, metric)
                                               : std::ranges::max_element(frames, {}, metric);
-  const int64_t number = compared.first + (worst - frames.begin());  // in the file
-  return row(name, text(mean), fmt::format("worst {} at frame {}", text(std::invoke(metric, *worst)), number));
+  return row(name, text(mean),
+             fmt::format("worst {} at frame {}", text(std::invoke(metric, *worst)), first + (worst - frames.begin())));
 }
 
 /// Seconds of the transformer passes, as recorded in a file made by faststar.
@@ -160,40 +153,36 @@ std::string time_row(const std::filesystem::path& a, const std::filesystem::path
 
 /// CSV with the columns `frame,psnr,ssim,lpips`; the PSNR of an identical frame is `inf`, LPIPS without weights is
 /// empty.
-std::string fidelity_csv(const ComparedFrames& compared) {
+std::string fidelity_csv(const Fidelities& frames, int64_t first) {
   std::string csv = "frame,psnr,ssim,lpips\n";
-  int64_t number = compared.first;
-  for (const FrameFidelity& frame : compared.frames) {
-    csv += fmt::format("{},{:.6f},{:.6f},{}\n", number++, psnr(frame.mse), frame.ssim,
+  for (const FrameFidelity& frame : frames) {
+    csv += fmt::format("{},{:.6f},{:.6f},{}\n", first++, psnr(frame.mse), frame.ssim,
                        frame.lpips ? fmt::format("{:.6f}", *frame.lpips) : "");
   }
   return csv;
 }
 
-/// The first line of the table.
-std::string head_line(const ComparedFrames& compared, const PsnrSummary& psnr) {
-  const std::string from = compared.first > 0 ? fmt::format(" from frame {}", compared.first) : "";
-  const std::string identical =
-      psnr.identical_frames > 0 ? fmt::format(", {} identical (not in the mean PSNR)", psnr.identical_frames) : "";
-  return fmt::format("{} frame{}{}, {}x{}{}\n", psnr.frames, psnr.frames == 1 ? "" : "s", from, compared.size.width,
-                     compared.size.height, identical);
-}
-
 /// The table for the terminal: mean and worst frame of each metric, and the pooled PSNR.
-std::string fidelity_table(const ComparedFrames& compared) {
-  const auto [of_psnr, ssim_mean, lpips_mean] = summarize_fidelity(compared.frames);
-  std::string table = head_line(compared, of_psnr);
-  if (of_psnr.mean) {
-    table += row("PSNR pooled", decibels(*of_psnr.pooled), "MSE averaged over all frames");
+std::string fidelity_table(const Fidelities& frames, int64_t first, PixelSize size) {
+  const VideoFidelity fidelity = summarize_fidelity(frames);
+  const PsnrSummary& summary = fidelity.psnr;
+  std::string table = fmt::format("{} frame{}", frames.size(), frames.size() == 1 ? "" : "s");
+  if (first > 0) table += fmt::format(" from frame {}", first);
+  table += fmt::format(", {}x{}", size.width, size.height);
+  const int64_t identical = summary.identical_frames;
+  table += identical > 0 ? fmt::format(", {} identical (not in the mean PSNR)\n", identical) : "\n";
+  if (summary.mean && summary.pooled) {
+    table += row("PSNR pooled", decibels(*summary.pooled), "MSE averaged over all frames");
     const auto metric = [](const FrameFidelity& frame) { return psnr(frame.mse); };
-    table += metric_row("PSNR mean", *of_psnr.mean, compared, Worst::smallest, metric, decibels);
+    table += metric_row("PSNR mean", *summary.mean, frames, first, Worst::smallest, metric, decibels);
   } else {
     table += row("PSNR", "infinite", "all frames are identical");
   }
-  table += metric_row("SSIM mean", ssim_mean, compared, Worst::smallest, &FrameFidelity::ssim, four_places);
-  if (!lpips_mean) return table + row("LPIPS mean", "n/a", "needs --lpips-backbone and --lpips-linear");
+  table +=
+      metric_row("SSIM mean", fidelity.ssim_mean, frames, first, Worst::smallest, &FrameFidelity::ssim, four_places);
+  if (!fidelity.lpips_mean) return table + row("LPIPS mean", "n/a", "needs --lpips-backbone and --lpips-linear");
   const auto lpips = [](const FrameFidelity& frame) { return frame.lpips.value_or(0); };
-  return table + metric_row("LPIPS mean", *lpips_mean, compared, Worst::largest, lpips, four_places);
+  return table + metric_row("LPIPS mean", *fidelity.lpips_mean, frames, first, Worst::largest, lpips, four_places);
 }
 
 void check_outputs(const CompareCommand& command) {
@@ -212,11 +201,11 @@ int run_compare(const CompareCommand& command) {
   set_up_backends();
   const at::Device device = pick_device(command.device);
   const auto lpips = open_lpips(command, device);
-  const ComparedFrames compared = measure(command, pair, lpips ? &*lpips : nullptr, device);
-  if (!command.csv.empty()) write_file(command.csv, fidelity_csv(compared), command.existing());
-  print_result(command.json ? to_json(summarize_fidelity(compared.frames)) + "\n"
-                            : fidelity_table(compared) + time_row(command.a, command.b));
-  const bool starts_alike = command.skip == 0 && compared.frames.size() > 1 && compared.frames.front().mse == 0;
+  const Fidelities frames = measure(command, pair, lpips ? &*lpips : nullptr, device);
+  if (!command.csv.empty()) write_file(command.csv, fidelity_csv(frames, command.skip), command.existing());
+  print_result(command.json ? to_json(summarize_fidelity(frames)) + "\n"
+                            : fidelity_table(frames, command.skip, pair.a.size()) + time_row(command.a, command.b));
+  const bool starts_alike = command.skip == 0 && frames.size() > 1 && frames.front().mse == 0;
   if (starts_alike) log::info("frame 0 is identical in both files; --skip 1 leaves it out");
   return 0;
 }
@@ -228,15 +217,15 @@ Command add_compare(CLI::App& app) {
   const auto options = std::make_shared<CompareCommand>();
   command->add_option("A", options->a, "")->required();
   command->add_option("B", options->b, "")->required();
-  add_command_option(*command, "skip", options->skip, {"N", "ignore the first N frames (0)"});
-  add_command_option(*command, "json", options->json, {"", "print the result as JSON"});
-  add_command_option(*command, "csv", options->csv, {"FILE", "write the values of every frame"});
-  add_command_option(*command, "side_by_side", options->side_by_side, {"FILE", "write a file with A left, B right"});
-  add_command_option(*command, "overwrite", options->overwrite, {"", "replace files that exist"});
-  add_command_option(*command, "lpips_backbone", options->lpips_backbone, {"FILE", "torchvision's alexnet or vgg16"});
-  add_command_option(*command, "lpips_linear", options->lpips_linear,
-                     {"FILE", "the lpips package's alex.pth or vgg.pth"});
-  add_command_option(*command, "device", options->device, {"NAME", "cpu, cuda or cuda:N"});
+  add_command_option(*command, "skip", options->skip, "N", "ignore the first N frames (0)");
+  add_command_option(*command, "json", options->json, "", "print the result as JSON");
+  add_command_option(*command, "csv", options->csv, "FILE", "write the values of every frame");
+  add_command_option(*command, "side_by_side", options->side_by_side, "FILE", "write a file with A left, B right");
+  add_command_option(*command, "overwrite", options->overwrite, "", "replace files that exist");
+  add_command_option(*command, "lpips_backbone", options->lpips_backbone, "FILE", "torchvision's alexnet or vgg16");
+  add_command_option(*command, "lpips_linear", options->lpips_linear, "FILE",
+                     "the lpips package's alex.pth or vgg.pth");
+  add_command_option(*command, "device", options->device, "NAME", "cpu, cuda or cuda:N");
   return {command, [options] { return run_compare(*options); }};
 }
 

@@ -1,14 +1,11 @@
-#include "cli/completions.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "cli/commands.h"
-#include "cli/options/help.h"
+#include "cli/options/options.h"
 #include "cli/progress/process.h"
-#include "core/base/error.h"
 
 namespace faststar {
 namespace {
@@ -105,7 +102,8 @@ complete -o default -F _faststar faststar
 
 /// Text inside single quotes in a specification of _arguments, where colons and brackets are special.
 std::string zsh_escaped(std::string text) {
-  for (const std::string special : {"\\", ":", "[", "]"}) text = find_and_replace(text, special, "\\" + special);
+  for (const char* special : {"\\", ":", "[", "]"})
+    text = find_and_replace(text, special, fmt::format("\\{}", special));
   return find_and_replace(text, "'", "'\\''");
 }
 

@@ -8,9 +8,7 @@
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
 #include "core/base/device.h"
-#include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/config/resolve.h"
 #include "core/lab/evaluate/evaluation.h"
 #include "core/lab/train/model_card.h"
 #include "core/media/image.h"
@@ -107,31 +105,23 @@ CardFacts training_facts(const EvaluateCommand& command) {
   return facts;
 }
 
-/// All results, in memory before any file is written.
-struct EvaluateResult {
-  Tensor prompts;  ///< contact sheets
-  std::optional<Tensor> continuations;
-  Evaluation evaluation;
-};
-
-EvaluateResult measure_all(const EvaluatedModel& model, const TrainSettings& training, const EvaluationSettings& counts,
-                           Progress& progress) {
+/// Measures everything, and writes the results to `folder` when all are there.
+Evaluation evaluate_into(const fs::path& folder, const EvaluatedModel& model, const TrainSettings& training,
+                         const EvaluationSettings& counts, Progress& progress) {
   progress.plan(Stage::evaluate, sheets_cost(counts.video_clips) + evaluation_cost(counts));
   const auto listener = [&](std::string_view part, int64_t done, int64_t total, double cost) {
     progress.advance(Stage::evaluate, cost, fmt::format("{} {}/{}", part, done, total));
     if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; no results were written");
   };
-  EvaluateResult result{.prompts = prompt_sheet(model, listener), .continuations = {}, .evaluation = {}};
-  if (counts.video_clips > 1) result.continuations = continuation_sheet(model, training.world, listener);
-  result.evaluation = evaluate_model(model, training.world, counts, listener);
-  return result;
-}
-
-void write_results(const fs::path& folder, const EvaluateResult& result, const std::string& json) {
-  write_image(folder / kPrompts, result.prompts, "", Existing::replace);
-  if (result.continuations) write_image(folder / kContinuations, *result.continuations, "", Existing::replace);
-  write_file(folder / kJson, json, Existing::replace);
-  write_file(folder / kMarkdown, evaluation_markdown(result.evaluation), Existing::replace);
+  const Tensor prompts = prompt_sheet(model, listener);
+  std::optional<Tensor> continuations;
+  if (counts.video_clips > 1) continuations = continuation_sheet(model, training.world, listener);
+  Evaluation evaluation = evaluate_model(model, training.world, counts, listener);
+  write_image(folder / kPrompts, prompts, "", Existing::replace);
+  if (continuations) write_image(folder / kContinuations, *continuations, "", Existing::replace);
+  write_file(folder / kJson, evaluation_json(evaluation), Existing::replace);
+  write_file(folder / kMarkdown, evaluation_markdown(evaluation), Existing::replace);
+  return evaluation;
 }
 
 /// The checker needs clips of two seconds.
@@ -159,15 +149,13 @@ int run_evaluate(const EvaluateCommand& command) {
   check_clip_length(model);
   stop_in_two_stages();
   ProgressDisplay progress(config.runtime.progress);
-  const EvaluateResult result = measure_all(model, facts.training, counts, progress);
-  const std::string json = evaluation_json(result.evaluation);
-  write_results(folder, result, json);
+  const Evaluation evaluation = evaluate_into(folder, model, facts.training, counts, progress);
   if (!command.log.empty()) {
     facts.device = device_name(loaded.device());
-    write_file(folder / kCard, model_card(result.evaluation, facts), Existing::replace);
+    write_file(folder / kCard, model_card(evaluation, facts), Existing::replace);
   }
   if (command.json) {
-    print_result(json);
+    print_result(evaluation_json(evaluation));
   } else {
     print_path(folder);
   }
@@ -179,27 +167,27 @@ int run_evaluate(const EvaluateCommand& command) {
 Command add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "measure a model of the embedded kind on held-out clips");
   const auto options = std::make_shared<EvaluateCommand>();
-  add_command_option(*command, "output", options->output, {"DIR", "folder of the results (evaluation)"});
-  const auto add = [&](std::string_view name, FieldTexts& texts, const OptionText& text, const std::string& group) {
+  add_command_option(*command, "output", options->output, "DIR", "folder of the results (evaluation)");
+  const auto add = [&](std::string_view name, FieldTexts& texts, const char* argument, const char* help,
+                       const auto& group) {
     const auto set = [&texts, key = std::string(name)](const std::string& value) { texts[key] = value; };
-    command->add_option_function<std::string>(flag_name(name), set, text.help)->type_name(text.argument)->group(group);
+    command->add_option_function<std::string>(flag_name(name), set, help)->type_name(argument)->group(group);
   };
-  add("model", options->model, {"DIR", "a model folder (the embedded model)"}, kScreenGroup);
-  add("device", options->model, {"NAME", "cpu, cuda or cuda:N"}, kScreenGroup);
-  add("precision", options->model, {"NAME", "fp32 or bf16"}, kScreenGroup);
-  add("guidance", options->model, {"X", "guidance scale (the model's own)"}, kMoreGroup);
-  add("progress", options->model, {"STYLE", "auto, bar, plain, json or none"}, kMoreGroup);
-  add_command_option(*command, "training", options->training, {"NAME|FILE", "recipe of the model (train-tiny)"});
-  add_command_option(*command, "stage", options->stage, {"NAME", "stage of that recipe (the last one)"});
-  add_command_option(*command, "log", options->log, {"FILE", "log.jsonl of the training: write MODEL.md"});
-  add_command_option(*command, "commit", options->commit, {"TEXT", "commit of the training, for MODEL.md"});
-  add_command_option(*command, "quick", options->quick, {"", "use a tenth of the clips"});
-  add_command_option(*command, "json", options->json, {"", "print the results as JSON"});
-  add_command_option(*command, "overwrite", options->overwrite, {"", "replace existing results"});
+  add("model", options->model, "DIR", "a model folder (the embedded model)", kScreenGroup);
+  add("device", options->model, "NAME", "cpu, cuda or cuda:N", kScreenGroup);
+  add("precision", options->model, "NAME", "fp32 or bf16", kScreenGroup);
+  add("guidance", options->model, "X", "guidance scale (the model's own)", kMoreGroup);
+  add("progress", options->model, "STYLE", "auto, bar, plain, json or none", kMoreGroup);
+  add_command_option(*command, "training", options->training, "NAME|FILE", "recipe of the model (train-tiny)");
+  add_command_option(*command, "stage", options->stage, "NAME", "stage of that recipe (the last one)");
+  add_command_option(*command, "log", options->log, "FILE", "log.jsonl of the training: write MODEL.md");
+  add_command_option(*command, "commit", options->commit, "TEXT", "commit of the training, for MODEL.md");
+  add_command_option(*command, "quick", options->quick, "", "use a tenth of the clips");
+  add_command_option(*command, "json", options->json, "", "print the results as JSON");
+  add_command_option(*command, "overwrite", options->overwrite, "", "replace existing results");
   const EvaluationSettings defaults;
-  visit_fields(defaults, [&](const Field& field, int) {
-    add(field.name, options->counts, {"N", field.help.data()}, kMoreGroup);
-  });
+  visit_fields(defaults,
+               [&](const Field& field, int) { add(field.name, options->counts, "N", field.help.data(), kMoreGroup); });
   return {command, [options] { return run_evaluate(*options); }};
 }
 

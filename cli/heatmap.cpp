@@ -7,7 +7,6 @@
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
-#include "core/base/error.h"
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
 #include "core/media/video_writer.h"
@@ -31,20 +30,11 @@ HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& p
   return {video.pixels(), number, video.time(), places[static_cast<size_t>(number)]};
 }
 
-void write_heatmap_video(const HeatmapCommand& command, const HeatmapPainter& painter, VideoReader& video,
-                         const std::vector<LatentPlace>& places) {
-  VideoWriter writer(command.output, video_format(painter.size(), video.info().fps), VideoEncoding{}, VideoExtras{},
-                     command.existing());
-  while (video.advance()) writer.write(painter.paint({current_frame(video, places)}).unsqueeze(0));
-  writer.finish();
-}
-
 /// `rows` frames evenly over the clips that were reduced.
 std::vector<int64_t> frames_of_sheet(const Trace& trace, const std::vector<LatentPlace>& places, int64_t rows) {
   std::vector<int64_t> reduced;
   for (size_t i = 0; i < places.size(); ++i) {
-    const bool is_reduced = std::any_of(trace.steps.begin(), trace.steps.end(),
-                                        [&](const TracedStep& step) { return step.clip == places[i].clip; });
+    const bool is_reduced = std::ranges::count(trace.steps, places[i].clip, &TracedStep::clip) > 0;
     if (is_reduced) reduced.push_back(static_cast<int64_t>(i));
   }
   const auto count = static_cast<int64_t>(reduced.size());
@@ -55,8 +45,18 @@ std::vector<int64_t> frames_of_sheet(const Trace& trace, const std::vector<Laten
   return chosen;
 }
 
-void write_heatmap_sheet(const HeatmapCommand& command, const HeatmapPainter& painter, VideoReader& video,
-                         const std::vector<LatentPlace>& places, const std::vector<int64_t>& chosen) {
+/// A picture of some frames, or a video of all.
+void write_heatmap(const HeatmapCommand& command, const Trace& trace, VideoReader& video) {
+  const VideoInfo& info = video.info();
+  const auto places = place_frames(trace, info.frames);
+  const HeatmapPainter painter(trace, {info.height, info.width});
+  if (!has_picture_name(command.output)) {
+    VideoWriter writer(command.output, video_format(painter.size(), info.fps), VideoEncoding{}, VideoExtras{},
+                       command.existing());
+    while (video.advance()) writer.write(painter.paint({current_frame(video, places)}).unsqueeze(0));
+    return writer.finish();
+  }
+  const std::vector<int64_t> chosen = frames_of_sheet(trace, places, command.rows);
   std::vector<HeatmapFrame> frames;
   while (frames.size() < chosen.size() && video.advance()) {
     if (video.index() == chosen[frames.size()]) frames.push_back(current_frame(video, places));
@@ -73,14 +73,7 @@ int run_heatmap(const HeatmapCommand& command) {
   if (has_picture_name(command.output)) check_image_output(command.output);
   const Trace trace = read_trace(command.trace);
   VideoReader video(command.video);
-  const VideoInfo& info = video.info();
-  const auto places = place_frames(trace, info.frames);
-  const HeatmapPainter painter(trace, {info.height, info.width});
-  if (has_picture_name(command.output)) {
-    write_heatmap_sheet(command, painter, video, places, frames_of_sheet(trace, places, command.rows));
-  } else {
-    write_heatmap_video(command, painter, video, places);
-  }
+  write_heatmap(command, trace, video);
   print_path(command.output);
   return 0;
 }
@@ -96,8 +89,8 @@ Command add_heatmap(CLI::App& app) {
       ->required()
       ->type_name("FILE")
       ->group(kScreenGroup);
-  add_command_option(*command, "rows", options->rows, {"N", "frames in a picture (4)"});
-  add_command_option(*command, "overwrite", options->overwrite, {"", "replace a file that exists"});
+  add_command_option(*command, "rows", options->rows, "N", "frames in a picture (4)");
+  add_command_option(*command, "overwrite", options->overwrite, "", "replace a file that exists");
   return {command, [options] { return run_heatmap(*options); }};
 }
 

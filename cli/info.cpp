@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -10,15 +12,11 @@
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
-#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"
-#include "core/config/config.h"
 #include "core/config/config_fields.h"
 #include "core/config/model_folder.h"
-#include "core/config/settings.h"
-#include "core/config/value.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/model/t5.h"
@@ -65,10 +63,9 @@ std::string as_text(const nlohmann::json& value) {
 
 /// False for output paths and for how progress was shown.
 bool shapes_the_file(const Field& field) {
-  const bool where = field.name == "output" || field.name == "overwrite" || field.name == "frames_dir" ||
-                     field.name == "save_codes" || field.name == "preview" || field.name == "trace";
-  const bool watching = field.name == "progress" || field.name == "quiet" || field.name == "json";
-  return !where && !watching;
+  constexpr std::array<std::string_view, 9> kOthers = {"output", "overwrite", "frames_dir", "save_codes", "preview",
+                                                       "trace",  "progress",  "quiet",      "json"};
+  return std::ranges::find(kOthers, field.name) == kOthers.end();
 }
 
 template <typename T>
@@ -136,9 +133,8 @@ std::string summary(const TensorSource& source) {
   return fmt::format("{} tensors ({}), {} parameters", source.tensors().size(), fmt::join(dtypes, ", "), parameters);
 }
 
-/// One line about a part of a model; `opened` becomes whether its weights can be read.
-std::string describe_part(const ModelPart& part, bool& opened) {
-  opened = part.found;
+/// One line about a part of a model: "found..." when its weights can be read, else what is wrong.
+std::string describe_part(const ModelPart& part) {
   if (!part.found) return "missing";
   try {
     if (part.path.filename() == "spiece.model") {
@@ -151,7 +147,6 @@ std::string describe_part(const ModelPart& part, bool& opened) {
     if (part.name == "text encoder") check_text_encoder(source, part.path);
     return "found, " + summary(*source);
   } catch (const Error& error) {
-    opened = false;
     return fmt::format("damaged or wrong size: {}", error.what());
   }
 }
@@ -165,10 +160,9 @@ int print_models(const std::vector<ModelLayout>& models) {
     const std::string name = layout.preset.empty() ? "no model.yaml; use --config" : read_preset(layout.preset).name;
     text += fmt::format("model: {}\n", name);
     for (const ModelPart& part : model_parts(layout)) {
-      bool opened = false;
-      const std::string state = describe_part(part, opened);
+      const std::string state = describe_part(part);
       text += fmt::format("  {:<13} {}: {}\n", part.name, part.path.string(), state);
-      complete = complete && opened;
+      complete = complete && state.starts_with("found");
     }
   }
   print_result(text);

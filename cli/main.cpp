@@ -3,8 +3,7 @@
 
 int main(int argc, char** argv) {
   faststar::report_uncaught_errors();
-  faststar::let_writes_fail();
-  faststar::handle_stop_signals();
+  faststar::handle_signals();
   try {
     return faststar::run_application(argc, argv);
   } catch (...) {

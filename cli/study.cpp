@@ -1,14 +1,10 @@
-#include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
-
-#include <algorithm>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/config/preset.h"
@@ -37,12 +33,6 @@ struct StudyCommand {
 /// The video seed of the last prompt of a study must fit into 32 bits.
 constexpr int64_t kMaxSeeds = 40'000;
 
-std::filesystem::path study_file(const std::string& name_or_file) {
-  const auto file = file_or_preset(name_or_file);
-  if (file.empty()) fail(ErrorKind::usage, fmt::format("--study {}: no such file", name_or_file));
-  return file;
-}
-
 /// Throws Error(usage) when it is not valid.
 int64_t seed_of(const StudyCommand& command) {
   int64_t seed = 0;
@@ -64,13 +54,9 @@ void check_command(const StudyCommand& command) {
 Settings take_reduction(Settings& settings) {
   Settings base = settings;
   settings.config.reduction = {};
-  const ReductionConfig& any = settings.config.reduction;
-  std::erase_if(settings.origins, [&](const auto& origin) {
-    bool reduces = false;
-    visit_reduction_sections(any, [&](std::string_view, const auto& section) {
-      visit_fields(section, [&](const Field& field, const auto&) { reduces |= field.setting() == origin.first; });
-    });
-    return reduces;
+  visit_reduction_sections(base.config.reduction, [&](std::string_view, const auto& section) {
+    visit_fields(section,
+                 [&](const Field& field, const auto&) { settings.origins.erase(std::string(field.setting())); });
   });
   return base;
 }
@@ -125,7 +111,9 @@ int run_variants(const StudyCommand& command) {
   const Shard shard = choose_shard(command.shard);
   ResolvedSettings resolved = resolve_settings(command.settings);
   const Settings base = take_reduction(resolved.settings);
-  const StudyFile file = read_study_file(study_file(command.study), base);
+  const std::filesystem::path study_file = file_or_preset(command.study);
+  if (study_file.empty()) fail(ErrorKind::usage, fmt::format("--study {}: no such file", command.study));
+  const StudyFile file = read_study_file(study_file, base);
   const Request request = make_shared_request(Task::text_to_video, resolved);
   const Config& config = resolved.settings.config;
   const Schedule& schedule = request.schedule;
@@ -173,15 +161,15 @@ Command add_study(CLI::App& app) {
   CLI::App* command =
       study->add_subcommand("reduction", "token reduction: speed, and fidelity to the dense and the true clips");
   const auto options = std::make_shared<StudyCommand>();
-  add_command_option(*command, "out", options->out, {"DIR", "folder of the results; resumes"});
+  add_command_option(*command, "out", options->out, "DIR", "folder of the results; resumes");
   command->get_option("--out")->required();
-  add_command_option(*command, "world", options->world, {"N", "N held-out captions of the embedded model"});
-  add_command_option(*command, "prompts", options->prompts, {"FILE", "prompt list, in the formats of batch"});
-  add_command_option(*command, "seed", options->seed, {"S", "seed of captions and videos (0)"});
-  add_command_option(*command, "study", options->study, {"NAME|FILE", "file with the variants (study-reduction)"});
-  add_command_option(*command, "variants", options->variants, {"NAME,NAME", "run only these variants"});
-  add_command_option(*command, "shard", options->shard, {"I/N", "run part I of N"});
-  add_command_option(*command, "report", options->report, {"", "only write the table, JSON and HTML page"});
+  add_command_option(*command, "world", options->world, "N", "N held-out captions of the embedded model");
+  add_command_option(*command, "prompts", options->prompts, "FILE", "prompt list, in the formats of batch");
+  add_command_option(*command, "seed", options->seed, "S", "seed of captions and videos (0)");
+  add_command_option(*command, "study", options->study, "NAME|FILE", "file with the variants (study-reduction)");
+  add_command_option(*command, "variants", options->variants, "NAME,NAME", "run only these variants");
+  add_command_option(*command, "shard", options->shard, "I/N", "run part I of N");
+  add_command_option(*command, "report", options->report, "", "only write the table, JSON and HTML page");
   add_setting_options(
       *command,
       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",

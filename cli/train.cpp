@@ -10,35 +10,31 @@
 #include "cli/progress/progress.h"
 #include "cli/workers.h"
 #include "core/base/device.h"
-#include "core/base/error.h"
 #include "core/base/launcher.h"
 #include "core/base/log.h"
-#include "core/config/config.h"
 #include "core/lab/train/trainer.h"
 
 namespace faststar {
 namespace {
 
 struct TrainCommand {
-  std::string config = "train-tiny";
+  TrainJob job{.recipe = "train-tiny"};  ///< as far as options say it as it is
   std::string folder;
   std::string device;
   std::string devices;
   std::string precision;
   std::string stage;
   std::string phase;
-  std::optional<std::string> from;
   std::string progress = "auto";
-  std::optional<double> stop_after;
   bool eager = false;
   bool overfit = false;
 };
 
 void check_command(const TrainCommand& command, const std::vector<RecipeStage>& recipe) {
   constexpr double kMax = 1e8;
-  if (command.stop_after && !(*command.stop_after > 0 && *command.stop_after <= kMax)) {
+  if (const auto seconds = command.job.stop_after_seconds; seconds && !(*seconds > 0 && *seconds <= kMax)) {
     fail(ErrorKind::usage,
-         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMax, *command.stop_after));
+         fmt::format("--stop-after: expected seconds, more than 0 up to {:g}, got {:g}", kMax, *seconds));
   }
   TrainPhase phase{};
   if (parse_value(command.stage, Field{}, phase)) {
@@ -57,12 +53,10 @@ TrainJob common_job(const TrainCommand& command, const LaunchedProcess& process)
   std::string device = devices.empty() ? command.device : devices.front();
   if (device.empty()) device = launched_gpu();
   const at::Device picked = pick_device(device);
-  TrainJob job{.recipe = command.config,
-               .folder = command.folder,
-               .device = picked.str(),
-               .data = command.overfit ? TrainData::few_clips : TrainData::world,
-               .from = command.from,
-               .stop_after_seconds = command.stop_after};
+  TrainJob job = command.job;
+  job.folder = command.folder;
+  job.device = picked.str();
+  if (command.overfit) job.data = TrainData::few_clips;
   const auto precision = command.precision.empty() ? (picked.is_cuda() ? Precision::bf16 : Precision::fp32)
                                                    : parse_choice<Precision>("--precision", command.precision);
   job.dtype = precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
@@ -126,7 +120,7 @@ int run_train_workers(const std::vector<std::string>& words, const std::vector<s
 }
 
 int run_train(const CLI::App& app, const TrainCommand& command) {
-  const std::vector<RecipeStage> recipe = find_recipe(command.config);
+  const std::vector<RecipeStage> recipe = find_recipe(command.job.recipe);
   check_command(command, recipe);
   const auto style = parse_choice<ProgressStyle>("--progress", command.progress);
   const std::vector<std::string> devices = parse_devices(command.devices);
@@ -158,11 +152,11 @@ Command add_train(CLI::App& app) {
                        const std::string& group) {
     return command->add_option(name, value, help)->type_name(argument)->group(group);
   };
-  add("--config", options->config, "the recipe: a name or a file (train-tiny)", "NAME|FILE", kScreenGroup);
+  add("--config", options->job.recipe, "the recipe: a name or a file (train-tiny)", "NAME|FILE", kScreenGroup);
   add("--out", options->folder, "folder of the run; resumes what is there", "DIR", kScreenGroup)->required();
   add("--stage", options->stage, "train only this stage of the recipe", "NAME", kScreenGroup);
-  add("--from", options->from, "start a new run from this model's weights", "DIR", kScreenGroup);
-  add("--stop-after", options->stop_after, "save and stop after this time", "SECONDS", kScreenGroup);
+  add("--from", options->job.from, "start a new run from this model's weights", "DIR", kScreenGroup);
+  add("--stop-after", options->job.stop_after_seconds, "save and stop after this time", "SECONDS", kScreenGroup);
   add("--device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup)->envname("FASTSTAR_DEVICE");
   add("--devices", options->devices, "train on several GPUs: 0,1", "LIST", kScreenGroup);
   add("--phase", options->phase, "the last phase of a stage to train", "NAME", kMoreGroup);

@@ -7,7 +7,6 @@
 #include "cli/progress/process.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
-#include "core/config/config.h"
 
 namespace faststar {
 namespace {
@@ -48,10 +47,10 @@ Command add_verify(CLI::App& app) {
   CLI::App* command = app.add_subcommand("verify", "compare numerics with the official implementation");
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("folder", options->folder, "folder with a fixture set")->required();
-  add_command_option(*command, "device", options->device, {"NAME", "cpu, cuda or cuda:N"});
-  add_command_option(*command, "precision", options->precision, {"NAME", "fp32 (the default) or bf16"});
-  add_command_option(*command, "attention", options->attention, {"NAME", "auto, cudnn or aten"});
-  add_command_option(*command, "json", options->json, {"", "print the report as JSON"});
+  add_command_option(*command, "device", options->device, "NAME", "cpu, cuda or cuda:N");
+  add_command_option(*command, "precision", options->precision, "NAME", "fp32 (the default) or bf16");
+  add_command_option(*command, "attention", options->attention, "NAME", "auto, cudnn or aten");
+  add_command_option(*command, "json", options->json, "", "print the report as JSON");
   return {command, [options] { return run_verify(*options); }};
 }
 

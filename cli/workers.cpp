@@ -21,7 +21,6 @@
 
 #include "cli/progress/process.h"
 #include "core/base/device.h"
-#include "core/base/error.h"
 #include "core/base/launcher.h"
 #include "core/base/log.h"
 
@@ -41,12 +40,14 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 
 /// Between fork and exec: only calls that are safe there. A process group of its own keeps Ctrl-C for the parent, which
 /// passes it on once.
-[[noreturn]] void become_worker(char* const* arguments, char* const* environment, int messages, int dropped,
+[[noreturn]] void become_worker(char* const* arguments, char* const* environment, int messages, WorkerOutput output,
                                 pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   const bool orphaned = getppid() != parent;
-  const bool connected = dup2(messages, STDERR_FILENO) >= 0 && (dropped < 0 || dup2(dropped, STDOUT_FILENO) >= 0);
+  const bool drop = output == WorkerOutput::dropped;
+  const bool connected = dup2(messages, STDERR_FILENO) >= 0 &&
+                         (!drop || dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO) >= 0);
   if (connected && !orphaned) execve("/proc/self/exe", arguments, environment);
   _exit(127);
 }
@@ -60,20 +61,17 @@ class WorkerProcess {
  public:
   explicit WorkerProcess(const WorkerCommand& command) {
     std::vector<std::string> arguments = command.arguments;
-    arguments.insert(arguments.begin(), "faststar");
     arguments.push_back("--device=" + command.device);
     std::vector<std::string> environment = command.environment;  // the first of a name counts
     for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
     const std::vector<char*> argv = pointers_to(arguments), envp = pointers_to(environment);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) fail_to_start(errno);
-    const int dropped = command.output == WorkerOutput::dropped ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
     const pid_t parent = getpid();
     process_ = fork();
-    if (process_ == 0) become_worker(argv.data(), envp.data(), ends[1], dropped, parent);
+    if (process_ == 0) become_worker(argv.data(), envp.data(), ends[1], command.output, parent);
     const int error = errno;
     close(ends[1]);
-    if (dropped >= 0) close(dropped);
     pipe_ = ends[0];
     if (process_ >= 0) return;
     close(pipe_);
@@ -202,7 +200,7 @@ std::string launched_gpu() {
 }
 
 std::vector<std::string> given_words(const CLI::App& command, const std::set<std::string>& without) {
-  std::vector<std::string> words = {command.get_name()};
+  std::vector<std::string> words = {"faststar", command.get_name()};
   for (const CLI::Option* option : command.get_options()) {
     const std::string flag = option->nonpositional() ? fmt::format("--{}", option->get_lnames().front()) : "";
     if (without.contains(flag)) continue;

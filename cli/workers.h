@@ -21,13 +21,13 @@ std::string launched_gpu();
 /// Where a worker's stdout goes.
 enum class WorkerOutput { shared, dropped };
 
-/// The words of the command line that `command` was parsed from, options in `without` left out, and --progress json.
+/// The words that `command` was parsed from, the program first, without the options `without`; and --progress=json.
 std::vector<std::string> given_words(const CLI::App& command, const std::set<std::string>& without);
 
 /// One process: this program with other arguments.
 struct WorkerCommand {
   std::string device;                    ///< becomes its --device, and the start of its messages
-  std::vector<std::string> arguments;    ///< without the program
+  std::vector<std::string> arguments;    ///< the program comes first
   std::vector<std::string> environment;  ///< "NAME=value", besides the variables of this process
   WorkerOutput output = WorkerOutput::shared;
 };

@@ -1,15 +1,27 @@
 #pragma once
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "cli/options/help.h"
 #include "core/config/resolve.h"
 #include "core/config/settings.h"
 #include "core/config/value.h"
 
 namespace faststar {
+
+/// Group of the options in `--help`; those of kMoreGroup are only in `--help-all`, those of kRetiredGroup nowhere.
+inline const std::string kScreenGroup = "Options";
+inline const std::string kMoreGroup = "More options";
+inline const std::string kRetiredGroup = "Options of earlier versions";
+
+/// How a command is typed: "faststar study reduction".
+std::string command_name(const CLI::App& app);
+
+/// The page of CLI::App::formatter_fn: one option per line, and a `--help` that fits on a screen.
+std::string help_page(const CLI::App* app, const std::string& name, CLI::AppFormatMode mode);
 
 /// The command line of a command that generates files, before settings are resolved.
 struct MakingOptions {
@@ -49,22 +61,16 @@ ResolvedSettings resolve_options(MakingOptions& options);
 /// Throws Error(usage).
 std::vector<std::string> parse_devices(const std::string& text);
 
-/// The line of an option in `--help`.
-struct OptionText {
-  const char* argument;  ///< "FILE", "N"; empty for a switch
-  const char* help;
-};
-
 /// Adds `--name` (underscores become dashes), with its environment variable, to a command whose options are not
-/// settings of Config.
+/// settings of Config. `argument`: "FILE", "N"; empty for a switch.
 template <typename T>
-CLI::Option* add_command_option(CLI::App& command, std::string_view name, T& value, OptionText text,
-                                const std::string& group = kScreenGroup) {
+CLI::Option* add_command_option(CLI::App& command, std::string_view name, T& value, const char* argument,
+                                const char* help, const std::string& group = kScreenGroup) {
   CLI::Option* option = nullptr;
   if constexpr (std::is_same_v<T, bool>) {
-    option = command.add_flag(flag_name(name), value, text.help);
+    option = command.add_flag(flag_name(name), value, help);
   } else {
-    option = command.add_option(flag_name(name), value, text.help)->type_name(text.argument);
+    option = command.add_option(flag_name(name), value, help)->type_name(argument);
   }
   return option->envname(environment_name(name))->group(group);
 }

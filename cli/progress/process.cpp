@@ -83,12 +83,9 @@ void report_uncaught_errors() {
   });
 }
 
-void let_writes_fail() {
+void handle_signals() {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
-}
-
-void handle_stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {

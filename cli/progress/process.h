@@ -22,12 +22,10 @@ int report_current_error();
 /// Makes an exception that nothing catches end the program with one line and exit code 70.
 void report_uncaught_errors();
 
-/// Makes writes to a closed pipe or beyond the file size limit fail instead of ending the program.
-void let_writes_fail();
-
-/// From now on SIGINT, SIGTERM and SIGHUP remove unfinished files and end the program. Signals that were ignored at the
-/// start (nohup) stay ignored. Call it first in main: threads inherit the blocked signals.
-void handle_stop_signals();
+/// From now on SIGINT, SIGTERM and SIGHUP remove unfinished files and end the program, and writes to a closed pipe or
+/// beyond the file size limit fail instead of ending it. Stop signals that were ignored at the start (nohup) stay
+/// ignored. Call it first in main: threads inherit the blocked signals.
+void handle_signals();
 
 /// From now on the first signal only asks the run to stop after its current step (stop_requested); a second one ends
 /// the program at once. For commands that check stop_requested().

@@ -34,15 +34,7 @@ std::string eta_text(const ProgressState& state) { return state.eta_s ? clock_te
 
 double rounded(double seconds) { return std::round(seconds * 10) / 10; }
 
-}  // namespace
-
-std::string clock_text(double seconds) {
-  const auto total = static_cast<int64_t>(std::lround(std::clamp(seconds, 0.0, 1e9)));
-  const int64_t hours = total / 3600;
-  if (hours == 0) return fmt::format("{}:{:02}", total / 60, total % 60);
-  return fmt::format("{}:{:02}:{:02}", hours, total / 60 % 60, total % 60);
-}
-
+/// One line for a terminal of `columns`: stage, bar, percent, time left, detail. Never longer.
 std::string bar_line(const ProgressState& state, int columns) {
   constexpr int kBar = 30;
   const int filled = static_cast<int>(state.fraction * kBar);
@@ -52,6 +44,7 @@ std::string bar_line(const ProgressState& state, int columns) {
   return line.substr(0, static_cast<size_t>(std::max(columns - 1, 1)));
 }
 
+/// One line for a log.
 std::string plain_line(const ProgressState& state) {
   std::string line = fmt::format("{:>3} %  {}", percent(state), stage_name(state.stage));
   if (!state.detail.empty()) line += fmt::format(", {}", state.detail);
@@ -59,6 +52,7 @@ std::string plain_line(const ProgressState& state) {
   return state.eta_s ? fmt::format("{}, {}", line, eta_text(state)) : line;
 }
 
+/// One JSON object: {"stage","detail","fraction","elapsed_s","eta_s"|null}.
 std::string json_line(const ProgressState& state) {
   nlohmann::ordered_json json;
   json["stage"] = stage_name(state.stage);
@@ -67,6 +61,15 @@ std::string json_line(const ProgressState& state) {
   json["elapsed_s"] = rounded(state.elapsed_s);
   json["eta_s"] = state.eta_s ? nlohmann::ordered_json(rounded(*state.eta_s)) : nullptr;
   return json.dump();
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto total = static_cast<int64_t>(std::lround(std::clamp(seconds, 0.0, 1e9)));
+  const int64_t hours = total / 3600;
+  if (hours == 0) return fmt::format("{}:{:02}", total / 60, total % 60);
+  return fmt::format("{}:{:02}:{:02}", hours, total / 60 % 60, total % 60);
 }
 
 ProgressOutput standard_progress_output() {
@@ -99,7 +102,13 @@ void ProgressDisplay::advance(Stage stage, double cost, std::string_view detail)
   const std::lock_guard lock(mutex_);
   costs_[stage].done += cost;
   update_state(stage, detail);
-  show();
+  switch (style_) {
+    case ProgressStyle::bar: return show_bar();
+    case ProgressStyle::plain: return show_plain();
+    case ProgressStyle::json: return output_.write(json_line(state_) + "\n");
+    case ProgressStyle::automatic:
+    case ProgressStyle::none: return;
+  }
 }
 
 bool ProgressDisplay::stop_requested() const { return faststar::stop_requested(); }
@@ -118,16 +127,6 @@ void ProgressDisplay::update_state(Stage stage, std::string_view detail) {
   state_.elapsed_s = output_.seconds() - start_;
   constexpr double kMinFraction = 0.005;  // before, an estimate would be noise
   if (state_.fraction >= kMinFraction) state_.eta_s = state_.elapsed_s * (1 / state_.fraction - 1);
-}
-
-void ProgressDisplay::show() {
-  switch (style_) {
-    case ProgressStyle::bar: return show_bar();
-    case ProgressStyle::plain: return show_plain();
-    case ProgressStyle::json: return output_.write(json_line(state_) + "\n");
-    case ProgressStyle::automatic:
-    case ProgressStyle::none: return;
-  }
 }
 
 void ProgressDisplay::show_bar() {

@@ -24,15 +24,6 @@ struct ProgressState {
 /// "0:41", "12:05", "1:02:03"
 std::string clock_text(double seconds);
 
-/// One line for a terminal of `columns`: stage, bar, percent, time left, detail. Never longer.
-std::string bar_line(const ProgressState& state, int columns);
-
-/// One line for a log.
-std::string plain_line(const ProgressState& state);
-
-/// One JSON object: {"stage","detail","fraction","elapsed_s","eta_s"|null}.
-std::string json_line(const ProgressState& state);
-
 /// Where a display writes, and its clock; tests use their own.
 struct ProgressOutput {
   std::function<void(const std::string&)> write;
@@ -69,7 +60,6 @@ class ProgressDisplay final : public Progress {
     double done = 0;
   };
   void update_state(Stage stage, std::string_view detail);
-  void show();
   void show_bar();
   void show_plain();
   void log_above_bar(log::Level level, std::string_view line);

@@ -1,12 +1,7 @@
-#include "cli/completions.h"
-
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-
 #include "cli/commands.h"
-#include "cli/options/help.h"
+#include "cli/options/options.h"
 #include "support/program.h"
 #include "support/support.h"
 

@@ -26,7 +26,7 @@ int exit_code_of_child(int signal, const std::filesystem::path& unfinished, bool
     ::signal(signal, SIG_DFL);  // whoever started the tests may have it ignored: nohup, a shell's background job
     const TemporaryPath file(unfinished);
     test::write_text(unfinished, "half");
-    handle_stop_signals();
+    handle_signals();
     kill(getpid(), signal);
     wait_for_stop();
     if (second) {
@@ -54,7 +54,7 @@ TEST_CASE("a signal that was ignored from the start stays so", "[cli]") {
   const pid_t child = fork();
   if (child == 0) {
     ::signal(SIGHUP, SIG_IGN);
-    handle_stop_signals();
+    handle_signals();
     kill(getpid(), SIGHUP);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     _exit(stop_requested() ? 1 : 0);
