@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
+#include <sstream>
 #include <vector>
 
 #include "cli/commands.h"
@@ -55,13 +56,10 @@ void refuse_unknown(const CLI::App& app) {
 
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.
 int finish_parse_error(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_name() == "CallForHelp") {
-    print_result(app.help());
-  } else if (error.get_name() == "CallForAllHelp") {
-    print_result(app.help("", CLI::AppFormatMode::All));
-  } else {
-    fail(ErrorKind::usage, error.what(), command_name(typed_command(app)) + " --help");
-  }
+  if (error.get_exit_code() != 0) fail(ErrorKind::usage, error.what(), command_name(typed_command(app)) + " --help");
+  std::ostringstream help;
+  app.exit(error, help, help);
+  print_result(help.str());
   return 0;
 }
 

@@ -34,26 +34,6 @@ struct BatchOptions {
 /// A range check that does not replace "N" in the help.
 CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
 
-/// `options` must outlive the parse.
-void add_batch_options(CLI::App& command, BatchOptions& options) {
-  command.add_option("FILE", options.list, "")->required();
-  add_command_option(command, "vbench", options.vbench, "", "VBench file names and sample counts");
-  add_command_option(command, "check", options.check, "", "only list missing and damaged videos");
-  add_command_option(command, "samples", options.samples, "N", "videos per prompt (1; VBench: 5)")
-      ->check(from_to(1, 10000));
-  const auto add_more = [&](std::string_view name, auto& value, const char* argument, const char* help) {
-    return add_command_option(command, name, value, argument, help, kMoreGroup);
-  };
-  add_more("devices", options.devices, "LIST", "one process per GPU: 0,1");
-  add_more("shard", options.shard, "I/N", "make only part I of N of the list");
-  add_more("retries", options.retries, "N", "retries per failed video (1)")->check(from_to(0, 1000));
-  add_more("refined", options.refined, "FILE", "refined prompts, one line per entry");
-  add_more("images", options.images, "DIR", "images of a VBench-I2V list");
-  add_more("keep_codes", options.keep_codes, "", "keep the codes of finished videos");
-  add_making_options(command, FlagScope::batch, options.making);
-  command.get_option("--output")->description("output folder (runs/<name of FILE>)")->type_name("DIR");
-}
-
 /// The folder: -o, else FASTSTAR_OUTPUT, else runs/<name of the list>. Needs no model.
 std::filesystem::path batch_root(const BatchOptions& options) {
   const auto flag = options.making.settings.flags.find("output");
@@ -73,7 +53,14 @@ ItemRules item_rules(const BatchOptions& options, const Config& config) {
   return rules;
 }
 
-std::vector<BatchItem> part_of(const Shard& shard, const std::vector<BatchItem>& items) {
+/// The videos of this process. The aspect of `config` chooses the crop of a VBench-I2V image.
+std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
+  PromptListFiles files{.list = options.list};
+  if (!options.refined.empty()) files.refined = options.refined;
+  if (!options.images.empty()) files.images = options.images;
+  files.aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
+  std::vector<BatchItem> items = list_items(read_prompt_list(files), item_rules(options, config));
+  const Shard shard = choose_shard(options.shard);
   if (shard.count == 1) return items;
   std::vector<BatchItem> part;
   for (size_t i = static_cast<size_t>(shard.index); i < items.size(); i += static_cast<size_t>(shard.count)) {
@@ -82,16 +69,6 @@ std::vector<BatchItem> part_of(const Shard& shard, const std::vector<BatchItem>&
   log::info("part {} of {} ({}): {} of {} videos", shard.index + 1, shard.count, shard.origin, part.size(),
             items.size());
   return part;
-}
-
-/// The videos of this process. The aspect of `config` chooses the crop of a VBench-I2V image.
-std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
-  PromptListFiles files{.list = options.list};
-  if (!options.refined.empty()) files.refined = options.refined;
-  if (!options.images.empty()) files.images = options.images;
-  files.aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
-  const std::vector<BatchItem> items = list_items(read_prompt_list(files), item_rules(options, config));
-  return part_of(choose_shard(options.shard), items);
 }
 
 int run_check(const BatchOptions& options) {
@@ -199,9 +176,7 @@ int run_workers_on(const std::vector<std::string>& devices, std::vector<std::str
   arguments.push_back(fmt::format("--shard={}/{}", shard.index + 1, shard.count));
   std::vector<WorkerCommand> commands;
   for (const std::string& device : devices) {
-    commands.push_back({.device = device,
-                        .arguments = arguments,
-                        .output = runtime.json ? WorkerOutput::dropped : WorkerOutput::shared});
+    commands.push_back({.device = device, .arguments = arguments, .drops_output = runtime.json});
   }
   const int64_t found = summarize(batch.run).made;
   const WorkerEnds ends = run_workers(commands, shown_style(runtime), Stage::tokens, OnFailure::keep_others);
@@ -243,7 +218,22 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
 Command add_batch(CLI::App& app) {
   CLI::App* command = app.add_subcommand("batch", "many videos from a list of prompts");
   const auto options = std::make_shared<BatchOptions>();
-  add_batch_options(*command, *options);
+  command->add_option("FILE", options->list, "")->required();
+  add_command_option(*command, "vbench", options->vbench, "", "VBench file names and sample counts");
+  add_command_option(*command, "check", options->check, "", "only list missing and damaged videos");
+  add_command_option(*command, "samples", options->samples, "N", "videos per prompt (1; VBench: 5)")
+      ->check(from_to(1, 10000));
+  const auto add_more = [&](std::string_view name, auto& value, const char* argument, const char* help) {
+    return add_command_option(*command, name, value, argument, help, kMoreGroup);
+  };
+  add_more("devices", options->devices, "LIST", "one process per GPU: 0,1");
+  add_more("shard", options->shard, "I/N", "make only part I of N of the list");
+  add_more("retries", options->retries, "N", "retries per failed video (1)")->check(from_to(0, 1000));
+  add_more("refined", options->refined, "FILE", "refined prompts, one line per entry");
+  add_more("images", options->images, "DIR", "images of a VBench-I2V list");
+  add_more("keep_codes", options->keep_codes, "", "keep the codes of finished videos");
+  add_making_options(*command, FlagScope::batch, options->making);
+  command->get_option("--output")->description("output folder (runs/<name of FILE>)")->type_name("DIR");
   return {command, [command, options] { return run_batch_command(*command, *options); }};
 }
 

@@ -67,7 +67,7 @@ constexpr const char* kContinuations = "continuations.png";
 constexpr const char* kCard = "MODEL.md";
 
 /// Creates the folder of the results. Throws Error(output) when it has results that may not be replaced.
-void prepare_folder(const EvaluateCommand& command) {
+fs::path prepare_folder(const EvaluateCommand& command) {
   const fs::path folder = command.output;
   std::error_code error;
   fs::create_directories(folder, error);
@@ -75,6 +75,7 @@ void prepare_folder(const EvaluateCommand& command) {
   const Existing existing = replace_if(command.overwrite);
   for (const char* name : {kJson, kMarkdown, kPrompts, kContinuations}) check_writable(folder / name, existing);
   if (!command.log.empty()) check_writable(folder / kCard, existing);
+  return folder;
 }
 
 /// The day a file was last written: 2026-11-22.
@@ -140,8 +141,7 @@ int run_evaluate(const EvaluateCommand& command) {
   const Config& config = resolved.settings.config;
   Model loaded(request.setup, Residency::everything);
   const Pipeline pipeline(loaded);
-  const fs::path folder = command.output;
-  prepare_folder(command);
+  const fs::path folder = prepare_folder(command);
   log::info("model: {}", describe_model(loaded.setup().model));
   const EvaluatedModel model = evaluated_model(pipeline, request, [&](const std::string& prompt) {
     return pipeline.encode_text(video_prompt(prompt, config.prompt, config.generate.duration), request.text_limit);

@@ -102,14 +102,12 @@ int run_train_workers(const std::vector<std::string>& words, const std::vector<s
   const WorkerStore store;
   std::vector<WorkerCommand> commands;
   for (size_t rank = 0; rank < devices.size(); ++rank) {
-    WorkerCommand worker{.device = devices[rank], .arguments = words};
-    worker.environment = {fmt::format("RANK={}", rank),
-                          fmt::format("LOCAL_RANK={}", rank),
-                          fmt::format("WORLD_SIZE={}", devices.size()),
-                          "MASTER_ADDR=127.0.0.1",
-                          fmt::format("MASTER_PORT={}", store.port()),
-                          "TORCHELASTIC_USE_AGENT_STORE=True"};
-    commands.push_back(std::move(worker));
+    commands.push_back(
+        {.device = devices[rank],
+         .arguments = words,
+         .environment = {fmt::format("RANK={}", rank), fmt::format("LOCAL_RANK={}", rank),
+                         fmt::format("WORLD_SIZE={}", devices.size()), "MASTER_ADDR=127.0.0.1",
+                         fmt::format("MASTER_PORT={}", store.port()), "TORCHELASTIC_USE_AGENT_STORE=True"}});
   }
   const WorkerEnds ends = run_workers(commands, style, Stage::train, OnFailure::end_others);
   if (ends.first_failure) {

@@ -40,12 +40,11 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 
 /// Between fork and exec: only calls that are safe there. A process group of its own keeps Ctrl-C for the parent, which
 /// passes it on once.
-[[noreturn]] void become_worker(char* const* arguments, char* const* environment, int messages, WorkerOutput output,
+[[noreturn]] void become_worker(char* const* arguments, char* const* environment, int messages, bool drop,
                                 pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   const bool orphaned = getppid() != parent;
-  const bool drop = output == WorkerOutput::dropped;
   const bool connected = dup2(messages, STDERR_FILENO) >= 0 &&
                          (!drop || dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO) >= 0);
   if (connected && !orphaned) execve("/proc/self/exe", arguments, environment);
@@ -69,7 +68,7 @@ class WorkerProcess {
     if (pipe2(ends, O_CLOEXEC) != 0) fail_to_start(errno);
     const pid_t parent = getpid();
     process_ = fork();
-    if (process_ == 0) become_worker(argv.data(), envp.data(), ends[1], command.output, parent);
+    if (process_ == 0) become_worker(argv.data(), envp.data(), ends[1], command.drops_output, parent);
     const int error = errno;
     close(ends[1]);
     pipe_ = ends[0];

@@ -18,9 +18,6 @@ namespace faststar {
 /// launcher and without GPUs. Throws like launched_process.
 std::string launched_gpu();
 
-/// Where a worker's stdout goes.
-enum class WorkerOutput { shared, dropped };
-
 /// The words that `command` was parsed from, the program first, without the options `without`; and --progress=json.
 std::vector<std::string> given_words(const CLI::App& command, const std::set<std::string>& without);
 
@@ -29,7 +26,7 @@ struct WorkerCommand {
   std::string device;                    ///< becomes its --device, and the start of its messages
   std::vector<std::string> arguments;    ///< the program comes first
   std::vector<std::string> environment;  ///< "NAME=value", besides the variables of this process
-  WorkerOutput output = WorkerOutput::shared;
+  bool drops_output = false;             ///< its stdout goes nowhere, instead of where ours goes
 };
 
 /// keep_others: the others do the work of one that fails. end_others: they cannot continue without it.

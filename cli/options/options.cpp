@@ -73,7 +73,13 @@ void add_retired_flags(CLI::App& command, FieldTexts& texts) {
   }
 }
 
-void add_config_option(CLI::App& command, SettingsRequest& settings) {
+/// Defines the flags of the fields that `wanted` is true of, and --config.
+template <typename Wanted>
+void add_fields(CLI::App& command, Wanted&& wanted, SettingsRequest& settings) {
+  const Config defaults;
+  visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
+    if (wanted(field)) add_field(command, field, standard, settings.flags);
+  });
   command.add_option("--config", settings.config, "a preset or a YAML file")
       ->type_name("NAME|FILE")
       ->group(kScreenGroup);
@@ -87,12 +93,6 @@ void apply_option_environment(MakingOptions& options) {
   if (!parse_value(*dry_run, Field{}, options.dry_run)) {
     fail_value({Source::environment, environment_name("dry_run")}, expected_text(Field{}, true), *dry_run);
   }
-}
-
-/// "1" is the number of a GPU.
-std::string device_name_of(const std::string& text) {
-  int number = 0;
-  return parse_value(text, Field{.range = {0, 1024}}, number) ? fmt::format("cuda:{}", number) : text;
 }
 
 std::string usage(const CLI::App& app) {
@@ -145,12 +145,9 @@ std::string help_page(const CLI::App* app, const std::string&, CLI::AppFormatMod
 }
 
 void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& options) {
-  const Config defaults;
-  visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
-    if (overlap(field.scope, commands)) add_field(command, field, standard, options.settings.flags);
-  });
+  const auto is_wanted = [&](const Field& field) { return overlap(field.scope, commands); };
+  add_fields(command, is_wanted, options.settings);
   if (overlap(FlagScope::making, commands)) add_retired_flags(command, options.settings.flags);
-  add_config_option(command, options.settings);
   command.add_option("--save-config", options.save_config, "write all settings to a YAML file")
       ->type_name("FILE")
       ->group(kMoreGroup);
@@ -161,11 +158,8 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
 }
 
 void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, SettingsRequest& settings) {
-  const Config defaults;
-  visit_config(defaults, [&](std::string_view, const Field& field, const auto& standard) {
-    if (std::ranges::find(wanted, field.setting()) != wanted.end()) add_field(command, field, standard, settings.flags);
-  });
-  add_config_option(command, settings);
+  const auto is_wanted = [&](const Field& field) { return std::ranges::find(wanted, field.setting()) != wanted.end(); };
+  add_fields(command, is_wanted, settings);
 }
 
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved) {
@@ -186,7 +180,8 @@ std::vector<std::string> parse_devices(const std::string& text) {
   std::vector<std::string> devices = CLI::detail::split(text, ',');
   for (std::string& device : devices) {
     if (device.empty()) fail(ErrorKind::usage, fmt::format("--devices: expected a list such as 0,1, got {}", text));
-    device = device_name_of(device);
+    int number = 0;
+    if (parse_value(device, Field{.range = {0, 1024}}, number)) device = fmt::format("cuda:{}", number);
   }
   return devices;
 }
