@@ -80,13 +80,11 @@ int run_check(const BatchOptions& options) {
   return coverage.complete() ? 0 : 1;
 }
 
-/// The first item without settings of its own: to check the shared settings.
+/// The first item without settings of its own, but for its picture: to check the shared settings.
 const BatchItem* plain_item(const std::vector<BatchItem>& items) {
-  const auto is_picture = [](const auto& option) { return option.first == "image"; };
-  const auto is_plain = [&](const BatchItem& item) {
-    return item.problem.empty() && std::ranges::all_of(item.options, is_picture);
-  };
-  const auto plain = std::ranges::find_if(items, is_plain);
+  const auto plain = std::ranges::find_if(items, [](const BatchItem& item) {
+    return item.problem.empty() && item.options.size() == item.options.count("image");
+  });
   return plain == items.end() ? nullptr : &*plain;
 }
 

@@ -36,30 +36,24 @@ struct CompareCommand {
   Existing existing() const { return replace_if(overwrite); }
 };
 
-/// Two files to compare frame by frame.
-struct Pair {
-  explicit Pair(const CompareCommand& command) : a(command.a), b(command.b) {}
-  bool are_pictures() const { return !a.fps() && !b.fps(); }
-  FrameSource a, b;
-};
-
-void check_pair(const CompareCommand& command, const Pair& pair) {
-  const PixelSize a = pair.a.size(), b = pair.b.size();
-  if (a.width != b.width || a.height != b.height) {
-    fail(ErrorKind::input, fmt::format("{}: expected frames of {}x{} as in {}, got {}x{}", command.b, a.width, a.height,
-                                       command.a, b.width, b.height));
+/// Throws Error unless the two files can be compared frame by frame.
+void check_pair(const CompareCommand& command, const FrameSource& a, const FrameSource& b) {
+  const PixelSize of_a = a.size(), of_b = b.size();
+  if (of_a.width != of_b.width || of_a.height != of_b.height) {
+    fail(ErrorKind::input, fmt::format("{}: expected frames of {}x{} as in {}, got {}x{}", command.b, of_a.width,
+                                       of_a.height, command.a, of_b.width, of_b.height));
   }
-  if (pair.a.frames() != pair.b.frames()) {
-    fail(ErrorKind::input, fmt::format("{}: expected {} frames as in {}, got {}", command.b, pair.a.frames(), command.a,
-                                       pair.b.frames()));
+  if (a.frames() != b.frames()) {
+    fail(ErrorKind::input,
+         fmt::format("{}: expected {} frames as in {}, got {}", command.b, a.frames(), command.a, b.frames()));
   }
-  if (command.skip >= pair.a.frames()) {
+  if (command.skip >= a.frames()) {
     fail(ErrorKind::usage,
-         fmt::format("--skip {}: expected less than the number of frames, {}", command.skip, pair.a.frames()));
+         fmt::format("--skip {}: expected less than the number of frames, {}", command.skip, a.frames()));
   }
-  if (pair.a.fps() && pair.b.fps() && *pair.a.fps() != *pair.b.fps()) {
-    log::info("frame rates differ ({:g} and {:g} fps): frames are compared by number, not by time", *pair.a.fps(),
-              *pair.b.fps());
+  const std::optional<double> fps_a = a.fps(), fps_b = b.fps();
+  if (fps_a && fps_b && *fps_a != *fps_b) {
+    log::info("frame rates differ ({:g} and {:g} fps): frames are compared by number, not by time", *fps_a, *fps_b);
   }
 }
 
@@ -82,26 +76,28 @@ std::optional<Lpips> open_lpips(const CompareCommand& command, at::Device device
 using Fidelities = std::vector<FrameFidelity>;
 
 /// The video of --side-by-side; null without it, and for two pictures, whose file is a picture too.
-std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, const Pair& pair) {
+std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, const FrameSource& a,
+                                                const FrameSource& b) {
   if (command.side_by_side.empty()) return nullptr;
-  if (pair.are_pictures()) {
+  if (!a.fps() && !b.fps()) {
     check_image_output(command.side_by_side);
     return nullptr;
   }
-  const double fps = pair.a.fps().value_or(pair.b.fps().value_or(1));
-  const VideoFormat format = video_format(side_by_side_size(pair.a.size()), fps);
+  const double fps = a.fps().value_or(b.fps().value_or(1));
+  const VideoFormat format = video_format(side_by_side_size(a.size()), fps);
   return std::make_unique<VideoWriter>(command.side_by_side, format, VideoEncoding{}, VideoExtras{},
                                        command.existing());
 }
 
-Fidelities measure(const CompareCommand& command, Pair& pair, const Lpips* lpips, at::Device device) {
-  const auto video = side_by_side_video(command, pair);
+Fidelities measure(const CompareCommand& command, FrameSource& source_a, FrameSource& source_b, const Lpips* lpips,
+                   at::Device device) {
+  const auto video = side_by_side_video(command, source_a, source_b);
   Fidelities compared;
-  for (int64_t number = 0; number < pair.a.frames(); ++number) {
-    const auto a = pair.a.next(), b = pair.b.next();
+  for (int64_t number = 0; number < source_a.frames(); ++number) {
+    const auto a = source_a.next(), b = source_b.next();
     if (!a || !b) {
       fail(ErrorKind::input,
-           fmt::format("{}: ends after {} frames, expected {}", a ? command.b : command.a, number, pair.a.frames()));
+           fmt::format("{}: ends after {} frames, expected {}", a ? command.b : command.a, number, source_a.frames()));
     }
     if (video) {
       video->write(side_by_side(*a, *b).unsqueeze(0));
@@ -196,15 +192,15 @@ void check_outputs(const CompareCommand& command) {
 int run_compare(const CompareCommand& command) {
   if (command.skip < 0) fail(ErrorKind::usage, fmt::format("--skip {}: expected 0 or more", command.skip));
   check_outputs(command);
-  Pair pair(command);
-  check_pair(command, pair);
+  FrameSource a(command.a), b(command.b);
+  check_pair(command, a, b);
   set_up_backends();
   const at::Device device = pick_device(command.device);
   const auto lpips = open_lpips(command, device);
-  const Fidelities frames = measure(command, pair, lpips ? &*lpips : nullptr, device);
+  const Fidelities frames = measure(command, a, b, lpips ? &*lpips : nullptr, device);
   if (!command.csv.empty()) write_file(command.csv, fidelity_csv(frames, command.skip), command.existing());
   print_result(command.json ? to_json(summarize_fidelity(frames)) + "\n"
-                            : fidelity_table(frames, command.skip, pair.a.size()) + time_row(command.a, command.b));
+                            : fidelity_table(frames, command.skip, a.size()) + time_row(command.a, command.b));
   const bool starts_alike = command.skip == 0 && frames.size() > 1 && frames.front().mse == 0;
   if (starts_alike) log::info("frame 0 is identical in both files; --skip 1 leaves it out");
   return 0;

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "cli/progress/progress.h"
-#include "core/base/progress.h"
 
 namespace CLI {
 class App;
