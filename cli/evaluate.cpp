@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   FieldTexts model;  ///< settings of the run, as given
   FieldTexts counts;
-  std::string training;  ///< empty: named by the log, else kDefaultRecipe
+  std::string training;  ///< empty: named by the log, else the recipe of the embedded model
   std::string stage;     ///< of the training; empty: named by the log, else the last one
   std::string output = "evaluation";
   std::string log;  ///< of its training; empty: no model card
@@ -31,9 +31,6 @@ struct EvaluateCommand {
   bool json = false;
   bool overwrite = false;
 };
-
-/// The recipe of the embedded model.
-constexpr const char* kDefaultRecipe = "train-tiny";
 
 /// A tenth of everything: minutes on a CPU, seconds on a GPU.
 constexpr EvaluationSettings kQuick = {.vae_clips = 4,
@@ -98,7 +95,7 @@ CardFacts training_facts(const EvaluateCommand& command) {
   }
   const TrainCall& call = facts.record.call;
   const bool from_log = command.training.empty() && !call.config.empty();
-  facts.recipe = from_log ? call.config : command.training.empty() ? kDefaultRecipe : command.training;
+  facts.recipe = from_log ? call.config : command.training.empty() ? "train-tiny" : command.training;
   const std::vector<RecipeStage> stages = find_recipe(facts.recipe);
   const RecipeStage& stage = find_stage(stages, command.stage.empty() && from_log ? call.stage : command.stage);
   facts.stage = stage.name;

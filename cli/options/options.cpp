@@ -33,12 +33,6 @@ std::string kind_of(const std::optional<T>&) {
   return kind_of(T{});
 }
 
-std::string spellings(const Field& field) {
-  const std::string name = flag_name(field.setting());
-  if (field.other_names.empty()) return name;
-  return fmt::format("{},{}", name, field.other_names);
-}
-
 /// Defines a flag that writes the text of a setting to `texts`: a switch, or one with an argument.
 CLI::Option* add_flag(CLI::App& command, const std::string& names, std::string_view setting, bool is_switch,
                       FieldTexts& texts) {
@@ -56,13 +50,15 @@ void add_field(CLI::App& command, const Field& field, const T& standard, FieldTe
   constexpr bool is_switch = std::is_same_v<T, bool>;
   const std::string by_default = is_switch ? "" : default_text(field, standard).value_or("");
   const std::string note = by_default.empty() ? "" : fmt::format(" ({})", by_default);
-  const auto add = [&](const std::string& names, const std::string& group) {
-    add_flag(command, names, field.setting(), is_switch, texts)
+  const auto add = [&](const std::string& spellings, const std::string& group) {
+    add_flag(command, spellings, field.setting(), is_switch, texts)
         ->description(std::string(field.help) + note)
         ->type_name(field.argument.empty() ? kind_of(standard) : std::string(field.argument))
         ->group(group);
   };
-  add(spellings(field), field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+  const std::string name = flag_name(field.setting());
+  const std::string names = field.other_names.empty() ? name : fmt::format("{},{}", name, field.other_names);
+  add(names, field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
   if (!field.old_name.empty()) add(flag_name(field.old_name), "");
 }
 

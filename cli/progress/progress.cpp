@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "cli/progress/process.h"
@@ -25,7 +24,7 @@ int terminal_columns() {
 
 bool stderr_can_show_a_bar() {
   const char* const terminal = std::getenv("TERM");
-  return isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
+  return isatty(STDERR_FILENO) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
 int percent(const ProgressState& state) { return static_cast<int>(state.fraction * 100); }
