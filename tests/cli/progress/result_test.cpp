@@ -1,8 +1,7 @@
-#include "cli/progress/process.h"
-
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
+#include "cli/progress/process.h"
 #include "cuda/runtime.h"
 #include "support/support.h"
 

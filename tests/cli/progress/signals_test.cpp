@@ -1,5 +1,3 @@
-#include "cli/progress/process.h"
-
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
 #include "support/support.h"
 
