@@ -10,8 +10,8 @@
 #include "cli/workers.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
+#include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/batch/batch_items.h"
-#include "core/pipeline/batch/batch_settings.h"
 #include "core/pipeline/batch/pipeline_runner.h"
 
 namespace faststar {
@@ -46,7 +46,7 @@ ItemRules item_rules(const BatchOptions& options, const Config& config) {
   if (options.vbench && config.output.encoding.lossless) {
     fail(ErrorKind::usage, "--vbench cannot be combined with --lossless: VBench reads .mp4", "leave out --lossless");
   }
-  ItemRules rules{.layout = options.vbench ? BatchLayout::benchmark : BatchLayout::numbered,
+  ItemRules rules{.for_benchmark = options.vbench,
                   .base_seed = config.sampling.seed.value_or(0),
                   .ending = config.output.encoding.lossless ? ".mkv" : ".mp4"};
   if (options.samples > 0) rules.samples = options.samples;
@@ -104,7 +104,7 @@ PlannedBatch plan_batch(BatchOptions& options) {
                .items = list_part(options, config),
                .settings_hash = settings_hash(config),
                .retries = options.retries,
-               .keep_codes = options.keep_codes ? KeepCodes::always : KeepCodes::until_finished};
+               .keep_codes = options.keep_codes};
   return {std::move(resolved), setup, std::move(run)};
 }
 

@@ -185,7 +185,7 @@ void check_outputs(const CompareCommand& command) {
   for (const std::string& file : {command.csv, command.side_by_side}) {
     if (file.empty()) continue;
     check_writable(file, command.existing());
-    spare_inputs({file}, {command.a, command.b});
+    spare_inputs(file, {command.a, command.b});
   }
 }
 

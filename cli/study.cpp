@@ -10,10 +10,10 @@
 #include "core/config/preset.h"
 #include "core/lab/study/report.h"
 #include "core/lab/study/run_study.h"
-#include "core/pipeline/batch/batch_settings.h"
-#include "core/pipeline/batch/prompt_list.h"
+#include "core/pipeline/batch/batch_folder.h"
+#include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/inputs.h"
-#include "core/pipeline/plan.h"
+#include "core/pipeline/run.h"
 
 namespace faststar {
 namespace {

@@ -45,22 +45,11 @@ std::shared_ptr<const Safetensors> open_codes(const std::filesystem::path& file)
 
 }  // namespace
 
-Tensor SavedCodes::joined() const { return at::cat(clips, 2); }
-
 Scale SavedCodes::scale() const {
   const Tensor& first = clips.front();
   Scale scale{.t = 0, .h = static_cast<int>(first.size(3)), .w = static_cast<int>(first.size(4))};
   for (const Tensor& clip : clips) scale.t += static_cast<int>(clip.size(2));
   return scale;
-}
-
-std::vector<Tensor> split_clips(const Tensor& summed_codes, const Schedule& schedule) {
-  std::vector<Tensor> clips;
-  for (int clip = 0; clip < schedule.clips(); ++clip) {
-    const FrameRange frames = schedule.frames_of(clip);
-    clips.push_back(summed_codes.narrow(2, frames.begin, frames.end - frames.begin));
-  }
-  return clips;
 }
 
 void write_codes(const std::filesystem::path& file, const SavedCodes& codes, Existing existing) {

@@ -16,8 +16,6 @@ struct SavedCodes {
   std::string settings_json;         ///< an object; everything that remakes them
   std::string vae_fingerprint = {};  ///< of the decoder that they are for; empty when its weights were random
 
-  /// Clips joined on time: [1, 64, T, H, W].
-  Tensor joined() const;
   /// Their grid over all clips.
   Scale scale() const;
 };
@@ -25,9 +23,6 @@ struct SavedCodes {
 /// Writes `summed_codes` [1, 64, T, H, W] clip by clip as `clip.N.summed_codes`; command and settings go into the
 /// metadata. Throws Error(output).
 void write_codes(const std::filesystem::path& file, const SavedCodes& codes, Existing existing);
-
-/// Cuts the accumulated features of a whole video into the clips of its schedule.
-std::vector<Tensor> split_clips(const Tensor& summed_codes, const Schedule& schedule);
 
 /// Reads what write_codes wrote. Throws Error(input) naming what is missing or has another shape.
 SavedCodes read_codes(const std::filesystem::path& file);

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -22,28 +20,12 @@
 namespace faststar {
 namespace {
 
-/// Far above any prompt: who names a video by mistake gets an error, not a long wait.
-constexpr size_t kMaxPromptBytes = 1 << 20;
-
 std::string without_outer_blanks(const std::string& text) {
   const std::u32string characters = decode_utf8(text);
   const auto seen = [](char32_t c) { return !is_blank(c); };
   const auto begin = std::find_if(characters.begin(), characters.end(), seen);
   const auto end = std::find_if(characters.rbegin(), characters.rend(), seen).base();
   return begin < end ? encode_utf8({begin, end}) : "";
-}
-
-std::string read_prompt_text(std::istream& stream, const std::string& origin) {
-  std::string text(kMaxPromptBytes + 1, '\0');
-  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad() || (stream.fail() && !stream.eof())) {
-    fail(ErrorKind::input, fmt::format("{}: cannot read: {}", origin, std::strerror(errno)));
-  }
-  text.resize(static_cast<size_t>(stream.gcount()));
-  if (text.size() > kMaxPromptBytes) {
-    fail(ErrorKind::input, fmt::format("{}: expected a prompt, got more than 1 MiB", origin));
-  }
-  return text;
 }
 
 constexpr double kFramesPerSecond = 16;
@@ -109,10 +91,7 @@ std::filesystem::path named_file(const std::optional<std::string>& name, const c
 /// True when this model made the file.
 bool made_by(const ModelPreset& model, const std::filesystem::path& file) {
   const auto provenance = read_provenance(file);
-  if (!provenance) return false;
-  const auto settings = nlohmann::json::parse(provenance->settings_json);
-  const nlohmann::json::json_pointer name("/model/name");
-  return settings.contains(name) && settings[name] == model.name;
+  return provenance && recorded(nlohmann::json::parse(provenance->settings_json), "model", "name") == model.name;
 }
 
 }  // namespace
@@ -130,14 +109,28 @@ std::string checked_prompt(const std::string& text, const std::string& origin, E
   return prompt;
 }
 
+std::string read_text(std::istream& stream, const std::string& origin, const char* expected, size_t mebibytes) {
+  std::string text;
+  for (char block[1 << 16]; stream.read(block, sizeof(block)) || stream.gcount() > 0;) {
+    text.append(block, static_cast<size_t>(stream.gcount()));
+    if (text.size() > mebibytes << 20)
+      fail(ErrorKind::input, fmt::format("{}: expected {}, got more than {} MiB", origin, expected, mebibytes));
+  }
+  if (!stream.eof()) fail_errno(ErrorKind::input, origin, "read");
+  return text;
+}
+
 std::string read_prompt(const Settings& settings) {
   const PromptConfig& prompt = settings.config.prompt;
+  const auto read = [](std::istream& stream, const std::string& origin) {
+    return checked_prompt(read_text(stream, origin, "a prompt", 1), origin, ErrorKind::input);
+  };
   if (prompt.prompt_file) {
     std::ifstream file(*prompt.prompt_file, std::ios::binary);
-    return checked_prompt(read_prompt_text(file, *prompt.prompt_file), *prompt.prompt_file, ErrorKind::input);
+    return read(file, *prompt.prompt_file);
   }
   if (!prompt.prompt) fail(ErrorKind::usage, "no prompt", "-p \"a red ball\", or --prompt-file FILE");
-  if (*prompt.prompt == "-") return checked_prompt(read_prompt_text(std::cin, "stdin"), "stdin", ErrorKind::input);
+  if (*prompt.prompt == "-") return read(std::cin, "stdin");
   return checked_prompt(*prompt.prompt, settings.origin("prompt").text, ErrorKind::usage);
 }
 
@@ -155,8 +148,7 @@ std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolve
   if (!continues) return std::nullopt;
   return SourceClip{.file = named_file(generate.video, "video to continue", "--video FILE"),
                     .fit = generate.fit,
-                    .part = task == Task::interactive ? SourcePart::last : SourcePart::from_start,
-                    .start = task == Task::interactive ? 0 : generate.start,
+                    .start = task == Task::interactive ? std::nullopt : std::optional(generate.start),
                     .only_new = generate.only_new,
                     .latents = 1 + resolved.model.preset.latents_per_clip};
 }
@@ -164,7 +156,7 @@ std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolve
 std::shared_ptr<const SoundTrack> read_source_sound(const Request& request, const std::filesystem::path& file) {
   if (request.task != Task::video_to_video || request.source->only_new) return nullptr;
   const double seconds = static_cast<double>(frames_of_latents(request.source->latents)) / kFramesPerSecond;
-  return read_sound({request.source->file, request.source->start, seconds}, file);
+  return read_sound({request.source->file, request.source->start.value_or(0), seconds}, file);
 }
 
 void warn_about_untrained_use(const Request& request) {
@@ -183,9 +175,9 @@ Tensor read_source(const SourceClip& source, const VideoSize& size) {
   if (frames == 1) return read_picture(source, size);
   VideoReader video(source.file);
   const double seconds = static_cast<double>(frames - 1) / kFramesPerSecond;
-  check_length(source.file, video.info(), source.start, seconds);
-  const FrameSpan span = source.part == SourcePart::last ? last_span(video.info(), seconds, frames)
-                                                         : FrameSpan{source.start, source.start + seconds, frames};
+  check_length(source.file, video.info(), source.start.value_or(0), seconds);
+  const FrameSpan span = source.start ? FrameSpan{*source.start, *source.start + seconds, frames}
+                                      : last_span(video.info(), seconds, frames);
   const auto transform = fitting(source.file, {video.info().height, video.info().width}, size, source.fit);
   return pixels_of_frames(read_span(video, span, transform));
 }

@@ -61,7 +61,7 @@ std::vector<std::filesystem::path> InteractiveRun::step(const std::string& promp
   if (former_.defined()) {
     continue_clip(current);
   } else {
-    former_ = current.stages.generate({.text = current.text}, {.seed = shared_.outputs.front().seed});
+    former_ = current.stages.generate({.text = current.text}, shared_.outputs.front().seed);
     first_ = former_.narrow(2, 0, 1);
     show(current, former_, {shared_.first_frame, 0});
   }
@@ -76,7 +76,7 @@ void InteractiveRun::continue_clip(CurrentStep& current) {
   const Tensor clip = current.stages.generate(
       {.text = current.text,
        .condition = InteractiveCondition{.former = rest, .first = first_, .detail_frames = {last - 1, last}}},
-      {.seed = shared_.outputs.front().seed});
+      shared_.outputs.front().seed);
   const Tensor both = at::cat({rest, clip}, 2);
   // What is shown begins where the decoder has left the former clip behind: no frame is the video's first.
   const int64_t shown_from = frames_of_latents(both.size(2)) - kFramesPerLatent * latents;

@@ -1,5 +1,3 @@
-#include "core/pipeline/memory_plan.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/vae/architecture.h"
+#include "core/pipeline/workload.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -203,13 +202,14 @@ MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
   plan.weights = weights.text + weights.transformer + weights.vae;
   plan.text = weights.text + waiting.text + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
   plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass;
-  plan.decode = weights.vae + waiting.vae + codes_bytes(work) +
-                decode_peak_bytes(work.vae, decode_size(work, work.decoded_latents), work.dtype, mode.decode);
+  plan.decode =
+      weights.vae + waiting.vae + codes_bytes(work) +
+      decode_peak_bytes(work.vae, shape_of(work, frames_of_latents(work.decoded_latents)), work.dtype, mode.decode);
   if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context);
   if (work.source_frames > 0) {
     // The transformer loads after the source is encoded, unless it is there from the run before.
     const int64_t others = mode.residency == Residency::everything ? waiting.vae : 0;
-    plan.source = weights.vae + others + encode_peak_bytes(work.vae, encode_size(work));
+    plan.source = weights.vae + others + encode_peak_bytes(work.vae, shape_of(work, work.source_frames));
   }
   return plan;
 }

@@ -89,7 +89,7 @@ std::vector<RequestedOutput> choose_outputs(const Request& request, const Output
   }
   for (const RequestedOutput& output : outputs) {
     for (const auto& file : {std::optional(output.file), output.codes, output.trace, output.preview}) {
-      if (file) spare_inputs({*file}, inputs);
+      if (file) spare_inputs(*file, inputs);
     }
   }
   for (const RequestedOutput& output : outputs) {
@@ -102,14 +102,12 @@ std::vector<RequestedOutput> choose_outputs(const Request& request, const Output
   return outputs;
 }
 
-void spare_inputs(const std::vector<fs::path>& outputs, const std::vector<std::optional<std::string>>& inputs) {
-  for (const fs::path& output : outputs) {
-    for (const auto& input : inputs) {
-      std::error_code absent;
-      if (!input || !fs::equivalent(output, *input, absent)) continue;
-      fail(ErrorKind::usage, fmt::format("{}: is an input of this run and cannot be its output", output.string()),
-           "use another output file");
-    }
+void spare_inputs(const fs::path& output, const std::vector<std::optional<std::string>>& inputs) {
+  for (const auto& input : inputs) {
+    std::error_code absent;
+    if (!input || !fs::equivalent(output, *input, absent)) continue;
+    fail(ErrorKind::usage, fmt::format("{}: is an input of this run and cannot be its output", output.string()),
+         "use another output file");
   }
 }
 

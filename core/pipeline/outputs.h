@@ -17,8 +17,7 @@ std::vector<RequestedOutput> choose_outputs(const Request& request, const Output
                                             const std::vector<std::optional<std::string>>& inputs);
 
 /// Throws Error(usage) when an output is a file that the run reads: --overwrite would replace it.
-void spare_inputs(const std::vector<std::filesystem::path>& outputs,
-                  const std::vector<std::optional<std::string>>& inputs);
+void spare_inputs(const std::filesystem::path& output, const std::vector<std::optional<std::string>>& inputs);
 
 /// Throws Error(output) when a disk has less space than the files of `request` take there at the very least, however
 /// well they compress. No promise that they fit.

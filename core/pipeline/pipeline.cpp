@@ -219,21 +219,6 @@ const std::map<std::string, std::string>& Model::fingerprints() const {
 
 std::string Model::vae_fingerprint() const { return fingerprints().empty() ? "" : fingerprints().at("vae"); }
 
-void Model::unload_text_encoder() {
-  text_encoder_.reset();
-  release_cached_memory(device_);
-}
-
-void Model::unload_transformer() {
-  transformer_.reset();
-  release_cached_memory(device_);
-}
-
-void Model::unload_vae() {
-  vae_.reset();
-  release_cached_memory(device_);
-}
-
 int64_t TextIds::tokens() const { return std::max(prompt.size(0), negative ? negative->size(0) : 0); }
 
 TextIds Pipeline::tokenize(const std::string& prompt, const std::optional<std::string>& negative, int64_t limit) const {

@@ -8,12 +8,13 @@
 #include <optional>
 #include <string>
 
+#include "core/base/device.h"
 #include "core/config/resolve.h"
 #include "core/model/star/generator.h"
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
 #include "core/model/vae/video_vae.h"
-#include "core/pipeline/memory_plan.h"
+#include "core/pipeline/workload.h"
 
 namespace faststar {
 
@@ -90,11 +91,17 @@ class Model {
   std::string vae_fingerprint() const;
 
   /// Free a network's memory on the device.
-  void unload_text_encoder();
-  void unload_transformer();
-  void unload_vae();
+  void unload_text_encoder() { unload(text_encoder_); }
+  void unload_transformer() { unload(transformer_); }
+  void unload_vae() { unload(vae_); }
 
  private:
+  template <typename Network>
+  void unload(std::shared_ptr<const Network>& network) {
+    network.reset();
+    release_cached_memory(device_);
+  }
+
   ModelSetup setup_;
   Residency most_;
   at::Device device_;

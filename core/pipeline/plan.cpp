@@ -1,5 +1,3 @@
-#include "core/pipeline/plan.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/model/reduce/gate.h"
 #include "core/pipeline/inputs.h"
+#include "core/pipeline/run.h"
 
 namespace faststar {
 namespace {
@@ -18,15 +17,17 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
                 .t5 = checkpoints.t5_architecture,
                 .vae = checkpoints.vae_architecture,
                 .schedule = request.schedule,
-                .repetitions = request.generation.repetitions,
-                .guidance_rows = request.generation.guidance.scale == 1 ? 1 : 2,
-                .text_tokens = ids.tokens(),
-                .preview = request.outputs.front().preview.has_value(),
-                .warm = model.has_transformer(),
+                .repetitions = {{1}, {1}},
+                .decoded_latents = request.schedule.latent_frames(),
                 .dtype = model.dtype(),
                 .device = model.device()};
+  if (request.codes) return work;
+  work.repetitions = request.generation.repetitions;
+  work.guidance_rows = request.generation.guidance.scale == 1 ? 1 : 2;
+  work.text_tokens = ids.tokens();
+  work.preview = request.outputs.front().preview.has_value();
+  work.warm = model.has_transformer();
   work.gate = ReductionGate(request.generation.reduction, work.schedule, work.repetitions);
-  work.decoded_latents = work.schedule.latent_frames();
   if (request.task == Task::interactive) {
     work.condition_tokens = interactive_condition_tokens(work.schedule);
     work.decoded_latents *= 2;
@@ -94,17 +95,15 @@ void check_vae_of_codes(const Model& model, const SavedCodes& codes) {
        "use --model DIR with the model that made the codes");
 }
 
-void plan_decode(const Model& model, Plan& plan) {
-  const VideoSize& size = plan.request.size;
-  check_vae_of_codes(model, *plan.request.codes);
-  plan.work = {.star = model.checkpoints().star_architecture,
-               .t5 = model.checkpoints().t5_architecture,
-               .vae = model.checkpoints().vae_architecture,
-               .schedule = plan.request.schedule,
-               .repetitions = {{1}, {1}},
-               .decoded_latents = size.latent_frames,
-               .dtype = model.dtype(),
-               .device = model.device()};
+void plan_decode(const Pipeline& pipeline, Plan& plan) {
+  const Model& model = pipeline.model();
+  const Request& request = plan.request;
+  const VideoSize& size = request.size;
+  check_vae_of_codes(model, *request.codes);
+  // A batch records with each video whether its text was cut, also when its codes are there.
+  if (!request.model_prompt.empty())
+    plan.ids = pipeline.tokenize(request.model_prompt, request.negative, request.text_limit);
+  plan.work = workload_of(model, request, {});
   plan.memory = choose_decode_plan(plan.work, model.budget());
   log::info("size: {}x{}, {} frames; memory: {:.1f} GB", size.width, size.height, size.frames,
             static_cast<double>(plan.memory.decode) * 1e-9);
@@ -127,7 +126,7 @@ Plan make_plan(const Pipeline& pipeline, Request request) {
   plan.shown = {made.first_frame, made.leaves_out_source() ? frames_of_latents(made.source->latents) : 0};
   check_disk_space(made);
   if (made.codes) {
-    plan_decode(pipeline.model(), plan);
+    plan_decode(pipeline, plan);
   } else {
     plan_generation(pipeline, plan);
   }

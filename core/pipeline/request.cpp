@@ -97,7 +97,7 @@ void make_absolute(std::optional<std::string>& path) {
 void set_encoding(Request& request, const Config& config) {
   request.first_frame = config.generate.first_frame;
   request.encoding = config.output.encoding;
-  request.metadata = config.output.no_metadata ? Metadata::leave_out : Metadata::write;
+  request.metadata = !config.output.no_metadata;
   request.existing = replace_if(config.output.overwrite);
 }
 
@@ -273,13 +273,11 @@ Request make_interactive_request(ResolvedSettings& resolved, const std::string& 
 }
 
 Request make_decode_request(SavedCodes codes, const std::string& file, const ResolvedSettings& resolved) {
-  using Pointer = nlohmann::ordered_json::json_pointer;
   const Config& config = resolved.settings.config;
   auto settings = nlohmann::ordered_json::parse(codes.settings_json);
-  const auto setting = [&](const char* path) { return settings.value(Pointer(path), nlohmann::ordered_json()); };
-  const auto prompt = setting("/prompt/prompt");
-  const auto seed = setting("/sampling/seed");
-  const bool left_out = codes.command == "v2v" && setting("/generate/only_new") == true;
+  const nlohmann::json prompt = recorded(settings, "prompt", "prompt");
+  const nlohmann::json seed = recorded(settings, "sampling", "seed");
+  const bool left_out = codes.command == "v2v" && recorded(settings, "generate", "only_new") == true;
   if (codes.command == "v2v" && !left_out) log::info("the sound of the input video is not saved with the codes");
 
   Request request;

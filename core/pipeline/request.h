@@ -39,21 +39,14 @@ struct VideoSize {
   int64_t width = 0;   ///< pixels
 };
 
-/// Which part of a video is continued: one that begins at `start`, or its last one.
-enum class SourcePart { from_start, last };
-
 /// The picture or video that a run starts from.
 struct SourceClip {
   std::filesystem::path file;
   Fit fit = Fit::crop;
-  SourcePart part = SourcePart::from_start;
-  double start = 0;       ///< seconds; of a video
-  bool only_new = false;  ///< leave its part out of the file
-  int64_t latents = 1;    ///< latent frames of it: 1 of a picture, the first clips of a video
+  std::optional<double> start = 0;  ///< second at which the part of a video begins; none: its last part
+  bool only_new = false;            ///< leave its part out of the file
+  int64_t latents = 1;              ///< latent frames of it: 1 of a picture, the first clips of a video
 };
-
-/// Whether files hold the settings that remake them.
-enum class Metadata { write, leave_out };
 
 /// One file to make.
 struct RequestedOutput {
@@ -84,7 +77,7 @@ struct Request {
   std::shared_ptr<const SoundTrack> sound;  ///< of the source, for its part of the video
   FirstFrame first_frame = FirstFrame::copy;
   VideoEncoding encoding;
-  Metadata metadata = Metadata::write;
+  bool metadata = true;                  ///< files hold the settings that remake them
   Existing existing = Existing::refuse;  ///< for every file of `outputs`
   std::vector<RequestedOutput> outputs;  ///< one a seed, in order
 

@@ -86,9 +86,10 @@ class RunStages::Meter {
 /// Reports every pass of a run to the progress, the trace and whoever asked.
 class RunStages::StepWatch final : public GenerationObserver {
  public:
-  StepWatch(RunStages& stages, const Draw& draw) : stages_(stages), draw_(draw) {}
+  StepWatch(RunStages& stages, const StepListener& listener, ReductionTrace* trace)
+      : stages_(stages), listener_(listener), trace_(trace) {}
   void on_reduced_step(const ReducedStep& step) override {
-    if (draw_.trace) draw_.trace->add_reduced(step);
+    if (trace_) trace_->add_reduced(step);
   }
   void on_step(const Step& step, const std::vector<Tensor>& clips) override {
     const Workload& work = stages_.plan_.work;
@@ -97,13 +98,14 @@ class RunStages::StepWatch final : public GenerationObserver {
                               fmt::format("scale {}/{}", step.scale + 1, work.schedule.scales().size()));
     stages_.stop_if_asked();
     const Scale& scale = work.schedule.scales()[static_cast<size_t>(step.scale)];
-    if (draw_.trace) draw_.trace->add_step(step, scale, tokens_of(work, step));
-    if (draw_.on_step) draw_.on_step(step, clips);
+    if (trace_) trace_->add_step(step, scale, tokens_of(work, step));
+    if (listener_) listener_(step, clips);
   }
 
  private:
   RunStages& stages_;
-  const Draw& draw_;
+  const StepListener& listener_;
+  ReductionTrace* trace_;
 };
 
 RunStages::RunStages(const Pipeline& pipeline, const Plan& plan, Progress& progress)
@@ -164,15 +166,16 @@ void RunStages::load_weights() {
   stop_if_asked();
 }
 
-Tensor RunStages::generate(const GenerationInput& input, const Draw& draw) {
+Tensor RunStages::generate(const GenerationInput& input, int64_t seed, const StepListener& on_step,
+                           ReductionTrace* trace) {
   if (!model_.has_transformer()) load_weights();
   for (const Stage own : {Stage::tokens, Stage::preview, Stage::decode}) {
     result_.seconds.erase(std::string(stage_name(own)));
   }
   const Meter meter(*this, Stage::tokens);
   GenerationSettings settings = plan_.request.generation;
-  settings.seed = static_cast<uint64_t>(draw.seed);
-  StepWatch watch(*this, draw);
+  settings.seed = static_cast<uint64_t>(seed);
+  StepWatch watch(*this, on_step, trace);
   Tensor codes = pipeline_.generate(plan_.work.schedule, settings, input, &watch);
   meter.finish();
   const auto preview = result_.seconds.find(stage_name(Stage::preview));
@@ -236,7 +239,7 @@ OutputFiles RunStages::files_of(const RequestedOutput& output) const {
 
 std::string RunStages::comment_of(const RequestedOutput& output) const {
   const Request& request = plan_.request;
-  if (request.metadata == Metadata::leave_out) return "";
+  if (!request.metadata) return "";
   std::string run;
   if (!request.codes) {  // of saved codes, only the run that made them could tell
     nlohmann::ordered_json json;
@@ -263,6 +266,16 @@ int preview_scale(const Schedule& schedule) {
   return scale;
 }
 
+/// The accumulated features of a whole video, clip by clip.
+std::vector<Tensor> split_clips(const Tensor& summed_codes, const Schedule& schedule) {
+  std::vector<Tensor> clips;
+  for (int clip = 0; clip < schedule.clips(); ++clip) {
+    const FrameRange frames = schedule.frames_of(clip);
+    clips.push_back(summed_codes.narrow(2, frames.begin, frames.end - frames.begin));
+  }
+  return clips;
+}
+
 /// The outputs of one plan, one after the other.
 class OutputRun {
  public:
@@ -274,7 +287,7 @@ class OutputRun {
     if (!request_.codes) input = {.text = stages_.encode_text(), .given_bits = stages_.encode_source()};
     for (const RequestedOutput& output : request_.outputs) {
       if (request_.codes) {
-        decode(output, request_.codes->joined());
+        decode(output, at::cat(request_.codes->clips, 2));
       } else {
         make(output, input);
       }
@@ -293,8 +306,7 @@ class OutputRun {
       previewed = true;
     };
     ReductionTrace trace;
-    const Tensor codes =
-        stages_.generate(input, {.seed = output.seed, .on_step = on_step, .trace = output.trace ? &trace : nullptr});
+    const Tensor codes = stages_.generate(input, output.seed, on_step, output.trace ? &trace : nullptr);
     if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, request_.existing);
     if (output.codes) write_codes(*output.codes, saved(output, codes), request_.existing);
     try {

@@ -8,10 +8,29 @@
 
 #include "core/base/progress.h"
 #include "core/pipeline/outputs.h"
-#include "core/pipeline/plan.h"
+#include "core/pipeline/pipeline.h"
 #include "core/pipeline/reduction_trace.h"
 
 namespace faststar {
+
+/// A request and all that is known of its run before any weight loads.
+struct Plan {
+  Request request;
+  TextIds ids;
+  std::optional<Tensor> source;  ///< pixels of read_source
+  Workload work;
+  MemoryPlan memory;
+  ShownFrames shown;
+  std::map<Stage, double> costs;  ///< estimated seconds of all outputs
+};
+
+/// Reads and tokenizes what `request` names and chooses a memory plan; saved codes need neither.
+/// Throws Error(input) for the source, Error(model) for the vocabulary and for codes of another VAE, Error(device) when
+/// no memory plan fits, Error(output) when the disk is full.
+Plan make_plan(const Pipeline& pipeline, Request request);
+
+/// Estimated seconds until all weights are loaded: next to none when they are random, none when they are there.
+double load_cost(const Model& model, const MemoryPlan& memory);
 
 /// How a video was made.
 struct RunResult {
@@ -35,15 +54,11 @@ class RunStages {
   /// Features of the source's pixels, as Pipeline::encode.
   Tensor encode_source_pixels();
 
-  /// What one video depends on besides the plan.
-  struct Draw {
-    int64_t seed = 0;
-    /// Called after each pass with the accumulated features of all clips so far.
-    std::function<void(const Step& step, const std::vector<Tensor>& clips)> on_step = {};
-    ReductionTrace* trace = nullptr;  ///< records what reduction decides
-  };
-  /// The accumulated features of a video: [1, 64, T, H, W].
-  Tensor generate(const GenerationInput& input, const Draw& draw);
+  /// Is called after each pass with the accumulated features of all clips so far.
+  using StepListener = std::function<void(const Step& step, const std::vector<Tensor>& clips)>;
+  /// The accumulated features of a video: [1, 64, T, H, W]. `trace`, unless null, records what reduction decides.
+  Tensor generate(const GenerationInput& input, int64_t seed, const StepListener& on_step = {},
+                  ReductionTrace* trace = nullptr);
 
   /// Decodes into files. `kept`, unless null, becomes their frames, uint8 [F, H, W, 3] RGB on the CPU, in parts.
   void decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,

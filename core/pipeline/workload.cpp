@@ -37,14 +37,9 @@ std::vector<Step> steps_to_run(const Workload& work) {
   return steps;
 }
 
-VideoShape decode_size(const Workload& work, int64_t latent_frames) {
+VideoShape shape_of(const Workload& work, int64_t frames) {
   const Scale& full = work.schedule.full_scale(0);
-  return {pixels_of_features(full.h), pixels_of_features(full.w), frames_of_latents(latent_frames)};
-}
-
-VideoShape encode_size(const Workload& work) {
-  const Scale& full = work.schedule.full_scale(0);
-  return {pixels_of_features(full.h), pixels_of_features(full.w), work.source_frames};
+  return {pixels_of_features(full.h), pixels_of_features(full.w), frames};
 }
 
 namespace {
@@ -127,12 +122,12 @@ double step_seconds(const Workload& work, const Step& step) {
 }
 
 double decode_seconds(const Workload& work, int64_t latent_frames) {
-  return decode_flops(work.vae, decode_size(work, latent_frames)) / rates_of(work).convolution;
+  return decode_flops(work.vae, shape_of(work, frames_of_latents(latent_frames))) / rates_of(work).convolution;
 }
 
 double encode_seconds(const Workload& work) {
   if (work.source_frames == 0) return 0;
-  return encode_flops(work.vae, encode_size(work)) / rates_of(work).encoder;
+  return encode_flops(work.vae, shape_of(work, work.source_frames)) / rates_of(work).encoder;
 }
 
 double text_seconds(const Workload& work) {

@@ -3,14 +3,12 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cmath>
-#include <cstring>
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -18,92 +16,16 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/lock_file.h"
 #include "core/base/utf8.h"
 
 namespace faststar {
+namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string now_utc() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
-}
-
-[[noreturn]] void fail_write(const std::filesystem::path& path) {
-  fail(ErrorKind::output, fmt::format("{}: cannot write: {}", path.string(), std::strerror(errno)));
-}
-
-/// The manifest opened by one writer at a time.
-class Appender {
- public:
-  explicit Appender(const std::filesystem::path& path)
-      : path_(path), file_(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-    if (file_ < 0) fail_write(path_);
-    while (flock(file_, LOCK_EX) != 0) {
-      if (errno != EINTR) fail_and_close();
-    }
-  }
-  ~Appender() { close(file_); }
-  Appender(const Appender&) = delete;
-  Appender& operator=(const Appender&) = delete;
-
-  /// Writes all of `line` to disk, or none of it.
-  void append(const std::string& line) {
-    const ssize_t written = write(file_, line.data(), line.size());
-    if (written == static_cast<ssize_t>(line.size()) && fsync(file_) == 0) return;
-    const int error = written < 0 ? errno : ENOSPC;
-    cut_torn_line(path_);
-    errno = error;
-    fail_write(path_);
-  }
-
- private:
-  [[noreturn]] void fail_and_close() {
-    const int error = errno;
-    close(file_);
-    errno = error;
-    fail_write(path_);
-  }
-
-  const std::filesystem::path& path_;
-  int file_;
-};
-
-}  // namespace
-
-Manifest::Manifest(std::filesystem::path path) : path_(std::move(path)) { refresh(); }
-
-void Manifest::refresh() {
-  std::ifstream stream(path_, std::ios::binary);
-  if (!stream) return;  // no attempt yet
-  stream.seekg(offset_);
-  for (std::string line; std::getline(stream, line) && !stream.eof();) {
-    offset_ += static_cast<int64_t>(line.size()) + 1;
-    ++lines_;
-    auto record = parse_line(line);
-    if (!record) {
-      fail(ErrorKind::input, fmt::format("{}:{}: not a line written by faststar batch", path_.string(), lines_),
-           "delete the line; its video is then made again");
-    }
-    ItemState& item = items_[record->file];
-    item.failures += record->finished ? 0 : 1;
-    item.line = lines_;
-    item.last = std::move(*record);
-  }
-}
-
-void Manifest::append(const ManifestRecord& record) {
-  Appender file(path_);
-  cut_torn_line(path_);  // a line without a line end was never acknowledged: its item counts as not made
-  file.append(to_line(record));
-}
-
-const ItemState* Manifest::find(const std::string& file) const {
-  const auto found = items_.find(file);
-  return found == items_.end() ? nullptr : &found->second;
-}
-
+/// A record as one line of JSON, with its line end.
 std::string to_line(const ManifestRecord& record) {
   Json json;
   json["file"] = record.file;
@@ -122,11 +44,12 @@ std::string to_line(const ManifestRecord& record) {
   } else {
     json["error"] = record.error;
   }
-  json["time"] = now_utc();
+  json["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   json["version"] = FASTSTAR_VERSION;
   return json_text(json) + "\n";
 }
 
+/// What to_line wrote; nothing for other text.
 std::optional<ManifestRecord> parse_line(const std::string& line) {
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
@@ -146,9 +69,6 @@ std::optional<ManifestRecord> parse_line(const std::string& line) {
     return std::nullopt;
   }
 }
-
-namespace fs = std::filesystem;
-namespace {
 
 std::string key_of(const BatchItem& item) { return fmt::format("{:016x}", fnv1a(item.file)); }
 
@@ -184,6 +104,48 @@ std::vector<std::string> foreign_entries(const BatchFolder& folder, const std::s
 }
 
 }  // namespace
+
+Manifest::Manifest(std::filesystem::path path) : path_(std::move(path)) { refresh(); }
+
+void Manifest::refresh() {
+  std::ifstream stream(path_, std::ios::binary);
+  if (!stream) return;  // no attempt yet
+  stream.seekg(offset_);
+  for (std::string line; std::getline(stream, line) && !stream.eof();) {
+    offset_ += static_cast<int64_t>(line.size()) + 1;
+    ++lines_;
+    auto record = parse_line(line);
+    if (!record) {
+      fail(ErrorKind::input, fmt::format("{}:{}: not a line written by faststar batch", path_.string(), lines_),
+           "delete the line; its video is then made again");
+    }
+    ItemState& item = items_[record->file];
+    item.failures += record->finished ? 0 : 1;
+    item.line = lines_;
+    item.last = std::move(*record);
+  }
+}
+
+void Manifest::append(const ManifestRecord& record) {
+  LockFile lock(path_);
+  const auto held = lock.lock("append");
+  cut_torn_line(path_);  // a line without a line end was never acknowledged: its item counts as not made
+  const std::string line = to_line(record);
+  const int file = open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const ssize_t written = file < 0 ? -1 : write(file, line.data(), line.size());
+  const int error = written < 0 ? errno : ENOSPC;
+  const bool whole = written == static_cast<ssize_t>(line.size()) && fsync(file) == 0;
+  if (file >= 0) close(file);
+  if (whole) return;
+  cut_torn_line(path_);
+  errno = error;
+  fail_errno(ErrorKind::output, path_.string(), "write");
+}
+
+const ItemState* Manifest::find(const std::string& file) const {
+  const auto found = items_.find(file);
+  return found == items_.end() ? nullptr : &found->second;
+}
 
 void BatchFolder::create(const std::vector<BatchItem>& items) const {
   for (const char* name : {"videos", "codes", "partial"}) make_folder(root_ / name);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config/resolve.h"
 #include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/run.h"
 
@@ -53,12 +54,6 @@ class Manifest {
   int64_t lines_ = 0;
   std::map<std::string, ItemState> items_;
 };
-
-/// A record as one line of JSON, with its line end.
-std::string to_line(const ManifestRecord& record);
-
-/// What to_line wrote; nothing for other text.
-std::optional<ManifestRecord> parse_line(const std::string& line);
 
 /// The folder of a batch:
 ///   videos/         finished videos only, as an evaluator reads them
@@ -123,5 +118,28 @@ Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>&
 std::string describe(const Coverage& coverage);
 /// {"folder","expected","missing":[],"damaged":[],"foreign":[]}
 std::string to_json(const Coverage& coverage, const BatchFolder& folder);
+
+// config.yaml in the folder of a batch holds its settings. They stay the same when the batch is resumed
+// (batch_settings.cpp).
+
+/// The settings in the file; nothing when it does not exist yet. Throws Error(usage) when it is damaged.
+std::optional<Config> read_batch_settings(const std::filesystem::path& file);
+
+/// Fills in what a batch decides once: the base seed (given, else that of earlier runs in the folder, else random), the
+/// precision and the full path of the model. Clears the settings of single files.
+void settle_batch_settings(const BatchFolder& folder, Precision precision, ResolvedSettings& resolved);
+
+/// Throws Error(usage) when the batch in the folder was started with other settings.
+void check_folder_settings(const BatchFolder& folder, const ResolvedSettings& resolved);
+
+/// The same, and saves the settings if there are none yet. One process at a time.
+void save_folder_settings(const BatchFolder& folder, const ResolvedSettings& resolved);
+
+/// Throws Error(usage) naming each changed setting that affects the videos, with both values. Device, messages and
+/// additional files may change.
+void check_same_settings(const std::filesystem::path& file, const Config& before, const Config& now);
+
+/// 16 hex digits of those settings, for the manifest.
+std::string settings_hash(const Config& config);
 
 }  // namespace faststar

@@ -1,6 +1,7 @@
 #include "core/pipeline/batch/batch_items.h"
 
 #include <fmt/format.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <climits>
@@ -12,7 +13,6 @@
 #include "core/base/random.h"
 #include "core/base/utf8.h"
 #include "core/config/value.h"
-#include "core/pipeline/batch/vbench.h"
 
 namespace faststar {
 
@@ -38,13 +38,23 @@ Shard choose_shard(const std::string& flag) {
 
 namespace {
 
-/// The folders below videos/ that this entry goes to, each with its dimension.
-std::map<std::string, std::string> folders_of(Benchmark benchmark, const PromptEntry& entry) {
-  std::map<std::string, std::string> folders;
-  for (const std::string& dimension : entry.dimensions)
-    folders.try_emplace(vbench::folder(benchmark, dimension), dimension);
-  if (folders.empty()) folders[""] = "";
+/// How many videos of an entry go to which folder below videos/.
+std::map<std::string, int> samples_by_folder(const PromptList& list, const PromptEntry& entry, const ItemRules& rules,
+                                             int usual_samples) {
+  if (!rules.for_benchmark || entry.dimensions.empty()) return {{"", usual_samples}};
+  std::map<std::string, int> folders;
+  for (const std::string& dimension : entry.dimensions) {
+    folders.try_emplace(vbench::folder(list.benchmark, dimension),
+                        rules.samples.value_or(vbench::samples(list.benchmark, dimension)));
+  }
   return folders;
+}
+
+std::string file_name(const PromptList& list, size_t number, int sample, const ItemRules& rules) {
+  const std::string& prompt = list.entries[number].prompt;
+  if (rules.for_benchmark) return vbench::file_name(list.benchmark, prompt, sample);
+  const std::string words = find_invalid_utf8(prompt) ? "video" : slug(prompt);
+  return fmt::format("{:04}-{}-{}{}", number + 1, words, sample, rules.ending);
 }
 
 std::string name_problem(const std::string& prompt, const std::string& name) {
@@ -64,95 +74,53 @@ std::string problem(const BatchItem& item, const std::string& name) {
   return name_problem(item.prompt, name);
 }
 
-class ItemLister {
- public:
-  ItemLister(const PromptList& list, const ItemRules& rules) : list_(list), rules_(rules) {}
-
-  std::vector<BatchItem> all() {
-    for (entry_ = 0; entry_ < list_.entries.size(); ++entry_) {
-      if (rules_.layout == BatchLayout::numbered) {
-        add_samples("", usual_samples());
-      } else {
-        for (const auto& [folder, dimension] : folders_of(list_.benchmark, entry())) {
-          add_samples(folder, rules_.samples.value_or(vbench::samples(list_.benchmark, dimension)));
-        }
-      }
-    }
-    return std::move(items_);
-  }
-
- private:
-  const PromptEntry& entry() const { return list_.entries[entry_]; }
-
-  int usual_samples() const {
-    const bool numbered = rules_.layout == BatchLayout::numbered;
-    return rules_.samples.value_or(numbered ? 1 : vbench::samples(list_.benchmark, ""));
-  }
-
-  int64_t seed(int sample) const {
-    const auto own = entry().options.find("seed");
-    const int64_t base = own == entry().options.end()
-                             ? rules_.base_seed + static_cast<int64_t>(entry_) * usual_samples()
-                             : std::stoll(own->second);
-    return (base + sample) % kSeeds;
-  }
-
-  std::string name(int sample) const {
-    if (rules_.layout == BatchLayout::benchmark) return vbench::file_name(list_.benchmark, entry().prompt, sample);
-    const bool is_text = !find_invalid_utf8(entry().prompt);
-    return fmt::format("{:04}-{}-{}{}", entry_ + 1, is_text ? slug(entry().prompt) : "video", sample, rules_.ending);
-  }
-
-  void add_samples(const std::string& folder, int samples) {
-    for (int sample = 0; sample < samples; ++sample) {
-      BatchItem item;
-      const std::string file_name = name(sample);
-      item.file = folder.empty() ? file_name : folder + "/" + file_name;
-      item.origin = entry().origin;
-      item.prompt = entry().prompt;
-      item.text = entry().refined.value_or(entry().prompt);
-      item.seed = seed(sample);
-      item.options = entry().options;
-      item.options.erase("seed");
-      item.problem = problem(item, file_name);
-      add_once(std::move(item));
-    }
-  }
-
-  void add_once(BatchItem item) {
-    const auto [known, added] = by_file_.try_emplace(item.file, items_.size());
-    if (added) return items_.push_back(std::move(item));
-    const BatchItem& first = items_[known->second];
-    if (first.text == item.text && first.options == item.options) return;
-    fail(ErrorKind::input, fmt::format("{}: {} is already the file of {}", item.origin, item.file, first.origin),
-         "use VBench_full_info.json, where equal prompts are in different folders, or leave out --vbench");
-  }
-
-  const PromptList& list_;
-  const ItemRules& rules_;
-  size_t entry_ = 0;
-  std::vector<BatchItem> items_;
-  std::map<std::string, size_t> by_file_;
-};
-
-std::string lower_ascii(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
+BatchItem item_of(const PromptEntry& entry, const std::string& folder, const std::string& name, int64_t seed) {
+  BatchItem item{.file = folder.empty() ? name : folder + "/" + name,
+                 .origin = entry.origin,
+                 .prompt = entry.prompt,
+                 .text = entry.refined.value_or(entry.prompt),
+                 .seed = seed % kSeeds,
+                 .options = entry.options};
+  item.options.erase("seed");
+  item.problem = problem(item, name);
+  return item;
 }
 
 }  // namespace
 
 std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules) {
-  return ItemLister(list, rules).all();
+  const int usual_samples = rules.samples.value_or(rules.for_benchmark ? vbench::samples(list.benchmark, "") : 1);
+  std::vector<BatchItem> items;
+  std::map<std::string, size_t> by_file;
+  const auto add_once = [&](BatchItem item) {
+    const auto [known, added] = by_file.try_emplace(item.file, items.size());
+    if (added) return items.push_back(std::move(item));
+    const BatchItem& first = items[known->second];
+    if (first.text == item.text && first.options == item.options) return;
+    fail(ErrorKind::input, fmt::format("{}: {} is already the file of {}", item.origin, item.file, first.origin),
+         "use VBench_full_info.json, where equal prompts are in different folders, or leave out --vbench");
+  };
+  for (size_t number = 0; number < list.entries.size(); ++number) {
+    const PromptEntry& entry = list.entries[number];
+    const auto own_seed = entry.options.find("seed");
+    const int64_t seed = own_seed == entry.options.end()
+                             ? rules.base_seed + static_cast<int64_t>(number) * usual_samples
+                             : std::stoll(own_seed->second);
+    for (const auto& [folder, samples] : samples_by_folder(list, entry, rules, usual_samples)) {
+      for (int sample = 0; sample < samples; ++sample) {
+        add_once(item_of(entry, folder, file_name(list, number, sample, rules), seed + sample));
+      }
+    }
+  }
+  return items;
 }
 
 std::optional<std::pair<std::string, std::string>> find_case_collision(const std::vector<BatchItem>& items) {
-  std::map<std::string, std::string> seen;
+  const auto is_less = [](const std::string& a, const std::string& b) { return strcasecmp(a.c_str(), b.c_str()) < 0; };
+  std::set<std::string, decltype(is_less)> seen;
   for (const BatchItem& item : items) {
-    const auto [first, added] = seen.try_emplace(lower_ascii(item.file), item.file);
-    if (!added) return std::pair(first->second, item.file);
+    const auto [first, added] = seen.insert(item.file);
+    if (!added) return std::pair(*first, item.file);
   }
   return std::nullopt;
 }

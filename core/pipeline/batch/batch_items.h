@@ -5,9 +5,61 @@
 #include <string_view>
 #include <vector>
 
-#include "core/pipeline/batch/prompt_list.h"
+#include "core/config/settings.h"
 
 namespace faststar {
+
+/// One entry of a list.
+struct PromptEntry {
+  std::string origin;                   ///< "prompts.txt:3", for messages
+  std::string prompt;                   ///< as the list has it, bytes unchanged; file names are made from it
+  std::optional<std::string> refined;   ///< the longer text that the model gets instead
+  std::vector<std::string> dimensions;  ///< of a benchmark; empty for a plain list
+  FieldTexts options;                   ///< settings of this entry alone
+};
+
+/// The benchmark that a list belongs to; it decides names and counts.
+enum class Benchmark { none, vbench, vbench_i2v, vbench2 };
+
+struct PromptList {
+  Benchmark benchmark = Benchmark::none;
+  std::vector<PromptEntry> entries;
+};
+
+/// The files of a list.
+struct PromptListFiles {
+  std::filesystem::path list;
+  std::optional<std::filesystem::path> refined;  ///< text file: line n is the long form of entry n
+  std::optional<std::filesystem::path> images;   ///< folder with the images of a VBench-I2V list; none: beside the list
+  double aspect = 16.0 / 9;                      ///< width / height: which crop of those images
+};
+
+/// Reads `.txt` (a prompt per line), `.json` (VBench, VBench-I2V, VBench-2.0) or `.jsonl` (a JSON object per line:
+/// `prompt`, `refined_prompt`, and settings by Field::setting(); file names are relative to the list). Blank lines are
+/// skipped. Throws Error(input) naming file, line or entry, expected and got; Error(usage) for any other extension.
+PromptList read_prompt_list(const PromptListFiles& files);
+
+/// What the VBench evaluators expect: file names, folders, samples per prompt (github.com/Vchitect/VBench).
+namespace vbench {
+
+/// `{prompt}-{index}.mp4`; VBench-2.0 cuts the prompt after 180 characters.
+std::string file_name(Benchmark benchmark, const std::string& prompt, int index);
+
+/// The folder below videos/ for an entry's dimension; empty where the evaluator wants one flat folder.
+std::string folder(Benchmark benchmark, const std::string& dimension);
+
+/// Videos per prompt: 5 (25 for temporal_flickering, whose static filter picks five), in VBench-2.0 3 (20 for
+/// Diversity).
+int samples(Benchmark benchmark, std::string_view dimension);
+
+/// True for a folder of VBench 1, which is also the name of a file in prompts_per_dimension/, without `.txt`.
+bool is_folder(std::string_view name);
+
+/// The entries of a VBench file, `text` being the content of `files.list`: an array of {prompt_en, dimension, ...}.
+/// Keys that are not needed are skipped. Throws Error(input) naming the entry, expected and got.
+PromptList parse_list(const PromptListFiles& files, const std::string& text);
+
+}  // namespace vbench
 
 /// One of several processes that share a list: it makes every `count`-th item.
 struct Shard {
@@ -35,13 +87,8 @@ struct BatchItem {
 };
 
 /// How names and seeds follow from a list.
-enum class BatchLayout {
-  numbered,   ///< videos/0001-<slug>-<i>.mp4, in the order of the list
-  benchmark,  ///< as the benchmark's evaluator expects them (vbench.h)
-};
-
 struct ItemRules {
-  BatchLayout layout = BatchLayout::numbered;
+  bool for_benchmark = false;  ///< names that its evaluator expects (vbench); else 0001-<slug>-<i>.mp4, in order
   std::optional<int> samples;  ///< videos per prompt; none: 1, or the benchmark's own counts
   int64_t base_seed = 0;
   std::string ending = ".mp4";  ///< of numbered files

@@ -1,10 +1,7 @@
-#include "core/pipeline/batch/batch_settings.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,7 +10,7 @@
 #include "core/base/hash.h"
 #include "core/base/lock_file.h"
 #include "core/base/utf8.h"
-#include "core/config/yaml.h"
+#include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/request.h"
 
 namespace faststar {
@@ -28,8 +25,9 @@ bool changes_videos(std::string_view section, std::string_view key) {
   return key != "prompt" && key != "prompt_file" && key != "count";
 }
 
-std::map<std::string, std::string> decisive_settings(const nlohmann::ordered_json& json) {
-  std::map<std::string, std::string> settings;
+/// "section.key" -> value as text, of the settings that change videos.
+nlohmann::json decisive_settings(const nlohmann::ordered_json& json) {
+  auto settings = nlohmann::json::object();
   for (const auto& [section, fields] : json.items()) {
     for (const auto& [key, value] : fields.items()) {
       if (changes_videos(section, key)) {
@@ -61,11 +59,6 @@ constexpr std::string_view kHashedReduction = R"({
   "random": {"resample": "iter"}
 })";
 
-std::string value_or_none(const std::map<std::string, std::string>& settings, const std::string& key) {
-  const auto found = settings.find(key);
-  return found == settings.end() ? "not set" : found->second;
-}
-
 int64_t base_seed(const BatchFolder& folder) {
   const auto before = read_batch_settings(folder.config());
   return before && before->sampling.seed ? *before->sampling.seed : random_seed(1);
@@ -76,33 +69,26 @@ int64_t base_seed(const BatchFolder& folder) {
 std::optional<Config> read_batch_settings(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return std::nullopt;
-  const auto is_base = [](const std::string& section, const YamlEntry& entry) {
-    return section.empty() && entry.key == "base";
-  };
   Settings settings;
-  apply_yaml(YamlDocument(file), Source::file, is_base, settings);
+  apply_config_files({.preset = {}, .files = {file}}, settings);
   return settings.config;
 }
 
 void check_same_settings(const fs::path& file, const Config& before, const Config& now) {
   const auto then = decisive_settings(config_json(before));
   const auto today = decisive_settings(config_json(now));
-  std::map<std::string, std::string> all = then;
-  all.insert(today.begin(), today.end());
+  auto all = then;
+  all.update(today);
   std::vector<std::string> differences;
-  for (const auto& [key, _] : all) {
-    const std::string was = value_or_none(then, key);
-    const std::string is = value_or_none(today, key);
+  for (const auto& [key, _] : all.items()) {
+    const std::string was = then.value(key, "not set");
+    const std::string is = today.value(key, "not set");
     if (was != is) differences.push_back(fmt::format("{} was {}, now it is {}", key, was, is));
   }
   if (differences.empty()) return;
   fail(ErrorKind::usage,
        fmt::format("{}: this batch was started with other settings: {}", file.string(), fmt::join(differences, "; ")),
        "use another folder with -o, or the same settings (--config takes this file)");
-}
-
-void write_batch_settings(const fs::path& file, const Config& config, const std::string& base) {
-  write_file(file, config_yaml(config, base), Existing::refuse);
 }
 
 void settle_batch_settings(const BatchFolder& folder, Precision precision, ResolvedSettings& resolved) {
@@ -130,7 +116,7 @@ void save_folder_settings(const BatchFolder& folder, const ResolvedSettings& res
   const auto held = locks.lock("config.yaml");
   check_folder_settings(folder, resolved);
   if (!read_batch_settings(folder.config())) {
-    write_batch_settings(folder.config(), resolved.settings.config, resolved.base);
+    write_file(folder.config(), config_yaml(resolved.settings.config, resolved.base), Existing::refuse);
   }
 }
 
@@ -140,7 +126,9 @@ std::string settings_hash(const Config& config) {
   reduction.merge_patch(json["reduction"]);
   json["reduction"] = std::move(reduction);
   uint64_t hash = fnv1a("");
-  for (const auto& [key, value] : decisive_settings(json)) hash = fnv1a(key + "=" + value + "\n", hash);
+  for (const auto& [key, value] : decisive_settings(json).items()) {
+    hash = fnv1a(key + "=" + value.get<std::string>() + "\n", hash);
+  }
   return fmt::format("{:016x}", hash);
 }
 

@@ -5,7 +5,6 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/pipeline/inputs.h"
-#include "core/pipeline/run.h"
 
 namespace faststar {
 namespace {
@@ -46,7 +45,7 @@ class BriefLog {
 PipelineRunner::PipelineRunner(Pipeline& pipeline, ResolvedSettings resolved)
     : pipeline_(pipeline), resolved_(std::move(resolved)) {}
 
-Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) const {
+Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files) const {
   ResolvedSettings resolved = resolved_;
   Config& config = resolved.settings.config;
   apply_entry(resolved.settings, item.options, item.origin);
@@ -61,13 +60,17 @@ Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) cons
                       .codes = files.codes,
                       .settings_json = output_settings(request, config, item.seed)}};
   request.sound = read_source_sound(request, files.video);
-  return make_plan(pipeline_, std::move(request));
+  return request;
+}
+
+Plan PipelineRunner::plan_of(const BatchItem& item) const {
+  return make_plan(pipeline_, request_of(item, {"estimate.mp4", ""}));
 }
 
 void PipelineRunner::check(const BatchItem& item) {
   const BriefLog brief(warnings_, log::Level::info);
   try {
-    plan_of(item, {"check.mp4", ""});
+    plan_of(item);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::input) throw;  // concerns this item only
   }
@@ -78,7 +81,7 @@ void PipelineRunner::announce(const BatchItem& item, Progress& progress) {
   if (known == costs_.end()) {
     const BriefLog brief(warnings_, log::Level::warning);
     try {
-      Costs costs = plan_of(item, {"estimate.mp4", ""}).costs;
+      Costs costs = plan_of(item).costs;
       if (!costs_.empty()) costs.erase(Stage::load);
       known = costs_.emplace(kind_of(item), std::move(costs)).first;
     } catch (const std::exception&) {
@@ -109,17 +112,12 @@ std::optional<SavedCodes> PipelineRunner::saved_codes(const Request& request) co
 RunResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
   const BriefLog brief(warnings_, log::Level::warning);
   try {
-    Plan plan = plan_of(item, files);
-    const bool text_cut = plan.ids.cut;  // saved codes are planned without their text
-    if (auto codes = saved_codes(plan.request)) {
-      Request again = plan.request;
-      again.schedule = Schedule({codes->scale()});
-      again.codes = std::move(codes);
-      plan = make_plan(pipeline_, std::move(again));
+    Request request = request_of(item, files);
+    if (auto codes = saved_codes(request)) {
+      request.schedule = Schedule({codes->scale()});
+      request.codes = std::move(codes);
     }
-    RunResult result = run_plan(pipeline_, plan, progress);
-    result.text_cut = text_cut;
-    return result;
+    return run_plan(pipeline_, make_plan(pipeline_, std::move(request)), progress);
   } catch (...) {
     throw current_error();  // LibTorch errors count for this item too
   }

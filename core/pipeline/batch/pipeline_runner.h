@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/pipeline/batch/run_batch.h"
-#include "core/pipeline/plan.h"
+#include "core/pipeline/run.h"
 
 namespace faststar {
 
@@ -22,7 +22,8 @@ class PipelineRunner final : public ItemRunner {
 
  private:
   using Costs = std::map<Stage, double>;
-  Plan plan_of(const BatchItem& item, const ItemFiles& files) const;
+  Request request_of(const BatchItem& item, const ItemFiles& files) const;
+  Plan plan_of(const BatchItem& item) const;
   std::optional<SavedCodes> saved_codes(const Request& request) const;
 
   Pipeline& pipeline_;

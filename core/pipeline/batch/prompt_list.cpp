@@ -1,11 +1,7 @@
-#include "core/pipeline/batch/prompt_list.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +10,8 @@
 #include "core/base/utf8.h"
 #include "core/config/config_fields.h"
 #include "core/config/value.h"
-#include "core/pipeline/batch/vbench.h"
+#include "core/pipeline/batch/batch_items.h"
+#include "core/pipeline/inputs.h"
 
 namespace faststar {
 namespace {
@@ -25,15 +22,8 @@ using nlohmann::json;
 /// The whole file, without a byte order mark.
 std::string read_list_file(const fs::path& path) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  constexpr size_t kMaxBytes = size_t{64} << 20;  // far above any list: a video given by mistake is refused
   std::ifstream stream(path, std::ios::binary);
-  std::string text;
-  for (char block[1 << 16]; stream.read(block, sizeof(block)) || stream.gcount() > 0;) {
-    text.append(block, static_cast<size_t>(stream.gcount()));
-    if (text.size() > kMaxBytes)
-      fail(ErrorKind::input, fmt::format("{}: expected a list of prompts, got more than 64 MiB", path.string()));
-  }
-  if (!stream.eof()) fail(ErrorKind::input, fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+  std::string text = read_text(stream, path.string(), "a list of prompts", 64);
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   return text;
 }
@@ -92,100 +82,86 @@ std::string flag_text(const json& value) {
   return text;
 }
 
-/// Reads the object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known one.
-class JsonlEntryReader {
- public:
-  JsonlEntryReader(const TextLine& line, fs::path folder) : folder_(std::move(folder)) { entry_.origin = line.origin; }
+[[noreturn]] void fail_value(const std::string& origin, std::string_view key, const std::string& expected,
+                             const json& got) {
+  const std::string shown = got.is_primitive() ? flag_text(got) : got.type_name();
+  fail(ErrorKind::input,
+       fmt::format("{}: {}: expected {}, got {}", origin, key, expected, shown.empty() ? "nothing" : shown));
+}
 
-  PromptEntry read(const json& object) {
-    for (const auto& [key, value] : object.items()) {
-      if (!read_text(key, value) && !read_setting(key, value)) fail_unknown(key);
+std::string text_of(const std::string& origin, const std::string& key, const json& value) {
+  if (!value.is_string()) fail_value(origin, key, "a string", value);
+  return value.get<std::string>();
+}
+
+/// Checks a setting of an entry and adds it to its options; false when there is none of that name. File names are
+/// relative to `folder`.
+bool read_setting(const std::string& key, const json& value, const fs::path& folder, PromptEntry& entry) {
+  bool found = false;
+  const std::string text = flag_text(value);
+  Config scratch;  // only to check the value
+  visit_config(scratch, [&](std::string_view section, const Field& field, auto& member) {
+    if (field.setting() != key || !is_entry_setting(section, field)) return;
+    found = true;
+    if (value.is_null() || value.is_object() || !parse_value(text, field, member)) {
+      fail_value(entry.origin, key, expected_text(field, member), value);
     }
-    if (!object.contains("prompt"))
-      fail(ErrorKind::input, fmt::format("{}: prompt: expected a string, got nothing", entry_.origin));
-    return std::move(entry_);
-  }
-
- private:
-  [[noreturn]] void fail_value(const std::string& key, const std::string& expected, const json& got) const {
-    const std::string shown = got.is_primitive() ? flag_text(got) : got.type_name();
-    fail(ErrorKind::input,
-         fmt::format("{}: {}: expected {}, got {}", entry_.origin, key, expected, shown.empty() ? "nothing" : shown));
-  }
-
-  [[noreturn]] void fail_unknown(const std::string& key) const {
-    std::vector<std::string> known = {"prompt", "refined_prompt"};
-    visit_config(scratch_, [&](std::string_view section, const Field& field, const auto&) {
-      if (is_entry_setting(section, field)) known.emplace_back(field.name);
-    });
-    fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", entry_.origin, key),
-         fmt::format("the nearest key is {}", nearest_name(key, known)));
-  }
-
-  bool read_text(const std::string& key, const json& value) {
-    if (key != "prompt" && key != "refined_prompt") return false;
-    if (!value.is_string()) fail_value(key, "a string", value);
-    if (key == "prompt") {
-      entry_.prompt = value.get<std::string>();
-    } else {
-      entry_.refined = value.get<std::string>();
+    entry.options[key] = key == "image" || key == "video" ? (folder / text).string() : text;
+  });
+  for (const RetiredSetting& setting : retired_reduction_settings()) {
+    if (setting.name != key && setting.flag != key) continue;
+    if (!keeps_meaning(setting, text)) {
+      fail_value(entry.origin, key, fmt::format("{} (this setting was removed)", setting.value), value);
     }
+    entry.options[key] = text;  // the hash of the item covers it
     return true;
   }
+  return found;
+}
 
-  bool read_setting(const std::string& key, const json& value) {
-    bool found = false;
-    visit_config(scratch_, [&]<typename T>(std::string_view section, const Field& field, T& member) {
-      if constexpr (!std::is_same_v<T, std::vector<int>>) {
-        if (!field.has_key(key) || !is_entry_setting(section, field)) return;
-        found = true;
-        const std::string text = flag_text(value);
-        if (value.is_null() || value.is_object() || !parse_value(text, field, member)) {
-          fail_value(key, expected_text(field, member), value);
-        }
-        const bool is_file = key == "image" || key == "video";
-        entry_.options[key] = is_file ? (folder_ / text).string() : text;
-      }
-    });
-    return found || read_retired(key, value);
+[[noreturn]] void fail_unknown(const std::string& origin, const std::string& key) {
+  const Config standard;
+  std::vector<std::string> known = {"prompt", "refined_prompt"};
+  visit_config(standard, [&](std::string_view section, const Field& field, const auto&) {
+    if (is_entry_setting(section, field)) known.emplace_back(field.setting());
+  });
+  fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", origin, key),
+       fmt::format("the nearest key is {}", nearest_name(key, known)));
+}
+
+/// The object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known one.
+PromptEntry read_entry(const TextLine& line, const fs::path& folder) {
+  const json object = json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) {
+    fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
+                                       object.is_discarded() ? "something else" : object.type_name()));
   }
-
-  /// The option stays part of the item: its hash covers it.
-  bool read_retired(const std::string& key, const json& value) {
-    for (const RetiredSetting& setting : retired_reduction_settings()) {
-      if (setting.name != key) continue;
-      if (!keeps_meaning(setting, flag_text(value))) {
-        fail_value(key, fmt::format("{} (this setting was removed)", setting.value), value);
-      }
-      entry_.options[key] = flag_text(value);
-      return true;
+  PromptEntry entry{.origin = line.origin};
+  for (const auto& [key, value] : object.items()) {
+    if (key == "prompt") {
+      entry.prompt = text_of(line.origin, key, value);
+    } else if (key == "refined_prompt") {
+      entry.refined = text_of(line.origin, key, value);
+    } else if (!read_setting(key, value, folder, entry)) {
+      fail_unknown(line.origin, key);
     }
-    return false;
   }
-
-  fs::path folder_;  ///< file names are relative to it
-  PromptEntry entry_;
-  Config scratch_;  ///< only to check the values
-};
-
-PromptList read_jsonl_list(const fs::path& path) {
-  PromptList list;
-  for (const TextLine& line : read_text_lines(path)) {
-    const json object = json::parse(line.text, nullptr, /*allow_exceptions=*/false);
-    if (!object.is_object()) {
-      fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
-                                         object.is_discarded() ? "something else" : object.type_name()));
-    }
-    list.entries.push_back(JsonlEntryReader(line, path.parent_path()).read(object));
-  }
-  return list;
+  if (!object.contains("prompt"))
+    fail(ErrorKind::input, fmt::format("{}: prompt: expected a string, got nothing", line.origin));
+  return entry;
 }
 
 PromptList read_by_extension(const PromptListFiles& files) {
   const std::string extension = lower_extension(files.list);
   if (extension == ".txt") return read_text_list(files.list);
   if (extension == ".json") return vbench::parse_list(files, read_list_file(files.list));
-  if (extension == ".jsonl") return read_jsonl_list(files.list);
+  if (extension == ".jsonl") {
+    PromptList list;
+    for (const TextLine& line : read_text_lines(files.list)) {
+      list.entries.push_back(read_entry(line, files.list.parent_path()));
+    }
+    return list;
+  }
   fail(ErrorKind::usage, fmt::format("{}: expected a .txt, .json or .jsonl file", files.list.string()),
        "the simplest list is a .txt file with one prompt per line");
 }

@@ -175,7 +175,7 @@ class BatchLoop {
     }
     manifest_.append(record);
     if (!record.finished) return false;
-    if (run_.keep_codes == KeepCodes::until_finished) run_.folder.remove_codes(item);
+    if (!run_.keep_codes) run_.folder.remove_codes(item);
     ++summary_.made;
     progress_.settle(item.file);
     if (on_file_) on_file_(run_.folder.video(item));

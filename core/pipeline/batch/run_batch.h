@@ -24,14 +24,12 @@ class ItemRunner {
   virtual RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
 };
 
-enum class KeepCodes { until_finished, always };
-
 struct BatchRun {
   BatchFolder folder;
   std::vector<BatchItem> items;  ///< of this process; other processes may have the same
   std::string settings_hash;     ///< of the settings that all items share
   int retries = 0;               ///< for each item that fails
-  KeepCodes keep_codes = KeepCodes::until_finished;
+  bool keep_codes = false;       ///< also those of finished videos
 };
 
 struct FailedItem {

@@ -1,5 +1,3 @@
-#include "core/pipeline/batch/vbench.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
+#include "core/pipeline/batch/batch_items.h"
 
 namespace faststar::vbench {
 namespace {

@@ -1,8 +1,7 @@
-#include "core/pipeline/memory_plan.h"
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "core/pipeline/workload.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -40,7 +39,7 @@ TEST_CASE("a 720p video costs what the model's arithmetic says", "[plan]") {
   double flops = 0;
   for (const Step& step : work.schedule.steps(work.repetitions)) flops += step_flops(work, step);
   CHECK(flops == Approx(18.5e15).epsilon(0.01));
-  CHECK(decode_flops(work.vae, decode_size(work, 21)) == Approx(335e12).epsilon(0.02));
+  CHECK(decode_flops(work.vae, shape_of(work, frames_of_latents(21))) == Approx(335e12).epsilon(0.02));
 }
 
 TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {

@@ -59,7 +59,7 @@ std::vector<std::string> missed_by_vbench(const fs::path& videos, const std::str
 TEST_CASE("an evaluator finds every video of a list, and nothing else lies there", "[batch]") {
   const TempDir folder;
   const BatchFolder batch(folder / "run");
-  const auto items = list_items(vbench_list(folder), {.layout = BatchLayout::benchmark});
+  const auto items = list_items(vbench_list(folder), {.for_benchmark = true});
   CHECK(items.size() == 25 + 7 * 5);
   batch.create(items);
   for (const BatchItem& item : items) write_text(batch.video(item), "x");
@@ -75,7 +75,7 @@ TEST_CASE("an evaluator finds every video of a list, and nothing else lies there
 
 TEST_CASE("file names hold the short prompt, the model gets the refined one", "[batch]") {
   const TempDir folder;
-  const auto items = list_items(vbench_list(folder), {.layout = BatchLayout::benchmark, .samples = 1, .base_seed = 10});
+  const auto items = list_items(vbench_list(folder), {.for_benchmark = true, .samples = 1, .base_seed = 10});
   REQUIRE(items.size() == 8);
   CHECK(items[1].file == "human_action/A person is \"riding\" a bike-0.mp4");
   CHECK(items[1].text == "two");
@@ -90,7 +90,7 @@ TEST_CASE("file names hold the short prompt, the model gets the refined one", "[
 
 TEST_CASE("a seed is base + prompt index * samples + sample index", "[batch]") {
   const TempDir folder;
-  const auto items = list_items(vbench_list(folder), {.layout = BatchLayout::benchmark, .base_seed = 1000});
+  const auto items = list_items(vbench_list(folder), {.for_benchmark = true, .base_seed = 1000});
   CHECK(items[24].seed == 1024);      // temporal_flickering, index 24
   CHECK(items[25].seed == 1000 + 5);  // the next prompt
   CHECK(items[25 + 6].seed == 1000 + 2 * 5 + 1);
@@ -103,7 +103,7 @@ TEST_CASE("a seed is base + prompt index * samples + sample index", "[batch]") {
 
 TEST_CASE("names that differ by case only are found", "[batch]") {
   const TempDir folder;
-  const auto items = list_items(vbench_list(folder), {.layout = BatchLayout::benchmark, .samples = 1});
+  const auto items = list_items(vbench_list(folder), {.for_benchmark = true, .samples = 1});
   const auto collision = find_case_collision(items);
   REQUIRE(collision);
   CHECK(collision->first == "overall_consistency/a landscape-0.mp4");
@@ -114,7 +114,7 @@ TEST_CASE("names that differ by case only are found", "[batch]") {
 TEST_CASE("a prompt that cannot be a name is a problem of its own items", "[batch]") {
   const PromptList list{
       .entries = {{.prompt = "a/b"}, {.prompt = std::string(252, 'x')}, {.prompt = "\xff"}, {.prompt = "fine"}}};
-  const auto items = list_items(list, {.layout = BatchLayout::benchmark, .samples = 1});
+  const auto items = list_items(list, {.for_benchmark = true, .samples = 1});
   CHECK(items[0].problem.find("'/'") != std::string::npos);
   CHECK(items[1].problem == "the prompt cannot be a file name: at most 255 bytes, got 258");
   CHECK(items[2].problem.find("UTF-8") != std::string::npos);
@@ -124,10 +124,10 @@ TEST_CASE("a prompt that cannot be a name is a problem of its own items", "[batc
 
 TEST_CASE("equal prompts in one folder are one video, or an error when they mean two", "[batch]") {
   const PromptList twice{.entries = {{.prompt = "a"}, {.prompt = "a"}}};
-  CHECK(list_items(twice, {.layout = BatchLayout::benchmark}).size() == 5);
+  CHECK(list_items(twice, {.for_benchmark = true}).size() == 5);
   const PromptList different{
       .entries = {{.origin = "l:1", .prompt = "a"}, {.origin = "l:2", .prompt = "a", .refined = "a b"}}};
-  const Error error = error_of([&] { list_items(different, {.layout = BatchLayout::benchmark}); });
+  const Error error = error_of([&] { list_items(different, {.for_benchmark = true}); });
   CHECK(error.kind() == ErrorKind::input);
   CHECK(std::string(error.what()) == "l:2: a-0.mp4 is already the file of l:1");
   CHECK(list_items(different, {}).at(1).file == "0002-a-0.mp4");
@@ -138,7 +138,7 @@ TEST_CASE("VBench-2.0 cuts names after 180 characters and has a folder a dimensi
   for (int i = 0; i < 200; ++i) prompt += "\xc3\xa7";
   const PromptList list{.benchmark = Benchmark::vbench2,
                         .entries = {{.prompt = prompt, .dimensions = {"Camera_Motion", "Diversity"}}}};
-  const auto items = list_items(list, {.layout = BatchLayout::benchmark});
+  const auto items = list_items(list, {.for_benchmark = true});
   CHECK(items.size() == 3 + 20);
   CHECK(items[0].file == "Camera_Motion/" + prompt.substr(0, 360) + "-0.mp4");
   CHECK(items[0].problem == "the prompt cannot be a file name: at most 255 bytes, got 366");

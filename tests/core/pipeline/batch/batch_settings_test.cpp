@@ -1,5 +1,3 @@
-#include "core/pipeline/batch/batch_settings.h"
-
 #include "core/pipeline/batch/batch_folder.h"
 #include "support/support.h"
 
@@ -118,13 +116,13 @@ TEST_CASE("a batch goes on with the settings it began with", "[batch]") {
   config.generate.duration = {5};
   config.sampling.seed = 7;
   config.prompt.prompt_suffix = ", \"close\" up: #1";
-  write_batch_settings(file, config, "720p");
+  write_file(file, config_yaml(config, "720p"), Existing::refuse);
   const auto before = read_batch_settings(file);
   REQUIRE(before);
   CHECK(before->sampling.seed == 7);
   CHECK(settings_hash(*before) == settings_hash(config));
   check_same_settings(file, *before, config);
-  CHECK(error_of([&] { write_batch_settings(file, config, ""); }).kind() == ErrorKind::output);
+  CHECK(error_of([&] { write_file(file, config_yaml(config, ""), Existing::refuse); }).kind() == ErrorKind::output);
 }
 
 TEST_CASE("other settings are refused by name with both values", "[batch]") {

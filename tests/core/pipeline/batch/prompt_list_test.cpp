@@ -1,5 +1,4 @@
-#include "core/pipeline/batch/prompt_list.h"
-
+#include "core/pipeline/batch/batch_items.h"
 #include "support/support.h"
 
 namespace faststar {
