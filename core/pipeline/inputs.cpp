@@ -8,7 +8,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
 #include "core/media/frame_source.h"

@@ -92,8 +92,7 @@ void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const Shown
   OutputFiles files = current.stages.files_of(output);
   files.file = clip_file(clip_);
   // Joined only when the clip is whole, so that a stop leaves no half of it behind.
-  std::vector<Tensor> frames;
-  current.stages.decode(Stage::decode, codes, files, shown, joined ? &frames : nullptr);
+  const std::vector<Tensor> frames = current.stages.decode(Stage::decode, codes, files, shown, joined);
   ++clip_;
   current.files.push_back(files.file);
   if (joined && !joined_) joined_.emplace(current.stages.files_of(output));

@@ -7,7 +7,6 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
-#include "core/media/frame_sinks.h"
 #include "core/media/image.h"
 
 namespace faststar {
@@ -77,11 +76,12 @@ std::vector<RequestedOutput> choose_outputs(const Request& request, const Output
     output.file = config.output ? name_for_seed(*config.output, seed, seeds.size())
                                 : free_name(fmt::format("{}-{}", slug(request.prompt), seed), ending, existing);
     check_writable(output.file, existing);
-    if (config.save_codes) output.codes = companion(*config.save_codes, "--save-codes", output, seeds.size(), existing);
-    if (config.trace) output.trace = companion(*config.trace, "--trace", output, seeds.size(), existing);
-    if (config.preview && !picture) {
-      output.preview = companion(*config.preview, "--preview", output, seeds.size(), existing);
-    }
+    const auto name_companion = [&](const std::optional<std::string>& asked, const char* flag) {
+      return asked ? std::optional(companion(*asked, flag, output, seeds.size(), existing)) : std::nullopt;
+    };
+    output.codes = name_companion(config.save_codes, "--save-codes");
+    output.trace = name_companion(config.trace, "--trace");
+    if (!picture) output.preview = name_companion(config.preview, "--preview");
     if (config.frames_dir && !picture) {
       output.frames_dir = name_for_seed(*config.frames_dir, seed, seeds.size());
       check_frame_folder(*output.frames_dir, existing);
@@ -91,8 +91,6 @@ std::vector<RequestedOutput> choose_outputs(const Request& request, const Output
     for (const auto& file : {std::optional(output.file), output.codes, output.trace, output.preview}) {
       if (file) spare_inputs(*file, inputs);
     }
-  }
-  for (const RequestedOutput& output : outputs) {
     if (picture) {
       check_image_output(output.file);
     } else {
@@ -129,12 +127,11 @@ VideoFormat format_of(const VideoSize& size) {
 }
 
 VideoOutput::VideoOutput(const OutputFiles& files) {
-  sinks_.push_back(std::make_unique<BackgroundSink>(
-      std::make_unique<VideoWriter>(files.file, files.format, files.encoding, files.extras, files.existing)));
-  if (files.frames_dir) {
-    sinks_.push_back(
-        std::make_unique<BackgroundSink>(std::make_unique<FrameFolderWriter>(*files.frames_dir, files.existing)));
-  }
+  const auto add = [&](std::unique_ptr<FrameSink> sink) {
+    sinks_.push_back(std::make_unique<BackgroundSink>(std::move(sink)));
+  };
+  add(std::make_unique<VideoWriter>(files.file, files.format, files.encoding, files.extras, files.existing));
+  if (files.frames_dir) add(std::make_unique<FrameFolderWriter>(*files.frames_dir, files.existing));
 }
 
 void VideoOutput::write(const Tensor& frames) {

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/weights/weights.h"
@@ -218,8 +217,6 @@ const std::map<std::string, std::string>& Model::fingerprints() const {
 }
 
 std::string Model::vae_fingerprint() const { return fingerprints().empty() ? "" : fingerprints().at("vae"); }
-
-int64_t TextIds::tokens() const { return std::max(prompt.size(0), negative ? negative->size(0) : 0); }
 
 TextIds Pipeline::tokenize(const std::string& prompt, const std::optional<std::string>& negative, int64_t limit) const {
   const int64_t most = std::min(limit, model_.checkpoints().star_architecture.max_text_length);

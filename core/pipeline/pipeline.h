@@ -120,9 +120,6 @@ struct TextIds {
   Tensor prompt;
   std::optional<Tensor> negative;
   bool cut = false;  ///< the prompt was over the limit
-
-  /// Tokens of the longer one.
-  int64_t tokens() const;
 };
 
 /// The stages from text and pixels to frames, in memory, over one model. Everything that generates goes through

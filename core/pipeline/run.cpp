@@ -185,8 +185,8 @@ Tensor RunStages::generate(const GenerationInput& input, int64_t seed, const Ste
   return codes;
 }
 
-void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-                       std::vector<Tensor>* kept) {
+std::vector<Tensor> RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& files,
+                                      const ShownFrames& shown, bool keep) {
   // A preview decodes while tokens are made: their peak so far would be lost with the count that begins here.
   if (stage == Stage::preview) result_.peak_bytes = std::max(result_.peak_bytes, peak_device_bytes(pipeline_.device()));
   const Meter meter(*this, stage);
@@ -194,7 +194,7 @@ void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& file
   const double frame_cost = decode_seconds(plan_.work, codes.size(2)) / static_cast<double>(total);
   int64_t reported = 0;  // a decode that begins again counts from where the first one came to
   const auto decode_in_slices = [&](const DecodeOptions& options) {
-    FrameFiles frame_files(files, shown, codes.size(2), kept != nullptr);
+    FrameFiles frame_files(files, shown, codes.size(2), keep);
     int64_t done = 0;
     const auto on_frames = [&](const Tensor& decoded) {
       frame_files.push(decoded);
@@ -206,19 +206,20 @@ void RunStages::decode(Stage stage, const Tensor& codes, const OutputFiles& file
       stop_if_asked();
     };
     pipeline_.decode(codes, on_frames, options);
-    std::vector<Tensor> frames = frame_files.finish();
-    if (kept) *kept = std::move(frames);
+    return frame_files.finish();
   };
   const DecodeOptions options = plan_.memory.mode.decode;
+  std::vector<Tensor> kept;
   try {
-    decode_in_slices(options);
+    kept = decode_in_slices(options);
   } catch (const c10::OutOfMemoryError&) {
     // Somebody else took memory meanwhile: again in the shortest slices.
     if (options.slice_latents == 1) throw;
     release_cached_memory(pipeline_.device());
-    decode_in_slices({.slice_latents = 1});
+    kept = decode_in_slices({.slice_latents = 1});
   }
   meter.finish();
+  return kept;
 }
 
 void RunStages::finish_video() {

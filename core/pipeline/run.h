@@ -60,9 +60,9 @@ class RunStages {
   Tensor generate(const GenerationInput& input, int64_t seed, const StepListener& on_step = {},
                   ReductionTrace* trace = nullptr);
 
-  /// Decodes into files. `kept`, unless null, becomes their frames, uint8 [F, H, W, 3] RGB on the CPU, in parts.
-  void decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
-              std::vector<Tensor>* kept = nullptr);
+  /// Decodes into files. Returns their frames, uint8 [F, H, W, 3] RGB on the CPU, in parts, when asked to `keep` them.
+  std::vector<Tensor> decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
+                             bool keep = false);
   /// After the last decode of a video.
   void finish_video();
   /// What the stages took so far.

@@ -1,10 +1,23 @@
 #include "core/pipeline/workload.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "core/base/device.h"
+#include "core/base/error.h"
+#include "core/model/pyramid/codes.h"
 
 namespace faststar {
-
+namespace fs = std::filesystem;
 namespace {
+
+int64_t element_bytes(const Workload& work) { return static_cast<int64_t>(c10::elementSize(work.dtype)); }
 
 /// Given clips are run for their keys and values alone: with every token.
 bool is_reducible(const Workload& work, const Step& step) { return work.gate && step.clip >= work.given_clips; }
@@ -114,8 +127,7 @@ double step_seconds(const Workload& work, const Step& step) {
   const Rates rates = rates_of(work);
   const int64_t tokens = tokens_of(work, step);
   if (tokens == 0) return 0;
-  const double weights =
-      static_cast<double>(c10::elementSize(work.dtype)) * linear_parameters(work.star) / rates.bandwidth;
+  const double weights = static_cast<double>(element_bytes(work)) * linear_parameters(work.star) / rates.bandwidth;
   const double linear = std::max(linear_flops(work, tokens) / rates.linear, weights);
   return rates.step_overhead + first_time_seconds(work, step) + linear +
          attention_flops(work, tokens, tokens + context_tokens(work, step)) / rates.attention;
@@ -132,10 +144,214 @@ double encode_seconds(const Workload& work) {
 
 double text_seconds(const Workload& work) {
   const Rates rates = rates_of(work);
-  const double bytes =
-      static_cast<double>(parameter_count(work.t5) * static_cast<int64_t>(c10::elementSize(work.dtype)));
+  const auto bytes = static_cast<double>(parameter_count(work.t5) * element_bytes(work));
   return (work.warm ? 0 : rates.text_start) + rates.step_overhead + bytes / rates.bandwidth +
          2.0 * static_cast<double>(work.text_tokens * parameter_count(work.t5)) / rates.linear;
+}
+
+namespace {
+
+constexpr int64_t kKilobyte = 1024;
+
+/// The number behind the word `key`; 0 without it, or without the file.
+int64_t number_in(const fs::path& file, const std::string& key) {
+  std::ifstream stream(file);
+  for (std::string word; stream >> word;) {
+    int64_t number = 0;
+    if (word == key && stream >> number) return number;
+  }
+  return 0;
+}
+
+/// The number that the file is; nothing for "max", or without the file.
+std::optional<int64_t> number_of(const fs::path& file) {
+  std::ifstream stream(file);
+  int64_t number = 0;
+  return stream >> number ? std::optional(number) : std::nullopt;
+}
+
+/// What the limit of the control group leaves; a huge number without a limit.
+int64_t control_group_bytes(const fs::path& group) {
+  const auto limit = number_of(group / "memory.max");
+  if (!limit) return std::numeric_limits<int64_t>::max();
+  const int64_t cache =
+      number_in(group / "memory.stat", "active_file") + number_in(group / "memory.stat", "inactive_file");
+  const int64_t used = number_of(group / "memory.current").value_or(0) - cache;
+  return std::clamp<int64_t>(*limit - used, 0, *limit);
+}
+
+/// CUDA context, library workspaces and the allocator's rounding, beside tensors.
+constexpr int64_t kCudaReserve = 1'200'000'000;
+
+double gigabytes(int64_t bytes) { return static_cast<double>(bytes) * 1e-9; }
+
+/// Keys and values of `tokens` tokens in all guidance rows, one layer.
+int64_t layer_kv_bytes(const Workload& work, int64_t tokens) {
+  return 2 * work.guidance_rows * tokens * work.star.kv_heads * work.star.head_dim * element_bytes(work);
+}
+
+/// What a pass keeps for later ones: every layer of text and, from the second clip on, of the reference.
+int64_t context_bytes(const Workload& work, const Step& step) {
+  return work.star.layers * layer_kv_bytes(work, context_tokens(work, step));
+}
+
+/// Keys and values that this pass leaves behind while the earlier ones are still there.
+int64_t kept_bytes(const Workload& work, const Step& step) {
+  return work.schedule.is_referenced_later(step) ? work.star.layers * layer_kv_bytes(work, tokens_of(work, step)) : 0;
+}
+
+/// The widest moment of a block, counted from core/model/star/block.cpp: four rows of C and the joined keys and values
+/// in attention, or five rows of C, or four and a piece of the feed-forward network.
+int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
+  const int64_t rows = work.guidance_rows * tokens;
+  const int64_t row_bytes = rows * work.star.hidden_size * element_bytes(work);
+  // float32 attention on a GPU expands keys and values to the query heads.
+  const int64_t expansion =
+      work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
+  const int64_t attention =
+      4 * row_bytes + layer_kv_bytes(work, tokens) + expansion * layer_kv_bytes(work, tokens + context);
+  const int64_t piece =
+      std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
+  return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes});
+}
+
+int64_t step_bytes(const Workload& work, const Step& step) {
+  const int64_t tokens = stream_tokens_of(work, step);
+  const int64_t rope = 2 * tokens * work.star.head_dim / 2 * static_cast<int64_t>(sizeof(float));
+  return context_bytes(work, step) + kept_bytes(work, step) + rope +
+         block_bytes(work, tokens, context_tokens(work, step));
+}
+
+/// The accumulated features: all clips so far, one being added to.
+int64_t codes_bytes(const Workload& work) {
+  const Scale& full = work.schedule.full_scale(0);
+  return 4 * static_cast<int64_t>(sizeof(float)) * kFeatureChannels * work.schedule.latent_frames() * full.h * full.w;
+}
+
+struct PartBytes {
+  int64_t text = 0;
+  int64_t transformer = 0;
+  int64_t vae = 0;
+};
+
+/// The two heads of the transformer are float32 in any precision; they are too small to count apart.
+PartBytes weight_bytes(const Workload& work) {
+  const int64_t element = element_bytes(work);
+  const int64_t encoder =
+      work.source_frames > 0 ? encoder_parameter_count(work.vae) * static_cast<int64_t>(sizeof(float)) : 0;
+  return {.text = parameter_count(work.t5) * element,
+          .transformer = parameter_count(work.star) * element,
+          .vae = decoder_parameter_count(work.vae) * element + encoder};
+}
+
+/// What the parts that wait take while one of them works.
+PartBytes waiting_bytes(const PartBytes& weights, Residency residency) {
+  switch (residency) {
+    case Residency::everything:
+      return {.text = weights.transformer + weights.vae,
+              .transformer = weights.text + weights.vae,
+              .vae = weights.text + weights.transformer};
+    case Residency::generators: return {.text = 0, .transformer = weights.vae, .vae = weights.transformer};
+    case Residency::one_part: break;
+  }
+  return {};
+}
+
+/// Bytes for tensors.
+int64_t supply_of(const Workload& work, const MemoryBudget& budget) {
+  if (work.device.is_cpu()) return usable_host_bytes();
+  const int64_t free = usable_device_bytes(work.device);
+  constexpr double kGigabyte = 1e9;
+  const int64_t allowed = budget.vram ? static_cast<int64_t>(*budget.vram * kGigabyte) : free;
+  return std::min(free, allowed) - kCudaReserve;
+}
+
+/// From fast to small.
+std::vector<MemoryMode> modes_up_to(Residency most, const Workload& work) {
+  std::vector<MemoryMode> modes;
+  for (const Residency residency : {Residency::everything, Residency::generators, Residency::one_part}) {
+    // A preview needs transformer and VAE at once.
+    if (residency < most || (residency == Residency::one_part && work.preview)) continue;
+    for (const int64_t slice : {2, 1}) modes.push_back({residency, {.slice_latents = slice}});
+  }
+  return modes;
+}
+
+/// GB with one digit, so that the number asked for is enough.
+double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10; }
+
+[[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply) {
+  const int64_t reserve = work.device.is_cuda() ? kCudaReserve : 0;
+  const std::string limit = budget.vram ? fmt::format("--vram {:g} or the free memory allows", *budget.vram) : "free:";
+  fail(ErrorKind::device,
+       fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), rounded_up(need + reserve),
+                   limit, gigabytes(supply + reserve)),
+       "a smaller --resolution or --duration, --precision bf16, or another --device");
+}
+
+/// `need` tells what counts of a plan.
+template <typename Need>
+MemoryPlan first_that_fits(const Workload& work, const MemoryBudget& budget, const std::vector<MemoryMode>& modes,
+                           Need need) {
+  const int64_t supply = supply_of(work, budget);
+  int64_t smallest = std::numeric_limits<int64_t>::max();
+  for (const MemoryMode& mode : modes) {
+    const MemoryPlan plan = plan_memory(work, mode);
+    if (std::invoke(need, plan) <= supply) return plan;
+    smallest = std::min(smallest, std::invoke(need, plan));
+  }
+  fail_memory(work, budget, smallest, supply);
+}
+
+}  // namespace
+
+int64_t usable_host_bytes(const fs::path& root) {
+  const int64_t available = number_in(root / "proc/meminfo", "MemAvailable:") * kKilobyte;
+  return std::min(available, control_group_bytes(root / "sys/fs/cgroup")) +
+         number_in(root / "proc/self/status", "RssAnon:") * kKilobyte;
+}
+
+int64_t MemoryPlan::peak() const { return std::max({text, source, tokens, decode}); }
+
+std::string MemoryPlan::text_line() const {
+  const std::string encode = source > 0 ? fmt::format("source {:.1f}, ", gigabytes(source)) : "";
+  return fmt::format("{:.1f} GB (text {:.1f}, {}tokens {:.1f}, decode {:.1f}; weights {:.1f}){}", gigabytes(peak()),
+                     gigabytes(text), encode, gigabytes(tokens), gigabytes(decode), gigabytes(weights),
+                     mode.residency == Residency::one_part ? ", one part of the model at a time" : "");
+}
+
+MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
+  const PartBytes weights = weight_bytes(work);
+  const PartBytes waiting = waiting_bytes(weights, mode.residency);
+  int64_t largest_pass = 0;
+  int64_t largest_context = 0;
+  for (const Step& step : steps_to_run(work)) {
+    largest_pass = std::max(largest_pass, step_bytes(work, step));
+    largest_context = std::max(largest_context, context_bytes(work, step));
+  }
+  MemoryPlan plan;
+  plan.mode = mode;
+  plan.weights = weights.text + weights.transformer + weights.vae;
+  plan.text = weights.text + waiting.text + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
+  plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass;
+  plan.decode =
+      weights.vae + waiting.vae + codes_bytes(work) +
+      decode_peak_bytes(work.vae, shape_of(work, frames_of_latents(work.decoded_latents)), work.dtype, mode.decode);
+  if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context);
+  if (work.source_frames > 0) {
+    // The transformer loads after the source is encoded, unless it is there from the run before.
+    const int64_t others = mode.residency == Residency::everything ? waiting.vae : 0;
+    plan.source = weights.vae + others + encode_peak_bytes(work.vae, shape_of(work, work.source_frames));
+  }
+  return plan;
+}
+
+MemoryPlan choose_memory_plan(const Workload& work, const MemoryBudget& budget) {
+  return first_that_fits(work, budget, modes_up_to(budget.most, work), &MemoryPlan::peak);
+}
+
+MemoryPlan choose_decode_plan(const Workload& work, const MemoryBudget& budget) {
+  return first_that_fits(work, budget, modes_up_to(Residency::one_part, work), &MemoryPlan::decode);
 }
 
 }  // namespace faststar

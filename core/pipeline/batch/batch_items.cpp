@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <map>
 #include <set>
@@ -38,21 +39,43 @@ Shard choose_shard(const std::string& flag) {
 
 namespace {
 
+/// What VBench-2.0 calls a prompt's videos: `prompt[:180]`, Python characters.
+std::string cut_prompt(const std::string& prompt) {
+  constexpr size_t kCharacters = 180;
+  if (find_invalid_utf8(prompt)) return prompt;  // refused later, like every prompt that is not UTF-8
+  return encode_utf8(decode_utf8(prompt).substr(0, kCharacters));
+}
+
+/// The folder below videos/ for an entry's dimension; empty where the evaluator wants one flat folder.
+std::string benchmark_folder(Benchmark benchmark, const std::string& dimension) {
+  if (benchmark == Benchmark::vbench) return std::string(vbench_folder(dimension).value_or(""));
+  return benchmark == Benchmark::vbench2 ? dimension : "";
+}
+
+/// Videos per prompt: 5 (25 for temporal_flickering, whose static filter picks five), in VBench-2.0 3 (20 for
+/// Diversity).
+int benchmark_samples(Benchmark benchmark, std::string_view dimension) {
+  if (benchmark == Benchmark::vbench2) return dimension == "Diversity" ? 20 : 3;
+  return benchmark == Benchmark::vbench && dimension == "temporal_flickering" ? 25 : 5;
+}
+
 /// How many videos of an entry go to which folder below videos/.
 std::map<std::string, int> samples_by_folder(const PromptList& list, const PromptEntry& entry, const ItemRules& rules,
                                              int usual_samples) {
   if (!rules.for_benchmark || entry.dimensions.empty()) return {{"", usual_samples}};
   std::map<std::string, int> folders;
   for (const std::string& dimension : entry.dimensions) {
-    folders.try_emplace(vbench::folder(list.benchmark, dimension),
-                        rules.samples.value_or(vbench::samples(list.benchmark, dimension)));
+    folders.try_emplace(benchmark_folder(list.benchmark, dimension),
+                        rules.samples.value_or(benchmark_samples(list.benchmark, dimension)));
   }
   return folders;
 }
 
 std::string file_name(const PromptList& list, size_t number, int sample, const ItemRules& rules) {
   const std::string& prompt = list.entries[number].prompt;
-  if (rules.for_benchmark) return vbench::file_name(list.benchmark, prompt, sample);
+  if (rules.for_benchmark) {
+    return fmt::format("{}-{}.mp4", list.benchmark == Benchmark::vbench2 ? cut_prompt(prompt) : prompt, sample);
+  }
   const std::string words = find_invalid_utf8(prompt) ? "video" : slug(prompt);
   return fmt::format("{:04}-{}-{}{}", number + 1, words, sample, rules.ending);
 }
@@ -88,8 +111,20 @@ BatchItem item_of(const PromptEntry& entry, const std::string& folder, const std
 
 }  // namespace
 
+std::optional<std::string_view> vbench_folder(std::string_view dimension) {
+  constexpr std::array<std::string_view, 11> kOwnFolder = {
+      "subject_consistency", "object_class",   "multiple_objects",    "color",        "spatial_relationship", "scene",
+      "appearance_style",    "temporal_style", "overall_consistency", "human_action", "temporal_flickering"};
+  const auto own = std::ranges::find(kOwnFolder, dimension);
+  if (own != kOwnFolder.end()) return *own;
+  if (dimension == "background_consistency") return "scene";
+  if (dimension == "aesthetic_quality" || dimension == "imaging_quality") return "overall_consistency";
+  if (dimension == "motion_smoothness" || dimension == "dynamic_degree") return "subject_consistency";
+  return std::nullopt;
+}
+
 std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules) {
-  const int usual_samples = rules.samples.value_or(rules.for_benchmark ? vbench::samples(list.benchmark, "") : 1);
+  const int usual_samples = rules.samples.value_or(rules.for_benchmark ? benchmark_samples(list.benchmark, "") : 1);
   std::vector<BatchItem> items;
   std::map<std::string, size_t> by_file;
   const auto add_once = [&](BatchItem item) {

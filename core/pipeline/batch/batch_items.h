@@ -39,27 +39,9 @@ struct PromptListFiles {
 /// skipped. Throws Error(input) naming file, line or entry, expected and got; Error(usage) for any other extension.
 PromptList read_prompt_list(const PromptListFiles& files);
 
-/// What the VBench evaluators expect: file names, folders, samples per prompt (github.com/Vchitect/VBench).
-namespace vbench {
-
-/// `{prompt}-{index}.mp4`; VBench-2.0 cuts the prompt after 180 characters.
-std::string file_name(Benchmark benchmark, const std::string& prompt, int index);
-
-/// The folder below videos/ for an entry's dimension; empty where the evaluator wants one flat folder.
-std::string folder(Benchmark benchmark, const std::string& dimension);
-
-/// Videos per prompt: 5 (25 for temporal_flickering, whose static filter picks five), in VBench-2.0 3 (20 for
-/// Diversity).
-int samples(Benchmark benchmark, std::string_view dimension);
-
-/// True for a folder of VBench 1, which is also the name of a file in prompts_per_dimension/, without `.txt`.
-bool is_folder(std::string_view name);
-
-/// The entries of a VBench file, `text` being the content of `files.list`: an array of {prompt_en, dimension, ...}.
-/// Keys that are not needed are skipped. Throws Error(input) naming the entry, expected and got.
-PromptList parse_list(const PromptListFiles& files, const std::string& text);
-
-}  // namespace vbench
+/// VBench 1: the folder of prompts (prompts_per_dimension/<folder>.txt) and videos that serves a dimension; nothing for
+/// another word. Source: dimension_to_folder.json of github.com/Vchitect/VBench.
+std::optional<std::string_view> vbench_folder(std::string_view dimension);
 
 /// One of several processes that share a list: it makes every `count`-th item.
 struct Shard {
@@ -88,7 +70,7 @@ struct BatchItem {
 
 /// How names and seeds follow from a list.
 struct ItemRules {
-  bool for_benchmark = false;  ///< names that its evaluator expects (vbench); else 0001-<slug>-<i>.mp4, in order
+  bool for_benchmark = false;  ///< names that its evaluator expects; else 0001-<slug>-<i>.mp4, in order
   std::optional<int> samples;  ///< videos per prompt; none: 1, or the benchmark's own counts
   int64_t base_seed = 0;
   std::string ending = ".mp4";  ///< of numbered files

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -54,7 +55,7 @@ std::vector<TextLine> read_text_lines(const fs::path& path) {
 PromptList read_text_list(const fs::path& path) {
   PromptList list;
   const std::string name = path.stem().string();
-  if (vbench::is_folder(name)) list.benchmark = Benchmark::vbench;
+  if (vbench_folder(name) == name) list.benchmark = Benchmark::vbench;
   for (TextLine& line : read_text_lines(path)) {
     PromptEntry& entry = list.entries.emplace_back();
     entry.origin = std::move(line.origin);
@@ -82,15 +83,17 @@ std::string flag_text(const json& value) {
   return text;
 }
 
-[[noreturn]] void fail_value(const std::string& origin, std::string_view key, const std::string& expected,
-                             const json& got) {
-  const std::string shown = got.is_primitive() ? flag_text(got) : got.type_name();
+[[noreturn]] void fail_key(const std::string& origin, std::string_view key, const std::string& expected,
+                           const std::string& got) {
   fail(ErrorKind::input,
-       fmt::format("{}: {}: expected {}, got {}", origin, key, expected, shown.empty() ? "nothing" : shown));
+       fmt::format("{}: {}: expected {}, got {}", origin, key, expected, got.empty() ? "nothing" : got));
 }
 
+/// A value as messages show it.
+std::string shown(const json& value) { return value.is_primitive() ? flag_text(value) : value.type_name(); }
+
 std::string text_of(const std::string& origin, const std::string& key, const json& value) {
-  if (!value.is_string()) fail_value(origin, key, "a string", value);
+  if (!value.is_string()) fail_key(origin, key, "a string", shown(value));
   return value.get<std::string>();
 }
 
@@ -104,14 +107,14 @@ bool read_setting(const std::string& key, const json& value, const fs::path& fol
     if (field.setting() != key || !is_entry_setting(section, field)) return;
     found = true;
     if (value.is_null() || value.is_object() || !parse_value(text, field, member)) {
-      fail_value(entry.origin, key, expected_text(field, member), value);
+      fail_key(entry.origin, key, expected_text(field, member), shown(value));
     }
     entry.options[key] = key == "image" || key == "video" ? (folder / text).string() : text;
   });
   for (const RetiredSetting& setting : retired_reduction_settings()) {
     if (setting.name != key && setting.flag != key) continue;
     if (!keeps_meaning(setting, text)) {
-      fail_value(entry.origin, key, fmt::format("{} (this setting was removed)", setting.value), value);
+      fail_key(entry.origin, key, fmt::format("{} (this setting was removed)", setting.value), shown(value));
     }
     entry.options[key] = text;  // the hash of the item covers it
     return true;
@@ -146,15 +149,116 @@ PromptEntry read_entry(const TextLine& line, const fs::path& folder) {
       fail_unknown(line.origin, key);
     }
   }
-  if (!object.contains("prompt"))
-    fail(ErrorKind::input, fmt::format("{}: prompt: expected a string, got nothing", line.origin));
+  if (!object.contains("prompt")) fail_key(line.origin, "prompt", "a string", "");
   return entry;
+}
+
+/// The content of a VBench file: an array of {prompt_en, dimension, ...}.
+json parse_array(const fs::path& path, const std::string& text) {
+  json document;
+  try {
+    document = json::parse(text);
+  } catch (const json::parse_error& error) {
+    const size_t offset = std::min(error.byte, text.size());
+    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1;
+    fail(ErrorKind::input, fmt::format("{}:{}: not valid JSON", path.string(), line));
+  }
+  if (!document.is_array() || document.empty()) {
+    fail(ErrorKind::input, fmt::format("{}: expected a VBench prompt list ([{{\"prompt_en\": ...}}]), got {}",
+                                       path.string(), document.is_array() ? "an empty list" : document.type_name()));
+  }
+  return document;
+}
+
+/// One entry of the array, and how messages name it.
+struct JsonEntry {
+  const json& value;
+  std::string origin;
+
+  std::optional<std::string> text(const char* key) const {
+    if (!value.contains(key)) return std::nullopt;
+    if (!value[key].is_string()) fail_key(origin, key, "a string", value[key].type_name());
+    return value[key].get<std::string>();
+  }
+};
+
+std::vector<std::string> read_dimensions(const JsonEntry& entry, Benchmark benchmark) {
+  constexpr const char* kExpected = "a list of names";
+  std::vector<std::string> dimensions;
+  const json& listed = entry.value.value("dimension", json::array());
+  if (!listed.is_array()) fail_key(entry.origin, "dimension", kExpected, listed.type_name());
+  for (const json& name : listed) {
+    if (!name.is_string()) fail_key(entry.origin, "dimension", kExpected, name.type_name());
+    dimensions.push_back(name.get<std::string>());
+    if (benchmark == Benchmark::vbench && !vbench_folder(dimensions.back())) {
+      fail_key(entry.origin, "dimension", "one of VBench's 16", dimensions.back());
+    }
+  }
+  if (dimensions.empty()) fail_key(entry.origin, "dimension", kExpected, "");
+  return dimensions;
+}
+
+/// VBench-I2V has crops of its images: the folder ("16-9") nearest to width / height.
+std::string_view image_crop_folder(double aspect) {
+  struct Crop {
+    std::string_view folder;
+    double aspect;
+  };
+  constexpr std::array<Crop, 4> kCrops = {{{"1-1", 1.0}, {"8-5", 8.0 / 5}, {"7-4", 7.0 / 4}, {"16-9", 16.0 / 9}}};
+  const auto distance = [aspect](const Crop& crop) { return std::abs(std::log(crop.aspect / aspect)); };
+  return std::ranges::min_element(kCrops, {}, distance)->folder;
+}
+
+/// The given folder, its crop for this aspect, or VBench's own tree beside the list.
+fs::path image_folder(const PromptListFiles& files) {
+  const std::string_view crop = image_crop_folder(files.aspect);
+  if (!files.images) return files.list.parent_path() / "data" / "crop" / crop;
+  std::error_code ignored;
+  return fs::is_directory(*files.images / crop, ignored) ? *files.images / crop : *files.images;
+}
+
+/// Older lists name no image where only the camera differs: "a pond, camera pans left" starts from "a pond.jpg".
+std::string image_name(const JsonEntry& entry, const std::string& prompt) {
+  const auto named = entry.text("image_name");
+  return named ? *named : prompt.substr(0, prompt.rfind(", camera ")) + ".jpg";
+}
+
+Benchmark benchmark_of(const json& document) {
+  const auto has_image = [](const json& value) { return value.contains("image_name"); };
+  if (std::any_of(document.begin(), document.end(), has_image)) return Benchmark::vbench_i2v;
+  const auto is_vbench1 = [](const json& value) {
+    const json& listed = value.contains("dimension") ? value["dimension"] : json();
+    return listed.is_array() && !listed.empty() && listed[0].is_string() && vbench_folder(listed[0].get<std::string>());
+  };
+  return std::any_of(document.begin(), document.end(), is_vbench1) ? Benchmark::vbench : Benchmark::vbench2;
+}
+
+/// The entries of a VBench file, `text` being its content. Keys that are not needed are skipped.
+PromptList parse_vbench_list(const PromptListFiles& files, const std::string& text) {
+  const json document = parse_array(files.list, text);
+  PromptList list{.benchmark = benchmark_of(document)};
+  for (const json& value : document) {
+    const JsonEntry source{value, fmt::format("{}: entry {}", files.list.string(), list.entries.size() + 1)};
+    if (!value.is_object())
+      fail(ErrorKind::input, fmt::format("{}: expected an object, got {}", source.origin, value.type_name()));
+    const auto prompt = source.text("prompt_en");
+    if (!prompt) fail_key(source.origin, "prompt_en", "a string", "");
+    PromptEntry& entry = list.entries.emplace_back();
+    entry.origin = source.origin;
+    entry.prompt = *prompt;
+    entry.refined = source.text("refined_prompt");
+    entry.dimensions = read_dimensions(source, list.benchmark);
+    if (list.benchmark == Benchmark::vbench_i2v) {
+      entry.options["image"] = (image_folder(files) / image_name(source, entry.prompt)).string();
+    }
+  }
+  return list;
 }
 
 PromptList read_by_extension(const PromptListFiles& files) {
   const std::string extension = lower_extension(files.list);
   if (extension == ".txt") return read_text_list(files.list);
-  if (extension == ".json") return vbench::parse_list(files, read_list_file(files.list));
+  if (extension == ".json") return parse_vbench_list(files, read_list_file(files.list));
   if (extension == ".jsonl") {
     PromptList list;
     for (const TextLine& line : read_text_lines(files.list)) {
