@@ -59,11 +59,6 @@ constexpr std::string_view kHashedReduction = R"({
   "random": {"resample": "iter"}
 })";
 
-int64_t base_seed(const BatchFolder& folder) {
-  const auto before = read_batch_settings(folder.config());
-  return before && before->sampling.seed ? *before->sampling.seed : random_seed(1);
-}
-
 }  // namespace
 
 std::optional<Config> read_batch_settings(const fs::path& file) {
@@ -93,7 +88,10 @@ void check_same_settings(const fs::path& file, const Config& before, const Confi
 
 void settle_batch_settings(const BatchFolder& folder, Precision precision, ResolvedSettings& resolved) {
   Config& config = resolved.settings.config;
-  if (!config.sampling.seed) config.sampling.seed = base_seed(folder);
+  if (!config.sampling.seed) {
+    const auto before = read_batch_settings(folder.config());
+    config.sampling.seed = before && before->sampling.seed ? *before->sampling.seed : random_seed(1);
+  }
   if (config.model.model) config.model.model = fs::absolute(*config.model.model).string();
   config.runtime.precision = precision;
   config.prompt.prompt.reset();
@@ -126,7 +124,8 @@ std::string settings_hash(const Config& config) {
   reduction.merge_patch(json["reduction"]);
   json["reduction"] = std::move(reduction);
   uint64_t hash = fnv1a("");
-  for (const auto& [key, value] : decisive_settings(json).items()) {
+  const nlohmann::json settings = decisive_settings(json);
+  for (const auto& [key, value] : settings.items()) {
     hash = fnv1a(key + "=" + value.get<std::string>() + "\n", hash);
   }
   return fmt::format("{:016x}", hash);

@@ -76,20 +76,21 @@ void PipelineRunner::check(const BatchItem& item) {
   }
 }
 
-void PipelineRunner::announce(const BatchItem& item, Progress& progress) {
+std::map<Stage, double> PipelineRunner::costs_of(const BatchItem& item) {
   auto known = costs_.find(kind_of(item));
   if (known == costs_.end()) {
     const BriefLog brief(warnings_, log::Level::warning);
     try {
-      Costs costs = plan_of(item).costs;
+      auto costs = plan_of(item).costs;
       if (!costs_.empty()) costs.erase(Stage::load);
       known = costs_.emplace(kind_of(item), std::move(costs)).first;
     } catch (const std::exception&) {
-      return;  // fails again when it is made, and is reported then
+      return {};  // fails again when it is made, and is reported then
     }
   }
-  for (const auto& [stage, cost] : known->second) progress.plan(stage, cost);
+  auto costs = known->second;
   known->second.erase(Stage::load);  // once per batch
+  return costs;
 }
 
 /// The codes of an earlier attempt that was stopped while decoding. A continued video also keeps the sound of its

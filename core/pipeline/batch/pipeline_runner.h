@@ -17,19 +17,18 @@ class PipelineRunner final : public ItemRunner {
 
   /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
-  void announce(const BatchItem& item, Progress& progress) override;
+  std::map<Stage, double> costs_of(const BatchItem& item) override;
   RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
 
  private:
-  using Costs = std::map<Stage, double>;
   Request request_of(const BatchItem& item, const ItemFiles& files) const;
   Plan plan_of(const BatchItem& item) const;
   std::optional<SavedCodes> saved_codes(const Request& request) const;
 
   Pipeline& pipeline_;
   ResolvedSettings resolved_;
-  std::map<FieldTexts, Costs> costs_;            ///< by kind of item
-  std::set<std::string, std::less<>> warnings_;  ///< shown already
+  std::map<FieldTexts, std::map<Stage, double>> costs_;  ///< by kind of item
+  std::set<std::string, std::less<>> warnings_;          ///< shown already
 };
 
 }  // namespace faststar

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -28,12 +27,15 @@ class BatchProgress final : public Progress {
  public:
   explicit BatchProgress(Progress& display) : display_(display) {}
 
-  /// Costs that `plan` receives until the next call belong to item `file`, and are shown at once.
-  void begin_announcing(const std::string& file) { announced_ = &costs_[file]; }
+  using Costs = std::map<Stage, double>;
+
+  void announce(const std::string& file, const Costs& costs) {
+    for (const auto& [stage, cost] : costs) display_.plan(stage, cost);
+    costs_[file] = costs;
+  }
 
   /// From now on `advance` is about this item; `label` ("video 3/60") goes before the detail.
   void begin(const std::string& file, std::string label) {
-    announced_ = nullptr;
     running_ = &costs_[file];
     label_ = std::move(label);
   }
@@ -47,11 +49,7 @@ class BatchProgress final : public Progress {
     }
   }
 
-  void plan(Stage stage, double cost) override {
-    if (announced_ == nullptr) return;
-    (*announced_)[stage] += cost;
-    display_.plan(stage, cost);
-  }
+  void plan(Stage, double) override {}  // is announced
 
   /// A second attempt repeats work that was shown already: the bar moves once it gets further.
   void advance(Stage stage, double cost, std::string_view detail) override {
@@ -64,10 +62,8 @@ class BatchProgress final : public Progress {
   bool stop_requested() const override { return display_.stop_requested(); }
 
  private:
-  using Costs = std::map<Stage, double>;  ///< still to come
   Progress& display_;
-  std::map<std::string, Costs> costs_;
-  Costs* announced_ = nullptr;
+  std::map<std::string, Costs> costs_;  ///< still to come, by file
   Costs* running_ = nullptr;
   std::string label_;
 };
@@ -115,8 +111,7 @@ class BatchLoop {
         ++summary_.found;
       } else {
         queue_.push_back(&item);
-        progress_.begin_announcing(item.file);
-        if (item.problem.empty()) runner_.announce(item, progress_);
+        if (item.problem.empty()) progress_.announce(item.file, runner_.costs_of(item));
       }
     }
     if (summary_.found > 0) log::info("resuming: {} of {} videos are finished", summary_.found, summary_.items);

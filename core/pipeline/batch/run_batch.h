@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ struct ItemFiles {
 class ItemRunner {
  public:
   virtual ~ItemRunner() = default;
-  /// Calls progress.plan with the cost of `item`. Does not throw for an item that cannot be made.
-  virtual void announce(const BatchItem& item, Progress& progress) = 0;
+  /// Estimated seconds of the stages of `item`; none for an item that cannot be made.
+  virtual std::map<Stage, double> costs_of(const BatchItem& item) = 0;
   /// Leaves the finished video at `files.video`. Throws Error.
   virtual RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
 };

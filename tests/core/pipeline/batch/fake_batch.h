@@ -28,7 +28,7 @@ class FakeRunner final : public ItemRunner {
 
   static std::string content(const BatchItem& item) { return item.text + " " + std::to_string(item.seed) + "\n"; }
 
-  void announce(const BatchItem&, Progress& progress) override { progress.plan(Stage::tokens, 1); }
+  std::map<Stage, double> costs_of(const BatchItem&) override { return {{Stage::tokens, 1}}; }
 
   RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override {
     if (before) before(item);
