@@ -127,6 +127,10 @@ TEST_CASE("a JSON line has its own settings, checked like flags", "[batch]") {
   CHECK(list.entries.at(0).options == options);
   CHECK(list.entries.at(1).refined == "a big box");
   CHECK(list.entries.at(1).options.at("image") == (folder / "in/a.png").string());  // beside the list
+  const PromptList reduced = read(folder, "reduced.jsonl",
+                                  "{\"prompt\": \"a\", \"faststar_scorer\": \"spatial\", \"fastvar_layers\": [0, 4]}");
+  const FieldTexts by_flag = {{"faststar_scorer", "spatial"}, {"fastvar_layers", "0,4"}};
+  CHECK(reduced.entries.at(0).options == by_flag);  // as apply_entry looks them up
 }
 
 TEST_CASE("a JSON line with a mistake is refused with its place and the nearest key", "[batch]") {
@@ -135,6 +139,8 @@ TEST_CASE("a JSON line with a mistake is refused with its place and the nearest 
         "a.jsonl:2: promt: not a key of a batch entry | the nearest key is prompt");
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"tie_break\": \"index\"}") ==
         "a.jsonl:1: tie_break: expected hash (this setting was removed), got index");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"scorer\": \"spatial\"}")
+            .starts_with("a.jsonl:1: scorer: not a key of a batch entry"));  // its flag is --faststar-scorer
   CHECK(read(folder, "gone.jsonl", "{\"prompt\": \"a\", \"eps\": 1e-8}").entries.size() == 1);
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"model\": \"x\"}")
             .starts_with("a.jsonl:1: model: not a key of a batch entry"));
