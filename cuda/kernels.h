@@ -37,7 +37,7 @@ struct RmsNormGradient {
 int64_t rms_norm_gradient_blocks(int64_t rows);
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
 
-/// core/model/star/rope.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; weight [head_dim]; cos, sin
+/// core/model/layers.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; weight [head_dim]; cos, sin
 /// [tokens, head_dim / 2].
 inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
 struct NormRope {

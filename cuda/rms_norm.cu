@@ -80,7 +80,7 @@ void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64
   });
 }
 
-// RMS norm of a head and the rotation of its pairs (core/model/star/rope.h). One warp a head: a lane holds every
+// RMS norm of a head and the rotation of its pairs (core/model/layers.h). One warp a head: a lane holds every
 // 32nd pair in registers (two pairs of a head of 128), so x moves once in and once out (4 B an element in bf16, against
 // 40 B of the ATen ops). The rows of cos and sin are shared by all heads of a token through L2.
 
@@ -140,7 +140,7 @@ void norm_rope(const NormRope& op, FloatType type, Stream stream) {
   });
 }
 
-// Gradients of rms_norm (core/model/layers.h) and of norm_rope (core/model/star/rope.h), whose rotation
+// Gradients of rms_norm (core/model/layers.h) and of norm_rope (core/model/layers.h), whose rotation
 // is undone first. A warp a row, held in registers: x and grad_out are read once, grad_x is written once.
 // Blocks walk over many rows and keep grad_weight in registers, so that each leaves one row of it behind.
 

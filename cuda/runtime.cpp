@@ -10,7 +10,7 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <sstream>
+#include <fstream>
 
 #include "cuda/check.cuh"
 
@@ -22,18 +22,11 @@ namespace nccl = torch::cuda::nccl;
 
 /// CUDA 13 needs a driver of the 580 series.
 constexpr int kNeededDriver = 580;
-constexpr const char* kDriverVersionFile = "/proc/driver/nvidia/version";
 
 /// The installed driver's major version, 0 when there is none.
 int installed_driver() {
-  FILE* file = std::fopen(kDriverVersionFile, "r");
-  if (!file) return 0;
-  char line[512] = {};
-  const bool read = std::fgets(line, sizeof line, file) != nullptr;
-  std::fclose(file);
-  if (!read) return 0;
-  std::istringstream words(line);
-  for (std::string word; words >> word;) {
+  std::ifstream file("/proc/driver/nvidia/version");
+  for (std::string word; file >> word;) {
     int major = 0;
     int minor = 0;
     if (std::sscanf(word.c_str(), "%d.%d", &major, &minor) == 2 && major > 100) return major;
@@ -50,13 +43,6 @@ std::string describe_missing_gpu(cudaError_t error) {
     return fmt::format("no NVIDIA driver found ({} or newer needed)", kNeededDriver);
   if (error == cudaErrorNoDevice || error == cudaSuccess) return "no GPU found";
   return cudaGetErrorString(error);
-}
-
-/// What LibTorch's allocator counts, over all its pools.
-constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-
-c10::CachingDeviceAllocator::DeviceStats allocator_statistics(int device) {
-  return allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
 }
 
 }  // namespace
@@ -89,19 +75,10 @@ int64_t usable_bytes(int device) {
   size_t free = 0;
   size_t total = 0;
   check(cudaMemGetInfo(&free, &total), fmt::format("cuda:{}", device));
-  return static_cast<int64_t>(free) + allocator_statistics(device).reserved_bytes[kAllPools].current;
+  constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const auto statistics = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
+  return static_cast<int64_t>(free) + statistics.reserved_bytes[kAllPools].current;
 }
-
-int64_t peak_bytes(int device) { return allocator_statistics(device).allocated_bytes[kAllPools].peak; }
-
-void reset_peak_bytes(int device) { allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device)); }
-
-void synchronize(int device) {
-  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
-  c10::cuda::device_synchronize();
-}
-
-void release_cached_memory() { allocator::emptyCache(); }
 
 class GraphPool {
  public:

@@ -57,16 +57,6 @@ const char* built_architectures();
 /// Bytes of a GPU that are free or that LibTorch's allocator holds. Throws Failure when the GPU does not answer.
 int64_t usable_bytes(int device);
 
-/// Most bytes that tensors held since the last reset.
-int64_t peak_bytes(int device);
-void reset_peak_bytes(int device);
-
-/// Waits for all work on a GPU. Throws c10::Error.
-void synchronize(int device);
-
-/// Gives what LibTorch's allocator caches back to the driver.
-void release_cached_memory();
-
 /// Memory of the current GPU that recordings share which never run at the same time. The one that needs most should
 /// come first: the others then fit into what it leaves.
 class GraphPool;

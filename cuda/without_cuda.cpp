@@ -17,10 +17,6 @@ const char* built_architectures() { return ""; }
 
 Stream current_stream(int) { refuse(); }
 int64_t usable_bytes(int) { refuse(); }
-int64_t peak_bytes(int) { refuse(); }
-void reset_peak_bytes(int) { refuse(); }
-void synchronize(int) { refuse(); }
-void release_cached_memory() { refuse(); }
 
 std::shared_ptr<GraphPool> make_graph_pool() { refuse(); }
 std::function<void()> record(const std::function<void()>&, const std::shared_ptr<GraphPool>&) { refuse(); }

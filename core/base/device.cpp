@@ -1,6 +1,7 @@
 #include "core/base/device.h"
 
 #include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
@@ -155,18 +156,21 @@ BackendScope::~BackendScope() {
   at::globalContext().setSDPUseCuDNN(cudnn_attention_);
 }
 
-int64_t peak_device_bytes(at::Device device) { return device.is_cuda() ? cuda::peak_bytes(device.index()) : 0; }
+int64_t peak_device_bytes(at::Device device) {
+  constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return device.is_cuda() ? at::accelerator::getDeviceStats(device.index()).allocated_bytes[kAllPools].peak : 0;
+}
 
 void reset_peak_device_bytes(at::Device device) {
-  if (device.is_cuda()) cuda::reset_peak_bytes(device.index());
+  if (device.is_cuda()) at::accelerator::resetPeakStats(device.index());
 }
 
 void synchronize(at::Device device) {
-  if (device.is_cuda()) cuda::synchronize(device.index());
+  if (device.is_cuda()) at::accelerator::synchronizeDevice(device.index());
 }
 
 void release_cached_memory(at::Device device) {
-  if (device.is_cuda()) cuda::release_cached_memory();
+  if (device.is_cuda()) at::accelerator::emptyCache();
 }
 
 }  // namespace faststar
