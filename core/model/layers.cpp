@@ -10,6 +10,9 @@
 namespace faststar {
 namespace {
 
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
 Tensor rms_norm_kernel(const Tensor& x, const Tensor& weight, double eps) {
   Tensor normed = at::empty_like(x);
   const int64_t width = x.size(-1);
@@ -18,20 +21,59 @@ Tensor rms_norm_kernel(const Tensor& x, const Tensor& weight, double eps) {
   return normed;
 }
 
-struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight, double eps) {
-    context->save_for_backward({x, weight});
+Tensor norm_rope_kernel(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+  Tensor rotated = at::empty_like(x);
+  cuda::norm_rope({.out = rotated.data_ptr(),
+                   .x = x.data_ptr(),
+                   .weight = weight.data_ptr<float>(),
+                   .cos = rope.cos.data_ptr<float>(),
+                   .sin = rope.sin.data_ptr<float>(),
+                   .batch = x.size(0),
+                   .tokens = x.size(1),
+                   .heads = x.size(2),
+                   .head_dim = x.size(3),
+                   .eps = static_cast<float>(eps)},
+                  float_type(x), kernel_stream({x, weight, rope.cos, rope.sin}));
+  return rotated;
+}
+
+/// The gradients of rms_norm and, with a rotation, of norm_rope; forward's tensors as kernel_operand returns them.
+struct NormFunction : torch::autograd::Function<NormFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+    context->save_for_backward({x, weight, rope.cos, rope.sin});
     context->saved_data["eps"] = eps;
-    return rms_norm_kernel(x, weight, eps);
+    return rope.cos.defined() ? norm_rope_kernel(x, weight, eps, rope) : rms_norm_kernel(x, weight, eps);
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& grad_out) {
-    const auto saved = context->get_saved_variables();
-    const RmsNormGradients gradients =
-        rms_norm_gradient(saved[0], saved[1], context->saved_data["eps"].toDouble(), {}, grad_out[0]);
-    return {gradients.x, gradients.weight, Tensor()};
+  static variable_list backward(AutogradContext* context, const variable_list& grad) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &weight = saved[1], &cos = saved[2], &sin = saved[3];
+    const Tensor grad_out = kernel_operand(grad[0]);
+    const int64_t width = x.size(-1);
+    const bool rotated = cos.defined();
+    const Tensor grad_x = at::empty_like(x);
+    cuda::RmsNormGradient op{.x = x.const_data_ptr(),
+                             .weight = weight.const_data_ptr<float>(),
+                             .grad_out = grad_out.const_data_ptr(),
+                             .grad_x = grad_x.mutable_data_ptr(),
+                             .cos = rotated ? cos.const_data_ptr<float>() : nullptr,
+                             .sin = rotated ? sin.const_data_ptr<float>() : nullptr,
+                             .rows = x.numel() / width,
+                             .width = width,
+                             .positions = rotated ? x.size(1) : 1,
+                             .rows_per_position = rotated ? x.size(2) : 1,
+                             .eps = static_cast<float>(context->saved_data["eps"].toDouble())};
+    const Tensor grad_weight = at::empty({cuda::rms_norm_gradient_blocks(op.rows), width}, weight.options());
+    op.grad_weight = grad_weight.mutable_data_ptr<float>();
+    cuda::rms_norm_gradient(op, float_type(x), kernel_stream({x, weight, grad_out, cos, sin}));
+    return {grad_x, grad_weight.sum(0), Tensor(), Tensor()};
   }
 };
+
+/// True when the gradient's kernel takes the rows of x, which kernels_take.
+bool norm_gradient_takes(const Tensor& x) {
+  const int64_t width = x.size(-1);
+  return width > 0 && width % 2 == 0 && width <= cuda::kMaxRmsNormGradientWidth;
+}
 
 Tensor swiglu_kernel(const Tensor& gate, const Tensor& up) {
   Tensor product = at::empty_like(gate);
@@ -41,12 +83,11 @@ Tensor swiglu_kernel(const Tensor& gate, const Tensor& up) {
 }
 
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& gate, const Tensor& up) {
+  static Tensor forward(AutogradContext* context, const Tensor& gate, const Tensor& up) {
     context->save_for_backward({gate, up});
     return swiglu_kernel(gate, up);
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& grad_out) {
+  static variable_list backward(AutogradContext* context, const variable_list& grad_out) {
     const auto saved = context->get_saved_variables();
     const Tensor dense = grad_out[0].contiguous();
     const Tensor grad_gate = at::empty_like(saved[0]), grad_up = at::empty_like(saved[1]);
@@ -74,6 +115,12 @@ Tensor Linear::operator()(const Tensor& x) const {
   return at::linear(x.to(weight.scalar_type()), weight, bias);
 }
 
+int64_t count_layers(const Weights& weights, const std::string& prefix, const std::string& suffix) {
+  int64_t count = 0;
+  while (weights.has(prefix + std::to_string(count) + suffix)) ++count;
+  return count;
+}
+
 Tensor reference::rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   const Tensor wide = x.to(at::kFloat);
   const Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add(eps).rsqrt();
@@ -85,38 +132,34 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
               x.sizes(), ", weight ", weight.sizes(), " ", weight.dtype());
   if (kernels_take(x) && x.is_contiguous()) {
     if (!needs_gradient({x, weight})) return rms_norm_kernel(x, weight.contiguous(), eps);
-    if (rms_norm_gradient_takes(x)) return RmsNormFunction::apply(kernel_operand(x), kernel_operand(weight), eps);
+    if (norm_gradient_takes(x)) return NormFunction::apply(kernel_operand(x), kernel_operand(weight), eps, Rope());
   }
   return reference::rms_norm(x, weight, eps);
 }
 
-bool rms_norm_gradient_takes(const Tensor& x) {
-  const int64_t width = x.size(-1);
-  return kernels_take(x) && width > 0 && width % 2 == 0 && width <= cuda::kMaxRmsNormGradientWidth;
+Tensor reference::norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+  const auto dtype = x.scalar_type();
+  const Tensor normed = reference::rms_norm(x, weight, eps);
+  const Tensor pairs = normed.unflatten(-1, {x.size(-1) / 2, 2}).to(at::kFloat);
+  const Tensor even = pairs.select(-1, 0);  // [B, L, N, D/2]
+  const Tensor odd = pairs.select(-1, 1);
+  const Tensor cos = rope.cos.unsqueeze(1);  // [L, 1, D/2]
+  const Tensor sin = rope.sin.unsqueeze(1);
+  const auto rounded = [&](const Tensor& t) { return t.to(dtype).to(at::kFloat); };
+  const Tensor rotated = at::stack({rounded(even * cos) - odd * sin, rounded(odd * cos) + even * sin}, -1);
+  return rotated.flatten(-2).to(dtype);
 }
 
-RmsNormGradients rms_norm_gradient(const Tensor& x, const Tensor& weight, double eps, const PairRotation& rotation,
-                                   const Tensor& grad) {
-  const Tensor grad_out = kernel_operand(grad);
-  const int64_t width = x.size(-1);
-  const bool rotated = rotation.cos.defined();
-  cuda::RmsNormGradient op{.x = x.const_data_ptr(),
-                           .weight = weight.const_data_ptr<float>(),
-                           .grad_out = grad_out.const_data_ptr(),
-                           .cos = rotated ? rotation.cos.const_data_ptr<float>() : nullptr,
-                           .sin = rotated ? rotation.sin.const_data_ptr<float>() : nullptr,
-                           .rows = x.numel() / width,
-                           .width = width,
-                           .positions = rotated ? x.size(1) : 1,
-                           .rows_per_position = rotated ? x.size(2) : 1,
-                           .eps = static_cast<float>(eps)};
-  RmsNormGradients gradients{at::empty_like(x), {}};
-  op.grad_x = gradients.x.mutable_data_ptr();
-  const Tensor grad_weight = at::empty({cuda::rms_norm_gradient_blocks(op.rows), width}, weight.options());
-  op.grad_weight = grad_weight.mutable_data_ptr<float>();
-  cuda::rms_norm_gradient(op, float_type(x), kernel_stream({x, weight, grad_out, rotation.cos, rotation.sin}));
-  gradients.weight = grad_weight.sum(0);
-  return gradients;
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+  TORCH_CHECK(x.dim() == 4 && rope.cos.size(0) == x.size(1) && rope.cos.size(1) * 2 == x.size(3), "norm_rope: x ",
+              x.sizes(), ", rope ", rope.cos.sizes());
+  if (kernels_take(x) && x.is_contiguous() && x.size(3) <= cuda::kMaxNormRopeWidth) {
+    const Tensor rows = kernel_operand(x), scale = kernel_operand(weight);
+    const Rope rotation{rope.cos.contiguous(), rope.sin.contiguous()};
+    if (!needs_gradient({x, weight})) return norm_rope_kernel(rows, scale, eps, rotation);
+    if (norm_gradient_takes(x)) return NormFunction::apply(rows, scale, eps, rotation);
+  }
+  return reference::norm_rope(x, weight, eps, rope);
 }
 
 Tensor reference::swiglu(const Tensor& gate, const Tensor& up) { return at::silu(gate) * up; }

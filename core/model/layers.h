@@ -22,29 +22,26 @@ struct Linear {
   std::optional<Tensor> bias;  // [out]
 };
 
+/// How many of the tensors `<prefix>0<suffix>`, `<prefix>1<suffix>`, ... the weights hold before the first gap.
+int64_t count_layers(const Weights& weights, const std::string& prefix, const std::string& suffix);
+
 /// x / sqrt(mean(x^2) + eps) * weight over the last dimension, computed in float32 and rounded once to the
 /// dtype of `x` (T5LayerNorm, Qwen's RMSNorm: infinity/models/basic.py).
 /// x [..., C] float32 or bfloat16; weight [C] float32. Returns shape and dtype of `x`.
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 
-/// Rotation of a row's pairs after the norm: cos and sin [L, C/2] float32, for rows [B, L, N, C]. Undefined: none.
-struct PairRotation {
+/// Rotation of each token's channel pairs: cos and sin, [L, D/2] float32 each.
+struct Rope {
   Tensor cos;
   Tensor sin;
 };
 
-struct RmsNormGradients {
-  Tensor x;
-  Tensor weight;
-};
-
-/// True when the kernel takes rows like those of x [..., C]. Always false in a build without CUDA.
-bool rms_norm_gradient_takes(const Tensor& x);
-
-/// The gradients of rms_norm, or with a rotation of norm_rope, by our kernel. x and grad [..., C] of one dtype, weight
-/// [C] float32; x and weight as kernel_operand returns them.
-RmsNormGradients rms_norm_gradient(const Tensor& x, const Tensor& weight, double eps, const PairRotation& rotation,
-                                   const Tensor& grad);
+/// RMS norm of every head, then the rotation of its interleaved pairs (2p, 2p+1):
+/// (e, o) -> (e cos - o sin, o cos + e sin).
+/// x [B, L, N, D] float32 or bfloat16; weight [D] float32; rope [L, D/2]. Returns shape and dtype of `x`.
+/// In bfloat16 the norm's result and the first product are rounded, as the official in-place code does.
+/// Source: q_norm / k_norm of infinity/models/basic.py, apply_rotary_emb of infinity/models/rope.py.
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
 
 /// silu(gate) * up, element by element; in bfloat16 silu's result is rounded first, as the official code does.
 /// gate, up: equal shapes, float32 or bfloat16. Source: SwiGLU MLP of infinity/models/basic.py.
@@ -52,6 +49,7 @@ Tensor swiglu(const Tensor& gate, const Tensor& up);
 
 namespace reference {
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
 Tensor swiglu(const Tensor& gate, const Tensor& up);
 }  // namespace reference
 

@@ -16,6 +16,7 @@ namespace {
 
 std::string block_prefix(int64_t layer) { return fmt::format("encoder.block.{}", layer); }
 const char* const kPositionBias = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+const char* const kQueryProjection = ".layer.0.SelfAttention.q.weight";
 const char* const kEmbedding = "shared.weight";
 
 /// Settings that the shapes do not show. Without config.json the T5 v1.1 defaults stay.
@@ -37,12 +38,6 @@ void read_config(const std::filesystem::path& path, T5Architecture& arch) {
   }
 }
 
-int64_t count_layers(const Weights& weights) {
-  int64_t layers = 0;
-  while (weights.has(block_prefix(layers) + ".layer.0.SelfAttention.q.weight")) ++layers;
-  return layers;
-}
-
 /// Norm weights stay float32: rms_norm computes in float32 anyway.
 Tensor norm_weight(const Weights& weights, const std::string& name, int64_t hidden_size) {
   return weights.get(name, {hidden_size}, at::kFloat);
@@ -58,7 +53,7 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
   read_config(folder / "config.json", arch);
   const auto embedding = weights.shape_of(kEmbedding);
   const auto bias = weights.shape_of(kPositionBias);
-  const auto query = weights.shape_of(block_prefix(0) + ".layer.0.SelfAttention.q.weight");
+  const auto query = weights.shape_of(block_prefix(0) + kQueryProjection);
   const auto gate = weights.shape_of(block_prefix(0) + ".layer.1.DenseReluDense.wi_0.weight");
   if (embedding.size() != 2 || bias.size() != 2 || query.size() != 2 || gate.size() != 2 || bias[1] < 1 ||
       bias[0] < 4 || query[0] % bias[1] != 0) {
@@ -71,7 +66,7 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
   arch.heads = bias[1];
   arch.head_dim = query[0] / arch.heads;
   arch.ffn_width = gate[0];
-  arch.layers = count_layers(weights);
+  arch.layers = count_layers(weights, "encoder.block.", kQueryProjection);
   return arch;
 }
 
@@ -80,11 +75,6 @@ int64_t parameter_count(const T5Architecture& arch) {
   const int64_t ffn = 3 * arch.hidden_size * arch.ffn_width;
   return arch.vocabulary * arch.hidden_size + arch.layers * (attention + ffn + 2 * arch.hidden_size) +
          arch.buckets * arch.heads + arch.hidden_size;
-}
-
-const std::vector<std::string>& known_unused_t5_tensors() {
-  static const std::vector<std::string> prefixes = {"decoder.", "lm_head.", "encoder.embed_tokens."};
-  return prefixes;
 }
 
 Tensor relative_position_buckets(int64_t length, int64_t buckets, int64_t max_distance) {
@@ -151,11 +141,8 @@ T5Encoder::T5Encoder(const Weights& weights, const T5Architecture& arch)
 T5Encoder::~T5Encoder() = default;
 
 Tensor T5Encoder::operator()(const Tensor& ids) const {
-  return (*this)(ids.to(embedding_.device()).unsqueeze(0), position_buckets(ids.size(0))).squeeze(0);
-}
-
-Tensor T5Encoder::position_buckets(int64_t length) const {
-  return relative_position_buckets(length, arch_.buckets, arch_.max_distance).to(position_bias_.device());
+  const Tensor buckets = relative_position_buckets(ids.size(0), arch_.buckets, arch_.max_distance);
+  return (*this)(ids.to(embedding_.device()).unsqueeze(0), buckets.to(position_bias_.device())).squeeze(0);
 }
 
 Tensor T5Encoder::operator()(const Tensor& ids, const Tensor& buckets) const {
@@ -171,7 +158,7 @@ Tensor T5Encoder::operator()(const Tensor& ids, const Tensor& buckets) const {
 }
 
 Tokenizer::Tokenizer(const std::filesystem::path& model)
-    : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
+    : processor_(std::make_shared<sentencepiece::SentencePieceProcessor>()) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(model, ignored)) {
     fail(ErrorKind::model, fmt::format("{}: the tokenizer is missing", model.string()),
@@ -185,10 +172,6 @@ Tokenizer::Tokenizer(const std::filesystem::path& model)
                                        model.string(), kEndToken, processor_->eos_id()));
   }
 }
-
-Tokenizer::~Tokenizer() = default;
-Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
-Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer::Encoded Tokenizer::encode(std::string_view text, int64_t limit) const {
   const std::string owned(text);

@@ -35,8 +35,8 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
 /// Parameters of the encoder, the token embedding included.
 int64_t parameter_count(const T5Architecture& arch);
 
-/// Tensors of T5 checkpoints that an encoder does not need.
-const std::vector<std::string>& known_unused_t5_tensors();
+/// Prefixes of tensors of T5 checkpoints that an encoder does not need.
+inline const std::vector<std::string> kUnusedT5Tensors = {"decoder.", "lm_head.", "encoder.embed_tokens."};
 
 /// The Flan-T5 encoder (Hugging Face T5EncoderModel).
 class T5Encoder {
@@ -47,11 +47,9 @@ class T5Encoder {
   /// ids [T] int64 on any device -> last_hidden_state [T, d_model] float32. The residual stream is float32;
   /// matrix products run in the weights' dtype. Without padding tokens, so that no mask is needed.
   Tensor operator()(const Tensor& ids) const;
-  /// Texts of equal length: ids [B, T] and position_buckets(T), both on the weights' device -> [B, T, d_model].
+  /// Texts of equal length: ids [B, T] and relative_position_buckets of T tokens, both on the weights' device -> [B, T,
+  /// d_model].
   Tensor operator()(const Tensor& ids, const Tensor& buckets) const;
-
-  /// Bucket of each (query, key) pair of a text: [length, length] int64 on the weights' device.
-  Tensor position_buckets(int64_t length) const;
 
  private:
   struct Block;
@@ -71,9 +69,6 @@ class Tokenizer {
  public:
   /// Loads an official `spiece.model`. Throws Error(model) when it is missing or not a SentencePiece model.
   explicit Tokenizer(const std::filesystem::path& model);
-  ~Tokenizer();
-  Tokenizer(Tokenizer&&) noexcept;
-  Tokenizer& operator=(Tokenizer&&) noexcept;
 
   struct Encoded {
     std::vector<int64_t> ids;  ///< ends with the end token
@@ -85,7 +80,7 @@ class Tokenizer {
   int64_t vocabulary_size() const;
 
  private:
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  std::shared_ptr<sentencepiece::SentencePieceProcessor> processor_;
 };
 
 }  // namespace faststar

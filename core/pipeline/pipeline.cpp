@@ -182,7 +182,7 @@ const T5Encoder& Model::text_encoder() {
   if (!text_encoder_) {
     const Weights weights(checkpoints_.t5, device_, dtype());
     text_encoder_ = std::make_shared<T5Encoder>(weights, checkpoints_.t5_architecture);
-    weights.warn_about_unused(known_unused_t5_tensors());
+    weights.warn_about_unused(kUnusedT5Tensors);
   }
   return *text_encoder_;
 }
@@ -191,7 +191,7 @@ const StarTransformer& Model::transformer() {
   if (!transformer_) {
     const Weights weights(checkpoints_.transformer, device_, dtype());
     transformer_ = std::make_shared<StarTransformer>(weights, checkpoints_.star_architecture);
-    weights.warn_about_unused(known_unused_star_tensors());
+    weights.warn_about_unused(kUnusedStarTensors);
   }
   return *transformer_;
 }

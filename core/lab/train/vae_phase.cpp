@@ -124,7 +124,7 @@ Tensor reconstruction_sheet(const RunContext& run, const VaePlan& plan, const Pa
                             .pixels;
   const BoundParameters bound(layout, average, run.dtype);
   const VideoVae vae({bound.source(""), run.device, run.dtype}, plan.architecture, VaeParts::encoder_and_decoder,
-                     {.dtype = run.dtype});
+                     run.dtype);
   const Tensor features = vae.encode(pixels);
   const ResidualQuantizer quantizer(plan.pyramid, run.device);
   const Tensor codes = clips_from_frames(quantizer.quantize(frames_from_clips(features)), run.sample_clips,

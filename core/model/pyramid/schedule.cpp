@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <ranges>
+#include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -54,10 +56,9 @@ const std::vector<Template>& templates() {
   return all;
 }
 
-const std::map<std::string, int>& scales_of_size() {
-  static const std::map<std::string, int> counts = {{"0.06M", 11}, {"0.25M", 13}, {"0.40M", 14}, {"0.90M", 15}};
-  return counts;
-}
+/// Scales of a clip by the official name (pn) of the size.
+constexpr std::pair<std::string_view, int> kScalesOfSize[] = {
+    {"0.06M", 11}, {"0.25M", 13}, {"0.40M", 14}, {"0.90M", 15}};
 
 int count_scales_per_clip(const std::vector<Scale>& scales) {
   const auto full = std::find_if(scales.begin(), scales.end(), [&](const Scale& scale) {
@@ -120,11 +121,6 @@ std::vector<Step> Schedule::steps(const Repetitions& repetitions) const {
   return steps;
 }
 
-const std::vector<std::string>& size_names() {
-  static const std::vector<std::string> names = {"0.06M", "0.25M", "0.40M", "0.90M"};
-  return names;
-}
-
 const std::vector<double>& aspect_keys() {
   static const std::vector<double> keys = [] {
     std::vector<double> list;
@@ -142,9 +138,10 @@ double nearest_aspect_key(double height_over_width) {
 }
 
 std::vector<Scale> image_scales(double aspect_key, const std::string& pn) {
-  const auto count = scales_of_size().find(pn);
-  if (count == scales_of_size().end()) {
-    fail(ErrorKind::usage, fmt::format("size {}: expected one of {}", pn, fmt::join(size_names(), ", ")));
+  const auto count = std::ranges::find(kScalesOfSize, pn, &std::pair<std::string_view, int>::first);
+  if (count == std::end(kScalesOfSize)) {
+    fail(ErrorKind::usage,
+         fmt::format("size {}: expected one of {}", pn, fmt::join(kScalesOfSize | std::views::keys, ", ")));
   }
   for (const Template& entry : templates()) {
     if (std::abs(entry.key - aspect_key) < 1e-9) {

@@ -72,9 +72,6 @@ class Schedule {
   FirstClip first_clip_ = FirstClip::image;
 };
 
-/// The official names (pn) of all sizes that have a schedule.
-const std::vector<std::string>& size_names();
-
 /// Aspect templates (height / width) in the official order.
 const std::vector<double>& aspect_keys();
 

@@ -193,7 +193,6 @@ Tensor partial_update(const Tensor& summed, const Tensor& codes, const Tensor& f
 }
 
 std::unique_ptr<TokenReducer> make_faststar(const ReductionContext& context) {
-  if (context.settings.faststar.scorer == Scorer::random) return make_random(context);
   return std::make_unique<FastStar>(context);
 }
 

@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 
 #include <map>
-#include <utility>
 
 #include "core/model/reduce/selection.h"
 
@@ -25,20 +24,18 @@ class FastVar final : public TokenReducer, public LayerReducer {
 
   Tensor run(const LayerSite& site, const Tensor& residual, const Tensor& normed, const Branch& branch) override {
     if (!layers_.contains(static_cast<int64_t>(site.layer))) return branch(normed, {});
-    const SiteKey key{site.layer, site.op};
     const Scale& scale = context_.schedule.scales()[step_.scale];
     if (!context_.gate.reduces(step_)) {
       const Tensor output = branch(normed, {});
-      cache_[key] = {output, scale};
+      cache_[site] = {output, scale};
       return output;
     }
     const Tensor kept = select_tokens(context_, step_, score(residual, scale)).kept;
-    Tensor output = resized(cache_.at(key), scale);
+    Tensor output = resized(cache_.at(site), scale);
     return output.index_copy_(1, kept, branch(normed.index_select(1, kept), kept));
   }
 
  private:
-  using SiteKey = std::pair<size_t, LayerOp>;
   struct CachedOutput {
     Tensor output;  // [B, t hc wc, C]
     Scale scale;
@@ -74,7 +71,7 @@ class FastVar final : public TokenReducer, public LayerReducer {
   ReductionContext context_;
   LayerRange layers_;
   Step step_;
-  std::map<SiteKey, CachedOutput> cache_;
+  std::map<LayerSite, CachedOutput> cache_;
 };
 
 }  // namespace

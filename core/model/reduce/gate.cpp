@@ -21,9 +21,8 @@ std::vector<int> scales_in_clip(const ReducedScales& choice, const Schedule& sch
   std::vector<int> scales;
   if (choice.listed.empty()) {
     if (choice.last > count) {
-      fail(ErrorKind::usage, fmt::format("scales: expected at most last{} (the "
-                                         "scales of a clip), got last{}",
-                                         count, choice.last));
+      fail(ErrorKind::usage,
+           fmt::format("scales: expected at most last{} (the scales of a clip), got last{}", count, choice.last));
     }
     for (int scale = count - choice.last; scale < count; ++scale) scales.push_back(scale);
     return scales;
@@ -70,14 +69,7 @@ void check_ratios(const std::vector<double>& ratios, size_t scales) {
        fmt::format("ratios: expected 1 or {} (one per reduced scale), got {}", scales, ratios.size()));
 }
 
-void check_method_options(const ReductionSettings& settings) {
-  check_tome(settings.tome);
-  check_layers(settings.fastvar.layers, "fastvar.layers");
-  check_layers(settings.sparsevar.mse_layers, "sparsevar.mse_layers");
-}
-
-/// Tokens of a scale that ToMe can merge into others: all but one destination a
-/// whole cell.
+/// Tokens of a scale that ToMe can merge into others: all but one destination a whole cell.
 int64_t merge_sources(const ToMeOptions& options, const Scale& scale) {
   if (options.matching == Matching::alternate) return scale.tokens() / 2;
   const auto cells = [&](int size, size_t axis) { return int64_t{size} / std::min(size, options.dst_stride[axis]); };
@@ -89,20 +81,16 @@ void check_merge(const ToMeOptions& options, const Scale& scale, int64_t kept) {
   const int64_t sources = merge_sources(options, scale);
   if (scale.tokens() - kept <= sources) return;
   fail(ErrorKind::usage,
-       fmt::format("ratios: tome can merge at most {:.4f} of the tokens of "
-                   "scale {}x{}x{}",
+       fmt::format("ratios: tome can merge at most {:.4f} of the tokens of scale {}x{}x{}",
                    static_cast<double>(sources) / static_cast<double>(scale.tokens()), scale.t, scale.h, scale.w),
        "use a larger tome.dst_stride or smaller ratios");
 }
 
-/// FastVAR and SparseVAR look back at the scale before the first reduced one,
-/// counted within a clip.
+/// FastVAR and SparseVAR look back at the scale before the first reduced one, counted within a clip.
 void check_scale_before(ReductionMethod method, int first_reduced) {
   const bool looks_back = method == ReductionMethod::fastvar || method == ReductionMethod::sparsevar;
   if (!looks_back || first_reduced > 0) return;
-  fail(ErrorKind::usage,
-       "scales: this method restores from the scale before the reduced ones, "
-       "and there is none",
+  fail(ErrorKind::usage, "scales: this method restores from the scale before the reduced ones, and there is none",
        "reduce fewer scales");
 }
 
@@ -118,7 +106,9 @@ ReductionGate::ReductionGate(const ReductionSettings& settings, const Schedule& 
     scales_.push_back({.repetitions = lists[schedule.index_in_clip(scale)], .scale = schedule.scales()[scale]});
   }
   if (settings.method == ReductionMethod::none) return;
-  check_method_options(settings);
+  check_tome(settings.tome);
+  check_layers(settings.fastvar.layers, "fastvar.layers");
+  check_layers(settings.sparsevar.mse_layers, "sparsevar.mse_layers");
   set_ratios(settings, schedule);
   if (settings.method == ReductionMethod::skip) skip_last_scales();
 }
@@ -144,10 +134,7 @@ void ReductionGate::check_scale(const ReductionSettings& settings, int scale, bo
     check_merge(settings.tome, entry.scale, entry.scale.tokens() - removed(entry.scale, entry.basis_points));
   }
   if (settings.method == ReductionMethod::skip || entry.basis_points < kWhole || !read_later) return;
-  fail(ErrorKind::usage,
-       fmt::format("ratios: scale {} cannot be left out, the next clip attends "
-                   "to its tokens",
-                   scale),
+  fail(ErrorKind::usage, fmt::format("ratios: scale {} cannot be left out, the next clip attends to its tokens", scale),
        "use a ratio below 1");
 }
 

@@ -10,20 +10,6 @@
 namespace faststar {
 namespace {
 
-std::unique_ptr<TokenReducer> make_method(const ReductionContext& context) {
-  switch (context.settings.method) {
-    case ReductionMethod::faststar: return make_faststar(context);
-    case ReductionMethod::fastvar: return make_fastvar(context);
-    case ReductionMethod::sparsevar: return make_sparsevar(context);
-    case ReductionMethod::tome: return make_tome(context);
-    case ReductionMethod::stepvar: return make_stepvar(context);
-    case ReductionMethod::random: return make_random(context);
-    case ReductionMethod::skip: return make_skip(context);
-    case ReductionMethod::none: break;
-  }
-  fail(ErrorKind::internal, "reduction: expected a method");
-}
-
 /// What every method has to beat: keeps tokens at random, others in every pass.
 class RandomPruning final : public TokenReducer {
  public:
@@ -52,6 +38,22 @@ class Skip final : public TokenReducer {
     fail(ErrorKind::internal, "skip: a pass that is not left out");
   }
 };
+
+std::unique_ptr<TokenReducer> make_method(const ReductionContext& context) {
+  switch (context.settings.method) {
+    case ReductionMethod::faststar:
+      if (context.settings.faststar.scorer != Scorer::random) return make_faststar(context);
+      [[fallthrough]];
+    case ReductionMethod::random: return std::make_unique<RandomPruning>(context);
+    case ReductionMethod::fastvar: return make_fastvar(context);
+    case ReductionMethod::sparsevar: return make_sparsevar(context);
+    case ReductionMethod::tome: return make_tome(context);
+    case ReductionMethod::stepvar: return make_stepvar(context);
+    case ReductionMethod::skip: return std::make_unique<Skip>();
+    case ReductionMethod::none: break;
+  }
+  fail(ErrorKind::internal, "reduction: expected a method");
+}
 
 }  // namespace
 
@@ -88,28 +90,11 @@ LayerRange layer_range(const std::vector<int>& chosen, int64_t first, int64_t la
   return {begin, std::max(begin + 1, last * depth / kFullDepth)};
 }
 
-Reduction::Reduction(const ReductionSettings& settings, const Schedule& schedule, const Repetitions& repetitions,
-                     uint64_t seed, const Backbone& backbone)
-    : settings_(settings), gate_(settings, schedule, repetitions), history_(schedule) {
-  check_depth(settings, backbone.layers);
-  method_ = make_method({.settings = settings_,
-                         .gate = gate_,
-                         .schedule = schedule,
-                         .history = history_,
-                         .seed = seed,
-                         .embedding = backbone.embedding,
-                         .layers = backbone.layers});
+Reduction::Reduction(const ReductionSettings& chosen, const Schedule& schedule, const Repetitions& repetitions,
+                     uint64_t seed, const Tensor& embedding, int64_t layers)
+    : settings(chosen), gate(chosen, schedule, repetitions), history(schedule) {
+  check_depth(chosen, layers);
+  method = make_method({settings, gate, schedule, history, seed, embedding, layers});
 }
-
-ReductionPlan Reduction::plan(const ReducedPass& pass, const Tensor& outcome) {
-  history_.enter(pass.step, pass.summed);
-  return method_->plan(pass, outcome);
-}
-
-std::unique_ptr<TokenReducer> make_random(const ReductionContext& context) {
-  return std::make_unique<RandomPruning>(context);
-}
-
-std::unique_ptr<TokenReducer> make_skip(const ReductionContext&) { return std::make_unique<Skip>(); }
 
 }  // namespace faststar

@@ -76,6 +76,7 @@ enum class LayerOp { attention, mlp };
 struct LayerSite {
   size_t layer = 0;
   LayerOp op = LayerOp::attention;
+  auto operator<=>(const LayerSite&) const = default;
 };
 
 /// Runs a branch on some tokens. tokens [B, K, C]; positions [K] int64: whose rotation each token takes; undefined:
@@ -119,11 +120,9 @@ class TokenReducer {
   virtual void see_logits(const Step&, const Tensor& /*logits*/) {}
 };
 
-// One maker a method, each defined in the file of its name (random and skip: reduction.cpp).
+// One maker a method, each defined in the file of its name.
 std::unique_ptr<TokenReducer> make_faststar(const ReductionContext& context);
 std::unique_ptr<TokenReducer> make_fastvar(const ReductionContext& context);
-std::unique_ptr<TokenReducer> make_random(const ReductionContext& context);
-std::unique_ptr<TokenReducer> make_skip(const ReductionContext& context);
 std::unique_ptr<TokenReducer> make_sparsevar(const ReductionContext& context);
 std::unique_ptr<TokenReducer> make_stepvar(const ReductionContext& context);
 std::unique_ptr<TokenReducer> make_tome(const ReductionContext& context);
@@ -139,36 +138,19 @@ struct LayerRange {
 /// least one layer.
 LayerRange layer_range(const std::vector<int>& chosen, int64_t first, int64_t last, int64_t depth);
 
-/// The gate, the history and the method of one run.
-class Reduction {
- public:
-  struct Backbone {
-    Tensor embedding;  ///< weight of the token embedding [C, 64]
-    int64_t layers = 0;
-  };
-  /// `settings` name a method. `schedule` outlives the run; `repetitions` fit it. Throws Error(usage) when the settings
-  /// fit neither the schedule nor the depth.
+/// The gate, the history and the method of one run; the method refers to the others.
+struct Reduction {
+  /// `settings` name a method; embedding [C, 64] and `layers` are the backbone's. `schedule` outlives the run;
+  /// `repetitions` fit it. Throws Error(usage) when the settings fit neither the schedule nor the depth.
   Reduction(const ReductionSettings& settings, const Schedule& schedule, const Repetitions& repetitions, uint64_t seed,
-            const Backbone& backbone);
+            const Tensor& embedding, int64_t layers);
+  Reduction(const Reduction&) = delete;
+  Reduction& operator=(const Reduction&) = delete;
 
-  /// Before the first pass: see FeatureHistory.
-  void set_former(const Tensor& map) { history_.set_former(map); }
-
-  bool reduces(const Step& step) const { return gate_.reduces(step); }
-  bool skips(const Step& step) const { return gate_.skips(step); }
-  // See TokenReducer.
-  bool wants_outcome() const { return method_->wants_outcome(); }
-  ReductionPlan plan(const ReducedPass& pass, const Tensor& outcome);
-  LayerReducer* layers(const Step& step) { return method_->layers(step); }
-  void see_logits(const Step& step, const Tensor& logits) { method_->see_logits(step, logits); }
-  /// After every pass: see FeatureHistory::record.
-  void finish(const Step& step, const Tensor& before, const Tensor& after) { history_.record(step, before, after); }
-
- private:
-  const ReductionSettings settings_;
-  ReductionGate gate_;
-  FeatureHistory history_;
-  std::unique_ptr<TokenReducer> method_;
+  const ReductionSettings settings;
+  const ReductionGate gate;
+  FeatureHistory history;
+  std::unique_ptr<TokenReducer> method;
 };
 
 }  // namespace faststar

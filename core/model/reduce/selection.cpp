@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -12,47 +11,21 @@
 namespace faststar {
 namespace {
 
-/// Positions [begin, end) of `full` that cell `index` of `cells` covers.
-struct Span {
-  Span(int64_t index, int64_t cells, int64_t full)
-      : begin(index * full / cells), end(((index + 1) * full + cells - 1) / cells) {}
-  int64_t begin, end;
-};
-
-/// Of every cell the position `offset` behind its first one, and whether it is inside.
-struct CellMembers {
-  CellMembers(int64_t offset, int64_t cells, int64_t full, at::Device device) {
-    std::vector<int64_t> positions;
-    std::vector<float> members;
-    for (int64_t cell = 0; cell < cells; ++cell) {
-      const Span span(cell, cells, full);
-      inside |= span.begin + offset < span.end;
-      positions.push_back(std::min(span.begin + offset, full - 1));
-      members.push_back(span.begin + offset < span.end ? 1.0f : 0.0f);
-    }
-    position = at::tensor(positions, at::kLong).to(device);
-    member = at::tensor(members, at::kFloat).to(device);
+/// The cells of a coarser axis over `full` positions, [cells] int64 each; cells may share a position.
+struct Cells {
+  Cells(int64_t cells, int64_t full, at::Device device) {
+    const Tensor cell = at::arange(cells, at::TensorOptions(device).dtype(at::kLong));
+    begin = (cell * full).div(cells, "floor");
+    size = ((cell + 1) * full + (cells - 1)).div(cells, "floor") - begin;
   }
-  Tensor position;  // [cells] int64
-  Tensor member;    // [cells] float32, 1 or 0
-  bool inside = false;
+  Tensor begin;  ///< first position
+  Tensor size;   ///< number of positions
 };
-
-Tensor cell_sizes(int64_t cells, int64_t full, at::Device device) {
-  std::vector<float> sizes;
-  for (int64_t cell = 0; cell < cells; ++cell) {
-    const Span span(cell, cells, full);
-    sizes.push_back(static_cast<float>(span.end - span.begin));
-  }
-  return at::tensor(sizes, at::kFloat).to(device);
-}
 
 Tensor picked_index(int64_t count, int64_t full, Nearest nearest, at::Device device) {
-  std::vector<int64_t> index;
-  for (int64_t i = 0; i < count; ++i) {
-    index.push_back(nearest == Nearest::corner ? i * full / count : (2 * i + 1) * full / (2 * count));
-  }
-  return at::tensor(index, at::kLong).to(device);
+  const Tensor index = at::arange(count, at::TensorOptions(device).dtype(at::kLong));
+  if (nearest == Nearest::corner) return (index * full).div(count, "floor");
+  return ((index * 2 + 1) * full).div(2 * count, "floor");
 }
 
 /// For each frame the nearest one with a mark, the lower on a tie: [T] int64.
@@ -136,28 +109,28 @@ Selection select(const ReductionContext& context, const Step& step, const Tensor
                     keep);
 }
 
-/// The positions of the highest scores: [T, H, W] uint8.
-Tensor mark_positions(const ReductionContext& context, const ReducedPass& pass, const Tensor& score) {
-  const int64_t keep = context.gate.kept_of(score.numel(), pass.step);
-  return select(context, pass.step, score, {}, keep).mask.view(score.sizes());
+/// The plan that keeps these tokens and updates the positions that they cover.
+ReductionPlan keep_tokens(const ReducedPass& pass, const Tensor& kept, const Tensor& token_mask) {
+  return {.kept = kept, .token_mask = token_mask, .feature_mask = spread_tokens(token_mask, pass.full)};
 }
 
 }  // namespace
 
 Tensor reference::area_mean(const Tensor& map, const Scale& grid) {
+  const Cells rows(grid.h, map.size(1), map.device());
+  const Cells columns(grid.w, map.size(2), map.device());
+  const int64_t height = rows.size.amax().item<int64_t>();
+  const int64_t width = columns.size.amax().item<int64_t>();
   Tensor sum = at::zeros({map.size(0), grid.h, grid.w}, map.options());
-  for (int64_t y = 0;; ++y) {
-    const CellMembers rows(y, grid.h, map.size(1), map.device());
-    if (!rows.inside) break;
-    for (int64_t x = 0;; ++x) {
-      const CellMembers columns(x, grid.w, map.size(2), map.device());
-      if (!columns.inside) break;
-      const Tensor inside = at::outer(rows.member, columns.member);
-      const Tensor values = map.index_select(1, rows.position).index_select(2, columns.position);
-      sum = at::where(inside.gt(0), sum + values, sum);
+  for (int64_t y = 0; y < height; ++y) {
+    const Tensor line = map.index_select(1, (rows.begin + y).clamp_max(map.size(1) - 1));
+    for (int64_t x = 0; x < width; ++x) {
+      const Tensor inside = rows.size.gt(y).unsqueeze(1).logical_and(columns.size.gt(x));
+      const Tensor values = line.index_select(2, (columns.begin + x).clamp_max(map.size(2) - 1));
+      sum = at::where(inside, sum + values, sum);
     }
   }
-  return sum / at::outer(cell_sizes(grid.h, map.size(1), map.device()), cell_sizes(grid.w, map.size(2), map.device()));
+  return sum / at::outer(rows.size, columns.size).to(at::kFloat);
 }
 
 Tensor area_mean(const Tensor& map, const Scale& grid) {
@@ -213,27 +186,16 @@ ReductionPlan all_tokens(const ReducedPass& pass) {
   const auto ones = [&](const Scale& scale) {
     return at::ones({scale.t, scale.h, scale.w}, pass.summed.options().dtype(at::kByte));
   };
-  ReductionPlan plan;
-  plan.token_mask = ones(pass.scale);
-  plan.feature_mask = ones(pass.full);
-  return plan;
+  return {.token_mask = ones(pass.scale), .feature_mask = ones(pass.full)};
 }
 
 ReductionPlan choose_tokens(const ReductionContext& context, const ReducedPass& pass, const Tensor& score) {
   const Selection selection = select_tokens(context, pass.step, score);
-  ReductionPlan plan;
-  plan.kept = selection.kept;
-  plan.token_mask = selection.mask.view(score.sizes());
-  plan.feature_mask = spread_tokens(plan.token_mask, pass.full);
-  return plan;
+  return keep_tokens(pass, selection.kept, selection.mask.view(score.sizes()));
 }
 
 ReductionPlan keep_marked(const ReducedPass& pass, const Tensor& token_mask) {
-  ReductionPlan plan;
-  plan.kept = marked_tokens(token_mask.reshape({-1}));
-  plan.token_mask = token_mask;
-  plan.feature_mask = spread_tokens(token_mask, pass.full);
-  return plan;
+  return keep_tokens(pass, marked_tokens(token_mask.reshape({-1})), token_mask);
 }
 
 ReductionPlan choose_positions(const ReductionContext& context, const ReducedPass& pass, const Tensor& score) {
@@ -242,7 +204,8 @@ ReductionPlan choose_positions(const ReductionContext& context, const ReducedPas
   // On the finest scale a token is a position: one selection, with the counts of tokens.
   if (finest) return choose_tokens(context, pass, score);
   if (options.mask_down == MaskDown::token_topk) return choose_tokens(context, pass, area_mean(score, pass.scale));
-  const Tensor marked = mark_positions(context, pass, score);
+  const int64_t positions = context.gate.kept_of(score.numel(), pass.step);
+  const Tensor marked = select(context, pass.step, score, {}, positions).mask.view(score.sizes());
   ReductionPlan plan;
   if (options.mask_down == MaskDown::area_topk) {
     const Tensor coverage = area_mean(marked.to(at::kFloat), pass.scale);

@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -8,15 +10,17 @@
 namespace faststar {
 namespace {
 
-/// Anchors stand on every so many rows and columns.
+/// Anchors stand on every so many rows and columns, and on the last ones.
 constexpr int64_t kAnchorStride = 4;
 
-/// Every fourth place and the last one.
-std::vector<int64_t> anchor_places(int64_t size) {
-  std::vector<int64_t> places;
-  for (int64_t place = 0; place < size - 1; place += kAnchorStride) places.push_back(place);
-  places.push_back(size - 1);
-  return places;
+int64_t count_anchors(int64_t size) { return (size - 1 + kAnchorStride - 1) / kAnchorStride + 1; }
+
+/// The nearest anchor at or before each of `size` places of an axis, and at or behind it: [size] int64 each.
+std::array<Tensor, 2> anchors_around(int64_t size, at::Device device) {
+  const Tensor place = at::arange(size, at::TensorOptions(device).dtype(at::kLong));
+  const Tensor before = place.div(kAnchorStride, "floor") * kAnchorStride;
+  const Tensor behind = (place + (kAnchorStride - 1)).div(kAnchorStride, "floor") * kAnchorStride;
+  return {at::where(place.eq(size - 1), place, before), behind.clamp_max(size - 1)};
 }
 
 /// SparseVAR (arXiv:2503.24370): leaves out tokens whose hidden states hardly changed at the scale before; one that is
@@ -88,8 +92,8 @@ class SparseVar final : public TokenReducer, public LayerReducer {
   /// [t, h, w], 1 at anchors.
   Tensor anchor_mask(const Scale& scale, const at::TensorOptions& options) const {
     const auto marks = [&](int64_t size) {
-      const Tensor places = at::tensor(anchor_places(size), at::kLong).to(options.device());
-      return at::zeros({size}, options).index_fill(0, places, 1);
+      const auto [before, behind] = anchors_around(size, options.device());
+      return before.eq(behind).to(options);
     };
     return at::outer(marks(scale.h), marks(scale.w)).expand({scale.t, -1, -1}).contiguous();
   }
@@ -102,9 +106,8 @@ class SparseVar final : public TokenReducer, public LayerReducer {
 
   /// The counts of the gate, anchors first; more when there are more anchors.
   ReductionPlan keep_most_changed(const ReducedPass& pass, const Tensor& change, const Tensor& anchors) const {
-    const int64_t rows = static_cast<int64_t>(anchor_places(pass.scale.h).size());
-    const int64_t columns = static_cast<int64_t>(anchor_places(pass.scale.w).size());
-    const int64_t keep = std::max(context_.gate.kept_tokens(pass.step), pass.scale.t * rows * columns);
+    const int64_t anchor_count = pass.scale.t * count_anchors(pass.scale.h) * count_anchors(pass.scale.w);
+    const int64_t keep = std::max(context_.gate.kept_tokens(pass.step), anchor_count);
     const Selection selection = select_top(
         {.score = change.flatten(), .primary = anchors.flatten(), .step = context_.random_step(pass.step)}, keep);
     return keep_marked(pass, selection.mask.view(change.sizes()));
@@ -134,21 +137,10 @@ class SparseVar final : public TokenReducer, public LayerReducer {
 
   /// For each token the anchors at the corners of the cell it stands in: four times [N] int64.
   std::vector<Tensor> surrounding_anchors(const Scale& scale, const at::TensorOptions& options) const {
-    const auto bounds = [&](int64_t size) {
-      const std::vector<int64_t> places = anchor_places(size);
-      std::vector<int64_t> before;
-      std::vector<int64_t> after;
-      for (int64_t i = 0; i < size; ++i) {
-        after.push_back(*std::lower_bound(places.begin(), places.end(), i));
-        before.push_back(*std::prev(std::upper_bound(places.begin(), places.end(), i)));
-      }
-      return std::vector<Tensor>{at::tensor(before, at::kLong).to(options.device()),
-                                 at::tensor(after, at::kLong).to(options.device())};
-    };
     const Tensor frame = at::arange(scale.t, options).view({-1, 1, 1}) * (int64_t{scale.h} * scale.w);
     std::vector<Tensor> anchors;
-    for (const Tensor& row : bounds(scale.h)) {
-      for (const Tensor& column : bounds(scale.w)) {
+    for (const Tensor& row : anchors_around(scale.h, options.device())) {
+      for (const Tensor& column : anchors_around(scale.w, options.device())) {
         anchors.push_back((frame + row.view({1, -1, 1}) * int64_t{scale.w} + column).flatten());
       }
     }

@@ -1,7 +1,11 @@
 #include "core/model/star/generator.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/base/error.h"
 #include "core/base/profile.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/reduce/faststar.h"
@@ -26,6 +30,50 @@ std::vector<Tensor> text_batches(const StarTransformer& model, const TextFeature
   return {text.cond.unsqueeze(0), uncond.unsqueeze(0)};
 }
 
+/// RoPE scale positions of the conditions, counted from kVisualScaleStart.
+constexpr int kSemanticConditionPosition = 800;
+constexpr int kDetailConditionPosition = 801;
+
+void check_condition(const InteractiveCondition& condition, const Schedule& schedule) {
+  const auto frames = condition.former.size(2);
+  const bool scale_exists = condition.semantic_scale >= 0 && condition.semantic_scale < schedule.scales_per_clip();
+  const bool frames_exist =
+      std::ranges::all_of(condition.detail_frames, [&](int frame) { return frame >= 0 && frame < frames; });
+  if (scale_exists && frames_exist && frames == schedule.full_scale(0).t) return;
+  fail(ErrorKind::input,
+       fmt::format("interactive condition: expected {} frames, a scale below {} and frames that exist",
+                   schedule.full_scale(0).t, schedule.scales_per_clip()));
+}
+
+/// Keys and values of the coarse and of the fine condition, for `batch` equal rows; each attends to itself only. Throws
+/// Error(input) when the condition does not fit the schedule.
+/// Source: ar_infer_infinity_star_interact of infinity/models/infinity.py.
+std::vector<PassKv> encode_condition(const StarTransformer& model, const Schedule& schedule,
+                                     const InteractiveCondition& condition, int64_t batch, AttentionBackend attention) {
+  check_condition(condition, schedule);
+  const auto encode = [&](const Tensor& map, const RopePositions& positions) {
+    const Rope rope = visual_rope(positions, model.architecture().head_dim, model.device());
+    PassKv own;
+    model.run_blocks(model.embed_tokens(tokens_from_map(map), batch), {rope, {}, attention}, &own);
+    return own;
+  };
+  const Scale full = schedule.full_scale(0);
+  const Scale coarse = schedule.scales()[condition.semantic_scale];
+  const Scale semantic = {full.t, coarse.h, coarse.w};
+
+  // `first` is frame 0 of the story; frame i of `former`, which lacks its own first frame, stands at i + 1.
+  std::vector<Tensor> frames = {condition.first};
+  std::vector<int> positions = {0};
+  for (const int frame : condition.detail_frames) {
+    frames.push_back(condition.former.narrow(2, frame, 1));
+    positions.push_back(frame + 1);
+  }
+  const Scale detail = {static_cast<int>(frames.size()), full.h, full.w};
+  return {encode(downsample_accumulated(condition.former, semantic),
+                 {kVisualScaleStart + kSemanticConditionPosition, consecutive(1, full.t + 1), semantic, full}),
+          encode(at::cat(frames, 2), {kVisualScaleStart + kDetailConditionPosition, positions, detail, full})};
+}
+
 /// One run over a schedule and its state.
 class StarRun {
  public:
@@ -38,13 +86,13 @@ class StarRun {
         observer_(observer),
         batch_(settings.guidance.scale == 1 ? 1 : 2) {
     if (settings.reduction.method != ReductionMethod::none) {
-      reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed,
-                         Reduction::Backbone{model.embedding(), model.architecture().layers});
+      reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed, model.embedding(),
+                         model.architecture().layers);
     }
     run_text(input.text);
     if (!input.condition) return;
     cache_.references = encode_condition(model, schedule, *input.condition, batch_, settings.attention);
-    if (reduction_) reduction_->set_former(input.condition->former);
+    if (reduction_) reduction_->history.set_former(input.condition->former);
   }
 
   Tensor run() {
@@ -79,9 +127,9 @@ class StarRun {
   /// The accumulated features after a step. summed [1, 64, T, H, W]: before it.
   Tensor run_step(const Step& step, const Tensor& summed) {
     const Tensor input = downsample_accumulated(summed, scale_of(step));
-    const bool reduced = reduction_ && !is_given(step) && reduction_->reduces(step);
+    const bool reduced = reduction_ && !is_given(step) && reduction_->gate.reduces(step);
     const Tensor after = reduced ? run_reduced_step(step, summed, input) : run_full_step(step, summed, input);
-    if (reduction_) reduction_->finish(step, summed, after);
+    if (reduction_) reduction_->history.record(step, summed, after);
     return after;
   }
 
@@ -102,15 +150,16 @@ class StarRun {
 
   /// Token reduction: choose tokens, compute only these, update only what they cover.
   Tensor run_reduced_step(const Step& step, const Tensor& summed, const Tensor& input) {
-    if (reduction_->skips(step)) return summed;
+    if (reduction_->gate.skips(step)) return summed;
     Tensor bits, outcome;
-    if (reduction_->wants_outcome()) {
+    if (reduction_->method->wants_outcome()) {
       bits = generate_bits(step, input, {});
       outcome = full_update(step, summed, bits);
     }
     const ReductionPlan plan = [&] {
       const ProfileRange range(PassPart::reduction);
-      return reduction_->plan({step, scale_of(step), schedule_.full_scale(step.clip), summed, input}, outcome);
+      reduction_->history.enter(step, summed);
+      return reduction_->method->plan({step, scale_of(step), schedule_.full_scale(step.clip), summed, input}, outcome);
     }();
     if (!bits.defined()) bits = generate_bits(step, input, plan);
     Tensor codes, output;
@@ -138,7 +187,7 @@ class StarRun {
       const ProfileRange range(PassPart::sampling);
       guided = guide_logits(step, raw);
     }
-    if (reduction_) reduction_->see_logits(step, guided);
+    if (reduction_) reduction_->method->see_logits(step, guided);
     const Tensor bits = draw_bits(step, guided, plan);
     return observer_.on_bits({step, scale_of(step), raw, bits, drawn_tokens(plan)});
   }
@@ -150,7 +199,7 @@ class StarRun {
       const ProfileRange range(plan.kept.defined() ? PassPart::reduction : PassPart::rest);
       return std::pair(plan.kept.defined() ? gather_rope(all, plan.kept) : all, input_tokens(input, plan));
     }();
-    LayerReducer* reducer = reduction_ && !is_given(step) ? reduction_->layers(step) : nullptr;
+    LayerReducer* reducer = reduction_ && !is_given(step) ? reduction_->method->layers(step) : nullptr;
     const bool referenced = schedule_.is_referenced_later(step);
     PassKv own;
     Tensor hidden = model_.run_blocks(model_.embed_tokens(tokens, batch_), {rope, cache_, settings_.attention, reducer},
@@ -172,7 +221,7 @@ class StarRun {
     if (batch_ == 1) return scaled[0];
     const bool remembers = reduction_ && settings_.reduction.apg_stats == ApgStatistics::last_full &&
                            settings_.guidance.method == GuidanceMethod::apg;
-    if (remembers && reduction_->reduces(step) && last_full_) {
+    if (remembers && reduction_->gate.reduces(step) && last_full_) {
       return guide_as_measured(scaled[0], scaled[1], settings_.guidance, *last_full_);
     }
     if (remembers) last_full_ = measure_apg(scaled[0], scaled[1], settings_.guidance);
@@ -184,8 +233,8 @@ class StarRun {
     const Scale& scale = scale_of(step);
     const RandomStep random{settings_.seed, step.clip, step.scale, step.repetition};
     const Tensor& drawn = drawn_tokens(plan);
-    if (!drawn.defined()) return grid_from_tokens(sample_bits(guided, settings_.sampling, random), scale);
-    const Tensor some = sample_bits(guided, drawn, settings_.sampling, random);
+    const Tensor some = sample_bits(guided, settings_.sampling, random, drawn);
+    if (!drawn.defined()) return grid_from_tokens(some, scale);
     return grid_from_tokens(some.new_zeros({scale.tokens(), some.size(1)}).index_copy_(0, drawn, some), scale);
   }
 
@@ -201,6 +250,13 @@ class StarRun {
 };
 
 }  // namespace
+
+int64_t interactive_condition_tokens(const Schedule& schedule) {
+  constexpr int64_t kDetailFrames = 3;  // the story's first frame and the former clip's last two
+  const Scale& full = schedule.full_scale(0);
+  const Scale& semantic = schedule.scales()[kSemanticConditionScale];
+  return int64_t{full.t} * semantic.h * semantic.w + kDetailFrames * full.h * full.w;
+}
 
 Tensor generate(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,
                 const GenerationInput& input, GenerationObserver* observer) {

@@ -5,7 +5,6 @@
 #include "core/model/pyramid/schedule.h"
 #include "core/model/reduce/reduction.h"
 #include "core/model/star/guidance.h"
-#include "core/model/star/interactive.h"
 #include "core/model/star/transformer.h"
 
 namespace faststar {
@@ -28,6 +27,21 @@ struct TextFeatures {
   Tensor cond;
   Tensor uncond;  ///< undefined: the checkpoint's learned features, as many as `cond` has
 };
+
+/// The scale whose size the coarse condition of the interactive mode has (tools/infer_interact_480p.py).
+inline constexpr int kSemanticConditionScale = 7;
+
+/// What a clip of the interactive mode attends to in place of the clip before: the whole former clip at the size of
+/// `semantic_scale`, and at full size the story's first frame with `detail_frames` of the former clip.
+struct InteractiveCondition {
+  Tensor former;  ///< accumulated features of the former clip without its first latent frame: [1, 64, 20, H, W]
+  Tensor first;   ///< those of the story's first frame: [1, 64, 1, H, W]
+  int semantic_scale = kSemanticConditionScale;
+  std::vector<int> detail_frames = {18, 19};  ///< the last two
+};
+
+/// Tokens that the conditions add to every step of `schedule`, a clip of the interactive mode.
+int64_t interactive_condition_tokens(const Schedule& schedule);
 
 /// What a run starts from.
 struct GenerationInput {

@@ -33,11 +33,8 @@ Tensor guide_as_measured(const Tensor& cond, const Tensor& uncond, const Guidanc
 enum class Sampling { philox, greedy };
 
 /// Guided logits -> bits. logits [L, 2 d] float32 -> [L, d] uint8; bit j is 1 with probability
-/// sigmoid(logit 2j+1 - logit 2j).
-Tensor sample_bits(const Tensor& logits, Sampling sampling, const RandomStep& step);
-
-/// The same for some tokens of a scale: `tokens` [L] int64 are their numbers, so that each draws what it would draw
-/// among all.
-Tensor sample_bits(const Tensor& logits, const Tensor& tokens, Sampling sampling, const RandomStep& step);
+/// sigmoid(logit 2j+1 - logit 2j). tokens [L] int64: the numbers of some tokens of a scale, so that each draws what it
+/// would draw among all; undefined: 0 to L - 1.
+Tensor sample_bits(const Tensor& logits, Sampling sampling, const RandomStep& step, const Tensor& tokens = {});
 
 }  // namespace faststar

@@ -1,16 +1,10 @@
 #pragma once
 #include <vector>
 
-#include "core/base/tensor.h"
+#include "core/model/layers.h"
 #include "core/model/pyramid/schedule.h"
 
 namespace faststar {
-
-/// Rotation of each token's channel pairs: cos and sin, [L, D/2] float32 each.
-struct Rope {
-  Tensor cos;
-  Tensor sin;
-};
 
 /// Where the tokens of one pass stand on the four RoPE axes (scale, frame, height, width).
 struct RopePositions {
@@ -38,16 +32,5 @@ Rope gather_rope(const Rope& rope, const Tensor& tokens);
 
 /// Rotations of text tokens 0 .. length-1: the position is on the scale axis, zero on the others.
 Rope text_rope(int64_t length, int64_t head_dim, at::Device device);
-
-/// RMS norm of every head, then the rotation of its interleaved pairs (2p, 2p+1):
-/// (e, o) -> (e cos - o sin, o cos + e sin).
-/// x [B, L, N, D] float32 or bfloat16; weight [D] float32; rope [L, D/2]. Returns shape and dtype of `x`.
-/// In bfloat16 the norm's result and the first product are rounded, as the official in-place code does.
-/// Source: q_norm / k_norm of infinity/models/basic.py, apply_rotary_emb of infinity/models/rope.py.
-Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
-
-namespace reference {
-Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
-}
 
 }  // namespace faststar

@@ -13,25 +13,38 @@ namespace {
 
 const char* const kQuery = ".attn.q_proj.weight";
 
-/// Layers `<prefix>0`, `<prefix>1`, ... that the checkpoint has.
-int64_t count_layers(const Weights& weights, const std::string& prefix) {
-  int64_t count = 0;
-  while (weights.has(fmt::format("{}{}{}", prefix, count, kQuery))) ++count;
-  return count;
-}
+/// Of every norm in the transformer.
+constexpr double kNormEpsilon = 1e-6;
 
 void detect_layers(const Weights& weights, StarArchitecture& arch) {
-  arch.layers = count_layers(weights, "blocks.");
+  arch.layers = count_layers(weights, "blocks.", kQuery);
   arch.chunks = 1;
   if (arch.layers > 0) return;
-  const int64_t layers_per_chunk = count_layers(weights, "block_chunks.0.module.");
-  arch.chunks = 0;
-  while (weights.has(fmt::format("block_chunks.{}.module.0{}", arch.chunks, kQuery))) ++arch.chunks;
+  const int64_t layers_per_chunk = count_layers(weights, "block_chunks.0.module.", kQuery);
+  arch.chunks = count_layers(weights, "block_chunks.", fmt::format(".module.0{}", kQuery));
   arch.layers = arch.chunks * layers_per_chunk;
   if (arch.layers == 0) {
     fail(ErrorKind::model, fmt::format("{}: expected a STAR transformer (block_chunks.0.module.0{}), found no layer",
                                        weights.source().origin(), kQuery));
   }
+}
+
+/// "block_chunks.5.module.5" or "blocks.35": where layer `layer` lives in a checkpoint.
+std::string layer_prefix(const StarArchitecture& arch, int64_t layer) {
+  if (arch.chunks == 1) return fmt::format("blocks.{}", layer);
+  const int64_t layers_per_chunk = arch.layers / arch.chunks;
+  return fmt::format("block_chunks.{}.module.{}", layer / layers_per_chunk, layer % layers_per_chunk);
+}
+
+void check_sizes(const StarArchitecture& arch, const std::string& origin) {
+  const bool heads_fit = arch.head_dim > 0 && arch.head_dim % 8 == 0 && arch.kv_heads > 0 && arch.heads > 0 &&
+                         arch.heads % arch.kv_heads == 0;
+  const bool chunks_fit = arch.chunks > 0 && arch.layers >= arch.chunks && arch.layers % arch.chunks == 0;
+  if (heads_fit && chunks_fit) return;
+  fail(ErrorKind::model,
+       fmt::format("{}: {} heads, {} kv heads of {} channels, {} layers in {} chunks: expected heads divisible by kv "
+                   "heads, a head width divisible by 8 and layers divisible by chunks",
+                   origin, arch.heads, arch.kv_heads, arch.head_dim, arch.layers, arch.chunks));
 }
 
 int64_t matrix_rows(const Weights& weights, const std::string& name) {
@@ -87,19 +100,8 @@ StarArchitecture detect_star_architecture(const Weights& weights) {
   arch.max_text_length = matrix_rows(weights, "cfg_uncond");
   arch.text_width = weights.shape_of("cfg_uncond")[1];
   if (weights.has(first + ".attn.q_proj.bias")) arch.attention_bias = Linear::Bias::present;
-  check_star_architecture(arch, weights.source().origin());
+  check_sizes(arch, weights.source().origin());
   return arch;
-}
-
-void check_star_architecture(const StarArchitecture& arch, const std::string& origin) {
-  const bool heads_fit = arch.head_dim > 0 && arch.head_dim % 8 == 0 && arch.kv_heads > 0 && arch.heads > 0 &&
-                         arch.heads % arch.kv_heads == 0;
-  const bool chunks_fit = arch.chunks > 0 && arch.layers >= arch.chunks && arch.layers % arch.chunks == 0;
-  if (heads_fit && chunks_fit) return;
-  fail(ErrorKind::model,
-       fmt::format("{}: {} heads, {} kv heads of {} channels, {} layers in {} chunks: expected heads divisible by kv "
-                   "heads, a head width divisible by 8 and layers divisible by chunks",
-                   origin, arch.heads, arch.kv_heads, arch.head_dim, arch.layers, arch.chunks));
 }
 
 int64_t parameter_count(const StarArchitecture& arch) {
@@ -112,17 +114,6 @@ int64_t parameter_count(const StarArchitecture& arch) {
   const int64_t inputs =
       arch.max_text_length * arch.text_width + (arch.text_width + 1 + kFeatureChannels + 1) * arch.hidden_size;
   return arch.layers * layer + heads + inputs + arch.hidden_size;
-}
-
-std::string layer_prefix(const StarArchitecture& arch, int64_t layer) {
-  if (arch.chunks == 1) return fmt::format("blocks.{}", layer);
-  const int64_t layers_per_chunk = arch.layers / arch.chunks;
-  return fmt::format("block_chunks.{}.module.{}", layer / layers_per_chunk, layer % layers_per_chunk);
-}
-
-const std::vector<std::string>& known_unused_star_tensors() {
-  static const std::vector<std::string> prefixes = {"sos_token", "norm0_cond"};
-  return prefixes;
 }
 
 SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
@@ -169,7 +160,7 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
 
 Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const {
   const auto normed = [&](const Tensor& residual, const Tensor& norm) {
-    return cast_to_layer_dtype(rms_norm(residual, norm, kNormEpsilon));
+    return rms_norm(residual, norm, kNormEpsilon).to(attn.q_proj.weight.scalar_type());
   };
   const Tensor attended = x + attn(normed(x, input_layernorm), index, rope, rule);
   return attended + mlp(normed(attended, post_attention_layernorm));
@@ -195,8 +186,6 @@ Tensor Block::run_reduced(const Tensor& x, const PassSetting& pass, PassKv* own)
   return attended + reduced(LayerOp::mlp, attended, post_attention_layernorm, feed_forward);
 }
 
-Tensor Block::cast_to_layer_dtype(const Tensor& normed) const { return normed.to(attn.q_proj.weight.scalar_type()); }
-
 StarTransformer::StarTransformer(const Weights& weights, const StarArchitecture& arch)
     : arch_(arch),
       text_proj_(weights, "text_proj", arch.text_width, arch.hidden_size, Linear::Bias::present),
@@ -216,8 +205,6 @@ Tensor StarTransformer::unconditional_text(int64_t length) const {
   }
   return cfg_uncond_.narrow(0, 0, length);
 }
-
-Tensor StarTransformer::embed_tokens(const Tensor& tokens) const { return word_embed_(tokens); }
 
 Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t batch) const {
   const Tensor embedded = word_embed_(tokens);

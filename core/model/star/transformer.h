@@ -30,19 +30,13 @@ struct StarArchitecture {
   NormWeights norm_weights = NormWeights::backbone;    ///< not in the checkpoint: the preset says it
 };
 
-/// Throws Error(model) when the tensors are not those of a STAR transformer.
+/// Throws Error(model) when the tensors are not those of a STAR transformer or their sizes do not fit together.
 StarArchitecture detect_star_architecture(const Weights& weights);
-
-/// Throws Error(model), naming `origin`, when the numbers do not fit together.
-void check_star_architecture(const StarArchitecture& arch, const std::string& origin);
 
 int64_t parameter_count(const StarArchitecture& arch);
 
-/// "block_chunks.5.module.5" or "blocks.35": where layer `layer` lives in a checkpoint.
-std::string layer_prefix(const StarArchitecture& arch, int64_t layer);
-
-/// Tensors of official checkpoints that inference does not need.
-const std::vector<std::string>& known_unused_star_tensors();
+/// Prefixes of tensors of official checkpoints that inference does not need.
+inline const std::vector<std::string> kUnusedStarTensors = {"sos_token", "norm0_cond"};
 
 /// Attention of one layer: (layer, q [B, L, N, D], own keys and values [B, L, Nkv, D]) -> [B, L, N, D]. The rule
 /// decides what else the queries see.
@@ -88,15 +82,10 @@ struct Block {
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32
   SelfAttention attn;
   Mlp mlp;
-
- private:
-  Tensor cast_to_layer_dtype(const Tensor& normed) const;
 };
 
 /// Rows of the feed-forward network that exist at a time.
 inline constexpr int64_t kMlpRows = 16384;
-/// Of every norm in the transformer.
-inline constexpr double kNormEpsilon = 1e-6;
 
 /// Which output head a scale uses: 16 or 64 bits a token.
 enum class Head { semantic, detail };
@@ -112,10 +101,9 @@ class StarTransformer {
   Tensor embed_text(const Tensor& features) const;
   /// The learned features of the unconditional row: [T, text_width] float32, T <= max_text_length.
   Tensor unconditional_text(int64_t length) const;
-  /// Accumulated features as tokens -> input tokens: [B, L, 64] float32 -> [B, L, C].
-  Tensor embed_tokens(const Tensor& tokens) const;
-  /// The same for every row of a guidance batch: tokens [1, L, 64] float32 -> [batch, L, C].
-  Tensor embed_tokens(const Tensor& tokens, int64_t batch) const;
+  /// Accumulated features as tokens -> input tokens: [B, L, 64] float32 -> [B, L, C]; [1, L, 64] is repeated for a
+  /// guidance batch of more rows.
+  Tensor embed_tokens(const Tensor& tokens, int64_t batch = 1) const;
   /// Weight of the token embedding: [C, 64].
   const Tensor& embedding() const { return word_embed_.weight; }
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/model/layers.h"
 
 namespace faststar {
 namespace {
@@ -20,12 +21,6 @@ std::vector<int64_t> convolution_shape(const Weights& weights, const std::string
                                        shape_text(shape)));
   }
   return shape;
-}
-
-int64_t count_block_layers(const Weights& weights) {
-  int64_t layers = 0;
-  while (weights.has(fmt::format("encoder.down_blocks.0.resnets.{}.conv1.conv.weight", layers))) ++layers;
-  return layers;
 }
 
 enum class Place { first, resnet, resampler, last };
@@ -137,7 +132,7 @@ VaeArchitecture detect_vae_architecture(const Weights& weights) {
   const auto inner = convolution_shape(weights, "decoder.conv_in.conv.weight");
   channels[4] = inner[0];
   found.latent_channels = inner[1];
-  found.layers_per_block = count_block_layers(weights);
+  found.layers_per_block = count_layers(weights, "encoder.down_blocks.0.resnets.", ".conv1.conv.weight");
   check_vae_architecture(found, weights.source().origin());
   return found;
 }

@@ -120,25 +120,23 @@ Tensor NormConv::operator()(const Tensor& x, VideoPass& pass) const {
   return conv(norm_silu(x, norm.gamma.view({-1}), norm.modulation(pass.latents), pass.frames_before()), pass);
 }
 
-ResnetBlock::ResnetBlock(const VaeHalf& half, const std::string& prefix, int64_t channels)
-    : first{ChannelNorm::of_half(half, prefix + ".norm1", channels),
-            CausalConv3d(half, prefix + ".conv1", channels, channels)},
-      second{ChannelNorm::of_half(half, prefix + ".norm2", channels),
-             CausalConv3d(half, prefix + ".conv2", channels, channels)} {}
-
-Tensor ResnetBlock::operator()(const Tensor& x, VideoPass& pass) const {
-  const Tensor change = second(first(x, pass), pass);
-  // In place, except where gradients are recorded: nobody else holds the convolution's output.
-  return change.requires_grad() ? change + x : change.add_(x);
-}
-
 ResnetStack::ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count) {
-  blocks.reserve(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) blocks.emplace_back(half, fmt::format("{}.resnets.{}", prefix, i), channels);
+  for (int64_t i = 0; i < count; ++i) {
+    const auto norm_conv = [&](int number) {
+      const auto block = fmt::format("{}.resnets.{}", prefix, i);
+      return NormConv{ChannelNorm::of_half(half, fmt::format("{}.norm{}", block, number), channels),
+                      CausalConv3d(half, fmt::format("{}.conv{}", block, number), channels, channels)};
+    };
+    blocks.push_back({norm_conv(1), norm_conv(2)});
+  }
 }
 
 Tensor ResnetStack::operator()(Tensor x, VideoPass& pass) const {
-  for (const auto& block : blocks) x = block(x, pass);
+  for (const Block& block : blocks) {
+    const Tensor change = block.second(block.first(x, pass), pass);
+    // In place, except where gradients are recorded: nobody else holds the convolution's output.
+    x = change.requires_grad() ? change + x : change.add_(x);
+  }
   return x;
 }
 

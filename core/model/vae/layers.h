@@ -88,21 +88,17 @@ struct NormConv {
   CausalConv3d conv;
 };
 
-/// x + conv2(silu(norm2(conv1(silu(norm1(x)))))), [B, T, H, W, C] -> the same.
+/// Blocks `<prefix>.resnets.0` to `<prefix>.resnets.<count - 1>`, one after the other: each adds
+/// conv2(silu(norm2(conv1(silu(norm1(x)))))) to x, [B, T, H, W, C].
 /// Source: CogVideoXResnetBlock3D, infinity/models/videovae/models/wan_bsq_vae.py.
-struct ResnetBlock {
-  ResnetBlock(const VaeHalf& half, const std::string& prefix, int64_t channels);
-  Tensor operator()(const Tensor& x, VideoPass& pass) const;
-
-  NormConv first, second;
-};
-
-/// `<prefix>.resnets.0` to `<prefix>.resnets.<count - 1>`, one after the other.
 struct ResnetStack {
   ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count);
   Tensor operator()(Tensor x, VideoPass& pass) const;
 
-  std::vector<ResnetBlock> blocks;
+  struct Block {
+    NormConv first, second;
+  };
+  std::vector<Block> blocks;
 };
 
 /// How a resampler changes the number of frames.

@@ -6,8 +6,22 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/model/vae/layers.h"
 
 namespace faststar {
+
+/// Residual blocks of one size and the resampler (DownSample or UpSample) that leads to the next size, if any.
+template <typename Resampler>
+struct VaeBlock {
+  Tensor operator()(Tensor x, VideoPass& pass) const {
+    x = resnets(std::move(x), pass);
+    return resampler ? (*resampler)(x, pass) : x;
+  }
+
+  ResnetStack resnets;
+  std::optional<Resampler> resampler;
+};
+
 namespace {
 
 std::vector<VaeBlock<DownSample>> load_down_blocks(const VaeHalf& half, const VaeArchitecture& architecture) {
@@ -83,56 +97,73 @@ void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_
 
 }  // namespace
 
-template <typename Resampler>
-Tensor VaeBlock<Resampler>::operator()(Tensor x, VideoPass& pass) const {
-  x = resnets(std::move(x), pass);
-  return resampler ? (*resampler)(x, pass) : x;
-}
+/// Pixels to the posterior's mean and log-variance. Source: CogVideoXEncoder3D,
+/// infinity/models/videovae/models/wan_bsq_vae.py (`encoder.` in the checkpoint).
+struct VideoVae::Encoder {
+  Encoder(const VaeHalf& half, const VaeArchitecture& architecture)
+      : conv_in(half, "encoder.conv_in", kRgb, architecture.block_out_channels.front()),
+        down_blocks(load_down_blocks(half, architecture)),
+        mid_block(half, "encoder.mid_block", architecture.block_out_channels.back(), kMidBlockLayers),
+        out{ChannelNorm::plain(half, "encoder.norm_out", architecture.block_out_channels.back()),
+            CausalConv3d(half, "encoder.conv_out", architecture.block_out_channels.back(),
+                         2 * architecture.latent_channels)} {}
 
-Encoder::Encoder(const VaeHalf& half, const VaeArchitecture& architecture)
-    : conv_in(half, "encoder.conv_in", kRgb, architecture.block_out_channels.front()),
-      down_blocks(load_down_blocks(half, architecture)),
-      mid_block(half, "encoder.mid_block", architecture.block_out_channels.back(), kMidBlockLayers),
-      out{ChannelNorm::plain(half, "encoder.norm_out", architecture.block_out_channels.back()),
-          CausalConv3d(half, "encoder.conv_out", architecture.block_out_channels.back(),
-                       2 * architecture.latent_channels)} {}
+  /// A slice of a video [B, F, H, W, 3] -> [B, T, H/8, W/8, 2 * latent_channels]. At the video's start
+  /// F = 1 + 4 (T-1), later F = 4 T.
+  Tensor operator()(const Tensor& pixels, VideoPass& pass) const {
+    Tensor x = convolve_first(conv_in, pixels, pass);
+    for (const auto& block : down_blocks) x = block(std::move(x), pass);
+    x = out(mid_block(std::move(x), pass), pass);
+    pass.end_slice();
+    return x;
+  }
 
-Tensor Encoder::operator()(const Tensor& pixels, VideoPass& pass) const {
-  Tensor x = convolve_first(conv_in, pixels, pass);
-  for (const auto& block : down_blocks) x = block(std::move(x), pass);
-  x = out(mid_block(std::move(x), pass), pass);
-  pass.end_slice();
-  return x;
-}
+  CausalConv3d conv_in;
+  std::vector<VaeBlock<DownSample>> down_blocks;
+  ResnetStack mid_block;
+  NormConv out;
+};
 
-Decoder::Decoder(const VaeHalf& half, const VaeArchitecture& architecture)
-    : conv_in(half, "decoder.conv_in", architecture.latent_channels, architecture.block_out_channels.back()),
-      mid_block(half, "decoder.mid_block", architecture.block_out_channels.back(), kMidBlockLayers),
-      up_blocks(load_up_blocks(half, architecture)),
-      out{ChannelNorm::of_half(half, "decoder.norm_out", architecture.block_out_channels.front()),
-          CausalConv3d(half, "decoder.conv_out", architecture.block_out_channels.front(), kRgb)} {}
+/// Latents to pixels. Source: CogVideoXDecoder3D, infinity/models/videovae/models/wan_bsq_vae.py (`decoder.` in the
+/// checkpoint).
+struct VideoVae::Decoder {
+  Decoder(const VaeHalf& half, const VaeArchitecture& architecture)
+      : conv_in(half, "decoder.conv_in", architecture.latent_channels, architecture.block_out_channels.back()),
+        mid_block(half, "decoder.mid_block", architecture.block_out_channels.back(), kMidBlockLayers),
+        up_blocks(load_up_blocks(half, architecture)),
+        out{ChannelNorm::of_half(half, "decoder.norm_out", architecture.block_out_channels.front()),
+            CausalConv3d(half, "decoder.conv_out", architecture.block_out_channels.front(), kRgb)} {}
 
-Tensor Decoder::operator()(const Tensor& latents, VideoPass& pass) const {
-  pass.latents = latents;
-  Tensor x = mid_block(convolve_first(conv_in, latents, pass), pass);
-  for (const auto& block : up_blocks) x = block(std::move(x), pass);
-  x = out(x, pass);
-  pass.end_slice();
-  return x;
-}
+  /// A slice of a video's latents [B, n, h, w, latent_channels] -> [B, F, 8h, 8w, 3]. At the video's start
+  /// F = 1 + 4 (n-1), later F = 4 n.
+  Tensor operator()(const Tensor& latents, VideoPass& pass) const {
+    pass.latents = latents;
+    Tensor x = mid_block(convolve_first(conv_in, latents, pass), pass);
+    for (const auto& block : up_blocks) x = block(std::move(x), pass);
+    x = out(x, pass);
+    pass.end_slice();
+    return x;
+  }
+
+  CausalConv3d conv_in;
+  ResnetStack mid_block;
+  std::vector<VaeBlock<UpSample>> up_blocks;
+  NormConv out;
+};
 
 VideoVae::VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts,
-                   EncodePrecision precision)
+                   at::ScalarType encode_dtype)
     : architecture_(architecture),
       scale_(weights.get("scale_learnable_parameters", {4}, at::kFloat)),
-      precision_(precision),
+      encode_dtype_(encode_dtype),
       proj_up_(weights, "proj_up", architecture.feature_channels(), architecture.feature_channels(),
                Linear::Bias::present),
-      decoder_({weights, weights.dtype(), architecture.latent_channels}, architecture) {
+      decoder_(
+          std::make_shared<Decoder>(VaeHalf{weights, weights.dtype(), architecture.latent_channels}, architecture)) {
   if (parts == VaeParts::decoder) return;
   proj_down_.emplace(weights, "proj_down", architecture.feature_channels(), architecture.feature_channels(),
                      Linear::Bias::present, at::kFloat);
-  encoder_.emplace(VaeHalf{weights, precision.dtype}, architecture);
+  encoder_ = std::make_shared<Encoder>(VaeHalf{weights, encode_dtype}, architecture);
 }
 
 std::vector<std::string> VideoVae::unused_weights(VaeParts parts) {
@@ -144,7 +175,7 @@ std::vector<std::string> VideoVae::unused_weights(VaeParts parts) {
 Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) const {
   TORCH_CHECK(encoder_, "VideoVae was loaded without its encoder");
   check_pixels(pixels);
-  const Tensor frames = channels_last(pixels.to(precision_.dtype)).contiguous();
+  const Tensor frames = channels_last(pixels.to(encode_dtype_)).contiguous();
   VideoPass pass;
   std::vector<Tensor> posterior;
   for_each_slice(frames.size(1), options.slice_frames, [&](int64_t start, int64_t length) {
@@ -173,7 +204,7 @@ void VideoVae::decode(const Tensor& features, const std::function<void(const Ten
   VideoPass pass;
   for_each_slice(latents.size(1), options.slice_latents, [&](int64_t start, int64_t length) {
     pass.at_end = start + length == latents.size(1);
-    on_frames(channels_second(decoder_(latents.narrow(1, start, length), pass)));
+    on_frames(channels_second((*decoder_)(latents.narrow(1, start, length), pass)));
   });
 }
 

@@ -1,59 +1,17 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/base/tensor.h"
 #include "core/model/layers.h"
 #include "core/model/vae/architecture.h"
-#include "core/model/vae/layers.h"
 
 namespace faststar {
 
-/// Residual blocks of one size and the resampler (DownSample or UpSample) that leads to the next size, if any.
-template <typename Resampler>
-struct VaeBlock {
-  Tensor operator()(Tensor x, VideoPass& pass) const;
-
-  ResnetStack resnets;
-  std::optional<Resampler> resampler;
-};
-
-/// Pixels to the posterior's mean and log-variance. Source: CogVideoXEncoder3D,
-/// infinity/models/videovae/models/wan_bsq_vae.py (`encoder.` in the checkpoint).
-struct Encoder {
-  Encoder(const VaeHalf& half, const VaeArchitecture& architecture);
-  /// A slice of a video [B, F, H, W, 3] -> [B, T, H/8, W/8, 2 * latent_channels]. At the video's start
-  /// F = 1 + 4 (T-1), later F = 4 T.
-  Tensor operator()(const Tensor& pixels, VideoPass& pass) const;
-
-  CausalConv3d conv_in;
-  std::vector<VaeBlock<DownSample>> down_blocks;
-  ResnetStack mid_block;
-  NormConv out;
-};
-
-/// Latents to pixels. Source: CogVideoXDecoder3D, infinity/models/videovae/models/wan_bsq_vae.py (`decoder.` in the
-/// checkpoint).
-struct Decoder {
-  Decoder(const VaeHalf& half, const VaeArchitecture& architecture);
-  /// A slice of a video's latents [B, n, h, w, latent_channels] -> [B, F, 8h, 8w, 3]. At the video's start
-  /// F = 1 + 4 (n-1), later F = 4 n.
-  Tensor operator()(const Tensor& latents, VideoPass& pass) const;
-
-  CausalConv3d conv_in;
-  ResnetStack mid_block;
-  std::vector<VaeBlock<UpSample>> up_blocks;
-  NormConv out;
-};
-
 /// Which halves to load: text to video needs no encoder.
 enum class VaeParts { decoder, encoder_and_decoder };
-
-/// The encoder's dtype; the official autocast leaves it float32.
-struct EncodePrecision {
-  at::ScalarType dtype = at::kFloat;
-};
 
 /// How much of a video is encoded at once: memory against speed. The result is the same for any value.
 struct EncodeOptions {
@@ -67,10 +25,10 @@ struct EncodeOptions {
 /// Source: AutoencoderKLCogVideoX, infinity/models/videovae/models/wan_bsq_vae.py.
 class VideoVae {
  public:
-  /// The decoder computes in weights.dtype(), the encoder in `precision.dtype` and all norms in float32.
-  /// Throws Error(model) naming the tensor that is missing or has another shape.
+  /// The decoder computes in weights.dtype(), the encoder in `encode_dtype` (the official autocast leaves it float32)
+  /// and all norms in float32. Throws Error(model) naming the tensor that is missing or has another shape.
   VideoVae(const Weights& weights, const VaeArchitecture& architecture, VaeParts parts = VaeParts::encoder_and_decoder,
-           EncodePrecision precision = {});
+           at::ScalarType encode_dtype = at::kFloat);
 
   /// Prefixes of tensors in official checkpoints that inference does not read, for warn_about_unused().
   static std::vector<std::string> unused_weights(VaeParts parts);
@@ -89,16 +47,18 @@ class VideoVae {
   const VaeArchitecture& architecture() const { return architecture_; }
 
  private:
+  struct Encoder;
+  struct Decoder;
   Tensor features_from_posterior(const Tensor& posterior) const;
   Tensor latents_from_features(const Tensor& features) const;
 
   VaeArchitecture architecture_;
   Tensor scale_;  // [4] float32; only the first is in use
-  EncodePrecision precision_;
+  at::ScalarType encode_dtype_;
   std::optional<Linear> proj_down_;
-  std::optional<Encoder> encoder_;
+  std::shared_ptr<const Encoder> encoder_;  // null when only the decoder was loaded
   Linear proj_up_;
-  Decoder decoder_;
+  std::shared_ptr<const Decoder> decoder_;
 };
 
 /// Decoded pixels in about [-1, 1] as 8-bit frames: (x + 1) / 2, clamped to [0, 1], times 255, truncated, every

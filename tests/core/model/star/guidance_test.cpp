@@ -28,7 +28,7 @@ TEST_CASE("tokens draw their own numbers whoever else is there", "[star]") {
   const Tensor logits = test::seeded_randn({64, 32}, 1, device);
   const Tensor kept = at::tensor({3, 17, 18, 60}, at::kLong).to(device);
   const RandomStep step{.seed = 7, .clip = 1, .scale = 26, .repetition = 1};
-  CHECK(test::same(sample_bits(logits.index_select(0, kept), kept, sampling, step),
+  CHECK(test::same(sample_bits(logits.index_select(0, kept), sampling, step, kept),
                    sample_bits(logits, sampling, step).index_select(0, kept)));
 }
 
