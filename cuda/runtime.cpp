@@ -5,6 +5,7 @@
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+#include <c10/util/ScopeExit.h>
 #include <fmt/format.h>
 #include <torch/csrc/cuda/nccl.h>
 
@@ -93,28 +94,6 @@ class GraphPool {
   c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool();
 };
 
-namespace {
-
-/// While it lives, what the pool's stream allocates comes from the pool.
-class AllocatesFromPool {
- public:
-  explicit AllocatesFromPool(const GraphPool& pool) : pool_(pool) {
-    allocator::beginAllocateToPool(pool.device, pool.id,
-                                   [own = pool.stream.stream()](cudaStream_t stream) { return stream == own; });
-  }
-  ~AllocatesFromPool() {
-    allocator::endAllocateToPool(pool_.device, pool_.id);
-    allocator::releasePool(pool_.device, pool_.id);
-  }
-  AllocatesFromPool(const AllocatesFromPool&) = delete;
-  AllocatesFromPool& operator=(const AllocatesFromPool&) = delete;
-
- private:
-  const GraphPool& pool_;
-};
-
-}  // namespace
-
 std::shared_ptr<GraphPool> make_graph_pool() { return std::make_shared<GraphPool>(); }
 
 std::function<void()> record(const std::function<void()>& work, const std::shared_ptr<GraphPool>& pool) {
@@ -125,7 +104,12 @@ std::function<void()> record(const std::function<void()>& work, const std::share
     const c10::cuda::CUDAStreamGuard guard(pool->stream);
     {
       // In the pool: the recording finds this memory free again and needs no other.
-      const AllocatesFromPool scope(*pool);
+      allocator::beginAllocateToPool(pool->device, pool->id,
+                                     [own = pool->stream.stream()](cudaStream_t stream) { return stream == own; });
+      const auto end = c10::make_scope_exit([&] {
+        allocator::endAllocateToPool(pool->device, pool->id);
+        allocator::releasePool(pool->device, pool->id);
+      });
       work();
     }
     c10::cuda::device_synchronize();

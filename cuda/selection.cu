@@ -51,37 +51,31 @@ __global__ void mark_kernel(const TopSelection op, const int32_t* order) {
   if (i < op.count) op.mask[order[i]] = i < op.keep ? 1 : 0;
 }
 
-/// Hands out aligned pieces of one allocation; without one it only adds up.
-class Pieces {
- public:
-  explicit Pieces(void* base) : base_(static_cast<char*>(base)) {}
+/// Pieces of one allocation, each aligned; without one it only adds up.
+struct Workspace {
+  Workspace(void* base, int64_t count) : base(static_cast<char*>(base)) {
+    for (int i = 0; i < 2; ++i) {
+      keys[i] = take<uint64_t>(count);
+      primary[i] = take<uint32_t>(count);
+      order[i] = take<int32_t>(count);
+    }
+    selected = take<int64_t>(1);
+    scratch = take<char>(0);
+  }
   template <typename T>
   T* take(int64_t count) {
-    T* const piece = reinterpret_cast<T*>(base_ + used_);
-    used_ += (count * static_cast<int64_t>(sizeof(T)) + kAlignment - 1) / kAlignment * kAlignment;
+    T* const piece = reinterpret_cast<T*>(base + used);
+    used += block_count(count * static_cast<int64_t>(sizeof(T)), kAlignment) * kAlignment;
     return piece;
   }
-  int64_t used() const { return used_; }
 
- private:
-  char* base_;
-  int64_t used_ = 0;
-};
-
-struct Workspace {
-  Workspace(void* base, int64_t count) : pieces(base) {
-    for (int i = 0; i < 2; ++i) {
-      keys[i] = pieces.take<uint64_t>(count);
-      primary[i] = pieces.take<uint32_t>(count);
-      order[i] = pieces.take<int32_t>(count);
-    }
-    selected = pieces.take<int64_t>(1);
-  }
-  Pieces pieces;
+  char* base;
+  int64_t used = 0;  // bytes before `scratch`
   uint64_t* keys[2];
   uint32_t* primary[2];
   int32_t* order[2];
   int64_t* selected;
+  char* scratch;  // CUB's
 };
 
 template <typename Key>
@@ -112,7 +106,7 @@ size_t scratch_bytes(int64_t count) {
 
 int64_t select_top_workspace(int64_t count, Stream stream) {
   const DeviceGuard guard(stream);
-  return Workspace(nullptr, count).pieces.used() + static_cast<int64_t>(scratch_bytes(count));
+  return Workspace(nullptr, count).used + static_cast<int64_t>(scratch_bytes(count));
 }
 
 void select_top(const TopSelection& op, Stream stream) {
@@ -122,19 +116,18 @@ void select_top(const TopSelection& op, Stream stream) {
   const DeviceGuard guard(stream);
   const cudaStream_t queue = as_stream(stream);
   const Grid blocks{block_count(op.count, kThreads)};
-  Workspace work(op.workspace, op.count);
+  const Workspace work(op.workspace, op.count);
   const size_t bytes = scratch_bytes(op.count);
-  void* const scratch = work.pieces.take<char>(static_cast<int64_t>(bytes));
   launch("select_top", score_keys_kernel, blocks, kThreads, stream, op, work.keys[0], work.order[0]);
-  sort_pairs(scratch, bytes, work.keys[0], work.keys[1], work.order[0], work.order[1], op.count, queue);
+  sort_pairs(work.scratch, bytes, work.keys[0], work.keys[1], work.order[0], work.order[1], op.count, queue);
   const int32_t* order = work.order[1];
   if (op.primary) {
     launch("select_top", primary_keys_kernel, blocks, kThreads, stream, op, order, work.primary[0]);
-    sort_pairs(scratch, bytes, work.primary[0], work.primary[1], order, work.order[0], op.count, queue);
+    sort_pairs(work.scratch, bytes, work.primary[0], work.primary[1], order, work.order[0], op.count, queue);
     order = work.order[0];
   }
   launch("select_top", mark_kernel, blocks, kThreads, stream, op, order);
-  compact(scratch, bytes, op.mask, op.kept, work.selected, op.count, queue);
+  compact(work.scratch, bytes, op.mask, op.kept, work.selected, op.count, queue);
 }
 
 // Means of a map over the cells of a coarser grid (core/model/reduce/selection.h). One thread a token; it adds its

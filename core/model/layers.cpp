@@ -105,9 +105,9 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
 }  // namespace
 
 Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
-               at::ScalarType dtype)
-    : weight(weights.get(prefix + ".weight", {out, in}, dtype)) {
-  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
+               std::optional<at::ScalarType> dtype)
+    : weight(weights.get(prefix + ".weight", {out, in}, dtype.value_or(weights.dtype()))) {
+  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype.value_or(weights.dtype()));
 }
 
 Tensor Linear::operator()(const Tensor& x) const {

@@ -10,11 +10,10 @@ namespace faststar {
 struct Linear {
   enum class Bias { absent, present };
 
-  Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias)
-      : Linear(weights, prefix, in, out, has_bias, weights.dtype()) {}
-  /// For a layer whose dtype differs from its surroundings (the fp32 heads of a bf16 backbone).
+  /// `dtype`: for a layer whose dtype differs from its surroundings (the fp32 heads of a bf16 backbone).
   Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
-         at::ScalarType dtype);
+         std::optional<at::ScalarType> dtype = {});
+  Linear(const Tensor& weight, const Tensor& bias) : weight(weight), bias(bias) {}
   /// x [..., in] -> [..., out] in the weight's dtype; a wider x (a float32 residual stream) is rounded to it.
   Tensor operator()(const Tensor& x) const;
 

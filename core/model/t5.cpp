@@ -14,7 +14,6 @@
 namespace faststar {
 namespace {
 
-std::string block_prefix(int64_t layer) { return fmt::format("encoder.block.{}", layer); }
 const char* const kPositionBias = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
 const char* const kQueryProjection = ".layer.0.SelfAttention.q.weight";
 const char* const kEmbedding = "shared.weight";
@@ -53,8 +52,8 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
   read_config(folder / "config.json", arch);
   const auto embedding = weights.shape_of(kEmbedding);
   const auto bias = weights.shape_of(kPositionBias);
-  const auto query = weights.shape_of(block_prefix(0) + kQueryProjection);
-  const auto gate = weights.shape_of(block_prefix(0) + ".layer.1.DenseReluDense.wi_0.weight");
+  const auto query = weights.shape_of(fmt::format("encoder.block.0{}", kQueryProjection));
+  const auto gate = weights.shape_of("encoder.block.0.layer.1.DenseReluDense.wi_0.weight");
   if (embedding.size() != 2 || bias.size() != 2 || query.size() != 2 || gate.size() != 2 || bias[1] < 1 ||
       bias[0] < 4 || query[0] % bias[1] != 0) {
     fail(ErrorKind::model,
@@ -90,8 +89,17 @@ Tensor relative_position_buckets(int64_t length, int64_t buckets, int64_t max_di
 }
 
 struct T5Encoder::Block {
-  Block(const Weights& weights, const T5Architecture& arch, int64_t layer)
-      : Block(weights, arch, block_prefix(layer) + ".layer.0", block_prefix(layer) + ".layer.1") {}
+  /// Reads `<prefix>0.` (attention) and `<prefix>1.` (feed-forward network).
+  Block(const Weights& weights, const T5Architecture& arch, const std::string& prefix)
+      : q(weights, prefix + "0.SelfAttention.q", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
+        k(weights, prefix + "0.SelfAttention.k", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
+        v(weights, prefix + "0.SelfAttention.v", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
+        o(weights, prefix + "0.SelfAttention.o", arch.heads * arch.head_dim, arch.hidden_size, Linear::Bias::absent),
+        wi_0(weights, prefix + "1.DenseReluDense.wi_0", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
+        wi_1(weights, prefix + "1.DenseReluDense.wi_1", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
+        wo(weights, prefix + "1.DenseReluDense.wo", arch.ffn_width, arch.hidden_size, Linear::Bias::absent),
+        attention_norm(norm_weight(weights, prefix + "0.layer_norm.weight", arch.hidden_size)),
+        ffn_norm(norm_weight(weights, prefix + "1.layer_norm.weight", arch.hidden_size)) {}
 
   /// x [B, T, C] float32; bias [1, N, T, T] in the weights' dtype.
   Tensor operator()(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
@@ -105,17 +113,6 @@ struct T5Encoder::Block {
   Tensor ffn_norm;        // [C]
 
  private:
-  Block(const Weights& weights, const T5Architecture& arch, const std::string& attention, const std::string& ffn)
-      : q(weights, attention + ".SelfAttention.q", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
-        k(weights, attention + ".SelfAttention.k", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
-        v(weights, attention + ".SelfAttention.v", arch.hidden_size, arch.heads * arch.head_dim, Linear::Bias::absent),
-        o(weights, attention + ".SelfAttention.o", arch.heads * arch.head_dim, arch.hidden_size, Linear::Bias::absent),
-        wi_0(weights, ffn + ".DenseReluDense.wi_0", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
-        wi_1(weights, ffn + ".DenseReluDense.wi_1", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
-        wo(weights, ffn + ".DenseReluDense.wo", arch.ffn_width, arch.hidden_size, Linear::Bias::absent),
-        attention_norm(norm_weight(weights, attention + ".layer_norm.weight", arch.hidden_size)),
-        ffn_norm(norm_weight(weights, ffn + ".layer_norm.weight", arch.hidden_size)) {}
-
   Tensor attend(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
     const auto split_heads = [&](const Tensor& t) {
       return t.unflatten(-1, {arch.heads, arch.head_dim}).transpose(1, 2);  // [B, N, T, D]
@@ -135,7 +132,9 @@ T5Encoder::T5Encoder(const Weights& weights, const T5Architecture& arch)
       embedding_(weights.get(kEmbedding, {arch.vocabulary, arch.hidden_size})),
       position_bias_(weights.get(kPositionBias, {arch.buckets, arch.heads})),
       final_norm_(norm_weight(weights, "encoder.final_layer_norm.weight", arch.hidden_size)) {
-  for (int64_t layer = 0; layer < arch.layers; ++layer) blocks_.emplace_back(weights, arch, layer);
+  for (int64_t layer = 0; layer < arch.layers; ++layer) {
+    blocks_.emplace_back(weights, arch, fmt::format("encoder.block.{}.layer.", layer));
+  }
 }
 
 T5Encoder::~T5Encoder() = default;

@@ -52,14 +52,6 @@ Tensor cosine(const Tensor& a, const Tensor& b) {
   return at::where(zeros.eq(0), similarity, zeros.eq(2).to(at::kFloat));
 }
 
-/// The reference with as many frames as the clip, the last one repeated.
-Tensor match_frames(const Tensor& reference, int64_t frames) {
-  const Tensor index = at::arange(frames, reference.options().dtype(at::kLong)).clamp_max(reference.size(2) - 1);
-  return reference.index_select(2, index);
-}
-
-Tensor power(const Tensor& distance, NormDegree p) { return p == NormDegree::two ? distance * distance : distance; }
-
 void check_maps(const SimilarityMaps& maps) {
   const auto fits = [&](const Tensor& map) {
     return !map.defined() || (map.scalar_type() == at::kFloat && map.dim() == 5 && map.size(1) == kFeatureChannels &&
@@ -153,14 +145,20 @@ class FastStar final : public TokenReducer {
 
 SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegree p) {
   SimilarityScore result;
-  const auto distance = [&](const Tensor& similarity) { return power((1 - similarity).clamp_min(0), p); };
+  const auto power_of_distance = [&](const Tensor& similarity) {
+    const Tensor distance = (1 - similarity).clamp_min(0);
+    return p == NormDegree::two ? distance * distance : distance;
+  };
   if (maps.previous.defined()) {
     result.spatial = cosine(maps.previous, maps.current);
-    result.score = distance(result.spatial);
+    result.score = power_of_distance(result.spatial);
   }
   if (maps.reference.defined()) {
-    result.temporal = cosine(maps.current, match_frames(maps.reference, maps.current.size(2)));
-    const Tensor temporal = distance(result.temporal);
+    // As many frames as the clip has, the last one repeated.
+    const Tensor frame = at::arange(maps.current.size(2), maps.reference.options().dtype(at::kLong));
+    const Tensor matched = maps.reference.index_select(2, frame.clamp_max(maps.reference.size(2) - 1));
+    result.temporal = cosine(maps.current, matched);
+    const Tensor temporal = power_of_distance(result.temporal);
     if (!result.score.defined()) {
       result.score = temporal;
     } else {

@@ -12,9 +12,7 @@ namespace {
 /// Sources compared with all destinations at a time.
 constexpr int64_t kMatchedRows = 8192;
 
-MergePartition split(const Tensor& is_dst) {
-  return {is_dst.nonzero().squeeze(1), is_dst.logical_not().nonzero().squeeze(1)};
-}
+MergePartition split(const Tensor& is_dst) { return {marked_tokens(is_dst), marked_tokens(is_dst.logical_not())}; }
 
 MergePartition partition_cells(const ToMeOptions& options, const RandomStep& step, const Scale& scale,
                                at::Device device) {

@@ -11,31 +11,27 @@ namespace {
 constexpr int kAxes = 4;  // scale, frame, height, width
 constexpr double kBase = 10000.0;
 
-/// Angles of `positions` on one axis: [count, D/8] float32.
-Tensor axis_angles(const std::vector<int>& positions, int64_t head_dim) {
+/// Angles of positions along dimension `axis` of a grid [t, h, w]: [count, 1, 1, D/8] and so on, float32.
+Tensor axis_angles(const std::vector<int>& positions, size_t axis, int64_t head_dim) {
   const int64_t pairs = head_dim / 2 / kAxes;
   const Tensor exponent = at::arange(pairs, at::kLong).to(at::kFloat) / static_cast<double>(pairs);
   const Tensor inverse_frequency = at::pow(at::Scalar(kBase), exponent).reciprocal();
   const Tensor position = at::tensor(positions, at::kInt).to(at::kFloat);
-  return at::outer(position, inverse_frequency);
-}
-
-/// Angles of one axis over the grid [t, h, w, D/8]; `axis` is the grid dimension that varies (0 t, 1 h, 2 w), 3 for
-/// none.
-Tensor spread(const Tensor& angles, int axis, const Scale& grid) {
-  std::vector<int64_t> shape = {1, 1, 1, angles.size(1)};
-  if (axis < 3) shape[axis] = angles.size(0);
-  return angles.view(shape).expand({grid.t, grid.h, grid.w, angles.size(1)});
+  std::vector<int64_t> shape = {1, 1, 1, pairs};
+  shape[axis] = static_cast<int64_t>(positions.size());
+  return at::outer(position, inverse_frequency).view(shape);
 }
 
 /// Trigonometry on the few angles of an axis, on the CPU so that every device gets the same; then the grid.
-Rope rope_of_axes(const std::vector<Tensor>& angles, const std::vector<int>& axes, const Scale& grid,
-                  at::Device device) {
+Rope rope_of_axes(const std::vector<Tensor>& angles, const Scale& grid, at::Device device) {
+  const auto on_grid = [&](const Tensor& axis) {
+    return axis.to(device).expand({grid.t, grid.h, grid.w, axis.size(3)});
+  };
   std::vector<Tensor> cosines;
   std::vector<Tensor> sines;
-  for (size_t i = 0; i < angles.size(); ++i) {
-    cosines.push_back(spread(angles[i].cos().to(device), axes[i], grid));
-    sines.push_back(spread(angles[i].sin().to(device), axes[i], grid));
+  for (const Tensor& axis : angles) {
+    cosines.push_back(on_grid(axis.cos()));
+    sines.push_back(on_grid(axis.sin()));
   }
   return {at::cat(cosines, -1).flatten(0, 2), at::cat(sines, -1).flatten(0, 2)};  // [t h w, D/2]
 }
@@ -57,10 +53,10 @@ std::vector<int> positions_on_full_grid(int size, int full) {
 
 Rope visual_rope(const RopePositions& positions, int64_t head_dim, at::Device device) {
   const Scale& grid = positions.grid;
-  return rope_of_axes({axis_angles({positions.scale}, head_dim), axis_angles(positions.frames, head_dim),
-                       axis_angles(positions_on_full_grid(grid.h, positions.full.h), head_dim),
-                       axis_angles(positions_on_full_grid(grid.w, positions.full.w), head_dim)},
-                      {3, 0, 1, 2}, grid, device);
+  return rope_of_axes({axis_angles({positions.scale}, 0, head_dim), axis_angles(positions.frames, 0, head_dim),
+                       axis_angles(positions_on_full_grid(grid.h, positions.full.h), 1, head_dim),
+                       axis_angles(positions_on_full_grid(grid.w, positions.full.w), 2, head_dim)},
+                      grid, device);
 }
 
 Rope gather_rope(const Rope& rope, const Tensor& tokens) {
@@ -68,9 +64,9 @@ Rope gather_rope(const Rope& rope, const Tensor& tokens) {
 }
 
 Rope text_rope(int64_t length, int64_t head_dim, at::Device device) {
-  const Tensor zero = axis_angles({0}, head_dim);
-  return rope_of_axes({axis_angles(consecutive(0, static_cast<int>(length)), head_dim), zero, zero, zero}, {0, 3, 3, 3},
-                      {static_cast<int>(length), 1, 1}, device);
+  const Tensor zero = axis_angles({0}, 0, head_dim);
+  const int end = static_cast<int>(length);
+  return rope_of_axes({axis_angles(consecutive(0, end), 0, head_dim), zero, zero, zero}, {end, 1, 1}, device);
 }
 
 }  // namespace faststar

@@ -70,10 +70,6 @@ std::vector<Block> make_blocks(const Weights& weights, const StarArchitecture& a
   return blocks;
 }
 
-Linear float_head(const Weights& weights, const std::string& name, const StarArchitecture& arch, int64_t bits) {
-  return {weights, name, arch.hidden_size, 2 * bits, Linear::Bias::present, at::kFloat};
-}
-
 /// The rule of generation: a pass sees its cache and itself. Keys and values go to `own`, with an entry a layer, when
 /// it is given. Refers to its arguments.
 AttentionRule attend_to_cache(const PassSetting& pass, PassKv* own) {
@@ -193,8 +189,9 @@ StarTransformer::StarTransformer(const Weights& weights, const StarArchitecture&
       cfg_uncond_(weights.get("cfg_uncond", {arch.max_text_length, arch.text_width}, at::kFloat)),
       blocks_(make_blocks(weights, arch)),
       norm_hidden_states_(weights.get("norm_hidden_sates.weight", {arch.hidden_size}, at::kFloat)),  // spelled so
-      head_(float_head(weights, "head", arch, kDetailBits)),
-      semantic_head_(float_head(weights, "semantic_head2", arch, kSemanticBits)) {}
+      head_(weights, "head", arch.hidden_size, 2 * kDetailBits, Linear::Bias::present, at::kFloat),
+      semantic_head_(weights, "semantic_head2", arch.hidden_size, 2 * kSemanticBits, Linear::Bias::present,
+                     at::kFloat) {}
 
 Tensor StarTransformer::embed_text(const Tensor& features) const { return text_proj_(features.to(device())); }
 

@@ -10,9 +10,6 @@
 namespace faststar {
 namespace {
 
-/// The layout that convolutions want, made once.
-Tensor channels_innermost(const Tensor& weight) { return weight.contiguous(at::MemoryFormat::ChannelsLast3d); }
-
 /// at::conv3d without its size limit: on a CPU, LibTorch sends small float32 inputs past oneDNN to a
 /// convolution that is several times slower, and the slices of a small video are small.
 Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -58,9 +55,6 @@ Tensor depth_to_space(const Tensor& u, const Tensor& x, int64_t time) {
       .view({B, T * time, 2 * H, 2 * W, C});
 }
 
-/// The mean over the frames that one frame became: [B, T, H, W, time * 4 * C] -> [B, T, H, W, 4 * C].
-Tensor mean_of_frames(const Tensor& u, int64_t time) { return u.unflatten(-1, {time, -1}).mean(-2); }
-
 }  // namespace
 
 Tensor VideoPass::frames_before() const {
@@ -82,21 +76,14 @@ void VideoPass::end_slice() {
 }
 
 CausalConv3d::CausalConv3d(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out)
-    : weight(channels_innermost(half.weights.get(prefix + ".conv.weight", {out, in, 3, 3, 3}, half.dtype))),
+    : weight(half.weights.get(prefix + ".conv.weight", {out, in, 3, 3, 3}, half.dtype)
+                 .contiguous(at::MemoryFormat::ChannelsLast3d)),  // the layout that convolutions want, made once
       bias(half.weights.get(prefix + ".conv.bias", {out}, half.dtype)) {}
 
 Tensor CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
   pass.remember(extended);
   const Tensor channels_first = extended.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
   return convolve(channels_first, weight, bias).permute({0, 2, 3, 4, 1}).contiguous();
-}
-
-PointwiseConv::PointwiseConv(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out)
-    : weight(half.weights.get(prefix + ".conv.weight", {out, in, 1, 1, 1}, half.dtype)),
-      bias(half.weights.get(prefix + ".conv.bias", {out}, half.dtype)) {}
-
-Tensor PointwiseConv::operator()(const Tensor& x) const {
-  return at::linear(x, weight.view({weight.size(0), weight.size(1)}), bias);
 }
 
 ChannelNorm ChannelNorm::plain(const VaeHalf& half, const std::string& prefix, int64_t channels) {
@@ -106,8 +93,12 @@ ChannelNorm ChannelNorm::plain(const VaeHalf& half, const std::string& prefix, i
 ChannelNorm ChannelNorm::of_half(const VaeHalf& half, const std::string& prefix, int64_t channels) {
   if (half.latent_channels == 0) return plain(half, prefix, channels);
   ChannelNorm norm = plain(half, prefix + ".norm_layer", channels);
-  norm.factor.emplace(half, prefix + ".conv_y", half.latent_channels, channels);
-  norm.offset.emplace(half, prefix + ".conv_b", half.latent_channels, channels);
+  const auto pointwise = [&](const std::string& name) {
+    const Tensor weight = half.weights.get(name + ".weight", {channels, half.latent_channels, 1, 1, 1}, half.dtype);
+    return Linear(weight.flatten(1), half.weights.get(name + ".bias", {channels}, half.dtype));
+  };
+  norm.factor = pointwise(prefix + ".conv_y.conv");
+  norm.offset = pointwise(prefix + ".conv_b.conv");
   return norm;
 }
 
@@ -158,7 +149,9 @@ UpSample::UpSample(const VaeHalf& half, const std::string& prefix, int64_t in, i
 Tensor UpSample::operator()(const Tensor& x, VideoPass& pass) const {
   const Tensor u = conv(x, pass);
   if (time == 1 || !pass.at_start) return depth_to_space(u, x, time);
-  const Tensor first = depth_to_space(mean_of_frames(u.narrow(1, 0, 1), time), x.narrow(1, 0, 1), 1);
+  // The frames that the first one became are averaged.
+  const Tensor mean = u.narrow(1, 0, 1).unflatten(-1, {time, -1}).mean(-2);  // [B, 1, H, W, 4 * C]
+  const Tensor first = depth_to_space(mean, x.narrow(1, 0, 1), 1);
   const int64_t rest = x.size(1) - 1;
   if (rest == 0) return first;
   return at::cat({first, depth_to_space(u.narrow(1, 1, rest), x.narrow(1, 1, rest), time)}, 1);

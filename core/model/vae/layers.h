@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/weights/weights.h"
+#include "core/model/layers.h"
 #include "core/model/vae/norm_silu.h"
 
 // Note [Layout in the VAE]
@@ -53,30 +54,20 @@ struct CausalConv3d {
   Tensor bias;    // [out]
 };
 
-/// 1x1x1 convolution: `<prefix>.conv.weight` [out, in, 1, 1, 1] and `<prefix>.conv.bias` [out].
-struct PointwiseConv {
-  PointwiseConv(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out);
-  /// x [..., in] -> [..., out].
-  Tensor operator()(const Tensor& x) const;
-
-  Tensor weight;  // [out, in, 1, 1, 1]
-  Tensor bias;    // [out]
-};
-
 /// The weights of a norm over channels: of RMS_norm, and in the decoder of the spatial norm around it.
 struct ChannelNorm {
   /// RMS_norm: `<prefix>.gamma`.
   static ChannelNorm plain(const VaeHalf& half, const std::string& prefix, int64_t channels);
   /// The norm of residual blocks: RMS_norm in the encoder; in the decoder the norm conditioned on the latents,
-  /// `<prefix>.norm_layer.gamma`, `<prefix>.conv_y` and `<prefix>.conv_b`.
+  /// `<prefix>.norm_layer.gamma` and the 1x1x1 convolutions `<prefix>.conv_y.conv` and `<prefix>.conv_b.conv`.
   static ChannelNorm of_half(const VaeHalf& half, const std::string& prefix, int64_t channels);
 
   /// Factor and offset from latents [B, n, h, w, latent_channels]; nothing for a plain norm.
   std::optional<Modulation> modulation(const Tensor& latents) const;
 
-  Tensor gamma;                         // [C, 1, 1, 1] float32
-  std::optional<PointwiseConv> factor;  // conv_y
-  std::optional<PointwiseConv> offset;  // conv_b
+  Tensor gamma;                  // [C, 1, 1, 1] float32
+  std::optional<Linear> factor;  // conv_y
+  std::optional<Linear> offset;  // conv_b
 };
 
 /// convolution(silu(norm(x))): every convolution of the VAE but the first of each half.

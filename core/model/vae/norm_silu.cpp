@@ -70,6 +70,11 @@ const void* address(const Tensor& tensor) { return tensor.defined() ? tensor.con
 
 /// The operands as the kernels read them (aligned); undefined where the op has none.
 struct Operands {
+  static Operands aligned(const Tensor& x, const Tensor& gamma, const Tensor& factor, const Tensor& offset,
+                          const Tensor& before) {
+    return {kernel_operand(x), kernel_operand(gamma), kernel_operand(factor), kernel_operand(offset),
+            kernel_operand(before)};
+  }
   Tensor x, gamma, factor, offset, before;
 };
 
@@ -141,8 +146,8 @@ struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& gamma,
                         const std::optional<Tensor>& factor, const std::optional<Tensor>& offset,
                         const std::optional<Tensor>& before) {
-    const Operands in{kernel_operand(x), kernel_operand(gamma), kernel_operand(factor.value_or(Tensor())),
-                      kernel_operand(offset.value_or(Tensor())), kernel_operand(before.value_or(Tensor()))};
+    const Operands in =
+        Operands::aligned(x, gamma, factor.value_or(Tensor()), offset.value_or(Tensor()), before.value_or(Tensor()));
     context->save_for_backward({in.x, in.gamma, in.factor, in.offset, in.before});
     return compute(in);
   }
@@ -151,20 +156,6 @@ struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
     return differentiate({saved[0], saved[1], saved[2], saved[3], saved[4]}, kernel_operand(grad_out[0]));
   }
 };
-
-bool kernel_takes(const Tensor& x) { return kernels_take(x) && cuda::norm_silu_takes(x.size(4), float_type(x)); }
-
-/// Differentiable; the gradients have a kernel of their own.
-Tensor norm_silu_kernel(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
-                        const Tensor& before) {
-  const Tensor factor = modulation ? modulation->factor : Tensor();
-  const Tensor offset = modulation ? modulation->offset : Tensor();
-  if (needs_gradient({x, gamma, factor, offset, before})) {
-    return NormSiluFunction::apply(x, gamma, std::optional(factor), std::optional(offset), std::optional(before));
-  }
-  return compute({kernel_operand(x), kernel_operand(gamma), kernel_operand(factor), kernel_operand(offset),
-                  kernel_operand(before)});
-}
 
 }  // namespace
 
@@ -186,8 +177,15 @@ Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::opt
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before) {
   check_norm_silu(x, gamma, modulation, before);
-  if (kernel_takes(x)) return norm_silu_kernel(x, gamma, modulation, before);
-  return reference::norm_silu(x, gamma, modulation, before);
+  if (!kernels_take(x) || !cuda::norm_silu_takes(x.size(4), float_type(x))) {
+    return reference::norm_silu(x, gamma, modulation, before);
+  }
+  const Tensor factor = modulation ? modulation->factor : Tensor();
+  const Tensor offset = modulation ? modulation->offset : Tensor();
+  if (needs_gradient({x, gamma, factor, offset, before})) {
+    return NormSiluFunction::apply(x, gamma, std::optional(factor), std::optional(offset), std::optional(before));
+  }
+  return compute(Operands::aligned(x, gamma, factor, offset, before));
 }
 
 }  // namespace faststar

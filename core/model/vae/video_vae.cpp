@@ -183,12 +183,8 @@ Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) cons
     posterior.push_back((*encoder_)(frames.narrow(1, start, length), pass));
     if (options.on_slice) options.on_slice(start + length);
   });
-  return features_from_posterior(at::cat(posterior, 1).to(at::kFloat));
-}
-
-Tensor VideoVae::features_from_posterior(const Tensor& posterior) const {
-  const Tensor mean = patchify(posterior.narrow(-1, 0, architecture_.latent_channels));
-  return channels_second(proj_down_->operator()(mean) * scale_[0]).contiguous();
+  const Tensor mean = at::cat(posterior, 1).to(at::kFloat).narrow(-1, 0, architecture_.latent_channels);
+  return channels_second((*proj_down_)(patchify(mean)) * scale_[0]).contiguous();
 }
 
 Tensor VideoVae::latents_from_features(const Tensor& features) const {

@@ -49,7 +49,6 @@ class VideoVae {
  private:
   struct Encoder;
   struct Decoder;
-  Tensor features_from_posterior(const Tensor& posterior) const;
   Tensor latents_from_features(const Tensor& features) const;
 
   VaeArchitecture architecture_;
