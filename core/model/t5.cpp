@@ -37,11 +37,6 @@ void read_config(const std::filesystem::path& path, T5Architecture& arch) {
   }
 }
 
-/// Norm weights stay float32: rms_norm computes in float32 anyway.
-Tensor norm_weight(const Weights& weights, const std::string& name, int64_t hidden_size) {
-  return weights.get(name, {hidden_size}, at::kFloat);
-}
-
 /// T5's `</s>`.
 constexpr int kEndToken = 1;
 
@@ -98,8 +93,8 @@ struct T5Encoder::Block {
         wi_0(weights, prefix + "1.DenseReluDense.wi_0", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
         wi_1(weights, prefix + "1.DenseReluDense.wi_1", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
         wo(weights, prefix + "1.DenseReluDense.wo", arch.ffn_width, arch.hidden_size, Linear::Bias::absent),
-        attention_norm(norm_weight(weights, prefix + "0.layer_norm.weight", arch.hidden_size)),
-        ffn_norm(norm_weight(weights, prefix + "1.layer_norm.weight", arch.hidden_size)) {}
+        attention_norm(weights.get(prefix + "0.layer_norm.weight", {arch.hidden_size}, at::kFloat)),
+        ffn_norm(weights.get(prefix + "1.layer_norm.weight", {arch.hidden_size}, at::kFloat)) {}
 
   /// x [B, T, C] float32; bias [1, N, T, T] in the weights' dtype.
   Tensor operator()(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
@@ -109,8 +104,8 @@ struct T5Encoder::Block {
   }
 
   Linear q, k, v, o, wi_0, wi_1, wo;
-  Tensor attention_norm;  // [C]
-  Tensor ffn_norm;        // [C]
+  Tensor attention_norm;  // [C] float32, as rms_norm computes in it
+  Tensor ffn_norm;        // [C] float32
 
  private:
   Tensor attend(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
@@ -131,7 +126,7 @@ T5Encoder::T5Encoder(const Weights& weights, const T5Architecture& arch)
     : arch_(arch),
       embedding_(weights.get(kEmbedding, {arch.vocabulary, arch.hidden_size})),
       position_bias_(weights.get(kPositionBias, {arch.buckets, arch.heads})),
-      final_norm_(norm_weight(weights, "encoder.final_layer_norm.weight", arch.hidden_size)) {
+      final_norm_(weights.get("encoder.final_layer_norm.weight", {arch.hidden_size}, at::kFloat)) {
   for (int64_t layer = 0; layer < arch.layers; ++layer) {
     blocks_.emplace_back(weights, arch, fmt::format("encoder.block.{}.layer.", layer));
   }

@@ -13,24 +13,6 @@ namespace {
 /// The official interpolation treats channels as depth and frames as channels.
 Tensor channels_as_depth(const Tensor& map) { return map.transpose(1, 2); }
 
-/// How many whole clips `latent_frames` covers.
-int count_clips(const Schedule& schedule, int64_t latent_frames) {
-  for (int clip = 0; clip < schedule.clips(); ++clip) {
-    if (schedule.frames_of(clip).end == latent_frames) return clip + 1;
-  }
-  fail(ErrorKind::usage,
-       fmt::format("conditioning: expected whole clips of the schedule, got {} latent frames", latent_frames));
-}
-
-void check_size(const Tensor& features, const Scale& full) {
-  if (features.dim() == 5 && features.size(1) == kFeatureChannels && features.size(3) == full.h &&
-      features.size(4) == full.w) {
-    return;
-  }
-  fail(ErrorKind::usage, fmt::format("conditioning: expected features [1, {}, T, {}, {}], got {}", kFeatureChannels,
-                                     full.h, full.w, shape_text(features.sizes())));
-}
-
 }  // namespace
 
 Tensor codes_from_bits(const Tensor& bits) {
@@ -64,8 +46,18 @@ Tensor grid_from_tokens(const Tensor& tokens, const Scale& scale) {
 
 std::vector<Tensor> condition_bits(const Tensor& features, const Schedule& schedule, const Repetitions& repetitions,
                                    int64_t detail_scale_min_tokens) {
-  check_size(features, schedule.full_scale(0));
-  const int clips = count_clips(schedule, features.size(2));
+  const Scale& full = schedule.full_scale(0);
+  if (features.dim() != 5 || features.size(1) != kFeatureChannels || features.size(3) != full.h ||
+      features.size(4) != full.w) {
+    fail(ErrorKind::usage, fmt::format("conditioning: expected features [1, {}, T, {}, {}], got {}", kFeatureChannels,
+                                       full.h, full.w, shape_text(features.sizes())));
+  }
+  int clips = 1;
+  while (clips < schedule.clips() && schedule.frames_of(clips - 1).end < features.size(2)) ++clips;
+  if (schedule.frames_of(clips - 1).end != features.size(2)) {
+    fail(ErrorKind::usage,
+         fmt::format("conditioning: expected whole clips of the schedule, got {} latent frames", features.size(2)));
+  }
   std::vector<Tensor> bits;
   Tensor target;
   Tensor accumulated;

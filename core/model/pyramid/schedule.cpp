@@ -38,21 +38,19 @@ std::vector<Scale> scales_of_aspect(double aspect) {
   return scales;
 }
 
-std::vector<Template> make_templates() {
-  std::vector<Template> templates;
-  for (const double aspect : kNominalAspects) {
-    std::vector<Scale> scales = scales_of_aspect(aspect);
-    const double real = static_cast<double>(scales.back().h) / scales.back().w;
-    templates.push_back({truncated_key(real), scales});
-    if (aspect == 1) continue;
-    for (Scale& scale : scales) std::swap(scale.h, scale.w);
-    templates.push_back({truncated_key(1 / real), scales});
-  }
-  return templates;
-}
-
 const std::vector<Template>& templates() {
-  static const std::vector<Template> all = make_templates();
+  static const std::vector<Template> all = [] {
+    std::vector<Template> list;
+    for (const double aspect : kNominalAspects) {
+      std::vector<Scale> scales = scales_of_aspect(aspect);
+      const double real = static_cast<double>(scales.back().h) / scales.back().w;
+      list.push_back({truncated_key(real), scales});
+      if (aspect == 1) continue;
+      for (Scale& scale : scales) std::swap(scale.h, scale.w);
+      list.push_back({truncated_key(1 / real), scales});
+    }
+    return list;
+  }();
   return all;
 }
 

@@ -52,16 +52,6 @@ Tensor cosine(const Tensor& a, const Tensor& b) {
   return at::where(zeros.eq(0), similarity, zeros.eq(2).to(at::kFloat));
 }
 
-void check_maps(const SimilarityMaps& maps) {
-  const auto fits = [&](const Tensor& map) {
-    return !map.defined() || (map.scalar_type() == at::kFloat && map.dim() == 5 && map.size(1) == kFeatureChannels &&
-                              map.size(3) == maps.current.size(3) && map.size(4) == maps.current.size(4));
-  };
-  TORCH_CHECK(maps.previous.defined() || maps.reference.defined(), "similarity_score: no map to compare with");
-  TORCH_CHECK(fits(maps.current) && fits(maps.previous) && fits(maps.reference),
-              "similarity_score: maps [1, 64, T, H, W] float32");
-}
-
 cuda::SimilarityNorm kernel_norm(NormDegree p) {
   switch (p) {
     case NormDegree::one: return cuda::SimilarityNorm::sum;
@@ -71,45 +61,6 @@ cuda::SimilarityNorm kernel_norm(NormDegree p) {
 }
 
 const float* data_or_null(const Tensor& map) { return map.defined() ? map.const_data_ptr<float>() : nullptr; }
-
-SimilarityScore run_kernel(const SimilarityMaps& maps, NormDegree p) {
-  const auto dense = [](const Tensor& map) { return map.defined() ? map.contiguous() : map; };
-  const SimilarityMaps held{dense(maps.current), dense(maps.previous), dense(maps.reference)};
-  const auto frame_of_positions = [&] { return at::empty(held.current.sizes().slice(2), held.current.options()); };
-  SimilarityScore result;
-  if (held.previous.defined()) result.spatial = frame_of_positions();
-  if (held.reference.defined()) result.temporal = frame_of_positions();
-  result.score = frame_of_positions();
-  cuda::similarity_score({.current = data_or_null(held.current),
-                          .previous = data_or_null(held.previous),
-                          .reference = data_or_null(held.reference),
-                          .spatial = result.spatial.defined() ? result.spatial.data_ptr<float>() : nullptr,
-                          .temporal = result.temporal.defined() ? result.temporal.data_ptr<float>() : nullptr,
-                          .score = result.score.data_ptr<float>(),
-                          .frames = held.current.size(2),
-                          .reference_frames = held.reference.defined() ? held.reference.size(2) : 1,
-                          .positions_per_frame = held.current.size(3) * held.current.size(4),
-                          .norm = kernel_norm(p),
-                          .eps = static_cast<float>(kZeroNorm)},
-                         kernel_stream({held.current, held.previous, held.reference}));
-  return result;
-}
-
-Tensor partial_update_kernel(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask) {
-  Tensor updated = at::empty_like(summed);
-  cuda::partial_update({.updated = updated.data_ptr<float>(),
-                        .summed = summed.const_data_ptr<float>(),
-                        .codes = codes.const_data_ptr<float>(),
-                        .feature_mask = feature_mask.const_data_ptr<uint8_t>(),
-                        .frames = summed.size(2),
-                        .height = summed.size(3),
-                        .width = summed.size(4),
-                        .bits = codes.size(1),
-                        .rows = codes.size(3),
-                        .columns = codes.size(4)},
-                       kernel_stream({summed, codes, feature_mask}));
-  return updated;
-}
 
 /// FastSTAR (arXiv:2603.07192): prunes the tokens whose features have settled in space and time, before the backbone.
 class FastStar final : public TokenReducer {
@@ -169,9 +120,34 @@ SimilarityScore reference::similarity_score(const SimilarityMaps& maps, NormDegr
 }
 
 SimilarityScore similarity_score(const SimilarityMaps& maps, NormDegree p) {
-  check_maps(maps);
-  if (use_kernels(maps.current)) return run_kernel(maps, p);
-  return reference::similarity_score(maps, p);
+  const auto fits = [&](const Tensor& map) {
+    return !map.defined() || (map.scalar_type() == at::kFloat && map.dim() == 5 && map.size(1) == kFeatureChannels &&
+                              map.size(3) == maps.current.size(3) && map.size(4) == maps.current.size(4));
+  };
+  TORCH_CHECK(maps.previous.defined() || maps.reference.defined(), "similarity_score: no map to compare with");
+  TORCH_CHECK(fits(maps.current) && fits(maps.previous) && fits(maps.reference),
+              "similarity_score: maps [1, 64, T, H, W] float32");
+  if (!use_kernels(maps.current)) return reference::similarity_score(maps, p);
+  const auto dense = [](const Tensor& map) { return map.defined() ? map.contiguous() : map; };
+  const SimilarityMaps held{dense(maps.current), dense(maps.previous), dense(maps.reference)};
+  const auto frame_of_positions = [&] { return at::empty(held.current.sizes().slice(2), held.current.options()); };
+  SimilarityScore result;
+  if (held.previous.defined()) result.spatial = frame_of_positions();
+  if (held.reference.defined()) result.temporal = frame_of_positions();
+  result.score = frame_of_positions();
+  cuda::similarity_score({.current = data_or_null(held.current),
+                          .previous = data_or_null(held.previous),
+                          .reference = data_or_null(held.reference),
+                          .spatial = result.spatial.defined() ? result.spatial.data_ptr<float>() : nullptr,
+                          .temporal = result.temporal.defined() ? result.temporal.data_ptr<float>() : nullptr,
+                          .score = result.score.data_ptr<float>(),
+                          .frames = held.current.size(2),
+                          .reference_frames = held.reference.defined() ? held.reference.size(2) : 1,
+                          .positions_per_frame = held.current.size(3) * held.current.size(4),
+                          .norm = kernel_norm(p),
+                          .eps = static_cast<float>(kZeroNorm)},
+                         kernel_stream({held.current, held.previous, held.reference}));
+  return result;
 }
 
 Tensor reference::partial_update(const Tensor& summed, const Tensor& codes, const Tensor& feature_mask) {
@@ -184,10 +160,21 @@ Tensor partial_update(const Tensor& summed, const Tensor& codes, const Tensor& f
   TORCH_CHECK(
       summed.dim() == 5 && codes.dim() == 5 && summed.scalar_type() == at::kFloat && codes.scalar_type() == at::kFloat,
       "partial_update: summed [1, 64, t, H, W] and codes [1, d, t, h, w], float32");
-  if (use_kernels(summed)) {
-    return partial_update_kernel(summed.contiguous(), codes.contiguous(), feature_mask.contiguous());
-  }
-  return reference::partial_update(summed, codes, feature_mask);
+  if (!use_kernels(summed)) return reference::partial_update(summed, codes, feature_mask);
+  const Tensor dense = summed.contiguous(), dense_codes = codes.contiguous(), dense_mask = feature_mask.contiguous();
+  Tensor updated = at::empty_like(dense);
+  cuda::partial_update({.updated = updated.data_ptr<float>(),
+                        .summed = dense.const_data_ptr<float>(),
+                        .codes = dense_codes.const_data_ptr<float>(),
+                        .feature_mask = dense_mask.const_data_ptr<uint8_t>(),
+                        .frames = summed.size(2),
+                        .height = summed.size(3),
+                        .width = summed.size(4),
+                        .bits = codes.size(1),
+                        .rows = codes.size(3),
+                        .columns = codes.size(4)},
+                       kernel_stream({dense, dense_codes, dense_mask}));
+  return updated;
 }
 
 std::unique_ptr<TokenReducer> make_faststar(const ReductionContext& context) {

@@ -121,21 +121,18 @@ void ReductionGate::set_ratios(const ReductionSettings& settings, const Schedule
   for (int clip = prunes_first ? 0 : 1; clip < schedule.clips(); ++clip) {
     for (size_t i = 0; i < reduced.size(); ++i) {
       const int scale = clip * scales_per_clip_ + reduced[i];
+      ScaleRatio& entry = scales_[scale];
+      entry.basis_points = basis_points(settings.ratios[settings.ratios.size() == 1 ? 0 : i]);
+      if (settings.method == ReductionMethod::tome) {
+        check_merge(settings.tome, entry.scale, entry.scale.tokens() - removed(entry.scale, entry.basis_points));
+      }
       const bool read_later = schedule.is_last_of_clip(scale) && clip + 1 < schedule.clips();
-      scales_[scale].basis_points = basis_points(settings.ratios[settings.ratios.size() == 1 ? 0 : i]);
-      check_scale(settings, scale, read_later);
+      if (settings.method == ReductionMethod::skip || entry.basis_points < kWhole || !read_later) continue;
+      fail(ErrorKind::usage,
+           fmt::format("ratios: scale {} cannot be left out, the next clip attends to its tokens", scale),
+           "use a ratio below 1");
     }
   }
-}
-
-void ReductionGate::check_scale(const ReductionSettings& settings, int scale, bool read_later) const {
-  const ScaleRatio& entry = scales_[scale];
-  if (settings.method == ReductionMethod::tome) {
-    check_merge(settings.tome, entry.scale, entry.scale.tokens() - removed(entry.scale, entry.basis_points));
-  }
-  if (settings.method == ReductionMethod::skip || entry.basis_points < kWhole || !read_later) return;
-  fail(ErrorKind::usage, fmt::format("ratios: scale {} cannot be left out, the next clip attends to its tokens", scale),
-       "use a ratio below 1");
 }
 
 void ReductionGate::skip_last_scales() {

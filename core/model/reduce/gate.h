@@ -40,7 +40,6 @@ class ReductionGate {
   };
 
   void set_ratios(const ReductionSettings& settings, const Schedule& schedule);
-  void check_scale(const ReductionSettings& settings, int scale, bool read_later) const;
   /// Method skip: leaves out the last scales of the last clip, as many as come nearest to the tokens that the ratios
   /// remove from all passes.
   void skip_last_scales();

@@ -145,7 +145,6 @@ struct Reduction {
   Reduction(const ReductionSettings& settings, const Schedule& schedule, const Repetitions& repetitions, uint64_t seed,
             const Tensor& embedding, int64_t layers);
   Reduction(const Reduction&) = delete;
-  Reduction& operator=(const Reduction&) = delete;
 
   const ReductionSettings settings;
   const ReductionGate gate;

@@ -45,19 +45,6 @@ Tensor grid_distances(int64_t h, int64_t w, at::Device device) {
   return (squares(row) + squares(column)) * (h * w) + cell;
 }
 
-Tensor area_mean_kernel(const Tensor& map, const Scale& grid) {
-  Tensor mean = at::empty({grid.t, grid.h, grid.w}, map.options());
-  cuda::area_mean({.map = map.const_data_ptr<float>(),
-                   .mean = mean.data_ptr<float>(),
-                   .frames = grid.t,
-                   .height = map.size(1),
-                   .width = map.size(2),
-                   .rows = grid.h,
-                   .columns = grid.w},
-                  kernel_stream({map}));
-  return mean;
-}
-
 /// float32 -> int64 of the same order, within 32 bits. Zeros have one sign.
 Tensor ordered_bits(const Tensor& values) {
   const Tensor bits = (values.nan_to_num(std::numeric_limits<double>::infinity()) + 0.0f).view(at::kInt).to(at::kLong);
@@ -77,28 +64,6 @@ Tensor ranked(const Ranking& ranking) {
   const Tensor order = descending(ordered_bits(ranking.score).__lshift__(32) + ties);
   if (!ranking.primary.defined()) return order;
   return order.index_select(0, descending(ordered_bits(ranking.primary).index_select(0, order)));
-}
-
-Selection select_top_kernel(const Ranking& ranking, int64_t keep) {
-  const Tensor score = ranking.score.contiguous();
-  const Tensor primary = ranking.primary.defined() ? ranking.primary.contiguous() : Tensor();
-  const int64_t count = score.size(0);
-  Selection selection{at::empty({keep}, score.options().dtype(at::kLong)),
-                      at::empty({count}, score.options().dtype(at::kByte))};
-  const cuda::Stream stream = kernel_stream({score, primary});
-  const Tensor workspace = at::empty({cuda::select_top_workspace(count, stream)}, score.options().dtype(at::kByte));
-  cuda::select_top({.score = score.const_data_ptr<float>(),
-                    .primary = primary.defined() ? primary.const_data_ptr<float>() : nullptr,
-                    .kept = selection.kept.data_ptr<int64_t>(),
-                    .mask = selection.mask.data_ptr<uint8_t>(),
-                    .workspace = workspace.data_ptr(),
-                    .count = count,
-                    .keep = keep,
-                    .seed = ranking.step.seed,
-                    .stream_word = stream_word(ranking.step, RandomPurpose::tie_break),
-                    .clip = static_cast<uint32_t>(ranking.step.clip)},
-                   stream);
-  return selection;
 }
 
 Selection select(const ReductionContext& context, const Step& step, const Tensor& score, const Tensor& primary,
@@ -136,8 +101,18 @@ Tensor reference::area_mean(const Tensor& map, const Scale& grid) {
 Tensor area_mean(const Tensor& map, const Scale& grid) {
   TORCH_CHECK(map.dim() == 3 && map.scalar_type() == at::kFloat && map.size(0) == grid.t,
               "area_mean: map [T, H, W] float32");
-  if (use_kernels(map)) return area_mean_kernel(map.contiguous(), grid);
-  return reference::area_mean(map, grid);
+  if (!use_kernels(map)) return reference::area_mean(map, grid);
+  const Tensor dense = map.contiguous();
+  Tensor mean = at::empty({grid.t, grid.h, grid.w}, map.options());
+  cuda::area_mean({.map = dense.const_data_ptr<float>(),
+                   .mean = mean.data_ptr<float>(),
+                   .frames = grid.t,
+                   .height = map.size(1),
+                   .width = map.size(2),
+                   .rows = grid.h,
+                   .columns = grid.w},
+                  kernel_stream({dense}));
+  return mean;
 }
 
 Tensor pick_positions(const Tensor& map, const Scale& grid, Nearest nearest) {
@@ -174,8 +149,26 @@ Selection select_top(const Ranking& ranking, int64_t keep) {
   TORCH_CHECK(ranking.score.dim() == 1 && ranking.score.scalar_type() == at::kFloat && keep >= 0 &&
                   keep <= ranking.score.size(0),
               "select_top: score [N] float32, 0 <= keep <= N");
-  if (use_kernels(ranking.score)) return select_top_kernel(ranking, keep);
-  return reference::select_top(ranking, keep);
+  if (!use_kernels(ranking.score)) return reference::select_top(ranking, keep);
+  const Tensor score = ranking.score.contiguous();
+  const Tensor primary = ranking.primary.defined() ? ranking.primary.contiguous() : Tensor();
+  const int64_t count = score.size(0);
+  Selection selection{at::empty({keep}, score.options().dtype(at::kLong)),
+                      at::empty({count}, score.options().dtype(at::kByte))};
+  const cuda::Stream stream = kernel_stream({score, primary});
+  const Tensor workspace = at::empty({cuda::select_top_workspace(count, stream)}, score.options().dtype(at::kByte));
+  cuda::select_top({.score = score.const_data_ptr<float>(),
+                    .primary = primary.defined() ? primary.const_data_ptr<float>() : nullptr,
+                    .kept = selection.kept.data_ptr<int64_t>(),
+                    .mask = selection.mask.data_ptr<uint8_t>(),
+                    .workspace = workspace.data_ptr(),
+                    .count = count,
+                    .keep = keep,
+                    .seed = ranking.step.seed,
+                    .stream_word = stream_word(ranking.step, RandomPurpose::tie_break),
+                    .clip = static_cast<uint32_t>(ranking.step.clip)},
+                   stream);
+  return selection;
 }
 
 Selection select_tokens(const ReductionContext& context, const Step& step, const Tensor& score) {

@@ -29,8 +29,10 @@ void restore_from_nearest(ReductionPlan& plan, const ReducedPass& pass) {
 /// products of embeddings are x' (W' W) x.
 class StepVar final : public TokenReducer {
  public:
-  explicit StepVar(const ReductionContext& context)
-      : context_(context), options_(context.settings.stepvar), gram_(gram_of(context.embedding)) {}
+  explicit StepVar(const ReductionContext& context) : context_(context), options_(context.settings.stepvar) {
+    const Tensor weight = context.embedding.to(at::kFloat);
+    gram_ = at::matmul(weight.t(), weight);
+  }
 
   ReductionPlan plan(const ReducedPass& pass, const Tensor&) override {
     const Scale& scale = pass.scale;
@@ -42,11 +44,6 @@ class StepVar final : public TokenReducer {
   }
 
  private:
-  static Tensor gram_of(const Tensor& embedding) {
-    const Tensor weight = embedding.to(at::kFloat);
-    return at::matmul(weight.t(), weight);  // [64, 64]
-  }
-
   /// Length of each row of x in the embedding.
   Tensor embedded_squares(const Tensor& x) const { return (at::matmul(x, gram_) * x).sum(1); }
 
@@ -87,7 +84,7 @@ class StepVar final : public TokenReducer {
 
   ReductionContext context_;
   const StepVarOptions& options_;
-  Tensor gram_;
+  Tensor gram_;  // [64, 64]
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/model/reduce/selection.h"
 
@@ -14,32 +15,9 @@ constexpr int64_t kMatchedRows = 8192;
 
 MergePartition split(const Tensor& is_dst) { return {marked_tokens(is_dst), marked_tokens(is_dst.logical_not())}; }
 
-MergePartition partition_cells(const ToMeOptions& options, const RandomStep& step, const Scale& scale,
-                               at::Device device) {
-  const int64_t st = std::min(options.dst_stride[0], scale.t);
-  const int64_t sh = std::min(options.dst_stride[1], scale.h);
-  const int64_t sw = std::min(options.dst_stride[2], scale.w);
-  const int64_t columns = scale.w / sw;
-  const int64_t rows = scale.h / sh;
-  const int64_t cells = scale.t / st * rows * columns;
-  const Tensor cell = at::arange(cells, at::TensorOptions(device).dtype(at::kLong));
-  // For each whole cell, in (t, h, w) order, the number of its destination.
-  const Tensor uniform = philox_uniform(step, RandomPurpose::merge_destination, cell, 4).select(1, 0);
-  const Tensor member = (uniform * static_cast<double>(st * sh * sw)).to(at::kLong);
-  const Tensor t = cell.div(rows * columns, "floor") * st + member.div(sh * sw, "floor");
-  const Tensor h = cell.div(columns, "floor").remainder(rows) * sh + member.div(sw, "floor").remainder(sh);
-  const Tensor w = cell.remainder(columns) * sw + member.remainder(sw);
-  const Tensor token = (t * int64_t{scale.h} + h) * int64_t{scale.w} + w;
-  return split(at::zeros({scale.tokens()}, cell.options().dtype(at::kBool)).index_fill(0, token, true));
-}
-
-/// Best destination of each source and how like it is: the cosine, -1 for a zero vector.
-struct Matches {
-  Tensor similarity;  // [S] float32
-  Tensor dst;         // [S] int64, index into the destinations
-};
-
-Matches best_matches(const MergePartition& partition, const Tensor& features) {
+/// For each source how like it its best destination is (the cosine, -1 for a zero vector; [S] float32), and the index
+/// of that one among the destinations ([S] int64).
+std::pair<Tensor, Tensor> best_matches(const MergePartition& partition, const Tensor& features) {
   const Tensor norm = features.to(at::kFloat).norm(2, {1}, true);
   const Tensor unit = (features / norm.clamp_min(1e-12)).to(features.scalar_type());
   const Tensor zero = norm.squeeze(1).eq(0);
@@ -91,19 +69,33 @@ class ToMe final : public TokenReducer, public LayerReducer {
 
 }  // namespace
 
-MergePartition partition_tokens(const ToMeOptions& options, const RandomStep& step, const Scale& scale,
+MergePartition partition_tokens(const ToMeOptions& tome, const RandomStep& step, const Scale& scale,
                                 at::Device device) {
-  if (options.matching == Matching::strided) return partition_cells(options, step, scale, device);
-  const Tensor token = at::arange(scale.tokens(), at::TensorOptions(device).dtype(at::kLong));
-  return split(token.remainder(2).eq(1));
+  const auto options = at::TensorOptions(device).dtype(at::kLong);
+  if (tome.matching == Matching::alternate) return split(at::arange(scale.tokens(), options).remainder(2).eq(1));
+  const int64_t st = std::min(tome.dst_stride[0], scale.t);
+  const int64_t sh = std::min(tome.dst_stride[1], scale.h);
+  const int64_t sw = std::min(tome.dst_stride[2], scale.w);
+  const int64_t columns = scale.w / sw;
+  const int64_t rows = scale.h / sh;
+  const int64_t cells = scale.t / st * rows * columns;
+  const Tensor cell = at::arange(cells, options);
+  // For each whole cell, in (t, h, w) order, the number of its destination.
+  const Tensor uniform = philox_uniform(step, RandomPurpose::merge_destination, cell, 4).select(1, 0);
+  const Tensor member = (uniform * static_cast<double>(st * sh * sw)).to(at::kLong);
+  const Tensor t = cell.div(rows * columns, "floor") * st + member.div(sh * sw, "floor");
+  const Tensor h = cell.div(columns, "floor").remainder(rows) * sh + member.div(sw, "floor").remainder(sh);
+  const Tensor w = cell.remainder(columns) * sw + member.remainder(sw);
+  const Tensor token = (t * int64_t{scale.h} + h) * int64_t{scale.w} + w;
+  return split(at::zeros({scale.tokens()}, options.dtype(at::kBool)).index_fill(0, token, true));
 }
 
 TokenMerge match_tokens(const MergePartition& partition, const Tensor& features, int64_t kept, const RandomStep& step) {
   const int64_t tokens = features.size(0);
-  const Matches matches = best_matches(partition, features);
-  const Selection merged = select_top({.score = matches.similarity, .step = step}, tokens - kept);
+  const auto [similarity, nearest] = best_matches(partition, features);
+  const Selection merged = select_top({.score = similarity, .step = step}, tokens - kept);
   const Tensor gone = partition.src.index_select(0, merged.kept);
-  const Tensor home = partition.dst.index_select(0, matches.dst.index_select(0, merged.kept));
+  const Tensor home = partition.dst.index_select(0, nearest.index_select(0, merged.kept));
   const auto options = partition.dst.options();
   const Tensor left = at::ones({tokens}, options.dtype(at::kBool)).index_fill(0, gone, false);
   const Tensor row = left.cumsum(0) - 1;

@@ -14,10 +14,6 @@ Tensor norm_limit(const Tensor& difference, double threshold) {
   return (threshold / rms).clamp_max(1.0);
 }
 
-Tensor limit_norm(const Tensor& difference, double threshold) {
-  return threshold <= 0 ? difference : difference * norm_limit(difference, threshold);
-}
-
 /// The part of `difference` at right angles to `direction`; float64, as the sums run over millions of logits.
 Tensor orthogonal_part(const Tensor& difference, const Tensor& direction) {
   const Tensor wide = difference.to(at::kDouble);
@@ -31,7 +27,8 @@ Tensor orthogonal_part(const Tensor& difference, const Tensor& direction) {
 Tensor guide(const Tensor& cond, const Tensor& uncond, const GuidanceSettings& settings) {
   if (settings.scale == 1) return cond;
   if (settings.method == GuidanceMethod::cfg) return cond * settings.scale + uncond * (1 - settings.scale);
-  const Tensor difference = limit_norm(cond - uncond, settings.norm_threshold);
+  Tensor difference = cond - uncond;
+  if (settings.norm_threshold > 0) difference = difference * norm_limit(difference, settings.norm_threshold);
   return cond + orthogonal_part(difference, cond) * (settings.scale - 1);
 }
 

@@ -154,32 +154,22 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       attn(weights, layer_prefix(arch, layer) + ".attn", arch),
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
-Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const {
-  const auto normed = [&](const Tensor& residual, const Tensor& norm) {
-    return rms_norm(residual, norm, kNormEpsilon).to(attn.q_proj.weight.scalar_type());
-  };
-  const Tensor attended = x + attn(normed(x, input_layernorm), index, rope, rule);
-  return attended + mlp(normed(attended, post_attention_layernorm));
-}
-
-Tensor Block::run_reduced(const Tensor& x, const PassSetting& pass, PassKv* own) const {
-  const AttentionRule rule = attend_to_cache(pass, own);
+Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule, LayerReducer* reducer) const {
   const auto attention = [&](const Tensor& tokens, const Tensor& positions) {
-    const ProfileRange range(PassPart::rest);
-    const Rope rope = positions.defined() ? gather_rope(pass.rope, positions) : pass.rope;
-    return attn(tokens, index, rope, rule);
+    return attn(tokens, index, positions.defined() ? gather_rope(rope, positions) : rope, rule);
   };
-  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) {
-    const ProfileRange range(PassPart::rest);
-    return mlp(tokens);
-  };
-  const auto reduced = [&](LayerOp op, const Tensor& residual, const Tensor& norm, const Branch& branch) {
-    const Tensor normed = rms_norm(residual, norm, kNormEpsilon);
+  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) { return mlp(tokens); };
+  const auto run = [&](LayerOp op, const Tensor& residual, const Tensor& norm, const auto& branch) {
+    const Tensor normed = rms_norm(residual, norm, kNormEpsilon).to(attn.q_proj.weight.scalar_type());
+    if (!reducer) return branch(normed, {});
     const ProfileRange range(PassPart::reduction);
-    return pass.reducer->run({index, op}, residual, normed, branch);
+    return reducer->run({index, op}, residual, normed, [&](const Tensor& tokens, const Tensor& positions) {
+      const ProfileRange whole_branch(PassPart::rest);
+      return branch(tokens, positions);
+    });
   };
-  const Tensor attended = x + reduced(LayerOp::attention, x, input_layernorm, attention);
-  return attended + reduced(LayerOp::mlp, attended, post_attention_layernorm, feed_forward);
+  const Tensor attended = x + run(LayerOp::attention, x, input_layernorm, attention);
+  return attended + run(LayerOp::mlp, attended, post_attention_layernorm, feed_forward);
 }
 
 StarTransformer::StarTransformer(const Weights& weights, const StarArchitecture& arch)
@@ -210,15 +200,11 @@ Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t batch) const 
 
 Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, PassKv* own) const {
   if (own) own->resize(blocks_.size());
-  if (pass.reducer) {
-    for (const Block& block : blocks_) x = block.run_reduced(x, pass, own);
-    return x;
-  }
-  return run_blocks(std::move(x), pass.rope, attend_to_cache(pass, own));
+  return run_blocks(std::move(x), pass.rope, attend_to_cache(pass, own), pass.reducer);
 }
 
-Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule) const {
-  for (const Block& block : blocks_) x = block(x, rope, rule);
+Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule, LayerReducer* reducer) const {
+  for (const Block& block : blocks_) x = block(x, rope, rule, reducer);
   return x;
 }
 

@@ -74,9 +74,9 @@ struct Mlp {
 struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
   /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
-  Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule) const;
-  /// The same for a pass whose branches go through `pass.reducer`. Keys and values are those of the tokens it kept.
-  Tensor run_reduced(const Tensor& x, const PassSetting& pass, PassKv* own) const;
+  /// With a reducer both branches go through it; keys and values are those of the tokens it kept.
+  Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule,
+                    LayerReducer* reducer = nullptr) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32
@@ -109,7 +109,7 @@ class StarTransformer {
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, PassKv* own) const;
   /// The same with any rule of attention (training packs several passes in one sequence).
-  Tensor run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule) const;
+  Tensor run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule, LayerReducer* reducer = nullptr) const;
   /// Raw logits, before tau and guidance: x [B, L, C] -> [B, L, 2 d] float32; bit j has logits 2j (zero), 2j + 1 (one).
   Tensor logits(const Tensor& x, Head head) const;
 

@@ -19,18 +19,6 @@ int64_t frames_per_latent(int64_t frames, int64_t latents, bool at_start) {
   return latents > 1 ? (frames - 1) / (latents - 1) : 1;
 }
 
-void check_modulation(const Tensor& x, const Modulation& modulation, bool at_start) {
-  const Tensor& factor = modulation.factor;
-  TORCH_CHECK(factor.dim() == 5 && factor.sizes() == modulation.offset.sizes() && factor.size(0) == x.size(0) &&
-                  factor.size(4) == x.size(4) && factor.dtype() == x.dtype() && modulation.offset.dtype() == x.dtype(),
-              "norm_silu: factor and offset ", factor.sizes(), " do not fit x ", x.sizes());
-  const int64_t latents = factor.size(1);
-  const int64_t lone = at_start ? 1 : 0;
-  TORCH_CHECK((latents - lone) * frames_per_latent(x.size(1), latents, at_start) + lone == x.size(1) &&
-                  x.size(3) % factor.size(3) == 0 && x.size(2) == x.size(3) / factor.size(3) * factor.size(2),
-              "norm_silu: latents ", factor.sizes(), " do not tile x ", x.sizes());
-}
-
 void check_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                      const Tensor& before) {
   TORCH_CHECK(x.dim() == 5 && x.numel() > 0 && gamma.dim() == 1 && gamma.size(0) == x.size(4) &&
@@ -39,7 +27,17 @@ void check_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<M
   TORCH_CHECK(!before.defined() || (before.sizes() == at::IntArrayRef{x.size(0), 2, x.size(2), x.size(3), x.size(4)} &&
                                     before.dtype() == x.dtype()),
               "norm_silu: frames before x do not fit ", x.sizes());
-  if (modulation) check_modulation(x, *modulation, !before.defined());
+  if (!modulation) return;
+  const bool at_start = !before.defined();
+  const Tensor &factor = modulation->factor, &offset = modulation->offset;
+  TORCH_CHECK(factor.dim() == 5 && factor.sizes() == offset.sizes() && factor.size(0) == x.size(0) &&
+                  factor.size(4) == x.size(4) && factor.dtype() == x.dtype() && offset.dtype() == x.dtype(),
+              "norm_silu: factor and offset ", factor.sizes(), " do not fit x ", x.sizes());
+  const int64_t latents = factor.size(1);
+  const int64_t lone = at_start ? 1 : 0;
+  TORCH_CHECK((latents - lone) * frames_per_latent(x.size(1), latents, at_start) + lone == x.size(1) &&
+                  x.size(3) % factor.size(3) == 0 && x.size(2) == x.size(3) / factor.size(3) * factor.size(2),
+              "norm_silu: latents ", factor.sizes(), " do not tile x ", x.sizes());
 }
 
 /// x * factor + offset where every latent covers an equal block of frames and pixels.
