@@ -36,12 +36,11 @@ int installed_driver() {
 }
 
 std::string describe_missing_gpu(cudaError_t error) {
-  const int driver = installed_driver();
-  if (error == cudaErrorInsufficientDriver && driver > 0) {
-    return fmt::format("driver {} found, {} needed", driver, kNeededDriver);
+  if (error == cudaErrorInsufficientDriver) {
+    const int driver = installed_driver();
+    return driver > 0 ? fmt::format("driver {} found, {} needed", driver, kNeededDriver)
+                      : fmt::format("no NVIDIA driver found ({} or newer needed)", kNeededDriver);
   }
-  if (error == cudaErrorInsufficientDriver)
-    return fmt::format("no NVIDIA driver found ({} or newer needed)", kNeededDriver);
   if (error == cudaErrorNoDevice || error == cudaSuccess) return "no GPU found";
   return cudaGetErrorString(error);
 }

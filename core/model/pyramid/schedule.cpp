@@ -59,9 +59,8 @@ constexpr std::pair<std::string_view, int> kScalesOfSize[] = {
     {"0.06M", 11}, {"0.25M", 13}, {"0.40M", 14}, {"0.90M", 15}};
 
 int count_scales_per_clip(const std::vector<Scale>& scales) {
-  const auto full = std::find_if(scales.begin(), scales.end(), [&](const Scale& scale) {
-    return scale.h == scales.back().h && scale.w == scales.back().w;
-  });
+  const auto is_full = [&](const Scale& scale) { return scale.h == scales.back().h && scale.w == scales.back().w; };
+  const auto full = std::ranges::find_if(scales, is_full);
   return static_cast<int>(full - scales.begin()) + 1;
 }
 

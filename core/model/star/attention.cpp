@@ -34,19 +34,19 @@ AttentionBackend choose(const Tensor& q, const Tensor& k, AttentionBackend backe
   return backend;
 }
 
-/// What one layer reads, all rows of the batch or one of them. text: that of these rows, or null.
-LayerKv joined_kv(const PassKv* text, const std::vector<PassKv>& references, const LayerKv& own, size_t layer,
-                  std::optional<int64_t> row) {
+/// What one layer reads: all rows of the batch, or one that has a text of its own.
+LayerKv joined_kv(const KvCache& cache, const LayerKv& own, size_t layer, std::optional<int64_t> row) {
   std::vector<Tensor> k, v;
   const auto add = [&](const LayerKv& part) {
     k.push_back(row ? part.k.narrow(0, *row, 1) : part.k);
     v.push_back(row ? part.v.narrow(0, *row, 1) : part.v);
   };
-  if (text) {
-    k.push_back((*text)[layer].k);
-    v.push_back((*text)[layer].v);
+  if (!cache.text.empty()) {
+    const LayerKv& text = cache.text[static_cast<size_t>(row.value_or(0))][layer];
+    k.push_back(text.k);
+    v.push_back(text.v);
   }
-  for (const PassKv& reference : references) add(reference[layer]);
+  for (const PassKv& reference : cache.references) add(reference[layer]);
   add(own);
   if (k.size() == 1) return {k[0], v[0]};
   return {at::cat(k, 1), at::cat(v, 1)};
@@ -80,13 +80,12 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionBacken
 Tensor attend_with_cache(const Tensor& q, const LayerKv& own, const KvCache& cache, size_t layer,
                          AttentionBackend backend) {
   if (cache.text.size() <= 1) {
-    const PassKv* text = cache.text.empty() ? nullptr : &cache.text[0];
-    const LayerKv read = joined_kv(text, cache.references, own, layer, std::nullopt);
+    const LayerKv read = joined_kv(cache, own, layer, std::nullopt);
     return attend(q, read.k, read.v, backend);
   }
   std::vector<Tensor> attended;
   for (int64_t row = 0; row < q.size(0); ++row) {
-    const LayerKv read = joined_kv(&cache.text[static_cast<size_t>(row)], cache.references, own, layer, row);
+    const LayerKv read = joined_kv(cache, own, layer, row);
     attended.push_back(attend(q.narrow(0, row, 1), read.k, read.v, backend));
   }
   return at::cat(attended);
