@@ -34,10 +34,7 @@ bool is_matrix(const std::string& name) {
 VideoVae trained_vae(const RunContext& run, const VaePlan& plan, const Tensor& weights) {
   const c10::NoGradGuard no_grad;
   const BoundParameters bound(vae_layout(plan.architecture), weights, run.dtype);
-  return {{bound.source(""), run.device, run.dtype},
-          plan.architecture,
-          VaeParts::encoder_and_decoder,
-          {.dtype = run.dtype}};
+  return {{bound.source(""), run.device, run.dtype}, plan.architecture, VaeParts::encoder_and_decoder, run.dtype};
 }
 
 }  // namespace

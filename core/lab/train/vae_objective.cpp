@@ -73,7 +73,7 @@ const std::vector<std::string>& VaeObjective::statistics() {
 
 VideoVae VaeObjective::vae(const BoundParameters& parameters) const {
   const Weights weights(parameters.source(""), quantizer_.device(), settings_.dtype);
-  return {weights, settings_.plan.architecture, VaeParts::encoder_and_decoder, {.dtype = settings_.dtype}};
+  return {weights, settings_.plan.architecture, VaeParts::encoder_and_decoder, settings_.dtype};
 }
 
 ClipBatch VaeObjective::render(const VaeBatch& batch) const {

@@ -102,13 +102,10 @@ ChannelNorm ChannelNorm::of_half(const VaeHalf& half, const std::string& prefix,
   return norm;
 }
 
-std::optional<Modulation> ChannelNorm::modulation(const Tensor& latents) const {
-  if (!factor) return std::nullopt;
-  return Modulation{(*factor)(latents), (*offset)(latents)};
-}
-
 Tensor NormConv::operator()(const Tensor& x, VideoPass& pass) const {
-  return conv(norm_silu(x, norm.gamma.view({-1}), norm.modulation(pass.latents), pass.frames_before()), pass);
+  std::optional<Modulation> modulation;
+  if (norm.factor) modulation = {(*norm.factor)(pass.latents), (*norm.offset)(pass.latents)};
+  return conv(norm_silu(x, norm.gamma.view({-1}), modulation, pass.frames_before()), pass);
 }
 
 ResnetStack::ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count) {

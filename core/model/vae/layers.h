@@ -62,11 +62,8 @@ struct ChannelNorm {
   /// `<prefix>.norm_layer.gamma` and the 1x1x1 convolutions `<prefix>.conv_y.conv` and `<prefix>.conv_b.conv`.
   static ChannelNorm of_half(const VaeHalf& half, const std::string& prefix, int64_t channels);
 
-  /// Factor and offset from latents [B, n, h, w, latent_channels]; nothing for a plain norm.
-  std::optional<Modulation> modulation(const Tensor& latents) const;
-
   Tensor gamma;                  // [C, 1, 1, 1] float32
-  std::optional<Linear> factor;  // conv_y
+  std::optional<Linear> factor;  // conv_y, of the latents; none in a plain norm
   std::optional<Linear> offset;  // conv_b
 };
 

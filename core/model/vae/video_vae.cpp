@@ -87,12 +87,17 @@ void check_features(const Tensor& features, int64_t channels) {
        fmt::format("features to decode: expected [B, {}, T, H, W], got {}", channels, shape_text(features.sizes())));
 }
 
-/// Calls visit(start, length) for slices of `size`. A remainder goes into the first slice: with its frame that has a
-/// latent of its own, a full one would be the largest.
-void for_each_slice(int64_t total, int64_t size, const std::function<void(int64_t, int64_t)>& visit) {
-  const int64_t first = (total - 1) % size + 1;
-  visit(0, first);
-  for (int64_t start = first; start < total; start += size) visit(start, size);
+/// Calls visit(slice, pass) for slices of `size` frames of x [B, T, ...]. A remainder goes into the first slice: with
+/// its frame that has a latent of its own, a full one would be the largest.
+void for_each_slice(const Tensor& x, int64_t size, const std::function<void(const Tensor&, VideoPass&)>& visit) {
+  VideoPass pass;
+  const int64_t total = x.size(1);
+  int64_t length = (total - 1) % size + 1;
+  for (int64_t start = 0; start < total; start += std::exchange(length, size)) {
+    pass.at_end = start + length == total;
+    visit(x.narrow(1, start, length), pass);
+    pass.end_slice();
+  }
 }
 
 }  // namespace
@@ -113,9 +118,7 @@ struct VideoVae::Encoder {
   Tensor operator()(const Tensor& pixels, VideoPass& pass) const {
     Tensor x = convolve_first(conv_in, pixels, pass);
     for (const auto& block : down_blocks) x = block(std::move(x), pass);
-    x = out(mid_block(std::move(x), pass), pass);
-    pass.end_slice();
-    return x;
+    return out(mid_block(std::move(x), pass), pass);
   }
 
   CausalConv3d conv_in;
@@ -140,9 +143,7 @@ struct VideoVae::Decoder {
     pass.latents = latents;
     Tensor x = mid_block(convolve_first(conv_in, latents, pass), pass);
     for (const auto& block : up_blocks) x = block(std::move(x), pass);
-    x = out(x, pass);
-    pass.end_slice();
-    return x;
+    return out(x, pass);
   }
 
   CausalConv3d conv_in;
@@ -176,12 +177,12 @@ Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) cons
   TORCH_CHECK(encoder_, "VideoVae was loaded without its encoder");
   check_pixels(pixels);
   const Tensor frames = channels_last(pixels.to(encode_dtype_)).contiguous();
-  VideoPass pass;
   std::vector<Tensor> posterior;
-  for_each_slice(frames.size(1), options.slice_frames, [&](int64_t start, int64_t length) {
-    pass.at_end = start + length == frames.size(1);
-    posterior.push_back((*encoder_)(frames.narrow(1, start, length), pass));
-    if (options.on_slice) options.on_slice(start + length);
+  int64_t done = 0;
+  for_each_slice(frames, options.slice_frames, [&](const Tensor& slice, VideoPass& pass) {
+    posterior.push_back((*encoder_)(slice, pass));
+    done += slice.size(1);
+    if (options.on_slice) options.on_slice(done);
   });
   const Tensor mean = at::cat(posterior, 1).to(at::kFloat).narrow(-1, 0, architecture_.latent_channels);
   return channels_second((*proj_down_)(patchify(mean)) * scale_[0]).contiguous();
@@ -197,11 +198,8 @@ void VideoVae::decode(const Tensor& features, const std::function<void(const Ten
   TORCH_CHECK(options.slice_latents > 0, "slice_latents must be at least 1");
   check_features(features, architecture_.feature_channels());
   const Tensor latents = latents_from_features(features);
-  VideoPass pass;
-  for_each_slice(latents.size(1), options.slice_latents, [&](int64_t start, int64_t length) {
-    pass.at_end = start + length == latents.size(1);
-    on_frames(channels_second((*decoder_)(latents.narrow(1, start, length), pass)));
-  });
+  for_each_slice(latents, options.slice_latents,
+                 [&](const Tensor& slice, VideoPass& pass) { on_frames(channels_second((*decoder_)(slice, pass))); });
 }
 
 Tensor to_frames(const Tensor& decoded) {
