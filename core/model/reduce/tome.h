@@ -12,8 +12,7 @@ struct MergePartition {
 
 /// One destination in each whole cell of tome.dst_stride, or every other token. Drawn members depend on the position
 /// and the pass alone.
-MergePartition partition_tokens(const ToMeOptions& tome, const RandomStep& step, const Scale& scale,
-                                at::Device device);
+MergePartition partition_tokens(const ToMeOptions& tome, const RandomStep& step, const Scale& scale, at::Device device);
 
 /// Tokens after a merge.
 struct TokenMerge {
