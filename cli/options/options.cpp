@@ -25,8 +25,7 @@ std::string kind_of(const std::vector<double>&) { return "X,X"; }
 std::string kind_of(const ReducedScales&) { return "LIST"; }
 template <Choice Enum>
 std::string kind_of(Enum) {
-  constexpr auto& names = kChoiceNames<Enum>;
-  return join_names(names.data(), names.size(), "|");
+  return choice_names<Enum>("|");
 }
 template <typename T>
 std::string kind_of(const std::optional<T>&) {
@@ -58,7 +57,7 @@ void add_field(CLI::App& command, const Field& field, const T& standard, FieldTe
   };
   const std::string name = flag_name(field.setting());
   const std::string names = field.other_names.empty() ? name : fmt::format("{},{}", name, field.other_names);
-  add(names, field.page == HelpPage::screen ? kScreenGroup : kMoreGroup);
+  add(names, field.basic ? kScreenGroup : kMoreGroup);
   if (!field.old_name.empty()) add(flag_name(field.old_name), "");
 }
 

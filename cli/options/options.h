@@ -41,7 +41,7 @@ void add_setting_options(CLI::App& command, const std::vector<std::string_view>&
 /// The default of a setting as text: empty where a run decides, nothing where the model does.
 template <typename T>
 std::optional<std::string> default_text(const Field& field, const T& standard) {
-  if (field.fallback == Fallback::model) return std::nullopt;
+  if (field.from_model) return std::nullopt;
   return value_text(standard);
 }
 template <typename T>

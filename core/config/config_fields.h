@@ -6,237 +6,163 @@ namespace faststar {
 
 template <FieldsOf<ModelConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "model",
-              .help = "model folder, or official release tree",
-              .argument = "DIR",
-              .other_names = "--weights",
-              .scope = FlagScope::writing,
-              .page = HelpPage::screen},
+  using enum FlagScope;
+  visit({.name = "model",
+         .help = "model folder, or official release tree",
+         .argument = "DIR",
+         .other_names = "--weights",
+         .scope = writing,
+         .basic = true},
         c.model);
-  visit(Field{.name = "random_weights", .help = "no checkpoint; tests speed and memory", .scope = FlagScope::writing},
+  visit({.name = "random_weights", .help = "no checkpoint; tests speed and memory", .scope = writing},
         c.random_weights);
 }
 
 template <FieldsOf<GenerateConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "image",
-              .help = "image to start from",
-              .argument = "FILE",
-              .scope = FlagScope::i2v,
-              .page = HelpPage::screen},
-        c.image);
-  visit(Field{.name = "video",
-              .help = "video to continue",
-              .argument = "FILE",
-              .scope = FlagScope::v2v | FlagScope::interact,
-              .page = HelpPage::screen},
+  using enum FlagScope;
+  visit({.name = "image", .help = "image to start from", .argument = "FILE", .scope = i2v, .basic = true}, c.image);
+  visit({.name = "video", .help = "video to continue", .argument = "FILE", .scope = v2v | interact, .basic = true},
         c.video);
-  visit(Field{.name = "start",
-              .help = "start at this second of the video",
-              .range = {0, 1e6},
-              .scope = FlagScope::v2v,
-              .page = HelpPage::screen},
+  visit({.name = "start", .help = "start at this second of the video", .range = {0, 1e6}, .scope = v2v, .basic = true},
         c.start);
-  visit(Field{.name = "fit",
-              .help = "aspect mismatch: crop or pad",
-              .scope = FlagScope::i2v | FlagScope::v2v | FlagScope::interact | FlagScope::batch,
-              .page = HelpPage::screen},
+  visit({.name = "fit", .help = "aspect mismatch: crop or pad", .scope = i2v | v2v | interact | batch, .basic = true},
         c.fit);
-  visit(Field{.name = "only_new",
-              .help = "leave the input video out of the output",
-              .scope = FlagScope::v2v | FlagScope::interact,
-              .page = HelpPage::screen},
+  visit({.name = "only_new", .help = "leave the input video out of the output", .scope = v2v | interact, .basic = true},
         c.only_new);
-  visit(Field{.name = "duration",
-              .help = "length of the video in seconds",
-              .range = {1, 86400},
-              .argument = "SECONDS",
-              .scope = FlagScope::one_video | FlagScope::batch,
-              .page = HelpPage::screen,
-              .fallback = Fallback::model},
+  visit({.name = "duration",
+         .help = "length of the video in seconds",
+         .range = {1, 86400},
+         .argument = "SECONDS",
+         .scope = one_video | batch,
+         .basic = true,
+         .from_model = true},
         c.duration);
-  visit(Field{.name = "resolution", .help = "output size", .page = HelpPage::screen, .fallback = Fallback::model},
-        c.resolution);
-  visit(Field{.name = "aspect", .help = "aspect ratio; nearest template", .page = HelpPage::screen}, c.aspect);
-  visit(Field{.name = "count",
-              .help = "number of outputs; seeds count up",
-              .range = {1, 10000},
-              .scope = FlagScope::one_file,
-              .page = HelpPage::screen},
+  visit({.name = "resolution", .help = "output size", .basic = true, .from_model = true}, c.resolution);
+  visit({.name = "aspect", .help = "aspect ratio; nearest template", .basic = true}, c.aspect);
+  visit({.name = "count",
+         .help = "number of outputs; seeds count up",
+         .range = {1, 10000},
+         .scope = one_file,
+         .basic = true},
         c.count);
-  visit(Field{.name = "first_frame",
-              .help = "frame 0: copy of frame 1, or kept",
-              .scope = FlagScope::video | FlagScope::decode},
-        c.first_frame);
+  visit({.name = "first_frame", .help = "frame 0: copy of frame 1, or kept", .scope = video | decode}, c.first_frame);
 }
 
 template <FieldsOf<PromptConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "prompt",
-              .help = "text prompt; - reads it from stdin",
-              .other_names = "-p",
-              .scope = FlagScope::one_file,
-              .page = HelpPage::screen},
+  using enum FlagScope;
+  visit({.name = "prompt",
+         .help = "text prompt; - reads it from stdin",
+         .other_names = "-p",
+         .scope = one_file,
+         .basic = true},
         c.prompt);
-  visit(Field{.name = "prompt_file",
-              .help = "read the prompt from a file",
-              .argument = "FILE",
-              .scope = FlagScope::one_file},
+  visit({.name = "prompt_file", .help = "read the prompt from a file", .argument = "FILE", .scope = one_file},
         c.prompt_file);
-  visit(Field{.name = "negative", .help = "negative prompt"}, c.negative);
-  visit(Field{.name = "prompt_suffix",
-              .help = "text added after the prompt; \"\": none",
-              .scope = FlagScope::video,
-              .fallback = Fallback::model},
-        c.prompt_suffix);
-  visit(Field{.name = "duration_tag",
-              .help = "put <<<t=Ns>>> before the prompt",
-              .scope = FlagScope::video,
-              .fallback = Fallback::model},
+  visit({.name = "negative", .help = "negative prompt"}, c.negative);
+  visit(
+      {.name = "prompt_suffix", .help = "text added after the prompt; \"\": none", .scope = video, .from_model = true},
+      c.prompt_suffix);
+  visit({.name = "duration_tag", .help = "put <<<t=Ns>>> before the prompt", .scope = video, .from_model = true},
         c.duration_tag);
-  visit(Field{.name = "text_limit",
-              .help = "maximum prompt length in tokens",
-              .range = {2, 512},
-              .fallback = Fallback::model},
+  visit({.name = "text_limit", .help = "maximum prompt length in tokens", .range = {2, 512}, .from_model = true},
         c.text_limit);
 }
 
 template <FieldsOf<GuidanceSettings> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "guidance",
-              .help = "guidance scale; 1 turns guidance off",
-              .range = {0, 1000},
-              .fallback = Fallback::model},
+  visit({.name = "guidance", .help = "guidance scale; 1 turns guidance off", .range = {0, 1000}, .from_model = true},
         c.scale);
-  visit(Field{.name = "guidance_method", .help = "guidance method", .fallback = Fallback::model}, c.method);
-  visit(Field{.name = "apg_norm_threshold", .help = "APG: maximum update (RMS)", .range = {0, 1000}}, c.norm_threshold);
+  visit({.name = "guidance_method", .help = "guidance method", .from_model = true}, c.method);
+  visit({.name = "apg_norm_threshold", .help = "APG: maximum update (RMS)", .range = {0, 1000}}, c.norm_threshold);
 }
 
 template <FieldsOf<SamplingConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(
-      Field{
-          .name = "seed", .help = "random seed; random if not set", .range = {0, 4294967295}, .page = HelpPage::screen},
-      c.seed);
-  visit(Field{.name = "sampling", .help = "how bits are sampled"}, c.sampling);
-  visit(Field{.name = "tau_image",
-              .help = "temperature of the first frame",
-              .range = {1e-6, 100},
-              .fallback = Fallback::model},
+  using enum FlagScope;
+  visit({.name = "seed", .help = "random seed; random if not set", .range = {0, 4294967295}, .basic = true}, c.seed);
+  visit({.name = "sampling", .help = "how bits are sampled"}, c.sampling);
+  visit({.name = "tau_image", .help = "temperature of the first frame", .range = {1e-6, 100}, .from_model = true},
         c.tau_image);
-  visit(Field{.name = "tau_video",
-              .help = "temperature of the other frames",
-              .range = {1e-6, 100},
-              .scope = FlagScope::video,
-              .fallback = Fallback::model},
+  visit({.name = "tau_video",
+         .help = "temperature of the other frames",
+         .range = {1e-6, 100},
+         .scope = video,
+         .from_model = true},
         c.tau_video);
 }
 
 template <FieldsOf<ScheduleConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "image_repetitions",
-              .help = "passes per scale, image clip",
-              .range = {1, 100},
-              .fallback = Fallback::model},
+  using enum FlagScope;
+  visit({.name = "image_repetitions", .help = "passes per scale, image clip", .range = {1, 100}, .from_model = true},
         c.repetitions.image);
-  visit(Field{.name = "video_repetitions",
-              .help = "passes per scale, video clips",
-              .range = {1, 100},
-              .scope = FlagScope::video,
-              .fallback = Fallback::model},
+  visit({.name = "video_repetitions",
+         .help = "passes per scale, video clips",
+         .range = {1, 100},
+         .scope = video,
+         .from_model = true},
         c.repetitions.video);
-  visit(Field{.name = "semantic_scales",
-              .help = "scales predicted by the semantic head",
-              .range = {0, 100},
-              .fallback = Fallback::model},
+  visit({.name = "semantic_scales",
+         .help = "scales predicted by the semantic head",
+         .range = {0, 100},
+         .from_model = true},
         c.semantic_scales);
-  visit(Field{.name = "detail_scale_min_tokens",
-              .help = "min tokens per frame for detail codes",
-              .range = {0, 100000},
-              .fallback = Fallback::model},
+  visit({.name = "detail_scale_min_tokens",
+         .help = "min tokens per frame for detail codes",
+         .range = {0, 100000},
+         .from_model = true},
         c.detail_scale_min_tokens);
 }
 
 template <FieldsOf<OutputConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "output",
-              .help = "output file; named by prompt if not set",
-              .argument = "FILE",
-              .other_names = "-o",
-              .scope = FlagScope::writing,
-              .page = HelpPage::screen},
+  using enum FlagScope;
+  visit({.name = "output",
+         .help = "output file; named by prompt if not set",
+         .argument = "FILE",
+         .other_names = "-o",
+         .scope = writing,
+         .basic = true},
         c.output);
-  visit(Field{.name = "overwrite",
-              .help = "overwrite existing files",
-              .scope = FlagScope::one_file | FlagScope::interact | FlagScope::decode,
-              .page = HelpPage::screen},
+  visit({.name = "overwrite", .help = "overwrite existing files", .scope = one_file | interact | decode, .basic = true},
         c.overwrite);
-  visit(Field{.name = "crf",
-              .help = "H.264 quality: 0 best, 51 worst",
-              .range = {0, 51},
-              .scope = FlagScope::video | FlagScope::decode},
+  visit({.name = "crf", .help = "H.264 quality: 0 best, 51 worst", .range = {0, 51}, .scope = video | decode},
         c.encoding.crf);
-  visit(Field{.name = "preset",
-              .help = "x264 speed: ultrafast to placebo",
-              .argument = "NAME",
-              .scope = FlagScope::video | FlagScope::decode},
+  visit({.name = "preset", .help = "x264 speed: ultrafast to placebo", .argument = "NAME", .scope = video | decode},
         c.encoding.preset);
-  visit(
-      Field{.name = "lossless", .help = "lossless video: FFV1 in .mkv", .scope = FlagScope::video | FlagScope::decode},
-      c.encoding.lossless);
-  visit(Field{.name = "frames_dir",
-              .help = "also write every frame as PNG",
-              .argument = "DIR",
-              .scope = FlagScope::one_video | FlagScope::decode},
+  visit({.name = "lossless", .help = "lossless video: FFV1 in .mkv", .scope = video | decode}, c.encoding.lossless);
+  visit({.name = "frames_dir", .help = "also write every frame as PNG", .argument = "DIR", .scope = one_video | decode},
         c.frames_dir);
-  visit(Field{.name = "no_metadata", .help = "do not store the settings in the file", .scope = FlagScope::writing},
-        c.no_metadata);
-  visit(Field{.name = "save_codes",
-              .help = "also save the codes (.safetensors)",
-              .argument = "FILE",
-              .scope = FlagScope::one_file},
+  visit({.name = "no_metadata", .help = "do not store the settings in the file", .scope = writing}, c.no_metadata);
+  visit({.name = "save_codes", .help = "also save the codes (.safetensors)", .argument = "FILE", .scope = one_file},
         c.save_codes);
-  visit(Field{.name = "preview",
-              .help = "also write a coarse preview early",
-              .argument = "FILE",
-              .scope = FlagScope::one_video},
+  visit({.name = "preview", .help = "also write a coarse preview early", .argument = "FILE", .scope = one_video},
         c.preview);
-  visit(Field{.name = "trace",
-              .help = "also save reduction scores and masks",
-              .argument = "FILE",
-              .scope = FlagScope::one_video},
+  visit({.name = "trace", .help = "also save reduction scores and masks", .argument = "FILE", .scope = one_video},
         c.trace);
 }
 
 template <FieldsOf<RuntimeConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "device",
-              .help = "cpu, cuda or cuda:N",
-              .argument = "NAME",
-              .scope = FlagScope::writing,
-              .page = HelpPage::screen},
+  using enum FlagScope;
+  visit({.name = "device", .help = "cpu, cuda or cuda:N", .argument = "NAME", .scope = writing, .basic = true},
         c.device);
-  visit(Field{.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .scope = FlagScope::writing},
-        c.precision);
-  visit(Field{.name = "vram",
-              .help = "GPU memory limit in GB",
-              .range = {0.1, 100000},
-              .argument = "GB",
-              .scope = FlagScope::writing,
-              .page = HelpPage::screen},
+  visit({.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .scope = writing}, c.precision);
+  visit({.name = "vram",
+         .help = "GPU memory limit in GB",
+         .range = {0.1, 100000},
+         .argument = "GB",
+         .scope = writing,
+         .basic = true},
         c.vram);
-  visit(Field{.name = "attention", .help = "attention implementation"}, c.attention);
-  visit(Field{.name = "kernels", .help = "own CUDA kernels or LibTorch's", .scope = FlagScope::writing}, c.kernels);
-  visit(Field{.name = "progress",
-              .help = "auto, bar, plain, json or none",
-              .argument = "STYLE",
-              .scope = FlagScope::writing},
+  visit({.name = "attention", .help = "attention implementation"}, c.attention);
+  visit({.name = "kernels", .help = "own CUDA kernels or LibTorch's", .scope = writing}, c.kernels);
+  visit({.name = "progress", .help = "auto, bar, plain, json or none", .argument = "STYLE", .scope = writing},
         c.progress);
-  visit(
-      Field{
-          .name = "quiet", .help = "print only warnings and errors", .other_names = "-q", .scope = FlagScope::writing},
-      c.quiet);
-  visit(Field{.name = "json", .help = "print the result as JSON", .scope = FlagScope::writing}, c.json);
+  visit({.name = "quiet", .help = "print only warnings and errors", .other_names = "-q", .scope = writing}, c.quiet);
+  visit({.name = "json", .help = "print the result as JSON", .scope = writing}, c.json);
 }
 
 /// Calls visit(section name, section) in the order of the files we write. "a.b" is the section b inside a and follows

@@ -33,15 +33,6 @@ constexpr bool overlap(FlagScope scope, FlagScope commands) {
   return (static_cast<unsigned>(scope) & static_cast<unsigned>(commands)) != 0;
 }
 
-/// The help page of a flag: --help, or only --help-all.
-enum class HelpPage { screen, all };
-
-/// Where the value comes from when the user sets none.
-enum class Fallback {
-  constant,  ///< the struct's own default
-  model,     ///< the preset of the model, which has to set it
-};
-
 /// Bounds of a number, both included.
 struct Range {
   double min = std::numeric_limits<double>::lowest();
@@ -60,8 +51,8 @@ struct Field {
   std::string_view other_names{};  ///< "-p": further spellings of the flag, comma-separated
   std::string_view old_name{};     ///< an earlier name of key, flag and variable: still read, never written
   FlagScope scope = FlagScope::making;
-  HelpPage page = HelpPage::all;
-  Fallback fallback = Fallback::constant;
+  bool basic = false;       ///< shown by --help, not only by --help-all
+  bool from_model = false;  ///< set by the preset of every model; else the struct's own default holds
 
   /// The name of the setting outside its section, with underscores: unique over all sections.
   constexpr std::string_view setting() const { return flag.empty() ? name : flag; }

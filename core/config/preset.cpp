@@ -15,35 +15,35 @@ namespace fs = std::filesystem;
 
 template <FieldsOf<SupportedSize> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "trained", .range = {1, 86400}}, c.trained);
-  visit(Field{.name = "untrained", .range = {1, 86400}}, c.untrained);
+  visit({.name = "trained", .range = {1, 86400}}, c.trained);
+  visit({.name = "untrained", .range = {1, 86400}}, c.untrained);
 }
 
 template <FieldsOf<StarArchitecture> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.hidden_size);
-  visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
-  visit(Field{.name = "kv_heads", .range = {1, 1024}}, c.kv_heads);
-  visit(Field{.name = "head_dim", .range = {8, 1024}, .old_name = "head_width"}, c.head_dim);
-  visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
-  visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
-  visit(Field{.name = "chunks", .range = {1, 1024}}, c.chunks);
-  visit(Field{.name = "text_rows", .range = {1, 4096}}, c.max_text_length);
+  visit({.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.hidden_size);
+  visit({.name = "heads", .range = {1, 1024}}, c.heads);
+  visit({.name = "kv_heads", .range = {1, 1024}}, c.kv_heads);
+  visit({.name = "head_dim", .range = {8, 1024}, .old_name = "head_width"}, c.head_dim);
+  visit({.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
+  visit({.name = "layers", .range = {1, 1024}}, c.layers);
+  visit({.name = "chunks", .range = {1, 1024}}, c.chunks);
+  visit({.name = "text_rows", .range = {1, 4096}}, c.max_text_length);
 }
 
 template <FieldsOf<T5Architecture> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.hidden_size);
-  visit(Field{.name = "heads", .range = {1, 1024}}, c.heads);
-  visit(Field{.name = "head_dim", .range = {1, 1024}, .old_name = "head_width"}, c.head_dim);
-  visit(Field{.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
-  visit(Field{.name = "layers", .range = {1, 1024}}, c.layers);
-  visit(Field{.name = "vocabulary", .range = {3, 1000000}}, c.vocabulary);
+  visit({.name = "hidden_size", .range = {8, 65536}, .old_name = "width"}, c.hidden_size);
+  visit({.name = "heads", .range = {1, 1024}}, c.heads);
+  visit({.name = "head_dim", .range = {1, 1024}, .old_name = "head_width"}, c.head_dim);
+  visit({.name = "ffn_width", .range = {8, 262144}}, c.ffn_width);
+  visit({.name = "layers", .range = {1, 1024}}, c.layers);
+  visit({.name = "vocabulary", .range = {3, 1000000}}, c.vocabulary);
 }
 
 template <FieldsOf<VaeArchitecture> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "channels", .range = {4, 65536}}, c.block_out_channels);
+  visit({.name = "channels", .range = {4, 65536}}, c.block_out_channels);
 }
 
 namespace {
@@ -139,7 +139,7 @@ void check_complete(const ModelPreset& preset) {
   require("model", "latents_per_clip");
   require("model", "sizes");
   visit_config(preset.settings.config, [&](std::string_view section, const Field& field, const auto&) {
-    if (field.fallback == Fallback::model) require(section, field.name);
+    if (field.from_model) require(section, field.name);
   });
   if (missing.empty()) return;
   fail(ErrorKind::usage,

@@ -47,71 +47,64 @@ struct ReductionConfig : ReductionSettings {
 
 template <FieldsOf<ReductionConfig> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "method",
-              .flag = "reduce",
-              .help = "token reduction, such as faststar",
-              .argument = "METHOD",
-              .page = HelpPage::screen},
+  visit({.name = "method",
+         .flag = "reduce",
+         .help = "token reduction, such as faststar",
+         .argument = "METHOD",
+         .basic = true},
         c.method);
-  visit(Field{.name = "ratios", .help = "share removed per scale"}, c.ratios);
-  visit(Field{.name = "preset", .flag = "reduce_preset", .help = "paper, exact, fast or beyond", .argument = "NAME"},
+  visit({.name = "ratios", .help = "share removed per scale"}, c.ratios);
+  visit({.name = "preset", .flag = "reduce_preset", .help = "paper, exact, fast or beyond", .argument = "NAME"},
         c.preset);
-  visit(Field{.name = "no_reduce", .help = "compute every token of every pass"}, c.no_reduce);
-  visit(Field{.name = "scales", .flag = "reduce_scales", .help = "reduced scales: lastN, or a list"}, c.scales);
-  visit(Field{.name = "prune_image_clip", .help = "reduce the image clip too"}, c.prune_image_clip);
-  visit(
-      Field{
-          .name = "keep_align", .flag = "reduce_keep_align", .help = "kept counts: multiples of N", .range = {1, 1024}},
-      c.keep_align);
-  visit(Field{.name = "apg_stats", .flag = "reduce_apg_stats", .help = "tokens that APG is measured over"},
-        c.apg_stats);
+  visit({.name = "no_reduce", .help = "compute every token of every pass"}, c.no_reduce);
+  visit({.name = "scales", .flag = "reduce_scales", .help = "reduced scales: lastN, or a list"}, c.scales);
+  visit({.name = "prune_image_clip", .help = "reduce the image clip too"}, c.prune_image_clip);
+  visit({.name = "keep_align", .flag = "reduce_keep_align", .help = "kept counts: multiples of N", .range = {1, 1024}},
+        c.keep_align);
+  visit({.name = "apg_stats", .flag = "reduce_apg_stats", .help = "tokens that APG is measured over"}, c.apg_stats);
 }
 
 template <FieldsOf<FastStarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "scorer", .flag = "faststar_scorer", .help = "how tokens are scored", .argument = "WHAT"},
-        c.scorer);
-  visit(Field{.name = "p", .flag = "p_norm", .help = "norm that combines the two distances"}, c.p);
-  visit(
-      Field{.name = "mask_down", .flag = "faststar_mask_down", .help = "feature mask to token mask", .argument = "HOW"},
-      c.mask_down);
-  visit(Field{.name = "pu_mask", .flag = "faststar_pu_mask", .help = "where the partial update adds"}, c.pu_mask);
+  visit({.name = "scorer", .flag = "faststar_scorer", .help = "how tokens are scored", .argument = "WHAT"}, c.scorer);
+  visit({.name = "p", .flag = "p_norm", .help = "norm that combines the two distances"}, c.p);
+  visit({.name = "mask_down", .flag = "faststar_mask_down", .help = "feature mask to token mask", .argument = "HOW"},
+        c.mask_down);
+  visit({.name = "pu_mask", .flag = "faststar_pu_mask", .help = "where the partial update adds"}, c.pu_mask);
 }
 
 template <FieldsOf<FastVarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "layers", .flag = "fastvar_layers", .help = "first,end of reduced layers", .range = {0, 1024}},
+  visit({.name = "layers", .flag = "fastvar_layers", .help = "first,end of reduced layers", .range = {0, 1024}},
         c.layers);
 }
 
 template <FieldsOf<SparseVarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "ratio_mode", .flag = "sparsevar_ratio_mode", .help = "given ratios, or by theta"}, c.ratio_mode);
-  visit(
-      Field{.name = "theta", .flag = "sparsevar_theta", .help = "threshold, relative to the maximum", .range = {0, 1}},
-      c.theta);
-  visit(Field{.name = "mse_layers",
-              .flag = "sparsevar_mse_layers",
-              .help = "first,end of measured layers",
-              .range = {0, 1024}},
+  visit({.name = "ratio_mode", .flag = "sparsevar_ratio_mode", .help = "given ratios, or by theta"}, c.ratio_mode);
+  visit({.name = "theta", .flag = "sparsevar_theta", .help = "threshold, relative to the maximum", .range = {0, 1}},
+        c.theta);
+  visit({.name = "mse_layers",
+         .flag = "sparsevar_mse_layers",
+         .help = "first,end of measured layers",
+         .range = {0, 1024}},
         c.mse_layers);
-  visit(Field{.name = "beta", .flag = "sparsevar_beta", .help = "minimum cosine to copy an anchor", .range = {-1, 1}},
+  visit({.name = "beta", .flag = "sparsevar_beta", .help = "minimum cosine to copy an anchor", .range = {-1, 1}},
         c.beta);
 }
 
 template <FieldsOf<ToMeOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "matching", .flag = "tome_matching", .help = "which tokens are destinations"}, c.matching);
-  visit(
-      Field{.name = "dst_stride", .flag = "tome_dst_stride", .help = "t,h,w of a destination's cell", .range = {1, 64}},
-      c.dst_stride);
+  visit({.name = "matching", .flag = "tome_matching", .help = "which tokens are destinations"}, c.matching);
+  visit({.name = "dst_stride", .flag = "tome_dst_stride", .help = "t,h,w of a destination's cell", .range = {1, 64}},
+        c.dst_stride);
 }
 
 template <FieldsOf<StepVarOptions> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
-  visit(Field{.name = "weight", .flag = "stepvar_weight", .help = "weight of the structure score", .range = {0, 1e6}},
+  visit({.name = "weight", .flag = "stepvar_weight", .help = "weight of the structure score", .range = {0, 1e6}},
         c.weight);
-  visit(Field{.name = "normalize", .flag = "stepvar_normalize", .help = "normalize scores before adding"}, c.normalize);
+  visit({.name = "normalize", .flag = "stepvar_normalize", .help = "normalize scores before adding"}, c.normalize);
 }
 
 /// Calls visit(section name, section): `reduction`, then the section of each method inside it.

@@ -44,8 +44,10 @@ std::optional<std::string> find_text(const FieldTexts& texts, std::string_view f
 
 std::string yaml_scalar(const std::string& value) { return quoted_yaml(value); }
 std::string yaml_scalar(Aspect value) { return quoted_yaml(value_text(value)); }  // YAML 1.1 reads 16:9 as base 60
-std::string yaml_scalar(const std::vector<int>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
-std::string yaml_scalar(const std::vector<double>& value) { return fmt::format("[{}]", fmt::join(value, ", ")); }
+template <Number T>
+std::string yaml_scalar(const std::vector<T>& value) {
+  return fmt::format("[{}]", fmt::join(value, ", "));
+}
 std::string yaml_scalar(const ReducedScales& value) {
   return value.listed.empty() ? value_text(value) : yaml_scalar(value.listed);
 }

@@ -1,50 +1,13 @@
 #include "core/config/value.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <numeric>
-#include <span>
 #include <utility>
 
 namespace faststar {
 namespace {
-
-/// from_chars over all of `text`: no spaces, no locale, no overflow.
-template <typename Number>
-bool parse_in_range(std::string_view text, const Range& range, Number& out) {
-  Number value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || error != std::errc() || stop != end) return false;
-  const auto number = static_cast<double>(value);
-  if (!std::isfinite(number) || number < range.min || number > range.max) return false;
-  out = value;
-  return true;
-}
-
-/// Values with commas between them; no text is an empty list.
-template <typename Number>
-bool parse_list(std::string_view text, const Field& field, std::vector<Number>& out) {
-  std::vector<Number> values;
-  while (!text.empty() || !values.empty()) {
-    const size_t comma = text.find(',');
-    if (!parse_value(text.substr(0, comma), field, values.emplace_back())) return false;
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-  }
-  out = std::move(values);
-  return true;
-}
-
-std::string range_text(std::string_view what, const Range& range) {
-  const Range unbounded;
-  if (range.min == unbounded.min && range.max == unbounded.max) return std::string(what);
-  return fmt::format("{} from {} to {}", what, range.min, range.max);
-}
 
 /// Levenshtein distance: insertions, deletions and replacements of one character.
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -74,45 +37,27 @@ bool parse_value(std::string_view text, const Field&, bool& out) {
   return true;
 }
 
-bool parse_value(std::string_view text, const Field& field, int& out) { return parse_in_range(text, field.range, out); }
-
-bool parse_value(std::string_view text, const Field& field, int64_t& out) {
-  return parse_in_range(text, field.range, out);
-}
-
-bool parse_value(std::string_view text, const Field& field, double& out) {
-  return parse_in_range(text, field.range, out);
-}
-
 bool parse_value(std::string_view text, const Field& field, Seconds& out) {
   if (text.ends_with('s')) text.remove_suffix(1);
-  return parse_in_range(text, field.range, out.count);
+  return parse_value(text, field, out.count);
 }
 
 bool parse_value(std::string_view text, const Field&, Aspect& out) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) return false;
-  const Range sides = {1, 10000};
+  const Field side{.range = {1, 10000}};
   Aspect aspect;
-  if (!parse_in_range(text.substr(0, colon), sides, aspect.width)) return false;
-  if (!parse_in_range(text.substr(colon + 1), sides, aspect.height)) return false;
+  if (!parse_value(text.substr(0, colon), side, aspect.width)) return false;
+  if (!parse_value(text.substr(colon + 1), side, aspect.height)) return false;
   out = aspect;
   return true;
-}
-
-bool parse_value(std::string_view text, const Field& field, std::vector<int>& out) {
-  return parse_list(text, field, out);
-}
-
-bool parse_value(std::string_view text, const Field& field, std::vector<double>& out) {
-  return parse_list(text, field, out);
 }
 
 bool parse_value(std::string_view text, const Field&, ReducedScales& out) {
   constexpr std::string_view kLast = "last";
   ReducedScales scales;
   if (text.starts_with(kLast)) {
-    if (!parse_in_range(text.substr(kLast.size()), {1, 100}, scales.last)) return false;
+    if (!parse_value(text.substr(kLast.size()), Field{.range = {1, 100}}, scales.last)) return false;
   } else if (text.empty() || !parse_value(text, Field{.range = {0, 1000}}, scales.listed)) {
     return false;
   }
@@ -122,30 +67,22 @@ bool parse_value(std::string_view text, const Field&, ReducedScales& out) {
 
 std::string value_text(const std::string& value) { return value; }
 std::string value_text(bool value) { return value ? "true" : "false"; }
-std::string value_text(int value) { return fmt::format("{}", value); }
-std::string value_text(int64_t value) { return fmt::format("{}", value); }
-std::string value_text(double value) { return fmt::format("{}", value); }
 std::string value_text(Seconds value) { return fmt::format("{}", value.count); }
 std::string value_text(Aspect value) { return fmt::format("{}:{}", value.width, value.height); }
-std::string value_text(const std::vector<int>& value) { return fmt::format("{}", fmt::join(value, ",")); }
-std::string value_text(const std::vector<double>& value) { return fmt::format("{}", fmt::join(value, ",")); }
 std::string value_text(const ReducedScales& value) {
   return value.listed.empty() ? fmt::format("last{}", value.last) : value_text(value.listed);
 }
 
+std::string range_text(std::string_view what, const Range& range) {
+  const Range unbounded;
+  if (range.min == unbounded.min && range.max == unbounded.max) return std::string(what);
+  return fmt::format("{} from {} to {}", what, range.min, range.max);
+}
+
 std::string expected_text(const Field&, const std::string&) { return "text"; }
 std::string expected_text(const Field&, bool) { return "true or false"; }
-std::string expected_text(const Field& field, int) { return range_text("a whole number", field.range); }
-std::string expected_text(const Field& field, int64_t) { return range_text("a whole number", field.range); }
-std::string expected_text(const Field& field, double) { return range_text("a number", field.range); }
 std::string expected_text(const Field&, Seconds) { return "whole seconds such as 5 or 5s"; }
 std::string expected_text(const Field&, Aspect) { return "width:height such as 16:9"; }
-std::string expected_text(const Field& field, const std::vector<int>&) {
-  return range_text("a list of whole numbers", field.range);
-}
-std::string expected_text(const Field& field, const std::vector<double>&) {
-  return range_text("a list of numbers", field.range);
-}
 std::string expected_text(const Field&, const ReducedScales&) { return "last4, or a list of scales such as 26,27"; }
 
 std::string quoted_yaml(const std::string& text) {
@@ -160,10 +97,6 @@ std::string quoted_yaml(const std::string& text) {
     }
   }
   return out + "\"";
-}
-
-std::string join_names(const std::string_view* names, size_t count, std::string_view separator) {
-  return fmt::format("{}", fmt::join(std::span(names, count), separator));
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {

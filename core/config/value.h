@@ -1,4 +1,9 @@
 #pragma once
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,17 +16,42 @@
 /// the locale.
 namespace faststar {
 
+template <typename T>
+concept Number = std::same_as<T, int> || std::same_as<T, int64_t> || std::same_as<T, double>;
+
 // parse_value: true when `text` is a value of the type and in the field's range; `out` is untouched otherwise.
 bool parse_value(std::string_view text, const Field& field, std::string& out);
 bool parse_value(std::string_view text, const Field& field, bool& out);
-bool parse_value(std::string_view text, const Field& field, int& out);
-bool parse_value(std::string_view text, const Field& field, int64_t& out);
-bool parse_value(std::string_view text, const Field& field, double& out);
 bool parse_value(std::string_view text, const Field& field, Seconds& out);
 bool parse_value(std::string_view text, const Field& field, Aspect& out);
-bool parse_value(std::string_view text, const Field& field, std::vector<int>& out);
-bool parse_value(std::string_view text, const Field& field, std::vector<double>& out);
 bool parse_value(std::string_view text, const Field& field, ReducedScales& out);
+
+/// from_chars over all of `text`: no spaces, no locale, no overflow.
+template <Number T>
+bool parse_value(std::string_view text, const Field& field, T& out) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc() || stop != end) return false;
+  const auto number = static_cast<double>(value);
+  if (!std::isfinite(number) || number < field.range.min || number > field.range.max) return false;
+  out = value;
+  return true;
+}
+
+/// Values with commas between them; no text is an empty list.
+template <Number T>
+bool parse_value(std::string_view text, const Field& field, std::vector<T>& out) {
+  std::vector<T> values;
+  while (!text.empty() || !values.empty()) {
+    const size_t comma = text.find(',');
+    if (!parse_value(text.substr(0, comma), field, values.emplace_back())) return false;
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  out = std::move(values);
+  return true;
+}
 
 template <Choice Enum>
 bool parse_value(std::string_view text, const Field&, Enum& out) {
@@ -44,47 +74,63 @@ bool parse_value(std::string_view text, const Field& field, std::optional<T>& ou
 // value_text: what parse_value reads back.
 std::string value_text(const std::string& value);
 std::string value_text(bool value);
-std::string value_text(int value);
-std::string value_text(int64_t value);
-std::string value_text(double value);
 std::string value_text(Seconds value);
 std::string value_text(Aspect value);
-std::string value_text(const std::vector<int>& value);
-std::string value_text(const std::vector<double>& value);
 std::string value_text(const ReducedScales& value);
+
+template <Number T>
+std::string value_text(T value) {
+  return fmt::format("{}", value);
+}
+
+template <Number T>
+std::string value_text(const std::vector<T>& value) {
+  return fmt::format("{}", fmt::join(value, ","));
+}
 
 template <Choice Enum>
 std::string value_text(Enum value) {
   return std::string(choice_name(value));
 }
 
+/// "a number from 0 to 51", or `what` alone where the range has no bounds.
+std::string range_text(std::string_view what, const Range& range);
+
+/// All words of an enum with `separator` between them.
+template <Choice Enum>
+std::string choice_names(std::string_view separator) {
+  return fmt::format("{}", fmt::join(kChoiceNames<Enum>, separator));
+}
+
 /// The values that a field accepts, for messages: "a whole number from 0 to 51".
 std::string expected_text(const Field& field, const std::string&);
 std::string expected_text(const Field& field, bool);
-std::string expected_text(const Field& field, int);
-std::string expected_text(const Field& field, int64_t);
-std::string expected_text(const Field& field, double);
 std::string expected_text(const Field& field, Seconds);
 std::string expected_text(const Field& field, Aspect);
-std::string expected_text(const Field& field, const std::vector<int>&);
-std::string expected_text(const Field& field, const std::vector<double>&);
 std::string expected_text(const Field& field, const ReducedScales&);
 
-/// `text` as a double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
-std::string quoted_yaml(const std::string& text);
+template <Number T>
+std::string expected_text(const Field& field, T) {
+  return range_text(std::integral<T> ? "a whole number" : "a number", field.range);
+}
 
-/// The names with `separator` between them.
-std::string join_names(const std::string_view* names, size_t count, std::string_view separator);
+template <Number T>
+std::string expected_text(const Field& field, const std::vector<T>&) {
+  return range_text(std::integral<T> ? "a list of whole numbers" : "a list of numbers", field.range);
+}
 
 template <Choice Enum>
 std::string expected_text(const Field&, Enum) {
-  return "one of " + join_names(kChoiceNames<Enum>.data(), kChoiceNames<Enum>.size(), ", ");
+  return "one of " + choice_names<Enum>(", ");
 }
 
 template <typename T>
 std::string expected_text(const Field& field, const std::optional<T>&) {
   return expected_text(field, T{});
 }
+
+/// `text` as a double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
+std::string quoted_yaml(const std::string& text);
 
 /// The one of `known` with the fewest single-character edits to `name` (the first on a tie); "" when there is none.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);

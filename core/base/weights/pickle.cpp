@@ -1,6 +1,7 @@
 #include "core/base/weights/pickle.h"
 
 #include <fmt/format.h>
+#include <torch/csrc/jit/serialization/pickler.h>  // PickleOpCode, by the names of Python's pickletools
 
 #include <charconv>
 #include <cstring>
@@ -18,68 +19,8 @@ constexpr size_t kMaxClassName = 1000;
 
 using Kind = PickleValue::Kind;
 
-/// The opcodes that we know, by the names of Python's pickletools.
-enum PickleOpcode : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kFloat = 'F',
-  kInt = 'I',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kLong = 'L',
-  kNone = 'N',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kUnicode = 'V',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kDict = 'd',
-  kAppends = 'e',
-  kGet = 'g',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kList = 'l',
-  kPut = 'p',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kSetItems = 'u',
-  kBinFloat = 'G',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kEmptyList = ']',
-  kEmptyDict = '}',
-  kEmptyTuple = ')',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kLong4 = 0x8b,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kBinBytes8 = 0x8e,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kNewObjEx = 0x92,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-  kByteArray8 = 0x96,
-};
+using Opcode = torch::jit::PickleOpCode;
+constexpr auto kByteArray8 = static_cast<Opcode>('\x96');  // of protocol 5, which LibTorch does not list
 
 }  // namespace
 
@@ -91,8 +32,8 @@ class PickleMachine {
   Pickle run() {
     for (;;) {
       at_ = reader_.position();
-      const auto opcode = reader_.number<uint8_t>();
-      if (opcode == kStop) break;
+      const auto opcode = reader_.number<Opcode>();
+      if (opcode == Opcode::STOP) break;
       step(opcode);
     }
     pickle_.root_ = pop();
@@ -103,73 +44,73 @@ class PickleMachine {
 
  private:
   /// Executes one opcode whose byte is read and whose arguments are not.
-  void step(uint8_t opcode) {
+  void step(Opcode opcode) {
     switch (opcode) {
-      case kNone: return push_opaque();
-      case kNewTrue: return push_integer(1);
-      case kNewFalse: return push_integer(0);
-      case kBinInt: return push_integer(reader_.number<int32_t>());
-      case kBinInt1: return push_integer(reader_.number<uint8_t>());
-      case kBinInt2: return push_integer(reader_.number<uint16_t>());
-      case kInt:
-      case kLong: return push_decimal(reader_.line());
-      case kLong1: return push_long(reader_.take(reader_.number<uint8_t>()));
-      case kLong4: return push_long(reader_.take(reader_.number<uint32_t>()));
-      case kFloat: reader_.line(); return push_opaque();
-      case kBinFloat: reader_.take(8); return push_opaque();
-      case kUnicode: return push_text(reader_.line());
-      case kShortBinString:
-      case kShortBinUnicode: return push_text(reader_.take(reader_.number<uint8_t>()));
-      case kBinString:
-      case kBinUnicode: return push_text(reader_.take(reader_.number<uint32_t>()));
-      case kBinUnicode8: return push_text(reader_.take(reader_.number<uint64_t>()));
-      case kShortBinBytes: reader_.take(reader_.number<uint8_t>()); return push_opaque();
-      case kBinBytes: reader_.take(reader_.number<uint32_t>()); return push_opaque();
-      case kBinBytes8:
+      case Opcode::NONE: return push_opaque();
+      case Opcode::NEWTRUE: return push_integer(1);
+      case Opcode::NEWFALSE: return push_integer(0);
+      case Opcode::BININT: return push_integer(reader_.number<int32_t>());
+      case Opcode::BININT1: return push_integer(reader_.number<uint8_t>());
+      case Opcode::BININT2: return push_integer(reader_.number<uint16_t>());
+      case Opcode::INT:
+      case Opcode::LONG: return push_decimal(reader_.line());
+      case Opcode::LONG1: return push_long(reader_.take(reader_.number<uint8_t>()));
+      case Opcode::LONG4: return push_long(reader_.take(reader_.number<uint32_t>()));
+      case Opcode::FLOAT: reader_.line(); return push_opaque();
+      case Opcode::BINFLOAT: reader_.take(8); return push_opaque();
+      case Opcode::UNICODE_: return push_text(reader_.line());
+      case Opcode::SHORT_BINSTRING:
+      case Opcode::SHORT_BINUNICODE: return push_text(reader_.take(reader_.number<uint8_t>()));
+      case Opcode::BINSTRING:
+      case Opcode::BINUNICODE: return push_text(reader_.take(reader_.number<uint32_t>()));
+      case Opcode::BINUNICODE8: return push_text(reader_.take(reader_.number<uint64_t>()));
+      case Opcode::SHORT_BINBYTES: reader_.take(reader_.number<uint8_t>()); return push_opaque();
+      case Opcode::BINBYTES: reader_.take(reader_.number<uint32_t>()); return push_opaque();
+      case Opcode::BINBYTES8:
       case kByteArray8: reader_.take(reader_.number<uint64_t>()); return push_opaque();
-      case kEmptyTuple:
-      case kEmptyList:
-      case kEmptySet: return push_items(Kind::sequence, {});
-      case kTuple1: return push_items(Kind::sequence, pop_many(1));
-      case kTuple2: return push_items(Kind::sequence, pop_many(2));
-      case kTuple3: return push_items(Kind::sequence, pop_many(3));
-      case kTuple:
-      case kList:
-      case kFrozenSet: return push_items(Kind::sequence, pop_to_mark());
-      case kAppend: return add_items(pop_many(1));
-      case kAppends:
-      case kAddItems: return add_items(pop_to_mark());
-      case kEmptyDict: return push({.kind = Kind::dict});
-      case kDict: return push_dict(pop_to_mark());
-      case kSetItem: return set_entries(pop_many(2));
-      case kSetItems: return set_entries(pop_to_mark());
-      case kGlobal: {
+      case Opcode::EMPTY_TUPLE:
+      case Opcode::EMPTY_LIST:
+      case Opcode::EMPTY_SET: return push_items(Kind::sequence, {});
+      case Opcode::TUPLE1: return push_items(Kind::sequence, pop_many(1));
+      case Opcode::TUPLE2: return push_items(Kind::sequence, pop_many(2));
+      case Opcode::TUPLE3: return push_items(Kind::sequence, pop_many(3));
+      case Opcode::TUPLE:
+      case Opcode::LIST:
+      case Opcode::FROZENSET: return push_items(Kind::sequence, pop_to_mark());
+      case Opcode::APPEND: return add_items(pop_many(1));
+      case Opcode::APPENDS:
+      case Opcode::ADDITEMS: return add_items(pop_to_mark());
+      case Opcode::EMPTY_DICT: return push({.kind = Kind::dict});
+      case Opcode::DICT: return push_dict(pop_to_mark());
+      case Opcode::SETITEM: return set_entries(pop_many(2));
+      case Opcode::SETITEMS: return set_entries(pop_to_mark());
+      case Opcode::GLOBAL: {
         const auto module = reader_.line();
         return push_global(module, reader_.line());
       }
-      case kStackGlobal: return push_stack_global();
-      case kReduce:
-      case kNewObj: return push_object(pop_many(2));
-      case kNewObjEx: return push_object(pop_many(3));
-      case kBuild:  // an object's attributes hold no weights
+      case Opcode::STACK_GLOBAL: return push_stack_global();
+      case Opcode::REDUCE:
+      case Opcode::NEWOBJ: return push_object(pop_many(2));
+      case Opcode::NEWOBJ_EX: return push_object(pop_many(3));
+      case Opcode::BUILD:  // an object's attributes hold no weights
         pop();
         top();
         return;
-      case kBinPersId: return push_items(Kind::persistent, pop_many(1));
-      case kProto: return check_protocol(reader_.number<uint8_t>());
-      case kFrame: reader_.take(8); return;
-      case kMark: return set_mark();
-      case kPop: return drop_top();
-      case kPopMark: pop_to_mark(); return;
-      case kDup: return push_ref(top());
-      case kPut: memo_[decimal_index()] = top(); return;
-      case kBinPut: memo_[reader_.number<uint8_t>()] = top(); return;
-      case kLongBinPut: memo_[reader_.number<uint32_t>()] = top(); return;
-      case kMemoize: memo_[memo_.size()] = top(); return;
-      case kGet: return push_memo(decimal_index());
-      case kBinGet: return push_memo(reader_.number<uint8_t>());
-      case kLongBinGet: return push_memo(reader_.number<uint32_t>());
-      default: fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", opcode));
+      case Opcode::BINPERSID: return push_items(Kind::persistent, pop_many(1));
+      case Opcode::PROTO: return check_protocol(reader_.number<uint8_t>());
+      case Opcode::FRAME: reader_.take(8); return;
+      case Opcode::MARK: return set_mark();
+      case Opcode::POP: return drop_top();
+      case Opcode::POP_MARK: pop_to_mark(); return;
+      case Opcode::DUP: return push_ref(top());
+      case Opcode::PUT: memo_[decimal_index()] = top(); return;
+      case Opcode::BINPUT: memo_[reader_.number<uint8_t>()] = top(); return;
+      case Opcode::LONG_BINPUT: memo_[reader_.number<uint32_t>()] = top(); return;
+      case Opcode::MEMOIZE: memo_[memo_.size()] = top(); return;
+      case Opcode::GET: return push_memo(decimal_index());
+      case Opcode::BINGET: return push_memo(reader_.number<uint8_t>());
+      case Opcode::LONG_BINGET: return push_memo(reader_.number<uint32_t>());
+      default: fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", static_cast<uint8_t>(opcode)));
     }
   }
 
