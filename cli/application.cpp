@@ -80,10 +80,10 @@ int print_version() {
 /// One device per line on stdout, as --device names it; on stderr why there is no GPU. Returns exit code 0.
 int print_devices() {
   constexpr double kGiB = 1 << 30;
-  std::string why_none;
+  const auto [gpus, why_none] = cuda::list_gpus();
   std::string lines = "cpu\n";
   int index = 0;
-  for (const GpuInfo& gpu : list_gpus(&why_none)) {
+  for (const cuda::Gpu& gpu : gpus) {
     lines += fmt::format("cuda:{}  {}, compute capability {}.{}, {:.1f} GiB\n", index++, gpu.name, gpu.capability / 10,
                          gpu.capability % 10, static_cast<double>(gpu.total_bytes) / kGiB);
   }

@@ -76,7 +76,7 @@ std::optional<Lpips> open_lpips(const CompareCommand& command, at::Device device
 using Fidelities = std::vector<FrameFidelity>;
 
 /// The video of --side-by-side; null without it, and for two pictures, whose file is a picture too.
-std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, const FrameSource& a,
+std::unique_ptr<FrameSink> side_by_side_video(const CompareCommand& command, const FrameSource& a,
                                                 const FrameSource& b) {
   if (command.side_by_side.empty()) return nullptr;
   if (!a.fps() && !b.fps()) {
@@ -85,8 +85,7 @@ std::unique_ptr<VideoWriter> side_by_side_video(const CompareCommand& command, c
   }
   const double fps = a.fps().value_or(b.fps().value_or(1));
   const VideoFormat format = video_format(side_by_side_size(a.size()), fps);
-  return std::make_unique<VideoWriter>(command.side_by_side, format, VideoEncoding{}, VideoExtras{},
-                                       command.existing());
+  return make_video_writer(command.side_by_side, format, VideoEncoding{}, VideoExtras{}, command.existing());
 }
 
 Fidelities measure(const CompareCommand& command, FrameSource& source_a, FrameSource& source_b, const Lpips* lpips,

@@ -194,7 +194,7 @@ class WorkerGroup {
 
 std::string launched_gpu() {
   const auto rank = launched_process().local_rank;
-  const size_t gpus = rank ? list_gpus().size() : 0;
+  const size_t gpus = rank ? cuda::list_gpus().gpus.size() : 0;
   return gpus == 0 ? "" : fmt::format("cuda:{}", static_cast<size_t>(*rank) % gpus);
 }
 

@@ -19,8 +19,7 @@ namespace {
 std::atomic<Kernels> kernel_choice = Kernels::automatic;
 
 at::Device cuda_device(int index) {
-  std::string why;
-  const auto gpus = list_gpus(&why);
+  const auto [gpus, why] = cuda::list_gpus();
   if (gpus.empty())
     fail(ErrorKind::device, fmt::format("--device cuda: {}", why), "--device cpu runs without a GPU, slowly");
   if (index >= static_cast<int>(gpus.size())) {
@@ -28,7 +27,7 @@ at::Device cuda_device(int index) {
          fmt::format("--device cuda:{}: expected 0 to {}, {} GPU(s) found", index, gpus.size() - 1, gpus.size()),
          "faststar --list-devices");
   }
-  const GpuInfo& gpu = gpus[static_cast<size_t>(index)];
+  const cuda::Gpu& gpu = gpus[static_cast<size_t>(index)];
   const std::string built = cuda::built_architectures();
   if (!runs_on(built, gpu.capability)) {
     fail(ErrorKind::device,
@@ -41,8 +40,8 @@ at::Device cuda_device(int index) {
 }
 
 at::Device pick_any_device() {
-  std::string why;
-  if (!list_gpus(&why).empty()) return cuda_device(0);
+  const auto [gpus, why] = cuda::list_gpus();
+  if (!gpus.empty()) return cuda_device(0);
   if (why.starts_with("driver ")) log::warn("{}: using the CPU", why);  // there is a GPU, and it could be used
   return at::Device(at::kCPU);
 }
@@ -93,12 +92,6 @@ cuda::Stream kernel_stream(std::initializer_list<Tensor> operands) {
   return cuda::current_stream(device->index());
 }
 
-std::vector<GpuInfo> list_gpus(std::string* why_none) {
-  cuda::GpuList list = cuda::list_gpus();
-  if (why_none) *why_none = list.why_none;
-  return list.gpus;
-}
-
 bool runs_on(std::string_view architectures, int capability) {
   while (!architectures.empty()) {
     const std::string_view entry = architectures.substr(0, architectures.find(','));
@@ -127,7 +120,7 @@ at::Device pick_device(const std::string& text) {
 
 std::string device_name(at::Device device) {
   if (device.is_cpu()) return "cpu";
-  return list_gpus().at(static_cast<size_t>(device.index())).name;
+  return cuda::list_gpus().gpus.at(static_cast<size_t>(device.index())).name;
 }
 
 int64_t usable_device_bytes(at::Device device) { return device.is_cuda() ? cuda::usable_bytes(device.index()) : 0; }

@@ -42,14 +42,9 @@ Tensor kernel_operand(const Tensor& tensor);
 /// c10::Error when one of them is not contiguous or lies elsewhere; undefined ones are passed over.
 cuda::Stream kernel_stream(std::initializer_list<Tensor> operands);
 
-using GpuInfo = cuda::Gpu;
-
 /// True when kernels built for `architectures` run on a GPU: "90a" on capability 90 alone, "89" on 89 and later ones of
 /// the same major version.
 bool runs_on(std::string_view architectures, int capability);
-
-/// The GPUs that this build can see; empty without CUDA, driver or GPU. `why_none` then says which.
-std::vector<GpuInfo> list_gpus(std::string* why_none = nullptr);
 
 /// Turns "cpu", "cuda" or "cuda:1" into a device that works; empty means cuda:0 where there is one, else cpu.
 /// Throws Error(usage) for another word and Error(device) when the GPU, the driver or its architecture is

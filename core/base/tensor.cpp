@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace faststar {
 
 std::string shape_text(at::IntArrayRef shape) {
@@ -10,19 +13,8 @@ std::string shape_text(at::IntArrayRef shape) {
 }
 
 std::string dtype_text(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat: return "float32";
-    case at::kDouble: return "float64";
-    case at::kHalf: return "float16";
-    case at::kBFloat16: return "bfloat16";
-    case at::kLong: return "int64";
-    case at::kInt: return "int32";
-    case at::kShort: return "int16";
-    case at::kChar: return "int8";
-    case at::kByte: return "uint8";
-    case at::kBool: return "bool";
-    default: return c10::toString(dtype);
-  }
+  const auto found = std::ranges::find(kStoredDtypes, dtype, &StoredDtype::dtype);
+  return found == std::end(kStoredDtypes) ? c10::toString(dtype) : std::string(found->name);
 }
 
 }  // namespace faststar

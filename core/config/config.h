@@ -125,25 +125,15 @@ struct Config {
   RuntimeConfig runtime;
 };
 
-template <>
-inline constexpr std::array<std::string_view, 4> kChoiceNames<Resolution> = {"192p", "384p", "480p", "720p"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<FirstFrame> = {"copy", "keep"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<Fit> = {"crop", "pad"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<GuidanceMethod> = {"apg", "cfg"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<Sampling> = {"philox", "greedy"};
-template <>
-inline constexpr auto& kChoiceNames<H264Preset> = kH264Presets;
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<Precision> = {"fp32", "bf16"};
-template <>
-inline constexpr std::array<std::string_view, 3> kChoiceNames<AttentionBackend> = {"auto", "cudnn", "aten"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<Kernels> = {"auto", "reference"};
-template <>
-inline constexpr std::array<std::string_view, 5> kChoiceNames<ProgressStyle> = {"auto", "bar", "plain", "json", "none"};
+constexpr auto choice_words(Resolution) { return word_list("192p", "384p", "480p", "720p"); }
+constexpr auto choice_words(FirstFrame) { return word_list("copy", "keep"); }
+constexpr auto choice_words(Fit) { return word_list("crop", "pad"); }
+constexpr auto choice_words(GuidanceMethod) { return word_list("apg", "cfg"); }
+constexpr auto choice_words(Sampling) { return word_list("philox", "greedy"); }
+constexpr auto choice_words(H264Preset) { return kH264Presets; }
+constexpr auto choice_words(Precision) { return word_list("fp32", "bf16"); }
+constexpr auto choice_words(AttentionBackend) { return word_list("auto", "cudnn", "aten"); }
+constexpr auto choice_words(Kernels) { return word_list("auto", "reference"); }
+constexpr auto choice_words(ProgressStyle) { return word_list("auto", "bar", "plain", "json", "none"); }
 
 }  // namespace faststar

@@ -65,14 +65,20 @@ struct Field {
 template <typename Self, typename Config>
 concept FieldsOf = std::same_as<std::remove_const_t<Self>, Config>;
 
-/// The words of an enum, in the order of its enumerators: a std::array for each enum that is a setting.
-template <typename Enum>
-inline constexpr std::nullptr_t kChoiceNames = nullptr;
+/// What choice_words() returns.
+template <typename... Text>
+constexpr auto word_list(Text... words) {
+  return std::array<std::string_view, sizeof...(Text)>{words...};
+}
 
+/// An enum that is a setting: choice_words(T) beside it returns its words, in the order of the enumerators.
 template <typename T>
 concept Choice = std::is_enum_v<T> && requires {
-  kChoiceNames<T>.size();
+  choice_words(T{}).size();
 };
+
+template <Choice Enum>
+inline constexpr auto kChoiceNames = choice_words(Enum{});
 
 /// The word of an enumerator.
 template <Choice Enum>

@@ -169,10 +169,6 @@ void check_no_cycle(const std::vector<fs::path>& chain) {
   fail(ErrorKind::usage, fmt::format("base: the files build on each other: {}", fmt::join(names, " -> ")));
 }
 
-bool contains(const std::vector<int>& list, int value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 }  // namespace
 
 fs::path embedded_model_dir() { return configs_dir() / "tiny"; }
@@ -257,9 +253,10 @@ void check_image_size(const ModelPreset& preset, const Settings& settings) { fin
 void check_video_size(const ModelPreset& preset, const Settings& settings) {
   const SupportedSize& size = find_size(preset, settings);
   const int seconds = settings.config.generate.duration.count;
-  if (contains(size.trained, seconds)) return;
+  const auto holds = [seconds](const std::vector<int>& list) { return std::ranges::count(list, seconds) > 0; };
+  if (holds(size.trained)) return;
   const std::string_view resolution = choice_name(size.resolution);
-  if (contains(size.untrained, seconds)) {
+  if (holds(size.untrained)) {
     log::warn("{} {}: {} was trained for {} s at {}; quality of other lengths is unknown",
               settings.origin("duration").text, seconds, preset.name, fmt::join(size.trained, ", "), resolution);
     return;

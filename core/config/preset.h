@@ -26,8 +26,7 @@ struct ModelSizes {
   VaeArchitecture vae;
 };
 
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<NormWeights> = {"backbone", "fp32"};
+constexpr auto choice_words(NormWeights) { return word_list("backbone", "fp32"); }
 
 /// The settings of a model: `model.yaml` of a model folder, or configs/<name>.yaml.
 struct ModelPreset {

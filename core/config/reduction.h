@@ -10,28 +10,18 @@
 /// The YAML section `reduction`, its sections a method, and the flags of both.
 namespace faststar {
 
-template <>
-inline constexpr std::array<std::string_view, 8> kChoiceNames<ReductionMethod> = {
-    "none", "faststar", "fastvar", "sparsevar", "tome", "stepvar", "random", "skip"};
-template <>
-inline constexpr std::array<std::string_view, 4> kChoiceNames<ReductionPreset> = {"paper", "exact", "fast", "beyond"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<ApgStatistics> = {"kept", "last_full"};
-template <>
-inline constexpr std::array<std::string_view, 5> kChoiceNames<Scorer> = {"spatiotemporal", "spatial", "temporal",
-                                                                         "random", "oracle"};
-template <>
-inline constexpr std::array<std::string_view, 3> kChoiceNames<NormDegree> = {"1", "2", "inf"};
-template <>
-inline constexpr std::array<std::string_view, 3> kChoiceNames<MaskDown> = {"area_topk", "nearest", "token_topk"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<UpdateMask> = {"feature", "token"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<RatioMode> = {"fixed", "dynamic"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<Matching> = {"strided", "alternate"};
-template <>
-inline constexpr std::array<std::string_view, 2> kChoiceNames<StepVarNormalize> = {"minmax", "none"};
+constexpr auto choice_words(ReductionMethod) {
+  return word_list("none", "faststar", "fastvar", "sparsevar", "tome", "stepvar", "random", "skip");
+}
+constexpr auto choice_words(ReductionPreset) { return word_list("paper", "exact", "fast", "beyond"); }
+constexpr auto choice_words(ApgStatistics) { return word_list("kept", "last_full"); }
+constexpr auto choice_words(Scorer) { return word_list("spatiotemporal", "spatial", "temporal", "random", "oracle"); }
+constexpr auto choice_words(NormDegree) { return word_list("1", "2", "inf"); }
+constexpr auto choice_words(MaskDown) { return word_list("area_topk", "nearest", "token_topk"); }
+constexpr auto choice_words(UpdateMask) { return word_list("feature", "token"); }
+constexpr auto choice_words(RatioMode) { return word_list("fixed", "dynamic"); }
+constexpr auto choice_words(Matching) { return word_list("strided", "alternate"); }
+constexpr auto choice_words(StepVarNormalize) { return word_list("minmax", "none"); }
 
 /// A section all of whose settings are retired.
 struct RetiredSection {};

@@ -24,6 +24,7 @@ struct Free {
   void operator()(AVFrame* frame) const { av_frame_free(&frame); }
   void operator()(AVPacket* packet) const { av_packet_free(&packet); }
   void operator()(AVCodecContext* codec) const { avcodec_free_context(&codec); }
+  void operator()(AVCodecParameters* parameters) const { avcodec_parameters_free(&parameters); }
   void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
 };
 /// Closes the file as well as the container.
@@ -37,6 +38,7 @@ struct CloseOutput {
 using FramePtr = std::unique_ptr<AVFrame, Free>;
 using PacketPtr = std::unique_ptr<AVPacket, Free>;
 using CodecPtr = std::unique_ptr<AVCodecContext, Free>;
+using ParametersPtr = std::unique_ptr<AVCodecParameters, Free>;
 using ScalerPtr = std::unique_ptr<SwsContext, Free>;
 using InputPtr = std::unique_ptr<AVFormatContext, CloseInput>;
 using OutputPtr = std::unique_ptr<AVFormatContext, CloseOutput>;

@@ -36,35 +36,28 @@ Tensor take_frames(VideoReader& video, const std::vector<T>& wanted, const Frame
 
 FrameSource::FrameSource(const std::filesystem::path& path) {
   if (is_picture(path)) {
-    source_ = read_image(path);
+    picture_ = read_image(path);
   } else {
-    source_ = std::make_unique<VideoReader>(path);
+    video_ = std::make_unique<VideoReader>(path);
   }
 }
 
 PixelSize FrameSource::size() const {
-  if (const auto* picture = std::get_if<Tensor>(&source_)) return {picture->size(0), picture->size(1)};
-  const VideoInfo& info = std::get<1>(source_)->info();
-  return {info.height, info.width};
+  if (!video_) return {picture_.size(0), picture_.size(1)};
+  return {video_->info().height, video_->info().width};
 }
 
-int64_t FrameSource::frames() const {
-  return std::holds_alternative<Tensor>(source_) ? 1 : std::get<1>(source_)->info().frames;
-}
+int64_t FrameSource::frames() const { return video_ ? video_->info().frames : 1; }
 
 std::optional<double> FrameSource::fps() const {
-  if (std::holds_alternative<Tensor>(source_)) return std::nullopt;
-  return std::get<1>(source_)->info().fps;
+  if (!video_) return std::nullopt;
+  return video_->info().fps;
 }
 
 std::optional<Tensor> FrameSource::next() {
-  if (const auto* picture = std::get_if<Tensor>(&source_)) {
-    if (std::exchange(picture_taken_, true)) return std::nullopt;
-    return *picture;
-  }
-  VideoReader& video = *std::get<1>(source_);
-  if (!video.advance()) return std::nullopt;
-  return video.pixels();
+  const bool any = video_ ? video_->advance() : !std::exchange(picture_taken_, true);
+  if (!any) return std::nullopt;
+  return video_ ? video_->pixels() : picture_;
 }
 
 FrameSpan last_seconds(double fps, int64_t frames, double span_seconds, int64_t count) {

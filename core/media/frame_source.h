@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <variant>
 #include <vector>
 
 #include "core/media/resize.h"
@@ -25,7 +24,8 @@ class FrameSource {
   std::optional<Tensor> next();
 
  private:
-  std::variant<Tensor, std::unique_ptr<VideoReader>> source_;  // the picture, or the video
+  std::unique_ptr<VideoReader> video_;  // null: it is a picture
+  Tensor picture_;
   bool picture_taken_ = false;
 };
 

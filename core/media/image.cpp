@@ -15,28 +15,27 @@ namespace faststar {
 namespace fs = std::filesystem;
 namespace {
 
-enum class ImageFormat { png, jpeg };
+/// How a picture is stored in a file.
+struct ImageFormat {
+  const char* encoder;
+  const char* hint;  ///< for an FFmpeg without it
+  AVPixelFormat pixels;
+};
+constexpr ImageFormat kPng = {"png", "", AV_PIX_FMT_RGB24};
+constexpr ImageFormat kJpeg = {"mjpeg", "-o NAME.png", AV_PIX_FMT_YUVJ444P};
 
-ImageFormat format_of(const fs::path& path) {
-  if (has_picture_name(path)) return lower_extension(path) == ".png" ? ImageFormat::png : ImageFormat::jpeg;
+const ImageFormat& format_of(const fs::path& path) {
+  if (has_picture_name(path)) return lower_extension(path) == ".png" ? kPng : kJpeg;
   fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .png or .jpg", path.string()));
 }
 
-ffmpeg::CodecPtr make_encoder(ImageFormat format) {
-  return format == ImageFormat::png ? ffmpeg::make_encoder("png", "") : ffmpeg::make_encoder("mjpeg", "-o NAME.png");
-}
-
-StoredColour stored_colour(ImageFormat format) {
-  return {format == ImageFormat::png ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_YUVJ444P, AVCOL_RANGE_JPEG};
-}
-
-ffmpeg::CodecPtr open_encoder(ImageFormat format, const AVFrame& picture, const std::string& what) {
-  ffmpeg::CodecPtr codec = make_encoder(format);
+ffmpeg::CodecPtr open_encoder(const ImageFormat& format, const AVFrame& picture, const std::string& what) {
+  ffmpeg::CodecPtr codec = ffmpeg::make_encoder(format.encoder, format.hint);
   codec->width = picture.width;
   codec->height = picture.height;
-  codec->pix_fmt = static_cast<AVPixelFormat>(picture.format);
+  codec->pix_fmt = format.pixels;
   codec->time_base = {1, 1};
-  if (format == ImageFormat::jpeg) {
+  if (&format == &kJpeg) {
     codec->color_range = AVCOL_RANGE_JPEG;
     codec->flags |= AV_CODEC_FLAG_QSCALE;
     codec->global_quality = 2 * FF_QP2LAMBDA;  // 1 to 31, best first
@@ -45,8 +44,9 @@ ffmpeg::CodecPtr open_encoder(ImageFormat format, const AVFrame& picture, const 
   return codec;
 }
 
-std::string encode_image(ImageFormat format, const Tensor& pixels, const std::string& what) {
-  FromRgb from_rgb(static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(0)), stored_colour(format));
+std::string encode_image(const ImageFormat& format, const Tensor& pixels, const std::string& what) {
+  FromRgb from_rgb(static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(0)),
+                   {format.pixels, AVCOL_RANGE_JPEG});
   const auto picture = from_rgb(pixels.const_data_ptr<uint8_t>());
   const auto codec = open_encoder(format, *picture, what);
   picture->quality = codec->global_quality;
@@ -123,7 +123,10 @@ bool has_picture_name(const fs::path& path) {
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
-void check_image_output(const fs::path& path) { make_encoder(format_of(path)); }
+void check_image_output(const fs::path& path) {
+  const ImageFormat& format = format_of(path);
+  ffmpeg::make_encoder(format.encoder, format.hint);
+}
 
 void write_image(const fs::path& path, const Tensor& pixels, const std::string& comment, Existing existing) {
   check_picture(pixels);

@@ -64,32 +64,20 @@ uint8_t weighted_sum(const Taps& taps, const uint8_t* input, int64_t stride) {
   return static_cast<uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
 }
 
-Tensor resize_width(const Tensor& image, int64_t width) {
-  const int64_t rows = image.size(0), in_width = image.size(1);
-  const auto taps = all_taps(in_width, width);
-  Tensor result = at::empty({rows, width, 3}, at::kByte);
+/// `image`, contiguous, with another length of axis 0 (height) or 1 (width).
+Tensor resize_axis(const Tensor& image, int64_t axis, int64_t length) {
+  const int64_t in_length = image.size(axis), stride = image.stride(axis);
+  const auto taps = all_taps(in_length, length);
+  std::vector<int64_t> shape = image.sizes().vec();
+  shape[static_cast<size_t>(axis)] = length;
+  Tensor result = at::empty(shape, at::kByte);
   const auto* in = image.const_data_ptr<uint8_t>();
   auto* out = result.mutable_data_ptr<uint8_t>();
-  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * width * 3; i < end * width * 3; ++i) {
-      const int64_t row = i / (width * 3), column = i / 3 % width, channel = i % 3;
-      const Taps& tap = taps[static_cast<size_t>(column)];
-      out[i] = weighted_sum(tap, in + (row * in_width + tap.first) * 3 + channel, 3);
-    }
-  });
-  return result;
-}
-
-Tensor resize_height(const Tensor& image, int64_t height) {
-  const int64_t line = image.size(1) * 3;
-  const auto taps = all_taps(image.size(0), height);
-  Tensor result = at::empty({height, image.size(1), 3}, at::kByte);
-  const auto* in = image.const_data_ptr<uint8_t>();
-  auto* out = result.mutable_data_ptr<uint8_t>();
-  at::parallel_for(0, height, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const Taps& tap = taps[static_cast<size_t>(row)];
-      for (int64_t i = 0; i < line; ++i) out[row * line + i] = weighted_sum(tap, in + tap.first * line + i, line);
+  at::parallel_for(0, result.numel() / stride, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t line = begin; line < end; ++line) {  // `stride` bytes each, which have the same taps
+      const Taps& tap = taps[static_cast<size_t>(line % length)];
+      const uint8_t* first = in + (line / length * in_length + tap.first) * stride;
+      for (int64_t i = 0; i < stride; ++i) out[line * stride + i] = weighted_sum(tap, first + i, stride);
     }
   });
   return result;
@@ -119,8 +107,8 @@ constexpr int64_t kGapGrey = 32;  // level
 
 Tensor resize_lanczos(const Tensor& image, PixelSize size) {
   Tensor result = image.contiguous();
-  if (size.width != image.size(1)) result = resize_width(result, size.width);
-  if (size.height != image.size(0)) result = resize_height(result, size.height);
+  if (size.width != image.size(1)) result = resize_axis(result, 1, size.width);
+  if (size.height != image.size(0)) result = resize_axis(result, 0, size.height);
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -16,10 +17,6 @@ namespace fs = std::filesystem;
 
 /// Packets whose time stamps count from the start of the part.
 struct SoundTrack {
-  struct FreeParameters {
-    void operator()(AVCodecParameters* parameters) const { avcodec_parameters_free(&parameters); }
-  };
-
   /// Adds a stream for it to a container whose header is not written yet.
   AVStream& add_stream(AVFormatContext& output) const {
     AVStream* stream = avformat_new_stream(&output, nullptr);
@@ -39,7 +36,7 @@ struct SoundTrack {
     }
   }
 
-  std::unique_ptr<AVCodecParameters, FreeParameters> parameters;
+  ffmpeg::ParametersPtr parameters;
   AVRational time_base = {1, 1};
   std::vector<ffmpeg::PacketPtr> packets;
 };
@@ -186,6 +183,83 @@ AVStream& add_stream(AVFormatContext& output, const AVCodecContext& codec) {
   return *stream;
 }
 
+class VideoWriter final : public FrameSink {
+ public:
+  VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const VideoExtras& extras,
+              Existing existing)
+      : format_(format),
+        what_(fmt::format("{}: cannot write", path.string())),
+        file_(std::in_place, path, existing),
+        output_(ffmpeg::open_output(file_->temporary(), container_of(path, encoding))),
+        codec_(open_encoder(format, encoding, *output_)),
+        stream_(add_stream(*output_, *codec_)),
+        from_rgb_(format.width, format.height, stored_colour(encoding)) {
+    const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output_) : nullptr;
+    if (!extras.comment.empty()) check(av_dict_set(&output_->metadata, "comment", extras.comment.c_str(), 0));
+    ffmpeg::Options options;
+    options.set("movflags", "+faststart");
+    check(avformat_write_header(output_.get(), options.get()));
+    if (sound != nullptr) extras.sound->write(*output_, *sound);
+  }
+
+  void write(const Tensor& frames) override {
+    check_frames(frames);
+    if (is_complete_) fail(ErrorKind::internal, "a frame was written after the video was finished");
+    if (frames.size(1) != format_.height || frames.size(2) != format_.width) {
+      fail(ErrorKind::internal, fmt::format("frames {}: expected {} high, {} wide", shape_text(frames.sizes()),
+                                            format_.height, format_.width));
+    }
+    const auto* pixels = frames.const_data_ptr<uint8_t>();
+    for (int64_t i = 0; i < frames.size(0); ++i) {
+      const auto picture = from_rgb_(pixels + i * frames.stride(0));
+      picture->pts = frames_++;
+      encode(picture.get());
+    }
+  }
+
+  void complete() override {
+    if (frames_ == 0) fail(ErrorKind::internal, "a video without frames cannot be finished");
+    encode(nullptr);
+    check(av_write_trailer(output_.get()));
+    check(output_->pb->error);
+    check(avio_closep(&output_->pb));
+    is_complete_ = true;
+  }
+
+  void publish() override {
+    file_->commit();
+    file_.reset();  // another video may have its name from now on
+  }
+
+ private:
+  /// nullptr flushes the encoder.
+  void encode(const AVFrame* frame) {
+    check(avcodec_send_frame(codec_.get(), frame));
+    while (true) {
+      const int code = avcodec_receive_packet(codec_.get(), packet_.get());
+      if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+      check(code);
+      packet_->stream_index = stream_.index;
+      packet_->duration = 1;
+      av_packet_rescale_ts(packet_.get(), codec_->time_base, stream_.time_base);
+      check(av_interleaved_write_frame(output_.get(), packet_.get()));
+    }
+  }
+
+  int check(int code) const { return ffmpeg::check(code, ErrorKind::output, what_); }
+
+  VideoFormat format_;
+  std::string what_;  // how messages begin
+  std::optional<AtomicFile> file_;
+  ffmpeg::OutputPtr output_;  // closed before `file_` goes
+  ffmpeg::CodecPtr codec_;
+  AVStream& stream_;
+  FromRgb from_rgb_;
+  ffmpeg::PacketPtr packet_ = ffmpeg::make_packet();
+  int64_t frames_ = 0;
+  bool is_complete_ = false;
+};
+
 }  // namespace
 
 std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video) {
@@ -218,92 +292,11 @@ VideoFormat video_format(PixelSize size, double fps) {
           .fps = std::max(1, static_cast<int>(std::lround(fps)))};
 }
 
-struct VideoWriter::Parts {
-  Parts(const fs::path& path, const VideoFormat& video_format, const VideoEncoding& encoding, const VideoExtras& extras,
-        Existing existing)
-      : format(video_format),
-        what(fmt::format("{}: cannot write", path.string())),
-        file(path, existing),
-        output(ffmpeg::open_output(file.temporary(), container_of(path, encoding))),
-        codec(open_encoder(format, encoding, *output)),
-        stream(&add_stream(*output, *codec)),
-        from_rgb(format.width, format.height, stored_colour(encoding)) {
-    const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output) : nullptr;
-    if (!extras.comment.empty()) check(av_dict_set(&output->metadata, "comment", extras.comment.c_str(), 0));
-    ffmpeg::Options options;
-    options.set("movflags", "+faststart");
-    check(avformat_write_header(output.get(), options.get()));
-    if (sound != nullptr) extras.sound->write(*output, *sound);
-  }
-
-  /// nullptr flushes the encoder.
-  void encode(const AVFrame* frame) {
-    check(avcodec_send_frame(codec.get(), frame));
-    while (true) {
-      const int code = avcodec_receive_packet(codec.get(), packet.get());
-      if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
-      check(code);
-      packet->stream_index = stream->index;
-      packet->duration = 1;
-      av_packet_rescale_ts(packet.get(), codec->time_base, stream->time_base);
-      check(av_interleaved_write_frame(output.get(), packet.get()));
-    }
-  }
-
-  void complete() {
-    encode(nullptr);
-    check(av_write_trailer(output.get()));
-    check(output->pb->error);
-    check(avio_closep(&output->pb));
-    is_complete = true;
-  }
-
-  int check(int code) const { return ffmpeg::check(code, ErrorKind::output, what); }
-
-  VideoFormat format;
-  std::string what;  // how messages begin
-  AtomicFile file;
-  ffmpeg::OutputPtr output;  // closed before `file` goes
-  ffmpeg::CodecPtr codec;
-  AVStream* stream;
-  FromRgb from_rgb;
-  ffmpeg::PacketPtr packet = ffmpeg::make_packet();
-  int64_t frames = 0;
-  bool is_complete = false;
-};
-
-VideoWriter::VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding,
-                         const VideoExtras& extras, Existing existing) {
+std::unique_ptr<FrameSink> make_video_writer(const fs::path& path, const VideoFormat& format,
+                                             const VideoEncoding& encoding, const VideoExtras& extras,
+                                             Existing existing) {
   check_video_output(path, format, encoding);
-  parts_ = std::make_unique<Parts>(path, format, encoding, extras, existing);
-}
-
-VideoWriter::~VideoWriter() = default;
-
-void VideoWriter::write(const Tensor& frames) {
-  check_frames(frames);
-  if (!parts_ || parts_->is_complete) fail(ErrorKind::internal, "a frame was written after the video was finished");
-  const auto& format = parts_->format;
-  if (frames.size(1) != format.height || frames.size(2) != format.width) {
-    fail(ErrorKind::internal,
-         fmt::format("frames {}: expected {} high, {} wide", shape_text(frames.sizes()), format.height, format.width));
-  }
-  const auto* pixels = frames.const_data_ptr<uint8_t>();
-  for (int64_t i = 0; i < frames.size(0); ++i) {
-    const auto picture = parts_->from_rgb(pixels + i * frames.stride(0));
-    picture->pts = parts_->frames++;
-    parts_->encode(picture.get());
-  }
-}
-
-void VideoWriter::complete() {
-  if (!parts_ || parts_->frames == 0) fail(ErrorKind::internal, "a video without frames cannot be finished");
-  parts_->complete();
-}
-
-void VideoWriter::publish() {
-  parts_->file.commit();
-  parts_.reset();
+  return std::make_unique<VideoWriter>(path, format, encoding, extras, existing);
 }
 
 }  // namespace faststar

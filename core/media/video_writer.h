@@ -52,26 +52,16 @@ struct VideoExtras {
   std::shared_ptr<const SoundTrack> sound;  ///< from read_sound(); silent without
 };
 
-/// Throws when a VideoWriter cannot be made: Error(usage) for an unsuitable file name, size or crf, Error(output) when
+/// Throws when make_video_writer() would: Error(usage) for an unsuitable file name, size or crf, Error(output) when
 /// this FFmpeg lacks the encoder. Touches no file: call it before any long work.
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
 
 /// A video file, encoded while frames are written: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
 /// front. The same frames give the same bytes. Until publish() it has a temporary name beside the final one.
-class VideoWriter final : public FrameSink {
- public:
-  /// Throws as check_video_output, and Error(output) when the file cannot be made.
-  VideoWriter(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding,
-              const VideoExtras& extras, Existing existing);
-  ~VideoWriter() override;
-  /// Throws Error(output) when the disk is full or fails.
-  void write(const Tensor& frames) override;
-  void complete() override;
-  void publish() override;
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
-};
+/// Throws as check_video_output, and Error(output) when the file cannot be made, as its write() does when the disk is
+/// full or fails.
+std::unique_ptr<FrameSink> make_video_writer(const std::filesystem::path& path, const VideoFormat& format,
+                                             const VideoEncoding& encoding, const VideoExtras& extras,
+                                             Existing existing);
 
 }  // namespace faststar

@@ -130,7 +130,7 @@ VideoOutput::VideoOutput(const OutputFiles& files) {
   const auto add = [&](std::unique_ptr<FrameSink> sink) {
     sinks_.push_back(std::make_unique<BackgroundSink>(std::move(sink)));
   };
-  add(std::make_unique<VideoWriter>(files.file, files.format, files.encoding, files.extras, files.existing));
+  add(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing));
   if (files.frames_dir) add(std::make_unique<FrameFolderWriter>(*files.frames_dir, files.existing));
 }
 

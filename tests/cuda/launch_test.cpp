@@ -45,7 +45,7 @@ TEST_CASE("operands at odd addresses give the same numbers", "[kernels]") {
 }
 
 TEST_CASE("a kernel runs on the GPU of its operands, whichever is current", "[kernels]") {
-  const auto gpus = static_cast<c10::DeviceIndex>(list_gpus().size());
+  const auto gpus = static_cast<c10::DeviceIndex>(cuda::list_gpus().gpus.size());
   for (c10::DeviceIndex index = 0; index < gpus; ++index) {  // the last one is not current when there are two
     const at::Device device(at::kCUDA, index);
     const Tensor x = test::seeded_randn({33, 64}, 1, device), weight = test::seeded_randn({64}, 2, device);

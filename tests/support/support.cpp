@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 std::vector<at::Device> test_devices() {
   std::vector<at::Device> devices = {at::kCPU};
-  if (!list_gpus().empty()) devices.emplace_back(at::kCUDA, 0);
+  if (!cuda::list_gpus().gpus.empty()) devices.emplace_back(at::kCUDA, 0);
   return devices;
 }
 

@@ -22,8 +22,6 @@ using Kind = PickleValue::Kind;
 using Opcode = torch::jit::PickleOpCode;
 constexpr auto kByteArray8 = static_cast<Opcode>('\x96');  // of protocol 5, which LibTorch does not list
 
-}  // namespace
-
 /// The stack machine that executes a pickle.
 class PickleMachine {
  public:
@@ -36,7 +34,7 @@ class PickleMachine {
       if (opcode == Opcode::STOP) break;
       step(opcode);
     }
-    pickle_.root_ = pop();
+    pickle_.root_ref = pop();
     return std::move(pickle_);
   }
 
@@ -66,8 +64,7 @@ class PickleMachine {
       case Opcode::BINUNICODE8: return push_text(reader_.take(reader_.number<uint64_t>()));
       case Opcode::SHORT_BINBYTES: reader_.take(reader_.number<uint8_t>()); return push_opaque();
       case Opcode::BINBYTES: reader_.take(reader_.number<uint32_t>()); return push_opaque();
-      case Opcode::BINBYTES8:
-      case kByteArray8: reader_.take(reader_.number<uint64_t>()); return push_opaque();
+      case Opcode::BINBYTES8: reader_.take(reader_.number<uint64_t>()); return push_opaque();
       case Opcode::EMPTY_TUPLE:
       case Opcode::EMPTY_LIST:
       case Opcode::EMPTY_SET: return push_items(Kind::sequence, {});
@@ -110,8 +107,13 @@ class PickleMachine {
       case Opcode::GET: return push_memo(decimal_index());
       case Opcode::BINGET: return push_memo(reader_.number<uint8_t>());
       case Opcode::LONG_BINGET: return push_memo(reader_.number<uint32_t>());
-      default: fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", static_cast<uint8_t>(opcode)));
+      default: break;
     }
+    if (opcode != kByteArray8) {
+      fail_here(fmt::format("opcode 0x{:02x} is not one that checkpoints use", static_cast<uint8_t>(opcode)));
+    }
+    reader_.take(reader_.number<uint64_t>());
+    push_opaque();
   }
 
   [[noreturn]] void fail_here(const std::string& what) const {
@@ -119,9 +121,9 @@ class PickleMachine {
   }
 
   void push(PickleValue value) {
-    if (pickle_.values_.size() >= kMaxValues) fail_here(fmt::format("more than {} values", kMaxValues));
-    pickle_.values_.push_back(std::move(value));
-    push_ref(static_cast<PickleRef>(pickle_.values_.size() - 1));
+    if (pickle_.values.size() >= kMaxValues) fail_here(fmt::format("more than {} values", kMaxValues));
+    pickle_.values.push_back(std::move(value));
+    push_ref(static_cast<PickleRef>(pickle_.values.size() - 1));
   }
   void push_ref(PickleRef ref) {
     if (stack_.size() >= kMaxValues) fail_here("the stack is too deep");
@@ -154,7 +156,7 @@ class PickleMachine {
     marks_.pop_back();
     return items;
   }
-  PickleValue& value(PickleRef ref) { return pickle_.values_[ref]; }
+  PickleValue& value(PickleRef ref) { return pickle_.values[ref]; }
 
   void push_decimal(std::string_view text) {
     if (text.ends_with('L')) text.remove_suffix(1);
@@ -211,7 +213,7 @@ class PickleMachine {
     if (value(call[0]).kind != Kind::global) return push_opaque();
     auto entries = value(call[0]).text == "collections.OrderedDict" ? pairs_of(value(call[1])) : Entries{};
     push_items(Kind::object, std::move(call));
-    pickle_.values_.back().entries = std::move(entries);
+    pickle_.values.back().entries = std::move(entries);
   }
 
   using Entries = decltype(PickleValue::entries);
@@ -270,6 +272,8 @@ class PickleMachine {
   size_t called_pairs_ = 0;  // many calls may refer to one list
   std::unordered_map<uint64_t, PickleRef> memo_;
 };
+
+}  // namespace
 
 Pickle parse_pickle(std::string_view bytes, const std::string& origin, size_t* taken) {
   PickleMachine machine(bytes, origin);

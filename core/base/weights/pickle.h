@@ -29,18 +29,13 @@ struct PickleValue {
   std::vector<std::pair<PickleRef, PickleRef>> entries{};
 };
 
-/// The values of a parsed pickle; refs are valid inside one Pickle only.
-class Pickle {
- public:
-  const PickleValue& operator[](PickleRef ref) const { return values_[ref]; }
-  const PickleValue& root() const { return values_[root_]; }
-  /// Refs are 0 to size() - 1.
-  PickleRef size() const { return static_cast<PickleRef>(values_.size()); }
+/// The values of a parsed pickle; refs, 0 to values.size() - 1, are valid inside one Pickle only.
+struct Pickle {
+  std::vector<PickleValue> values;
+  PickleRef root_ref = 0;
 
- private:
-  friend class PickleMachine;
-  std::vector<PickleValue> values_;
-  PickleRef root_ = 0;
+  const PickleValue& operator[](PickleRef ref) const { return values[ref]; }
+  const PickleValue& root() const { return values[root_ref]; }
 };
 
 /// Parses Python's pickle format, protocols 0 to 5, as far as torch.save and its users write it. Nothing is imported or

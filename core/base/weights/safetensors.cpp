@@ -21,7 +21,7 @@ namespace faststar {
 namespace {
 
 using nlohmann::json;
-using Entry = SafetensorsHeader::Entry;
+using Entry = SafetensorsEntry;
 
 constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the official reader
@@ -126,23 +126,6 @@ void check_no_overlap(const MappedFile& file, const std::map<std::string, Entry>
   }
 }
 
-SafetensorsHeader read_safetensors_header(const MappedFile& file) {
-  const std::string text = read_header_text(file);
-  const json document = parse_json_object(text, file.origin());
-  const auto data_start = static_cast<int64_t>(kLengthBytes + text.size());
-  SafetensorsHeader header;
-  for (const auto& [name, value] : document.items()) {
-    check_tensor_name(name, file.origin());
-    if (name == "__metadata__") {
-      header.metadata = parse_metadata(file, value);
-    } else {
-      header.entries[name] = parse_entry(file, name, value, data_start);
-    }
-  }
-  check_no_overlap(file, header.entries);
-  return header;
-}
-
 using Named = std::map<std::string, Tensor>::const_pointer;
 
 /// Wide elements first, then by name: every tensor is then aligned to its element.
@@ -182,13 +165,25 @@ void write_tensor(std::ostream& stream, const Tensor& tensor) {
 
 }  // namespace
 
-Safetensors::Safetensors(const std::filesystem::path& path) : file_(path), header_(read_safetensors_header(file_)) {
-  for (const auto& [name, entry] : header_.entries) infos_[name] = entry.info;
+Safetensors::Safetensors(const std::filesystem::path& path) : file_(path) {
+  const std::string text = read_header_text(file_);
+  const auto data_start = static_cast<int64_t>(kLengthBytes + text.size());
+  const json document = parse_json_object(text, file_.origin());
+  for (const auto& [name, value] : document.items()) {
+    check_tensor_name(name, file_.origin());
+    if (name == "__metadata__") {
+      metadata_ = parse_metadata(file_, value);
+    } else {
+      entries_[name] = parse_entry(file_, name, value, data_start);
+      infos_[name] = entries_[name].info;
+    }
+  }
+  check_no_overlap(file_, entries_);
 }
 
 Tensor Safetensors::read(const std::string& name, const TensorInfo&, at::Device) const {
-  const auto found = header_.entries.find(name);
-  if (found == header_.entries.end()) fail_missing(*this, name);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) fail_missing(*this, name);
   const auto& entry = found->second;
   if (entry.info.dtype == at::ScalarType::Undefined) {
     fail(ErrorKind::model,

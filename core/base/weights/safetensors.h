@@ -11,20 +11,16 @@
 
 namespace faststar {
 
-/// The first part of a safetensors file: 8 bytes of header length, then JSON.
-/// Source: https://github.com/huggingface/safetensors, README "Format".
-struct SafetensorsHeader {
-  struct Entry {
-    TensorInfo info;         ///< dtype Undefined when we do not know the stored one
-    std::string dtype_name;  ///< as stored
-    int64_t offset = 0;      ///< in the file
-    int64_t bytes = 0;
-  };
-  std::map<std::string, Entry> entries;
-  std::map<std::string, std::string> metadata;  ///< `__metadata__`
+/// A tensor in the header of a safetensors file.
+struct SafetensorsEntry {
+  TensorInfo info;         ///< dtype Undefined when we do not know the stored one
+  std::string dtype_name;  ///< as stored
+  int64_t offset = 0;      ///< in the file
+  int64_t bytes = 0;
 };
 
-/// One safetensors file. Tensors are views of its pages, loaded when touched.
+/// One safetensors file: 8 bytes of header length, a header of JSON, the data. Tensors are views of its pages, loaded
+/// when touched. Source: https://github.com/huggingface/safetensors, README "Format".
 class Safetensors final : public TensorSource {
  public:
   explicit Safetensors(const std::filesystem::path& path);
@@ -35,12 +31,13 @@ class Safetensors final : public TensorSource {
   std::string origin() const override { return file_.origin(); }
 
   /// `__metadata__`: strings by key; empty when there are none.
-  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
   MappedFile file_;
-  SafetensorsHeader header_;
   std::map<std::string, TensorInfo> infos_;
+  std::map<std::string, SafetensorsEntry> entries_;
+  std::map<std::string, std::string> metadata_;
 };
 
 /// Opens one file and checks its header against the file. Throws Error(model).

@@ -220,8 +220,8 @@ void check_legacy_byte_order(const Pickle& system, const MappedFile& file) {
 /// Bytes of an element of each storage that `pickle` refers to, by key.
 std::map<std::string, int64_t> element_sizes(const Pickle& pickle) {
   std::map<std::string, int64_t> sizes;
-  for (PickleRef ref = 0; ref < pickle.size(); ++ref) {
-    const auto storage = torch_storage(pickle, pickle[ref]);
+  for (const PickleValue& value : pickle.values) {
+    const auto storage = torch_storage(pickle, value);
     if (!storage) continue;
     const bool known = storage->dtype != at::ScalarType::Undefined;
     sizes[storage->key] = known ? static_cast<int64_t>(c10::elementSize(storage->dtype)) : 0;

@@ -19,18 +19,6 @@ struct TensorInfo {
   std::vector<int64_t> shape;
 };
 
-/// A dtype that we read and write, and its names in safetensors and torch.save files.
-struct StoredDtype {
-  at::ScalarType dtype;
-  std::string_view safetensors;
-  std::string_view torch_storage;
-};
-inline constexpr StoredDtype kStoredDtypes[] = {
-    {at::kDouble, "F64", "DoubleStorage"},      {at::kFloat, "F32", "FloatStorage"}, {at::kHalf, "F16", "HalfStorage"},
-    {at::kBFloat16, "BF16", "BFloat16Storage"}, {at::kLong, "I64", "LongStorage"},   {at::kInt, "I32", "IntStorage"},
-    {at::kShort, "I16", "ShortStorage"},        {at::kChar, "I8", "CharStorage"},    {at::kByte, "U8", "ByteStorage"},
-    {at::kBool, "BOOL", "BoolStorage"}};
-
 /// The number of elements of a tensor that a file describes; nothing when an extent is negative or the product
 /// overflows.
 std::optional<int64_t> checked_numel(at::IntArrayRef shape);

@@ -14,9 +14,9 @@ namespace faststar {
 
 /// The phases of a run, in order; each starts from the averaged weights of the one before.
 enum class TrainPhase { vocabulary, vae_crops, vae_frames, vae_decoder, star_short, star_long, model };
-template <>
-inline constexpr std::array<std::string_view, 7> kChoiceNames<TrainPhase> = {
-    "vocabulary", "vae_crops", "vae_frames", "vae_decoder", "star_short", "star_long", "model"};
+constexpr auto choice_words(TrainPhase) {
+  return word_list("vocabulary", "vae_crops", "vae_frames", "vae_decoder", "star_short", "star_long", "model");
+}
 
 /// world: new clips in every step. few_clips: the same few clips over and over, which shows within seconds whether
 /// anything learns at all.

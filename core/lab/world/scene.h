@@ -41,26 +41,20 @@ constexpr bool changes_size(Motion motion) { return motion == Motion::grow || mo
 /// Where the camera turns; everything in the picture moves the other way.
 enum class Camera { still, pan_left, pan_right };
 
-template <>
-inline constexpr std::array<std::string_view, 7> kChoiceNames<Shape> = {"ball", "square", "triangle", "star",
-                                                                        "ring", "heart",  "cross"};
-template <>
-inline constexpr std::array<std::string_view, 10> kChoiceNames<ObjectColour> = {
-    "red", "orange", "yellow", "green", "blue", "purple", "black", "pink", "brown", "cyan"};
-template <>
-inline constexpr std::array<std::string_view, 6> kChoiceNames<BackgroundColour> = {"blue",   "green",  "pink",
-                                                                                   "yellow", "purple", "gray"};
-template <>
-inline constexpr std::array<std::string_view, 8> kChoiceNames<Pattern> = {"plain", "gradient", "stripes",  "checker",
-                                                                          "dots",  "waves",    "diagonal", "grid"};
-template <>
-inline constexpr std::array<std::string_view, 3> kChoiceNames<ObjectSize> = {"small", "normal", "big"};
-template <>
-inline constexpr std::array<std::string_view, 14> kChoiceNames<Motion> = {
-    "left",       "right",  "up",     "down", "up left", "up right", "down left",
-    "down right", "circle", "bounce", "grow", "shrink",  "spin",     "still"};
-template <>
-inline constexpr std::array<std::string_view, 3> kChoiceNames<Camera> = {"still", "pan left", "pan right"};
+constexpr auto choice_words(Shape) { return word_list("ball", "square", "triangle", "star", "ring", "heart", "cross"); }
+constexpr auto choice_words(ObjectColour) {
+  return word_list("red", "orange", "yellow", "green", "blue", "purple", "black", "pink", "brown", "cyan");
+}
+constexpr auto choice_words(BackgroundColour) { return word_list("blue", "green", "pink", "yellow", "purple", "gray"); }
+constexpr auto choice_words(Pattern) {
+  return word_list("plain", "gradient", "stripes", "checker", "dots", "waves", "diagonal", "grid");
+}
+constexpr auto choice_words(ObjectSize) { return word_list("small", "normal", "big"); }
+constexpr auto choice_words(Motion) {
+  return word_list("left", "right", "up", "down", "up left", "up right", "down left", "down right", "circle", "bounce",
+                   "grow", "shrink", "spin", "still");
+}
+constexpr auto choice_words(Camera) { return word_list("still", "pan left", "pan right"); }
 
 /// One moving object. Its path follows from this and from whether it shares the frame (core/lab/world/trajectory.h).
 struct SceneObject {

@@ -100,8 +100,8 @@ TEST_CASE("a background sink that is dropped finishes nothing and leaves no file
   { BackgroundSink(recorder(record)).write(test::numbered_frames(1)); }
   CHECK_FALSE(record.finished);
   {
-    BackgroundSink sink(std::make_unique<VideoWriter>(folder / "v.mp4", VideoFormat{.width = 64, .height = 48},
-                                                      VideoEncoding{}, VideoExtras{}, Existing::refuse));
+    BackgroundSink sink(make_video_writer(folder / "v.mp4", VideoFormat{.width = 64, .height = 48}, VideoEncoding{},
+                                          VideoExtras{}, Existing::refuse));
     sink.write(test::numbered_frames(30));
   }
   CHECK(test::names_in(folder.path()).empty());
@@ -109,8 +109,8 @@ TEST_CASE("a background sink that is dropped finishes nothing and leaves no file
 
 TEST_CASE("a video written in the background is whole", "[media]") {
   const test::TempDir folder;
-  BackgroundSink sink(std::make_unique<VideoWriter>(folder / "v.mp4", VideoFormat{.width = 64, .height = 48},
-                                                    VideoEncoding{}, VideoExtras{}, Existing::refuse));
+  BackgroundSink sink(make_video_writer(folder / "v.mp4", VideoFormat{.width = 64, .height = 48}, VideoEncoding{},
+                                        VideoExtras{}, Existing::refuse));
   for (const Tensor& slice : test::numbered_frames(17).split(4)) sink.write(slice);
   sink.finish();
   CHECK(VideoReader(folder / "v.mp4").info().frames == 17);

@@ -100,9 +100,9 @@ Tensor noise_frames(int64_t count, int64_t height, int64_t width) {
 void write_video(const fs::path& path, const Tensor& frames, const VideoEncoding& encoding,
                  const std::string& comment) {
   const VideoFormat format{.width = static_cast<int>(frames.size(2)), .height = static_cast<int>(frames.size(1))};
-  VideoWriter writer(path, format, encoding, {comment, {}}, Existing::refuse);
-  writer.write(frames);
-  writer.finish();
+  const auto writer = make_video_writer(path, format, encoding, {comment, {}}, Existing::refuse);
+  writer->write(frames);
+  writer->finish();
 }
 
 void write_uneven_video(const fs::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms) {

@@ -36,9 +36,10 @@ void write_wav(const fs::path& path, const std::string& samples) {
 
 /// Two seconds of frames with `sound`, without loss.
 void write_with_sound(const fs::path& path, const std::shared_ptr<const SoundTrack>& sound) {
-  VideoWriter writer(path, {.width = 64, .height = 48}, {.lossless = true}, {"", sound}, Existing::refuse);
-  writer.write(test::numbered_frames(32));
-  writer.finish();
+  const auto writer =
+      make_video_writer(path, {.width = 64, .height = 48}, {.lossless = true}, {"", sound}, Existing::refuse);
+  writer->write(test::numbered_frames(32));
+  writer->finish();
 }
 
 /// A four-second counting sound beside two seconds of frames.

@@ -101,8 +101,8 @@ TEST_CASE("a higher crf makes a smaller file, another preset another one", "[med
 TEST_CASE("a video appears under its name only when it is whole", "[media]") {
   const TempDir folder;
   {
-    VideoWriter writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse);
-    writer.write(test::numbered_frames(40));
+    const auto writer = make_video_writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse);
+    writer->write(test::numbered_frames(40));
     CHECK_FALSE(std::filesystem::exists(folder / "v.mp4"));
   }
   CHECK(test::names_in(folder.path()).empty());
@@ -116,9 +116,9 @@ TEST_CASE("a disk that fills is an output error and leaves nothing behind", "[me
   {
     const test::FullDisk disk(64 * 1024);
     const Error error = error_of([&, lossless = lossless, name = name] {
-      VideoWriter writer(folder / name, format, {.lossless = lossless}, {}, Existing::refuse);
-      writer.write(frames);
-      writer.finish();
+      const auto writer = make_video_writer(folder / name, format, {.lossless = lossless}, {}, Existing::refuse);
+      writer->write(frames);
+      writer->finish();
     });
     CHECK(error.kind() == ErrorKind::output);
     CHECK(std::string(error.what()) == (folder / name).string() + ": cannot write: File too large");
@@ -141,14 +141,14 @@ TEST_CASE("a disk that fills with the last bytes is noticed too", "[media]") {
 TEST_CASE("an existing video is refused, or replaced when asked", "[media]") {
   const TempDir folder;
   test::write_text(folder / "v.mp4", "precious");
-  const Error error = error_of([&] { VideoWriter(folder / "v.mp4", kSmall, {}, {}, Existing::refuse); });
+  const Error error = error_of([&] { make_video_writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse); });
   CHECK(error.kind() == ErrorKind::output);
   CHECK(test::read_text(folder / "v.mp4") == "precious");
 
-  VideoWriter writer(folder / "v.mp4", kSmall, {}, {}, Existing::replace);
-  writer.write(test::numbered_frames(2));
+  const auto writer = make_video_writer(folder / "v.mp4", kSmall, {}, {}, Existing::replace);
+  writer->write(test::numbered_frames(2));
   CHECK(test::read_text(folder / "v.mp4") == "precious");
-  writer.finish();
+  writer->finish();
   CHECK(VideoReader(folder / "v.mp4").info().frames == 2);
 }
 
@@ -189,10 +189,10 @@ TEST_CASE("file names with special characters are plain names", "[media]") {
 
 TEST_CASE("frames of another shape are our bug and said so", "[media]") {
   const TempDir folder;
-  VideoWriter writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse);
-  CHECK(error_of([&] { writer.write(test::numbered_frames(1, 48, 48)); }).kind() == ErrorKind::internal);
-  CHECK(error_of([&] { writer.write(test::numbered_frames(1).to(at::kFloat)); }).kind() == ErrorKind::internal);
-  CHECK(error_of([&] { writer.finish(); }).kind() == ErrorKind::internal);
+  const auto writer = make_video_writer(folder / "v.mp4", kSmall, {}, {}, Existing::refuse);
+  CHECK(error_of([&] { writer->write(test::numbered_frames(1, 48, 48)); }).kind() == ErrorKind::internal);
+  CHECK(error_of([&] { writer->write(test::numbered_frames(1).to(at::kFloat)); }).kind() == ErrorKind::internal);
+  CHECK(error_of([&] { writer->finish(); }).kind() == ErrorKind::internal);
 }
 
 }  // namespace
