@@ -1,13 +1,8 @@
 #include "core/config/yaml.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <fstream>
-#include <iterator>
-#include <set>
 
-#include "core/base/error.h"
 #include "core/config/config_fields.h"
 
 namespace faststar {

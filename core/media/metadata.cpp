@@ -6,7 +6,6 @@ extern "C" {
 #include <libavutil/crc.h>
 }
 
-#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "core/base/log.h"
@@ -110,13 +109,18 @@ bool can_hold(const char* container, const SoundTrack& track) {
   return accepted;
 }
 
-const char* encoder_name(const VideoEncoding& encoding) { return encoding.lossless ? "ffv1" : "libx264"; }
+/// What a video is encoded with, and how an FFmpeg without it can still help.
+struct Encoder {
+  const char* name;
+  const char* hint;
+  StoredColour colour;
+};
+// FFV1 stores RGB; only the order of the bytes changes.
+constexpr Encoder kFfv1 = {"ffv1", "--frames-dir DIR works without it", {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG}};
+constexpr Encoder kX264 = {
+    "libx264", "--lossless and --frames-dir DIR work without it", {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG}};
 
-// ffv1 stores RGB; only the order of the bytes changes.
-StoredColour stored_colour(const VideoEncoding& encoding) {
-  if (encoding.lossless) return {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG};
-  return {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG};
-}
+const Encoder& encoder_of(const VideoEncoding& encoding) { return encoding.lossless ? kFfv1 : kX264; }
 
 const char* container_of(const fs::path& path, const VideoEncoding& encoding) {
   const char* const container = ffmpeg::container_name(path);
@@ -140,12 +144,6 @@ void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
   }
 }
 
-ffmpeg::CodecPtr make_encoder(const VideoEncoding& encoding) {
-  const char* hint =
-      encoding.lossless ? "--frames-dir DIR works without it" : "--lossless and --frames-dir DIR work without it";
-  return ffmpeg::make_encoder(encoder_name(encoding), hint);
-}
-
 void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
   codec.pix_fmt = colour.format;
   codec.color_range = colour.range;
@@ -157,13 +155,14 @@ void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
 }
 
 ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const AVFormatContext& output) {
-  ffmpeg::CodecPtr codec = make_encoder(encoding);
+  const Encoder& encoder = encoder_of(encoding);
+  ffmpeg::CodecPtr codec = ffmpeg::make_encoder(encoder.name, encoder.hint);
   codec->width = format.width;
   codec->height = format.height;
   codec->time_base = {1, format.fps};
   codec->framerate = {format.fps, 1};
   codec->thread_count = 0;  // one per core
-  tag_colour(*codec, stored_colour(encoding));
+  tag_colour(*codec, encoder.colour);
   if ((output.oformat->flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   ffmpeg::Options options;
   if (!encoding.lossless) {
@@ -171,7 +170,7 @@ ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& en
     options.set("crf", std::to_string(encoding.crf));
   }
   ffmpeg::check(avcodec_open2(codec.get(), codec->codec, options.get()), ErrorKind::output,
-                fmt::format("cannot start the {} encoder", encoder_name(encoding)));
+                fmt::format("cannot start the {} encoder", encoder.name));
   return codec;
 }
 
@@ -193,7 +192,7 @@ class VideoWriter final : public FrameSink {
         output_(ffmpeg::open_output(file_->temporary(), container_of(path, encoding))),
         codec_(open_encoder(format, encoding, *output_)),
         stream_(add_stream(*output_, *codec_)),
-        from_rgb_(format.width, format.height, stored_colour(encoding)) {
+        from_rgb_(format.width, format.height, encoder_of(encoding).colour) {
     const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output_) : nullptr;
     if (!extras.comment.empty()) check(av_dict_set(&output_->metadata, "comment", extras.comment.c_str(), 0));
     ffmpeg::Options options;
@@ -283,7 +282,7 @@ void check_video_output(const fs::path& path, const VideoFormat& format, const V
                                           format.width, format.height, format.fps));
   }
   if (!encoding.lossless) check_h264(format, encoding);
-  make_encoder(encoding);
+  ffmpeg::make_encoder(encoder_of(encoding).name, encoder_of(encoding).hint);
 }
 
 VideoFormat video_format(PixelSize size, double fps) {

@@ -6,13 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/base/weights/mapped_file.h"
 
 namespace faststar {
 namespace {
