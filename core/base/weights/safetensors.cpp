@@ -16,12 +16,20 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8.h"
+#include "core/base/weights/mapped_file.h"
 
 namespace faststar {
 namespace {
 
 using nlohmann::json;
-using Entry = SafetensorsEntry;
+
+/// A tensor in the header.
+struct Entry {
+  TensorInfo info;         ///< dtype Undefined when we do not know the stored one
+  std::string dtype_name;  ///< as stored
+  int64_t offset = 0;      ///< in the file
+  int64_t bytes = 0;
+};
 
 constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the official reader
@@ -126,6 +134,14 @@ void check_no_overlap(const MappedFile& file, const std::map<std::string, Entry>
   }
 }
 
+Tensor load_tensor(const MappedFile& file, const std::string& name, const Entry& entry) {
+  if (entry.info.dtype == at::ScalarType::Undefined) {
+    fail(ErrorKind::model,
+         fmt::format("{}: tensor {}: dtype {} is not supported", file.origin(), name, entry.dtype_name));
+  }
+  return elements_of(file.map(entry.offset, entry.bytes), entry.info.dtype).view(entry.info.shape);
+}
+
 using Named = std::map<std::string, Tensor>::const_pointer;
 
 /// Wide elements first, then by name: every tensor is then aligned to its element.
@@ -165,31 +181,24 @@ void write_tensor(std::ostream& stream, const Tensor& tensor) {
 
 }  // namespace
 
-Safetensors::Safetensors(const std::filesystem::path& path) : file_(path) {
-  const std::string text = read_header_text(file_);
+Safetensors::Safetensors(const std::filesystem::path& path) : StoredTensors(path.string()) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  const std::string text = read_header_text(*file);
+  const json document = parse_json_object(text, file->origin());
   const auto data_start = static_cast<int64_t>(kLengthBytes + text.size());
-  const json document = parse_json_object(text, file_.origin());
+  std::map<std::string, Entry> entries;
   for (const auto& [name, value] : document.items()) {
-    check_tensor_name(name, file_.origin());
+    check_tensor_name(name, file->origin());
     if (name == "__metadata__") {
-      metadata_ = parse_metadata(file_, value);
+      metadata_ = parse_metadata(*file, value);
     } else {
-      entries_[name] = parse_entry(file_, name, value, data_start);
-      infos_[name] = entries_[name].info;
+      entries[name] = parse_entry(*file, name, value, data_start);
     }
   }
-  check_no_overlap(file_, entries_);
-}
-
-Tensor Safetensors::read(const std::string& name, const TensorInfo&, at::Device) const {
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) fail_missing(*this, name);
-  const auto& entry = found->second;
-  if (entry.info.dtype == at::ScalarType::Undefined) {
-    fail(ErrorKind::model,
-         fmt::format("{}: tensor {}: dtype {} is not supported", file_.origin(), name, entry.dtype_name));
+  check_no_overlap(*file, entries);
+  for (const auto& [name, entry] : entries) {
+    add(name, entry.info, [file, name = name, entry = entry] { return load_tensor(*file, name, entry); });
   }
-  return elements_of(file_.map(entry.offset, entry.bytes), entry.info.dtype).view(entry.info.shape);
 }
 
 std::shared_ptr<const Safetensors> open_safetensors(const std::filesystem::path& path) {

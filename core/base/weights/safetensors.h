@@ -6,37 +6,21 @@
 #include <string>
 
 #include "core/base/atomic_file.h"
-#include "core/base/weights/mapped_file.h"
 #include "core/base/weights/weights.h"
 
 namespace faststar {
 
-/// A tensor in the header of a safetensors file.
-struct SafetensorsEntry {
-  TensorInfo info;         ///< dtype Undefined when we do not know the stored one
-  std::string dtype_name;  ///< as stored
-  int64_t offset = 0;      ///< in the file
-  int64_t bytes = 0;
-};
-
 /// One safetensors file: 8 bytes of header length, a header of JSON, the data. Tensors are views of its pages, loaded
-/// when touched. Source: https://github.com/huggingface/safetensors, README "Format".
-class Safetensors final : public TensorSource {
+/// when touched; read() throws Error(model) for a dtype that we do not know. Source:
+/// https://github.com/huggingface/safetensors, README "Format".
+class Safetensors final : public StoredTensors {
  public:
   explicit Safetensors(const std::filesystem::path& path);
-
-  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
-  /// Throws Error(model) when there is no such tensor or its dtype is not one we know.
-  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
-  std::string origin() const override { return file_.origin(); }
 
   /// `__metadata__`: strings by key; empty when there are none.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
-  MappedFile file_;
-  std::map<std::string, TensorInfo> infos_;
-  std::map<std::string, SafetensorsEntry> entries_;
   std::map<std::string, std::string> metadata_;
 };
 

@@ -134,59 +134,40 @@ bool fits(const TorchTensor& tensor, int64_t entry_bytes) {
   return *numel == 0 || (*reach <= tensor.storage.elements && *numel <= tensor.storage.elements);
 }
 
-class TorchFile final : public TensorSource {
- public:
-  explicit TorchFile(const std::filesystem::path& path) : file_(path) {
-    const TorchArchive archive = read_torch_archive(file_);
-    const Pickle& pickle = archive.pickle;
-    for (const auto& [key, value] : find_state_dict(pickle, file_).entries) {
-      auto tensor = torch_tensor(pickle, pickle[value]);
-      if (pickle[key].kind != Kind::text || !tensor) continue;
-      const std::string& tensor_name = pickle[key].text;
-      check_tensor_name(tensor_name, file_.origin());
-      const FileRange bytes = archive.find_storage(tensor->storage.key);
-      if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
-        fail(ErrorKind::model, fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes",
-                                           file_.origin(), tensor_name, shape_text(tensor->info.shape),
-                                           shape_text(tensor->strides), tensor->offset, bytes.bytes));
-      }
-      infos_[tensor_name] = tensor->info;
-      stored_[tensor_name] = {std::move(*tensor), bytes};
-    }
+Tensor load_tensor(const MappedFile& file, const std::string& name, const TorchTensor& tensor, const FileRange& bytes) {
+  const at::ScalarType dtype = tensor.info.dtype;
+  if (dtype == at::ScalarType::Undefined) {
+    fail(ErrorKind::model,
+         fmt::format("{}: tensor {}: dtype {} is not supported", file.origin(), name, tensor.dtype_name));
   }
-
-  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
-  Tensor read(const std::string& name, const TensorInfo&, at::Device) const override {
-    const auto found = stored_.find(name);
-    if (found == stored_.end()) fail_missing(*this, name);
-    const auto& [tensor, bytes] = found->second;
-    const at::ScalarType dtype = tensor.info.dtype;
-    if (dtype == at::ScalarType::Undefined) {
-      fail(ErrorKind::model,
-           fmt::format("{}: tensor {}: dtype {} is not supported", file_.origin(), name, tensor.dtype_name));
-    }
-    const int64_t storage_bytes = tensor.storage.elements * static_cast<int64_t>(c10::elementSize(dtype));
-    const Tensor storage = elements_of(file_.map(bytes.offset, storage_bytes), dtype);
-    if (checked_numel(tensor.info.shape) == 0) return at::empty(tensor.info.shape, storage.options());
-    return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
-  }
-  std::string origin() const override { return file_.origin(); }
-
- private:
-  struct Stored {
-    TorchTensor tensor;
-    FileRange bytes;  // of the whole storage
-  };
-
-  MappedFile file_;
-  std::map<std::string, TensorInfo> infos_;
-  std::map<std::string, Stored> stored_;
-};
+  const int64_t storage_bytes = tensor.storage.elements * static_cast<int64_t>(c10::elementSize(dtype));
+  const Tensor storage = elements_of(file.map(bytes.offset, storage_bytes), dtype);
+  if (checked_numel(tensor.info.shape) == 0) return at::empty(tensor.info.shape, storage.options());
+  return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
+}
 
 }  // namespace
 
 std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path& path) {
-  return std::make_shared<const TorchFile>(path);
+  const auto file = std::make_shared<const MappedFile>(path);
+  const auto tensors = std::make_shared<StoredTensors>(file->origin());
+  const TorchArchive archive = read_torch_archive(*file);
+  const Pickle& pickle = archive.pickle;
+  for (const auto& [key, value] : find_state_dict(pickle, *file).entries) {
+    const auto tensor = torch_tensor(pickle, pickle[value]);
+    if (pickle[key].kind != Kind::text || !tensor) continue;
+    const std::string& name = pickle[key].text;
+    check_tensor_name(name, file->origin());
+    const FileRange bytes = archive.find_storage(tensor->storage.key);
+    if (tensor->info.dtype != at::ScalarType::Undefined && !fits(*tensor, bytes.bytes)) {
+      fail(ErrorKind::model,
+           fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes", file->origin(), name,
+                       shape_text(tensor->info.shape), shape_text(tensor->strides), tensor->offset, bytes.bytes));
+    }
+    tensors->add(name, tensor->info,
+                 [file, name, tensor = *tensor, bytes] { return load_tensor(*file, name, tensor, bytes); });
+  }
+  return tensors;
 }
 
 }  // namespace faststar

@@ -24,31 +24,10 @@ namespace {
 
 using SourcePtr = std::shared_ptr<const TensorSource>;
 
-/// Tensors of one or several files, under names that may differ from the stored ones.
-class TensorMap final : public TensorSource {
- public:
-  explicit TensorMap(std::string origin) : origin_(std::move(origin)) {}
-
-  /// `source` must hold a tensor `stored`.
-  void add(const std::string& name, const SourcePtr& source, const std::string& stored) {
-    infos_[name] = source->tensors().at(stored);
-    places_[name] = {source, stored};
-  }
-
-  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
-  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override {
-    const auto found = places_.find(name);
-    if (found == places_.end()) fail_missing(*this, name);
-    const auto& [source, stored] = found->second;
-    return source->read(stored, info, device);
-  }
-  std::string origin() const override { return origin_; }
-
- private:
-  std::string origin_;
-  std::map<std::string, TensorInfo> infos_;
-  std::map<std::string, std::pair<SourcePtr, std::string>> places_;  // file and stored name
-};
+/// Adds the tensor `stored` of `source` under a name that may differ.
+void add_tensor(StoredTensors& tensors, const std::string& name, const SourcePtr& source, const std::string& stored) {
+  tensors.add(name, source->tensors().at(stored), [source, stored] { return source->read(stored, {}, at::kCPU); });
+}
 
 std::string current_name(const std::string& stored) {
   constexpr std::string_view kOldHead = "semantic_head.";
@@ -58,13 +37,13 @@ std::string current_name(const std::string& stored) {
 }
 
 SourcePtr with_current_names(const SourcePtr& source) {
-  const auto renamed = std::make_shared<TensorMap>(source->origin());
+  const auto renamed = std::make_shared<StoredTensors>(source->origin());
   bool any_differs = false;
   for (const auto& [stored, info] : source->tensors()) {
     const std::string name = current_name(stored);
     any_differs |= name != stored;
     const bool both_stored = name != stored && source->tensors().contains(name);
-    if (!both_stored) renamed->add(name, source, stored);
+    if (!both_stored) add_tensor(*renamed, name, source, stored);
   }
   return any_differs ? renamed : source;
 }
@@ -129,7 +108,7 @@ fs::path shard_path(const fs::path& index, const std::string& shard) {
 
 /// Reads the headers of the shards that a Hugging Face `*.index.json` lists (`weight_map`: tensor -> file name).
 SourcePtr open_shards(const fs::path& index) {
-  const auto tensors = std::make_shared<TensorMap>(index.parent_path().string());
+  const auto tensors = std::make_shared<StoredTensors>(index.parent_path().string());
   std::map<std::string, SourcePtr> opened;
   for (const auto& [tensor, name] : read_weight_map(index)) {
     SourcePtr& shard = opened[name];
@@ -138,7 +117,7 @@ SourcePtr open_shards(const fs::path& index) {
       fail(ErrorKind::model, fmt::format("{}: tensor {} is missing, but {} lists it", shard->origin(), tensor,
                                          index.filename().string()));
     }
-    tensors->add(tensor, shard, tensor);
+    add_tensor(*tensors, tensor, shard, tensor);
   }
   return tensors;
 }
@@ -242,6 +221,17 @@ void check_tensor_name(const std::string& name, const std::string& origin) {
 void fail_missing(const TensorSource& source, const std::string& name) {
   fail(ErrorKind::model, fmt::format("{}: tensor {} is missing", source.origin(), name),
        fmt::format("faststar info '{}' lists its tensors", source.origin()));
+}
+
+void StoredTensors::add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load) {
+  infos_[name] = info;
+  loads_[name] = std::move(load);
+}
+
+Tensor StoredTensors::read(const std::string& name, const TensorInfo&, at::Device) const {
+  const auto found = loads_.find(name);
+  if (found == loads_.end()) fail_missing(*this, name);
+  return found->second();
 }
 
 Weights::Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype)

@@ -1,10 +1,12 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/tensor.h"
@@ -38,6 +40,24 @@ class TensorSource {
   virtual std::string origin() const = 0;
   /// True when read() generates any tensor.
   virtual bool makes_any() const { return false; }
+};
+
+/// The tensors of files. Each is loaded when it is read.
+class StoredTensors : public TensorSource {
+ public:
+  explicit StoredTensors(std::string origin) : origin_(std::move(origin)) {}
+
+  /// `load` returns the tensor as stored, on the CPU. It may throw Error(model).
+  void add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load);
+
+  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
+  Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
+  std::string origin() const override { return origin_; }
+
+ private:
+  std::string origin_;
+  std::map<std::string, TensorInfo> infos_;
+  std::map<std::string, std::function<Tensor()>> loads_;
 };
 
 /// Opens the weights at `path`: a file of safetensors or torch.save (told apart by content, not by name), or
