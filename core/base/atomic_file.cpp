@@ -85,19 +85,18 @@ std::string lower_extension(const fs::path& path) {
 void check_writable(const fs::path& path, Existing existing) {
   std::error_code ignored;
   const fs::path folder = folder_of(path);
+  const auto refuse = [&path](const std::string& why, const std::string& hint = "") {
+    fail(ErrorKind::output, fmt::format("{}: {}", path.string(), why), hint);
+  };
   if (!fs::is_directory(folder, ignored)) {
-    fail(ErrorKind::output, fmt::format("{}: the folder {} does not exist", path.string(), folder.string()),
-         fmt::format("mkdir -p '{}'", folder.string()));
+    refuse(fmt::format("the folder {} does not exist", folder.string()), fmt::format("mkdir -p '{}'", folder.string()));
   }
-  if (path.filename().native().size() > NAME_MAX) {
-    fail(ErrorKind::output, fmt::format("{}: expected a file name of at most {} bytes, got {}", path.string(), NAME_MAX,
-                                        path.filename().native().size()));
+  if (const size_t bytes = path.filename().native().size(); bytes > NAME_MAX) {
+    refuse(fmt::format("expected a file name of at most {} bytes, got {}", NAME_MAX, bytes));
   }
-  if (fs::is_directory(path, ignored)) {
-    fail(ErrorKind::output, fmt::format("{}: is a folder, expected a file name", path.string()));
-  }
+  if (fs::is_directory(path, ignored)) refuse("is a folder, expected a file name");
   if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) {
-    fail(ErrorKind::output, fmt::format("{}: is a device or pipe, expected a file name", path.string()));
+    refuse("is a device or pipe, expected a file name");
   }
   if (existing == Existing::refuse && fs::exists(fs::symlink_status(path, ignored))) fail_taken(path);
   try_to_create(path);

@@ -4,7 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "core/base/error.h"
@@ -48,6 +53,118 @@ fs::path beside(const fs::path& folder, const char* suffix) {
   return folder.parent_path() / fmt::format(".{}.{}.{}", name, getpid(), suffix);
 }
 
+class BackgroundSink final : public FrameSink {
+ public:
+  BackgroundSink(std::unique_ptr<FrameSink> sink, size_t capacity)
+      : sink_(std::move(sink)), capacity_(capacity), thread_([this] { run(); }) {}
+  ~BackgroundSink() override { stop(State::abandoned); }
+
+  void write(const Tensor& frames) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return failure_ || waiting_.size() < capacity_; });
+    throw_failure();
+    waiting_.push_back(frames);
+    changed_.notify_all();
+  }
+
+  void complete() override {
+    stop(State::completing);
+    throw_failure();
+  }
+
+  void publish() override { sink_->publish(); }
+
+ private:
+  enum class State { open, completing, abandoned };
+
+  void stop(State state) {
+    {
+      const std::lock_guard lock(mutex_);
+      state_ = state;
+      changed_.notify_all();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // Every later call throws it again: a failed sink stays failed.
+  void throw_failure() {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+  void run() {
+    try {
+      while (true) {
+        const Tensor frames = take();
+        if (!frames.defined()) break;
+        sink_->write(frames);
+      }
+      if (state_ == State::completing) sink_->complete();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+      waiting_.clear();
+      changed_.notify_all();
+    }
+  }
+
+  /// The next slice; an undefined tensor when there are no more.
+  Tensor take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return state_ != State::open || !waiting_.empty(); });
+    if (state_ == State::abandoned || waiting_.empty()) return {};
+    Tensor frames = std::move(waiting_.front());
+    waiting_.pop_front();
+    changed_.notify_all();
+    return frames;
+  }
+
+  std::unique_ptr<FrameSink> sink_;
+  size_t capacity_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Tensor> waiting_;
+  State state_ = State::open;
+  std::exception_ptr failure_;
+  std::thread thread_;  // last: it uses all members above
+};
+
+class FrameFolderWriter final : public FrameSink {
+ public:
+  FrameFolderWriter(fs::path folder, Existing existing)
+      : folder_(without_trailing_slash(std::move(folder))),
+        temporary_(beside(folder_, "partial")),
+        existing_(existing) {
+    check_frame_folder(folder_, existing);
+    std::error_code error;
+    fs::create_directory(temporary_.path(), error);
+    if (error) fail_writing(folder_, error);
+  }
+
+  void write(const Tensor& frames) override {
+    check_frames(frames);
+    for (const Tensor& frame : frames.unbind(0)) {
+      write_image(temporary_.path() / fmt::format("{:06}.png", frames_++), frame, "", Existing::replace);
+    }
+  }
+
+  void complete() override { check_frame_folder(folder_, existing_); }
+
+  void publish() override {
+    const fs::path old = beside(folder_, "old");
+    std::error_code error, absent;
+    if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
+    if (!error) fs::rename(temporary_.path(), folder_, error);
+    if (error) fail_writing(folder_, error);
+    fs::remove_all(old, error);  // an error does not matter: the new frames are in place
+  }
+
+ private:
+  fs::path folder_;
+  TemporaryPath temporary_;
+  Existing existing_;
+  int64_t frames_ = 0;
+};
+
 }  // namespace
 
 void check_frames(const Tensor& frames) {
@@ -58,66 +175,6 @@ void check_frames(const Tensor& frames) {
                                         dtype_text(frames.scalar_type()), shape_text(frames.sizes())));
 }
 
-BackgroundSink::BackgroundSink(std::unique_ptr<FrameSink> sink, size_t capacity)
-    : sink_(std::move(sink)), capacity_(capacity), thread_([this] { run(); }) {}
-
-BackgroundSink::~BackgroundSink() { stop(State::abandoned); }
-
-void BackgroundSink::write(const Tensor& frames) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return failure_ || waiting_.size() < capacity_; });
-  throw_failure();
-  waiting_.push_back(frames);
-  changed_.notify_all();
-}
-
-void BackgroundSink::complete() {
-  stop(State::completing);
-  throw_failure();
-}
-
-void BackgroundSink::publish() { sink_->publish(); }
-
-void BackgroundSink::stop(State state) {
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = state;
-    changed_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-// Every later call throws it again: a failed sink stays failed.
-void BackgroundSink::throw_failure() {
-  if (failure_) std::rethrow_exception(failure_);
-}
-
-void BackgroundSink::run() {
-  try {
-    while (true) {
-      const Tensor frames = take();
-      if (!frames.defined()) break;
-      sink_->write(frames);
-    }
-    if (state_ == State::completing) sink_->complete();
-  } catch (...) {
-    const std::lock_guard lock(mutex_);
-    failure_ = std::current_exception();
-    waiting_.clear();
-    changed_.notify_all();
-  }
-}
-
-Tensor BackgroundSink::take() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return state_ != State::open || !waiting_.empty(); });
-  if (state_ == State::abandoned || waiting_.empty()) return {};
-  Tensor frames = std::move(waiting_.front());
-  waiting_.pop_front();
-  changed_.notify_all();
-  return frames;
-}
-
 void check_frame_folder(const fs::path& folder, Existing existing) {
   const fs::path path = without_trailing_slash(folder);
   std::error_code ignored;
@@ -126,30 +183,12 @@ void check_frame_folder(const fs::path& folder, Existing existing) {
   check_writable(path / "000000.png", Existing::replace);
 }
 
-FrameFolderWriter::FrameFolderWriter(fs::path folder, Existing existing)
-    : folder_(without_trailing_slash(std::move(folder))), temporary_(beside(folder_, "partial")), existing_(existing) {
-  check_frame_folder(folder_, existing);
-  std::error_code error;
-  fs::create_directory(temporary_.path(), error);
-  if (error) fail_writing(folder_, error);
+std::unique_ptr<FrameSink> in_background(std::unique_ptr<FrameSink> sink, size_t capacity) {
+  return std::make_unique<BackgroundSink>(std::move(sink), capacity);
 }
 
-void FrameFolderWriter::write(const Tensor& frames) {
-  check_frames(frames);
-  for (const Tensor& frame : frames.unbind(0)) {
-    write_image(temporary_.path() / fmt::format("{:06}.png", frames_++), frame, "", Existing::replace);
-  }
-}
-
-void FrameFolderWriter::complete() { check_frame_folder(folder_, existing_); }
-
-void FrameFolderWriter::publish() {
-  const fs::path old = beside(folder_, "old");
-  std::error_code error, absent;
-  if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
-  if (!error) fs::rename(temporary_.path(), folder_, error);
-  if (error) fail_writing(folder_, error);
-  fs::remove_all(old, error);  // an error does not matter: the new frames are in place
+std::unique_ptr<FrameSink> make_frame_folder_writer(fs::path folder, Existing existing) {
+  return std::make_unique<FrameFolderWriter>(std::move(folder), existing);
 }
 
 }  // namespace faststar

@@ -127,11 +127,11 @@ VideoFormat format_of(const VideoSize& size) {
 }
 
 VideoOutput::VideoOutput(const OutputFiles& files) {
-  const auto add = [&](std::unique_ptr<FrameSink> sink) {
-    sinks_.push_back(std::make_unique<BackgroundSink>(std::move(sink)));
-  };
-  add(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing));
-  if (files.frames_dir) add(std::make_unique<FrameFolderWriter>(*files.frames_dir, files.existing));
+  sinks_.push_back(
+      in_background(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing)));
+  if (files.frames_dir) {
+    sinks_.push_back(in_background(make_frame_folder_writer(*files.frames_dir, files.existing)));
+  }
 }
 
 void VideoOutput::write(const Tensor& frames) {

@@ -52,9 +52,9 @@ std::unique_ptr<FrameSink> recorder(Record& record, int64_t fail_at = RecordingS
 
 TEST_CASE("a background sink hands on every frame in order", "[media]") {
   Record record;
-  BackgroundSink sink(recorder(record), 2);
-  for (const Tensor& slice : test::numbered_frames(20).split(3)) sink.write(slice);
-  sink.finish();
+  const auto sink = in_background(recorder(record), 2);
+  for (const Tensor& slice : test::numbered_frames(20).split(3)) sink->write(slice);
+  sink->finish();
   CHECK(record.finished);
   REQUIRE(record.numbers.size() == 20);
   for (int64_t i = 0; i < 20; ++i) CHECK(record.numbers[static_cast<size_t>(i)] == i);
@@ -62,66 +62,66 @@ TEST_CASE("a background sink hands on every frame in order", "[media]") {
 
 TEST_CASE("writing does not wait for the other sink until the queue is full", "[media]") {
   Record record;
-  BackgroundSink sink(std::make_unique<RecordingSink>(record, RecordingSink::kNever, true), 3);
-  for (int i = 0; i < 3; ++i) sink.write(test::numbered_frames(1));  // returns although nothing can be written yet
+  const auto sink = in_background(std::make_unique<RecordingSink>(record, RecordingSink::kNever, true), 3);
+  for (int i = 0; i < 3; ++i) sink->write(test::numbered_frames(1));  // returns although nothing can be written yet
   record.may_write.set_value();
-  sink.finish();
+  sink->finish();
   CHECK(record.numbers.size() == 3);
 }
 
 TEST_CASE("an error behind a background sink comes out of a later call, each time", "[media]") {
   Record record;
-  BackgroundSink sink(recorder(record, 2), 1);
+  const auto sink = in_background(recorder(record, 2), 1);
   const auto write_all = [&] {
-    for (int i = 0; i < 10; ++i) sink.write(test::numbered_frames(5));
+    for (int i = 0; i < 10; ++i) sink->write(test::numbered_frames(5));
   };
   CHECK(std::string(error_of(write_all).what()) == "disk full");
-  CHECK(error_of([&] { sink.finish(); }).kind() == ErrorKind::output);
+  CHECK(error_of([&] { sink->finish(); }).kind() == ErrorKind::output);
   CHECK_FALSE(record.finished);
 }
 
 TEST_CASE("an error in the last slice comes out of finish", "[media]") {
   Record record;
-  BackgroundSink sink(recorder(record, 0));
-  sink.write(test::numbered_frames(1));
-  CHECK(std::string(error_of([&] { sink.finish(); }).what()) == "disk full");
+  const auto sink = in_background(recorder(record, 0));
+  sink->write(test::numbered_frames(1));
+  CHECK(std::string(error_of([&] { sink->finish(); }).what()) == "disk full");
 }
 
 TEST_CASE("an error while finishing comes out of finish", "[media]") {
   Record record;
-  BackgroundSink sink(recorder(record, RecordingSink::kFinish));
-  sink.write(test::numbered_frames(1));
-  CHECK(std::string(error_of([&] { sink.finish(); }).what()) == "cannot rename");
+  const auto sink = in_background(recorder(record, RecordingSink::kFinish));
+  sink->write(test::numbered_frames(1));
+  CHECK(std::string(error_of([&] { sink->finish(); }).what()) == "cannot rename");
 }
 
 TEST_CASE("a background sink that is dropped finishes nothing and leaves no file", "[media]") {
   const test::TempDir folder;
   Record record;
-  { BackgroundSink(recorder(record)).write(test::numbered_frames(1)); }
+  { in_background(recorder(record))->write(test::numbered_frames(1)); }
   CHECK_FALSE(record.finished);
   {
-    BackgroundSink sink(make_video_writer(folder / "v.mp4", VideoFormat{.width = 64, .height = 48}, VideoEncoding{},
-                                          VideoExtras{}, Existing::refuse));
-    sink.write(test::numbered_frames(30));
+    const auto sink = in_background(make_video_writer(folder / "v.mp4", VideoFormat{.width = 64, .height = 48},
+                                                      VideoEncoding{}, VideoExtras{}, Existing::refuse));
+    sink->write(test::numbered_frames(30));
   }
   CHECK(test::names_in(folder.path()).empty());
 }
 
 TEST_CASE("a video written in the background is whole", "[media]") {
   const test::TempDir folder;
-  BackgroundSink sink(make_video_writer(folder / "v.mp4", VideoFormat{.width = 64, .height = 48}, VideoEncoding{},
-                                        VideoExtras{}, Existing::refuse));
-  for (const Tensor& slice : test::numbered_frames(17).split(4)) sink.write(slice);
-  sink.finish();
+  const auto sink = in_background(make_video_writer(folder / "v.mp4", VideoFormat{.width = 64, .height = 48},
+                                                    VideoEncoding{}, VideoExtras{}, Existing::refuse));
+  for (const Tensor& slice : test::numbered_frames(17).split(4)) sink->write(slice);
+  sink->finish();
   CHECK(VideoReader(folder / "v.mp4").info().frames == 17);
 }
 
 using test::TempDir;
 
 void write_folder(const std::filesystem::path& path, const Tensor& frames, Existing existing) {
-  FrameFolderWriter writer(path, existing);
-  for (const Tensor& slice : frames.split(2)) writer.write(slice);
-  writer.finish();
+  const auto writer = make_frame_folder_writer(path, existing);
+  for (const Tensor& slice : frames.split(2)) writer->write(slice);
+  writer->finish();
 }
 
 TEST_CASE("a folder of frames holds them exactly, numbered from 0", "[media]") {
@@ -165,8 +165,8 @@ TEST_CASE("a folder with other files is never replaced", "[media]") {
 TEST_CASE("a folder that is not finished leaves nothing", "[media]") {
   const TempDir folder;
   {
-    FrameFolderWriter writer(folder / "frames", Existing::refuse);
-    writer.write(test::numbered_frames(2));
+    const auto writer = make_frame_folder_writer(folder / "frames", Existing::refuse);
+    writer->write(test::numbered_frames(2));
   }
   CHECK(test::names_in(folder.path()).empty());
 }
