@@ -66,7 +66,8 @@ uint8_t weighted_sum(const Taps& taps, const uint8_t* input, int64_t stride) {
 
 /// `image`, contiguous, with another length of axis 0 (height) or 1 (width).
 Tensor resize_axis(const Tensor& image, int64_t axis, int64_t length) {
-  const int64_t in_length = image.size(axis), stride = image.stride(axis);
+  const int64_t in_length = image.size(axis);
+  const int64_t stride = c10::multiply_integers(image.sizes().slice(static_cast<size_t>(axis) + 1));
   const auto taps = all_taps(in_length, length);
   std::vector<int64_t> shape = image.sizes().vec();
   shape[static_cast<size_t>(axis)] = length;
