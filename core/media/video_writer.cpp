@@ -110,17 +110,17 @@ bool can_hold(const char* container, const SoundTrack& track) {
 }
 
 /// What a video is encoded with, and how an FFmpeg without it can still help.
-struct Encoder {
+struct VideoEncoder {
   const char* name;
   const char* hint;
   StoredColour colour;
 };
 // FFV1 stores RGB; only the order of the bytes changes.
-constexpr Encoder kFfv1 = {"ffv1", "--frames-dir DIR works without it", {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG}};
-constexpr Encoder kX264 = {
+constexpr VideoEncoder kFfv1 = {"ffv1", "--frames-dir DIR works without it", {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG}};
+constexpr VideoEncoder kX264 = {
     "libx264", "--lossless and --frames-dir DIR work without it", {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG}};
 
-const Encoder& encoder_of(const VideoEncoding& encoding) { return encoding.lossless ? kFfv1 : kX264; }
+const VideoEncoder& encoder_of(const VideoEncoding& encoding) { return encoding.lossless ? kFfv1 : kX264; }
 
 const char* container_of(const fs::path& path, const VideoEncoding& encoding) {
   const char* const container = ffmpeg::container_name(path);
@@ -155,7 +155,7 @@ void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
 }
 
 ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const AVFormatContext& output) {
-  const Encoder& encoder = encoder_of(encoding);
+  const VideoEncoder& encoder = encoder_of(encoding);
   ffmpeg::CodecPtr codec = ffmpeg::make_encoder(encoder.name, encoder.hint);
   codec->width = format.width;
   codec->height = format.height;
