@@ -51,10 +51,10 @@ void write_heatmap(const HeatmapCommand& command, const Trace& trace, VideoReade
   const auto places = place_frames(trace, info.frames);
   const HeatmapPainter painter(trace, {info.height, info.width});
   if (!has_picture_name(command.output)) {
-    VideoWriter writer(command.output, video_format(painter.size(), info.fps), VideoEncoding{}, VideoExtras{},
-                       command.existing());
-    while (video.advance()) writer.write(painter.paint({current_frame(video, places)}).unsqueeze(0));
-    return writer.finish();
+    const auto writer = make_video_writer(command.output, video_format(painter.size(), info.fps), VideoEncoding{},
+                                          VideoExtras{}, command.existing());
+    while (video.advance()) writer->write(painter.paint({current_frame(video, places)}).unsqueeze(0));
+    return writer->finish();
   }
   const std::vector<int64_t> chosen = frames_of_sheet(trace, places, command.rows);
   std::vector<HeatmapFrame> frames;
