@@ -29,7 +29,7 @@ parse_options() {
     case "$1" in
       --asan)
         build="$state/build-asan"
-        options+=(-DFASTSTAR_SANITIZE=ON -DCMAKE_CXX_FLAGS_RELEASE=-O1)
+        options+=(-DFASTSTAR_SANITIZE=ON "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
         ;;
       --target)
         (($# > 1)) || die "--target needs a name" "./scripts/build.sh --target faststar"
