@@ -50,10 +50,12 @@ void check_command(const StudyCommand& command) {
   seed_of(command);
 }
 
-/// The reduction given by flags and --config is the base of all variants; the request itself is dense.
+/// The reduction and guidance reuse given by flags and --config are the base of all variants; the request itself is
+/// dense.
 Settings take_reduction(Settings& settings) {
   Settings base = settings;
   settings.config.reduction = {};
+  settings.config.guidance.reuse = {};
   visit_reduction_sections(base.config.reduction, [&](std::string_view, const auto& section) {
     visit_fields(section,
                  [&](const Field& field, const auto&) { settings.origins.erase(std::string(field.setting())); });

@@ -22,7 +22,7 @@ std::string kind_of(int64_t) { return "N"; }
 std::string kind_of(double) { return "X"; }
 std::string kind_of(const std::vector<int>&) { return "N,N"; }
 std::string kind_of(const std::vector<double>&) { return "X,X"; }
-std::string kind_of(const ReducedScales&) { return "LIST"; }
+std::string kind_of(const ScaleChoice&) { return "LIST"; }
 template <Choice Enum>
 std::string kind_of(Enum) {
   return choice_names<Enum>("|");

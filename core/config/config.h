@@ -129,6 +129,7 @@ constexpr auto choice_words(Resolution) { return word_list("192p", "384p", "480p
 constexpr auto choice_words(FirstFrame) { return word_list("copy", "keep"); }
 constexpr auto choice_words(Fit) { return word_list("crop", "pad"); }
 constexpr auto choice_words(GuidanceMethod) { return word_list("apg", "cfg"); }
+constexpr auto choice_words(GuidanceReuse) { return word_list("none", "repetitions", "late", "full"); }
 constexpr auto choice_words(Sampling) { return word_list("philox", "greedy"); }
 constexpr auto choice_words(H264Preset) { return kH264Presets; }
 constexpr auto choice_words(Precision) { return word_list("fp32", "bf16"); }

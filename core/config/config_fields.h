@@ -72,10 +72,17 @@ void visit_fields(Self& c, Visitor&& visit) {
 
 template <FieldsOf<GuidanceSettings> Self, typename Visitor>
 void visit_fields(Self& c, Visitor&& visit) {
+  using enum FlagScope;
   visit({.name = "guidance", .help = "guidance scale; 1 turns guidance off", .range = {0, 1000}, .from_model = true},
         c.scale);
   visit({.name = "guidance_method", .help = "guidance method", .from_model = true}, c.method);
   visit({.name = "apg_norm_threshold", .help = "APG: maximum update (RMS)", .range = {0, 1000}}, c.norm_threshold);
+  visit({.name = "guidance_reuse", .help = "none, repetitions, late or full", .argument = "PASSES", .scope = video},
+        c.reuse.passes);
+  visit({.name = "guidance_reuse_scales", .help = "lastN, or a list of scales", .scope = video}, c.reuse.scales);
+  visit(
+      {.name = "guidance_reuse_weight", .help = "weight of reused guidance; 0: drop", .range = {0, 10}, .scope = video},
+      c.reuse.weight);
 }
 
 template <FieldsOf<SamplingConfig> Self, typename Visitor>

@@ -89,7 +89,7 @@ void settle_preset(Settings& settings) {
   set("faststar_mask_down", reduction.faststar.mask_down, bundle.faststar.mask_down);
   set("faststar_pu_mask", reduction.faststar.pu_mask, bundle.faststar.pu_mask);
   set("reduce_keep_align", reduction.keep_align, bundle.keep_align);
-  const bool four_scales = reduction.scales == ReducedScales{};
+  const bool four_scales = reduction.scales == ScaleChoice{};
   if (four_scales && !bundle.ratios.empty()) set("ratios", reduction.ratios, bundle.ratios);
 }
 

@@ -48,7 +48,7 @@ template <Number T>
 std::string yaml_scalar(const std::vector<T>& value) {
   return fmt::format("[{}]", fmt::join(value, ", "));
 }
-std::string yaml_scalar(const ReducedScales& value) {
+std::string yaml_scalar(const ScaleChoice& value) {
   return value.listed.empty() ? value_text(value) : yaml_scalar(value.listed);
 }
 template <typename T>

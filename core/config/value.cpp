@@ -53,9 +53,9 @@ bool parse_value(std::string_view text, const Field&, Aspect& out) {
   return true;
 }
 
-bool parse_value(std::string_view text, const Field&, ReducedScales& out) {
+bool parse_value(std::string_view text, const Field&, ScaleChoice& out) {
   constexpr std::string_view kLast = "last";
-  ReducedScales scales;
+  ScaleChoice scales;
   if (text.starts_with(kLast)) {
     if (!parse_value(text.substr(kLast.size()), Field{.range = {1, 100}}, scales.last)) return false;
   } else if (text.empty() || !parse_value(text, Field{.range = {0, 1000}}, scales.listed)) {
@@ -69,7 +69,7 @@ std::string value_text(const std::string& value) { return value; }
 std::string value_text(bool value) { return value ? "true" : "false"; }
 std::string value_text(Seconds value) { return fmt::format("{}", value.count); }
 std::string value_text(Aspect value) { return fmt::format("{}:{}", value.width, value.height); }
-std::string value_text(const ReducedScales& value) {
+std::string value_text(const ScaleChoice& value) {
   return value.listed.empty() ? fmt::format("last{}", value.last) : value_text(value.listed);
 }
 
@@ -83,7 +83,7 @@ std::string expected_text(const Field&, const std::string&) { return "text"; }
 std::string expected_text(const Field&, bool) { return "true or false"; }
 std::string expected_text(const Field&, Seconds) { return "whole seconds such as 5 or 5s"; }
 std::string expected_text(const Field&, Aspect) { return "width:height such as 16:9"; }
-std::string expected_text(const Field&, const ReducedScales&) { return "last4, or a list of scales such as 26,27"; }
+std::string expected_text(const Field&, const ScaleChoice&) { return "last4, or a list of scales such as 26,27"; }
 
 std::string quoted_yaml(const std::string& text) {
   std::string out = "\"";

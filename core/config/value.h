@@ -24,7 +24,7 @@ bool parse_value(std::string_view text, const Field& field, std::string& out);
 bool parse_value(std::string_view text, const Field& field, bool& out);
 bool parse_value(std::string_view text, const Field& field, Seconds& out);
 bool parse_value(std::string_view text, const Field& field, Aspect& out);
-bool parse_value(std::string_view text, const Field& field, ReducedScales& out);
+bool parse_value(std::string_view text, const Field& field, ScaleChoice& out);
 
 /// from_chars over all of `text`: no spaces, no locale, no overflow.
 template <Number T>
@@ -76,7 +76,7 @@ std::string value_text(const std::string& value);
 std::string value_text(bool value);
 std::string value_text(Seconds value);
 std::string value_text(Aspect value);
-std::string value_text(const ReducedScales& value);
+std::string value_text(const ScaleChoice& value);
 
 template <Number T>
 std::string value_text(T value) {
@@ -107,7 +107,7 @@ std::string expected_text(const Field& field, const std::string&);
 std::string expected_text(const Field& field, bool);
 std::string expected_text(const Field& field, Seconds);
 std::string expected_text(const Field& field, Aspect);
-std::string expected_text(const Field& field, const ReducedScales&);
+std::string expected_text(const Field& field, const ScaleChoice&);
 
 template <Number T>
 std::string expected_text(const Field& field, T) {

@@ -145,7 +145,7 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
   read_value(node, field, origin, member.front());
 }
 
-void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member) {
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ScaleChoice& member) {
   if (node.IsScalar()) {
     if (!parse_value(node.Scalar(), field, member)) fail_value(origin, expected_text(field, member), node_text(node));
   } else {

@@ -83,7 +83,7 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
 /// One number stands for a list of one.
 void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member);
 /// `lastN` or a list of scales.
-void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ReducedScales& member);
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ScaleChoice& member);
 
 /// Sets the members that `mapping` names and calls was_set(field, origin) for each. Other keys go to `other(entry)`,
 /// which returns false for those that it does not know either. Throws Error(usage).

@@ -23,7 +23,7 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
                 .device = model.device()};
   if (request.codes) return work;
   work.repetitions = request.generation.repetitions;
-  work.guidance_rows = request.generation.guidance.scale == 1 ? 1 : 2;
+  work.guidance_rows = GuidanceRows(request.generation.guidance, request.schedule);
   work.text_tokens = std::max(ids.prompt.size(0), ids.negative ? ids.negative->size(0) : 0);
   work.preview = request.outputs.front().preview.has_value();
   work.warm = model.has_transformer();

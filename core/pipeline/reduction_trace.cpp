@@ -44,10 +44,10 @@ void ReductionTrace::add_reduced(const ReducedStep& reduced) {
   last_ += Clock::now() - start;  // copying is not the step's work
 }
 
-void ReductionTrace::add_step(const Step& step, const Scale& scale, int64_t kept) {
+void ReductionTrace::add_step(const Step& step, const Scale& scale, int64_t kept, int64_t rows) {
   const Clock::time_point now = Clock::now();
   const auto chosen = kept_.find(step.index);
-  steps_.push_back({step, scale, chosen == kept_.end() ? kept : chosen->second,
+  steps_.push_back({step, scale, chosen == kept_.end() ? kept : chosen->second, rows,
                     std::chrono::duration<double, std::milli>(now - last_).count()});
   last_ = now;
 }
@@ -66,6 +66,7 @@ void ReductionTrace::write(const std::filesystem::path& file, const std::string&
                              {"grid", {record.scale.t, record.scale.h, record.scale.w}},
                              {"tokens", record.scale.tokens()},
                              {"kept", record.kept},
+                             {"rows", record.rows},
                              {"milliseconds", record.milliseconds}});
   }
   const std::string text = json_text(json);

@@ -42,9 +42,10 @@ class ReductionTrace {
   /// 2, clip}.
   void add_reduced(const ReducedStep& reduced);
   /// Is called with every step after the device has finished it; takes the time since the one before.
-  void add_step(const Step& step, const Scale& scale, int64_t kept);
+  void add_step(const Step& step, const Scale& scale, int64_t kept, int64_t rows);
   /// Writes a safetensors file whose metadata key `faststar` holds a JSON object: settings, seed, and all steps with
-  /// clip, scale, repetition, grid, tokens, kept, milliseconds. Throws Error(output).
+  /// clip, scale, repetition, grid, tokens, kept, rows (of the
+  /// guidance batch), milliseconds. Throws Error(output).
   void write(const std::filesystem::path& file, const std::string& settings_json, int64_t seed,
              Existing existing) const;
 
@@ -54,6 +55,7 @@ class ReductionTrace {
     Step step;
     Scale scale;
     int64_t kept = 0;
+    int64_t rows = 0;
     double milliseconds = 0;
   };
 

@@ -13,6 +13,7 @@
 #include "core/media/image.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/gate.h"
+#include "core/model/star/guidance_reuse.h"
 #include "core/model/vae/architecture.h"
 #include "core/pipeline/inputs.h"
 #include "core/pipeline/outputs.h"
@@ -40,7 +41,8 @@ VideoSize choose_size(Task task, const ResolvedSettings& resolved) {
 void check_schedule(const VideoSize& size, const GenerationSettings& generation) {
   const Schedule schedule = schedule_of(Task::text_to_video, size);
   schedule.steps(generation.repetitions);
-  const ReductionGate checked(generation.reduction, schedule, generation.repetitions);
+  const ReductionGate gate(generation.reduction, schedule, generation.repetitions);
+  const GuidanceRows rows(generation.guidance, schedule);
   if (generation.semantic_scales <= schedule.scales_per_clip()) return;
   fail(ErrorKind::usage, fmt::format("semantic_scales: expected at most {} (the scales of {}), got {}",
                                      schedule.scales_per_clip(), size.pn, generation.semantic_scales));
@@ -56,6 +58,22 @@ void check_reduction_flags(const Settings& settings) {
     fail(ErrorKind::usage, fmt::format("{}: has no effect without a reduction method", origin.text),
          "add --reduce faststar");
   }
+}
+
+/// Flags that say how to reuse guidance do nothing while it is not reused, or while there is no guidance.
+void check_guidance_flags(const Settings& settings) {
+  const GuidanceSettings& guidance = settings.config.guidance;
+  const bool reuses = guidance.reuse.passes != GuidanceReuse::none;
+  for (const char* detail : {"guidance_reuse_scales", "guidance_reuse_weight"}) {
+    const Origin& origin = settings.origin(detail);
+    if (origin.source != Source::flag || reuses) continue;
+    fail(ErrorKind::usage, fmt::format("{}: has no effect without guidance reuse", origin.text),
+         "add --guidance-reuse late");
+  }
+  const Origin& origin = settings.origin("guidance_reuse");
+  if (!reuses || guidance.scale != 1 || origin.source != Source::flag) return;
+  fail(ErrorKind::usage, fmt::format("{}: has no effect without guidance", origin.text),
+       "leave it out, or use a --guidance other than 1");
 }
 
 /// H.264 options say nothing about a lossless file.
@@ -152,25 +170,56 @@ void set_outputs(Request& request, Settings& settings) {
   request.sound = read_source_sound(request, request.outputs.front().file);
 }
 
+/// The steps of the clips that are made.
+std::vector<Step> steps_made(const Request& request) {
+  std::vector<Step> steps = request.schedule.steps(request.generation.repetitions);
+  const bool holds_source = request.source && request.schedule.first_video_clip() > 0;
+  const int64_t given = holds_source ? request.source->latents : 0;
+  std::erase_if(steps, [&](const Step& step) { return request.schedule.frames_of(step.clip).begin < given; });
+  return steps;
+}
+
+/// What the passes of a run compute.
+struct ComputedWork {
+  int64_t passes = 0, reduced_passes = 0, one_row_passes = 0;
+  int64_t tokens = 0, kept = 0, one_row_tokens = 0;
+  int64_t rows = 0, all_rows = 0;  ///< guidance rows x tokens, computed and without any saving
+};
+
+ComputedWork computed_work(const Request& request) {
+  const GenerationSettings& generation = request.generation;
+  const ReductionGate gate(generation.reduction, request.schedule, generation.repetitions);
+  const GuidanceRows rows(generation.guidance, request.schedule);
+  ComputedWork work;
+  for (const Step& step : steps_made(request)) {
+    const int64_t tokens = request.schedule.scales()[static_cast<size_t>(step.scale)].tokens();
+    const int64_t kept = gate.kept_tokens(step);
+    ++work.passes;
+    work.reduced_passes += gate.reduces(step) ? 1 : 0;
+    work.one_row_passes += rows.reuses(step) ? 1 : 0;
+    work.tokens += tokens;
+    work.kept += kept;
+    work.one_row_tokens += rows.reuses(step) ? kept : 0;
+    work.rows += rows.of(step) * kept;
+    work.all_rows += rows.all() * tokens;
+  }
+  return work;
+}
+
 /// "faststar, 5 of 85 passes, 170277 of 244197 tokens", of the clips that are made; in interactive mode of each clip.
 std::string describe_reduction(const Request& request) {
-  const Schedule& schedule = request.schedule;
-  const Repetitions& repetitions = request.generation.repetitions;
-  const ReductionGate gate(request.generation.reduction, schedule, repetitions);
-  int reduced = 0;
-  int64_t tokens = 0;
-  int64_t kept = 0;
-  std::vector<Step> steps = schedule.steps(repetitions);
-  const bool holds_source = request.source && schedule.first_clip() == FirstClip::image;
-  const int64_t given = holds_source ? request.source->latents : 0;
-  std::erase_if(steps, [&](const Step& step) { return schedule.frames_of(step.clip).begin < given; });
-  for (const Step& step : steps) {
-    reduced += gate.reduces(step) ? 1 : 0;
-    tokens += schedule.scales()[step.scale].tokens();
-    kept += gate.kept_tokens(step);
-  }
-  return fmt::format("{}, {} of {} passes, {} of {} tokens", choice_name(request.generation.reduction.method), reduced,
-                     steps.size(), kept, tokens);
+  const ComputedWork work = computed_work(request);
+  return fmt::format("{}, {} of {} passes, {} of {} tokens", choice_name(request.generation.reduction.method),
+                     work.reduced_passes, work.passes, work.kept, work.tokens);
+}
+
+/// "late, 6 of 85 passes, 135960 tokens with one row; 61 % of rows x tokens", of the same clips.
+std::string describe_guidance_reuse(const Request& request) {
+  const ComputedWork work = computed_work(request);
+  return fmt::format("{}, {} of {} passes with one guidance row, {} of {} tokens; rows x tokens: {:.0f} %",
+                     choice_name(request.generation.guidance.reuse.passes), work.one_row_passes, work.passes,
+                     work.one_row_tokens, work.kept,
+                     100 * static_cast<double>(work.rows) / static_cast<double>(work.all_rows));
 }
 
 }  // namespace
@@ -235,6 +284,7 @@ Request make_shared_request(Task task, ResolvedSettings& resolved) {
   request.detail_scale_min_tokens = config.schedule.detail_scale_min_tokens;
   check_encoding(settings);
   check_reduction_flags(settings);
+  check_guidance_flags(settings);
   request.setup = model_setup(resolved);
   set_encoding(request, config);
   return request;
@@ -318,6 +368,9 @@ std::vector<std::string> describe(const Request& request) {
   if (request.source) lines.push_back(fmt::format("source: {}", request.source->file.string()));
   if (request.generation.reduction.method != ReductionMethod::none) {
     lines.push_back(fmt::format("reduction: {}", describe_reduction(request)));
+  }
+  if (request.generation.guidance.reuse.passes != GuidanceReuse::none) {
+    lines.push_back(fmt::format("guidance reuse: {}", describe_guidance_reuse(request)));
   }
   for (const RequestedOutput& output : request.outputs) {
     lines.push_back(fmt::format("seed {}: {}", output.seed, output.file.string()));

@@ -98,7 +98,7 @@ class RunStages::StepWatch final : public GenerationObserver {
                               fmt::format("scale {}/{}", step.scale + 1, work.schedule.scales().size()));
     stages_.stop_if_asked();
     const Scale& scale = work.schedule.scales()[static_cast<size_t>(step.scale)];
-    if (trace_) trace_->add_step(step, scale, tokens_of(work, step));
+    if (trace_) trace_->add_step(step, scale, tokens_of(work, step), work.guidance_rows.of(step));
     if (listener_) listener_(step, clips);
   }
 

@@ -34,12 +34,16 @@ int64_t stream_tokens_of(const Workload& work, const Step& step) {
   return is_reducible(work, step) ? work.gate->stream_tokens(step) : all_tokens(work, step);
 }
 
+std::optional<Step> referenced_step(const Workload& work, const Step& step) {
+  const auto scale = work.schedule.reference_of(step.scale);
+  if (!scale) return std::nullopt;
+  const auto& repetitions = step.clip == 1 ? work.repetitions.image : work.repetitions.video;
+  return Step{.clip = step.clip - 1, .scale = *scale, .repetition = repetitions.back() - 1, .last_repetition = true};
+}
+
 int64_t context_tokens(const Workload& work, const Step& step) {
-  const int64_t fixed = work.text_tokens + work.condition_tokens;
-  const auto reference = work.schedule.reference_of(step.scale);
-  if (!reference) return fixed;
-  // Its last repetition is the one that keeps keys and values.
-  return fixed + tokens_of(work, {.clip = step.clip - 1, .scale = *reference, .last_repetition = true});
+  const auto reference = referenced_step(work, step);
+  return work.text_tokens + work.condition_tokens + (reference ? tokens_of(work, *reference) : 0);
 }
 
 std::vector<Step> steps_to_run(const Workload& work) {
@@ -98,14 +102,15 @@ double linear_parameters(const StarArchitecture& star) {
   return static_cast<double>(star.layers) * (attention + 3.0 * static_cast<double>(star.hidden_size * star.ffn_width));
 }
 
-double linear_flops(const Workload& work, int64_t tokens) {
-  return 2.0 * static_cast<double>(work.guidance_rows * tokens) * linear_parameters(work.star);
+double linear_flops(const Workload& work, const Step& step) {
+  return 2.0 * static_cast<double>(work.guidance_rows.of(step) * tokens_of(work, step)) * linear_parameters(work.star);
 }
 
-double attention_flops(const Workload& work, int64_t queries, int64_t keys) {
+double attention_flops(const Workload& work, const Step& step) {
   const auto width = static_cast<double>(work.star.heads * work.star.head_dim * work.star.layers);
-  return 4.0 * static_cast<double>(work.guidance_rows) * static_cast<double>(queries) * static_cast<double>(keys) *
-         width;
+  const int64_t tokens = tokens_of(work, step);
+  const auto keys = static_cast<double>(tokens + context_tokens(work, step));
+  return 4.0 * static_cast<double>(work.guidance_rows.of(step) * tokens) * keys * width;
 }
 
 /// What a pass needs more because it is the first of its kind.
@@ -119,18 +124,15 @@ double first_time_seconds(const Workload& work, const Step& step) {
 }  // namespace
 
 double step_flops(const Workload& work, const Step& step) {
-  const int64_t tokens = tokens_of(work, step);
-  return linear_flops(work, tokens) + attention_flops(work, tokens, tokens + context_tokens(work, step));
+  return linear_flops(work, step) + attention_flops(work, step);
 }
 
 double step_seconds(const Workload& work, const Step& step) {
   const Rates rates = rates_of(work);
-  const int64_t tokens = tokens_of(work, step);
-  if (tokens == 0) return 0;
+  if (tokens_of(work, step) == 0) return 0;
   const double weights = static_cast<double>(element_bytes(work)) * linear_parameters(work.star) / rates.bandwidth;
-  const double linear = std::max(linear_flops(work, tokens) / rates.linear, weights);
-  return rates.step_overhead + first_time_seconds(work, step) + linear +
-         attention_flops(work, tokens, tokens + context_tokens(work, step)) / rates.attention;
+  const double linear = std::max(linear_flops(work, step) / rates.linear, weights);
+  return rates.step_overhead + first_time_seconds(work, step) + linear + attention_flops(work, step) / rates.attention;
 }
 
 double decode_seconds(const Workload& work, int64_t latent_frames) {
@@ -185,31 +187,37 @@ constexpr int64_t kCudaReserve = 1'200'000'000;
 
 double gigabytes(int64_t bytes) { return static_cast<double>(bytes) * 1e-9; }
 
-/// Keys and values of `tokens` tokens in all guidance rows, one layer.
-int64_t layer_kv_bytes(const Workload& work, int64_t tokens) {
-  return 2 * work.guidance_rows * tokens * work.star.kv_heads * work.star.head_dim * element_bytes(work);
+/// Keys and values of `rows` tokens, counted over the guidance batch, in one layer.
+int64_t layer_kv_bytes(const Workload& work, int64_t rows) {
+  return 2 * rows * work.star.kv_heads * work.star.head_dim * element_bytes(work);
 }
 
 /// What a pass keeps for later ones: every layer of text and, from the second clip on, of the reference.
 int64_t context_bytes(const Workload& work, const Step& step) {
-  return work.star.layers * layer_kv_bytes(work, context_tokens(work, step));
+  int64_t rows = work.guidance_rows.all() * (work.text_tokens + work.condition_tokens);
+  if (const auto reference = referenced_step(work, step)) {
+    rows += work.guidance_rows.of(*reference) * tokens_of(work, *reference);
+  }
+  return work.star.layers * layer_kv_bytes(work, rows);
 }
 
 /// Keys and values that this pass leaves behind while the earlier ones are still there.
 int64_t kept_bytes(const Workload& work, const Step& step) {
-  return work.schedule.is_referenced_later(step) ? work.star.layers * layer_kv_bytes(work, tokens_of(work, step)) : 0;
+  const int64_t rows = work.guidance_rows.of(step) * tokens_of(work, step);
+  return work.schedule.is_referenced_later(step) ? work.star.layers * layer_kv_bytes(work, rows) : 0;
 }
 
-/// The widest moment of a block, counted from core/model/star/block.cpp: four rows of C and the joined keys and values
-/// in attention, or five rows of C, or four and a piece of the feed-forward network.
-int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
-  const int64_t rows = work.guidance_rows * tokens;
+/// The widest moment of a block, counted from core/model/star/transformer.cpp: four rows of C and the joined keys and
+/// values in attention, or five rows of C, or four and a piece of the feed-forward network.
+int64_t block_bytes(const Workload& work, const Step& step) {
+  const int64_t batch = work.guidance_rows.of(step);
+  const int64_t rows = batch * stream_tokens_of(work, step);
   const int64_t row_bytes = rows * work.star.hidden_size * element_bytes(work);
   // float32 attention on a GPU expands keys and values to the query heads.
   const int64_t expansion =
       work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
-  const int64_t attention =
-      4 * row_bytes + layer_kv_bytes(work, tokens) + expansion * layer_kv_bytes(work, tokens + context);
+  const int64_t attention = 4 * row_bytes + layer_kv_bytes(work, rows) +
+                            expansion * layer_kv_bytes(work, rows + batch * context_tokens(work, step));
   const int64_t piece =
       std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
   return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes});
@@ -218,8 +226,7 @@ int64_t block_bytes(const Workload& work, int64_t tokens, int64_t context) {
 int64_t step_bytes(const Workload& work, const Step& step) {
   const int64_t tokens = stream_tokens_of(work, step);
   const int64_t rope = 2 * tokens * work.star.head_dim / 2 * static_cast<int64_t>(sizeof(float));
-  return context_bytes(work, step) + kept_bytes(work, step) + rope +
-         block_bytes(work, tokens, context_tokens(work, step));
+  return context_bytes(work, step) + kept_bytes(work, step) + rope + block_bytes(work, step);
 }
 
 /// The accumulated features: all clips so far, one being added to.

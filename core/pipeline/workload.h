@@ -5,6 +5,7 @@
 
 #include "core/model/pyramid/schedule.h"
 #include "core/model/reduce/gate.h"
+#include "core/model/star/guidance_reuse.h"
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
 #include "core/model/vae/architecture.h"
@@ -18,7 +19,7 @@ struct Workload {
   VaeArchitecture vae;
   Schedule schedule = Schedule({Scale{}});
   Repetitions repetitions;
-  int64_t guidance_rows = 2;  ///< 2 with guidance, else 1
+  GuidanceRows guidance_rows = GuidanceRows(2);
   int64_t text_tokens = 512;
   int64_t condition_tokens = 0;  ///< of the interactive conditions, which every step attends to
   int given_clips = 0;           ///< first clips whose bits come from a picture or video
@@ -36,7 +37,9 @@ int64_t tokens_of(const Workload& work, const Step& step);
 /// Rows of a step's residual stream: methods that reduce inside of layers keep them all.
 int64_t stream_tokens_of(const Workload& work, const Step& step);
 
-/// Tokens that a step attends to besides its own: text and what the last scale of the clip before kept.
+/// The pass of the clip before whose keys and values a step attends to.
+std::optional<Step> referenced_step(const Workload& work, const Step& step);
+/// Tokens that a step attends to besides its own: text and what that pass kept.
 int64_t context_tokens(const Workload& work, const Step& step);
 
 /// The passes that run: of given clips only those that later clips attend to.

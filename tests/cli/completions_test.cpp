@@ -81,7 +81,7 @@ TEST_CASE("bash completes commands, flags and words", "[cli]") {
   test::write_text(folder / "faststar.bash", run(folder, "completions bash").out);
   CHECK(std::system(fmt::format("bash -n '{}'", (folder / "faststar.bash").string()).c_str()) == 0);
   CHECK(completed(folder, "faststar t2") == "t2v t2i\n");
-  CHECK(completed(folder, "faststar t2v --guid") == "--guidance --guidance-method\n");
+  CHECK(completed(folder, "faststar t2v --guidance-m") == "--guidance-method\n");
   CHECK(completed(folder, "faststar t2v --guidance-method ''") == "apg cfg\n");
   CHECK(completed(folder, "faststar t2v -p x --kernels r") == "reference\n");
   CHECK(completed(folder, "faststar t2i --crf") == "\n");

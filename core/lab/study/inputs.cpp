@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/config/config_fields.h"
 #include "core/config/value.h"
 #include "core/config/yaml.h"
 
@@ -16,9 +17,11 @@ StudyPrompt numbered(int64_t index, int64_t seed) {
   return {.index = index, .text = {}, .seed = static_cast<uint64_t>(seed * kPromptsPerSeed + index), .record = {}};
 }
 
-constexpr std::string_view kSection = "reduction";
+/// The section of token reduction, and what the keys of guidance reuse begin with in theirs.
+constexpr std::string_view kReduction = "reduction";
+constexpr std::string_view kReuse = "guidance_reuse";
 
-void flatten(const nlohmann::ordered_json& section, const std::string& prefix, ReductionTexts& texts) {
+void flatten(const nlohmann::ordered_json& section, const std::string& prefix, VariantTexts& texts) {
   for (const auto& [key, value] : section.items()) {
     if (value.is_object()) {
       flatten(value, prefix + key + ".", texts);
@@ -28,17 +31,23 @@ void flatten(const nlohmann::ordered_json& section, const std::string& prefix, R
   }
 }
 
-ReductionTexts all_texts(const ReductionConfig& reduction) {
+VariantTexts all_texts(const ReductionConfig& reduction, const GuidanceReuseSettings& reuse) {
   Config config;
   config.reduction = reduction;
-  ReductionTexts texts;
-  flatten(config_json(config)[std::string(kSection)], "", texts);
+  config.guidance.reuse = reuse;
+  const auto json = config_json(config);
+  VariantTexts texts;
+  flatten(json[std::string(kReduction)], "", texts);
+  VariantTexts guidance;
+  flatten(json["guidance"], "", guidance);
+  std::erase_if(guidance, [](const auto& text) { return !text.first.starts_with(kReuse); });
+  texts.merge(guidance);
   return texts;
 }
 
-ReductionTexts differing_texts(const ReductionConfig& reduction) {
-  const ReductionTexts defaults = all_texts({});
-  ReductionTexts texts = all_texts(reduction);
+VariantTexts differing_texts(const ReductionConfig& reduction, const GuidanceReuseSettings& reuse) {
+  const VariantTexts defaults = all_texts({}, {});
+  VariantTexts texts = all_texts(reduction, reuse);
   texts.erase("preset");  // it has been replaced by its settings
   std::erase_if(texts, [&](const auto& text) {
     const auto same = defaults.find(text.first);
@@ -47,9 +56,21 @@ ReductionTexts differing_texts(const ReductionConfig& reduction) {
   return texts;
 }
 
+/// Reads a key of guidance reuse; false for another one.
+bool read_reuse(const YamlDocument& document, const YamlEntry& entry, GuidanceSettings& guidance) {
+  bool known = false;
+  visit_fields(guidance, [&](const Field& field, auto& member) {
+    if (!field.name.starts_with(kReuse) || !field.has_key(entry.key)) return;
+    read_value(entry.value, field, {Source::file, fmt::format("{}: {}", document.where(entry.key_node), entry.key)},
+               member);
+    known = true;
+  });
+  return known;
+}
+
 /// Applies a mapping with the keys of the section `name`; its subsections are those of the methods.
-void apply_reduction(const YamlDocument& document, const YAML::Node& mapping, const std::string& name,
-                     Settings& settings) {
+void apply_variant(const YamlDocument& document, const YAML::Node& mapping, const std::string& name,
+                   Settings& settings) {
   const auto was_set = [&](const Field& field, const Origin& origin) {
     settings.origins[std::string(field.setting())] = origin;
   };
@@ -58,8 +79,8 @@ void apply_reduction(const YamlDocument& document, const YAML::Node& mapping, co
     bool known = false;
     visit_reduction_sections(settings.config.reduction,
                              [&](std::string_view other, const auto&) { known = known || other == section; });
-    if (known) apply_reduction(document, entry.value, section, settings);
-    return known;
+    if (known) apply_variant(document, entry.value, section, settings);
+    return known || (name == kReduction && read_reuse(document, entry, settings.config.guidance));
   };
   visit_reduction_sections(settings.config.reduction, [&](std::string_view section, auto& fields) {
     if (section == name) read_fields(document, mapping, name, fields, inner, was_set);
@@ -67,13 +88,16 @@ void apply_reduction(const YamlDocument& document, const YAML::Node& mapping, co
 }
 
 StudyVariant read_variant(const YamlDocument& document, const YamlEntry& entry, Settings settings) {
-  apply_reduction(document, entry.value, std::string(kSection), settings);
+  apply_variant(document, entry.value, std::string(kReduction), settings);
   settle_reduction(settings);
+  const Config& config = settings.config;
   StudyVariant variant{.name = entry.key,
-                       .reduction = settings.config.reduction,
-                       .settings = differing_texts(settings.config.reduction)};
-  if (variant.reduction.method != ReductionMethod::none) return variant;
-  fail(ErrorKind::usage, fmt::format("{}: {}: expected a method that reduces tokens, got none",
+                       .reduction = config.reduction,
+                       .reuse = config.guidance.reuse,
+                       .settings = differing_texts(config.reduction, config.guidance.reuse)};
+  const bool reduces = config.reduction.method != ReductionMethod::none;
+  if (reduces || config.guidance.reuse.passes != GuidanceReuse::none) return variant;
+  fail(ErrorKind::usage, fmt::format("{}: {}: expected a method that reduces tokens, or guidance_reuse",
                                      document.where(entry.key_node), entry.key));
 }
 
@@ -112,9 +136,9 @@ std::vector<StudyPrompt> listed_prompts(const std::vector<std::string>& texts, i
 }
 
 std::vector<StudyVariant> control_variants() {
-  return {{.name = kDenseVariant, .kind = VariantKind::dense, .reduction = {}, .settings = {}},
-          {.name = kOtherSeedVariant, .kind = VariantKind::other_seed, .reduction = {}, .settings = {}},
-          {.name = kNoiseFloorVariant, .kind = VariantKind::noise_floor, .reduction = {}, .settings = {}}};
+  return {{.name = kDenseVariant, .kind = VariantKind::dense, .reduction = {}, .reuse = {}, .settings = {}},
+          {.name = kOtherSeedVariant, .kind = VariantKind::other_seed, .reduction = {}, .reuse = {}, .settings = {}},
+          {.name = kNoiseFloorVariant, .kind = VariantKind::noise_floor, .reduction = {}, .reuse = {}, .settings = {}}};
 }
 
 StudyFile read_study_file(const std::filesystem::path& file, const Settings& base) {

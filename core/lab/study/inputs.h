@@ -30,21 +30,22 @@ std::vector<StudyPrompt> listed_prompts(const std::vector<std::string>& texts, i
 
 /// What a variant of a study runs.
 enum class VariantKind {
-  dense,        ///< every token of every pass: the baseline
+  dense,        ///< every token and every guidance row of every pass: the baseline
   other_seed,   ///< dense with another seed: how much two videos of one prompt differ
   noise_floor,  ///< dense with the reference operations: the effect of rounding
   reduced,
 };
 
-/// Settings by "key" or "section.key", where they differ from the defaults.
-using ReductionTexts = std::map<std::string, std::string>;
+/// Settings of token reduction and guidance reuse by "key" or "section.key", where they differ from the defaults.
+using VariantTexts = std::map<std::string, std::string>;
 
 /// One variant of a study.
 struct StudyVariant {
   std::string name;
   VariantKind kind = VariantKind::reduced;
   ReductionSettings reduction;
-  ReductionTexts settings;  ///< of `reduction`; results with other settings are not mixed
+  GuidanceReuseSettings reuse;
+  VariantTexts settings;  ///< of both; results with other settings are not mixed
 };
 
 /// The control variants of every study, and the two variants that tables and plots compare with.
@@ -62,8 +63,9 @@ struct StudyFile {
   std::vector<StudyVariant> variants;  ///< in the order of the file
 };
 
-/// Reads a study's YAML: `world`, and in `variants` and `beyond` a name with keys of the section `reduction` for each
-/// variant. Keys that a variant leaves out are taken from `base`. Throws Error(usage) naming file, line and key.
+/// Reads a study's YAML: `world`, and in `variants` and `beyond` a name with keys of the section `reduction`, and those
+/// of guidance reuse, for each variant. Keys that a variant leaves out are taken from `base`. Throws Error(usage)
+/// naming file, line and key.
 StudyFile read_study_file(const std::filesystem::path& file, const Settings& base);
 
 /// The variants in the comma-separated list `names`; all when it is empty. Throws Error(usage) for an unknown name.

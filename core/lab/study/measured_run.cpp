@@ -7,6 +7,7 @@
 
 #include "core/base/device.h"
 #include "core/model/reduce/selection.h"
+#include "core/model/star/guidance_reuse.h"
 
 namespace faststar {
 namespace {
@@ -61,18 +62,32 @@ class RunRecorder final : public GenerationObserver {
  public:
   RunRecorder(at::Device device, const Schedule& schedule, const GenerationSettings& settings,
               const GenerationInput& input, Spectrum spectrum)
-      : spectrum_(spectrum), gate_(settings.reduction, schedule, settings.repetitions), clock_(device) {
+      : spectrum_(spectrum),
+        gate_(settings.reduction, schedule, settings.repetitions),
+        rows_(settings.guidance, schedule),
+        clock_(device) {
     const auto steps = schedule.steps(settings.repetitions);
     run_.step_ms.assign(steps.size(), 0);
     run_.bits = input.given_bits;
     for (const Step& step : steps) {
       run_.tokens += schedule.scales()[static_cast<size_t>(step.scale)].tokens();
-      run_.kept += gate_.kept_tokens(step);
+      kept_by_step_.push_back(gate_.kept_tokens(step));
     }
+    steps_ = steps;
   }
 
   MeasuredRun finish(Tensor codes) {
     run_.codes = std::move(codes);
+    int64_t computed_rows = 0;
+    for (const Step& step : steps_) {
+      const int64_t kept = kept_by_step_[static_cast<size_t>(step.index)];
+      run_.kept += kept;
+      computed_rows += rows_.of(step) * kept;
+      if (!rows_.reuses(step)) continue;
+      ++run_.guidance.one_row_passes;
+      run_.guidance.one_row_tokens += kept;
+    }
+    run_.guidance.work = static_cast<double>(computed_rows) / static_cast<double>(rows_.all() * run_.tokens);
     return std::move(run_);
   }
 
@@ -101,8 +116,8 @@ class RunRecorder final : public GenerationObserver {
                              .temporal = mean_of(step.plan.evidence.similarity.temporal),
                              .pruned_again = {}};
     if (!step.plan.kept.defined()) return record;
-    run_.kept += step.plan.kept.size(0) - record.kept;  // some methods choose the number themselves
-    record.kept = step.plan.kept.size(0);
+    record.kept = step.plan.kept.size(0);  // some methods choose the number themselves
+    kept_by_step_[static_cast<size_t>(step.step.index)] = record.kept;
     const Tensor pruned = pruned_positions(step);
     const bool comparable = pruned_before_.defined() && pruned_before_.sizes() == pruned.sizes();
     if (comparable && pruned_before_.any().item<bool>()) {
@@ -114,6 +129,9 @@ class RunRecorder final : public GenerationObserver {
 
   Spectrum spectrum_;
   ReductionGate gate_;
+  GuidanceRows rows_;
+  std::vector<Step> steps_;
+  std::vector<int64_t> kept_by_step_;
   PassClock clock_;
   MeasuredRun run_;
   Tensor pruned_before_;
@@ -149,10 +167,12 @@ std::vector<PartTimes> time_parts(const Pipeline& pipeline, const Schedule& sche
   return parts.by_step();
 }
 
-size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule, const Repetitions& repetitions) {
-  const ReductionGate gate(reduction, schedule, repetitions);
-  const auto steps = schedule.steps(repetitions);
-  const auto first = std::ranges::find_if(steps, [&](const Step& step) { return gate.reduces(step); });
+size_t shared_steps(const GenerationSettings& settings, const Schedule& schedule) {
+  const ReductionGate gate(settings.reduction, schedule, settings.repetitions);
+  const GuidanceRows rows(settings.guidance, schedule);
+  const auto steps = schedule.steps(settings.repetitions);
+  const auto first =
+      std::ranges::find_if(steps, [&](const Step& step) { return gate.reduces(step) || rows.reuses(step); });
   const int needed = first == steps.end() ? static_cast<int>(schedule.scales().size()) : first->scale - 1;
   const auto computed = std::ranges::find_if(steps, [&](const Step& step) { return step.scale >= needed; });
   return static_cast<size_t>(computed - steps.begin());

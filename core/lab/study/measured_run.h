@@ -18,6 +18,13 @@ struct ReducedPassRecord {
   std::optional<double> pruned_again;  ///< fraction of the positions pruned in the previous reduced pass
 };
 
+/// What guidance makes of the computed tokens.
+struct GuidanceWork {
+  int64_t one_row_passes = 0;  ///< passes without the unconditional row, because guidance was reused
+  int64_t one_row_tokens = 0;  ///< computed tokens of these
+  double work = 1;             ///< rows x computed tokens, as a fraction of all rows x all tokens
+};
+
 /// One generated clip with its measurements.
 struct MeasuredRun {
   Tensor codes;                 ///< accumulated features [1, 64, T, H, W]
@@ -25,6 +32,7 @@ struct MeasuredRun {
   std::vector<double> step_ms;  ///< by step; 0 for steps that were not computed
   int64_t tokens = 0;           ///< of all passes
   int64_t kept = 0;             ///< of these, computed
+  GuidanceWork guidance;
   std::vector<ReducedPassRecord> passes;
   std::vector<double> high_frequency;  ///< fraction by scale after its last repetition; empty unless requested
 };
@@ -40,9 +48,10 @@ MeasuredRun measure_run(const Pipeline& pipeline, const Schedule& schedule, cons
 std::vector<PartTimes> time_parts(const Pipeline& pipeline, const Schedule& schedule,
                                   const GenerationSettings& settings, const GenerationInput& input);
 
-/// Number of first steps that `reduction` cannot change: those before the scale that precedes the first reduced one
-/// (some methods read that scale). Their bits can be taken from a dense run.
-size_t shared_steps(const ReductionSettings& reduction, const Schedule& schedule, const Repetitions& repetitions);
+/// Number of first steps that neither token reduction nor guidance reuse can change: those before the scale that
+/// precedes the first changed one (some methods read that scale, and guidance is carried on from it). Their bits can be
+/// taken from a dense run.
+size_t shared_steps(const GenerationSettings& settings, const Schedule& schedule);
 
 /// Fraction of a map's energy at high spatial frequencies: above half of the Nyquist frequency of rows or columns,
 /// without the mean of each channel and frame; 0 for a constant map. map [1, C, T, H, W] float32. Waits for the device.

@@ -18,7 +18,14 @@ std::string setting_of(const VariantSummary& variant, const std::string& key, st
   return found == variant.settings.end() ? std::string(standard) : found->second;
 }
 
-ReductionTexts without(ReductionTexts settings, const std::string& key) {
+/// "faststar", "faststar with guidance reuse", "guidance reuse".
+std::string method_of(const VariantSummary& variant) {
+  const std::string method = setting_of(variant, "method", "");
+  if (!variant.settings.contains("guidance_reuse")) return method;
+  return method.empty() ? "guidance reuse" : method + " with guidance reuse";
+}
+
+VariantTexts without(VariantTexts settings, const std::string& key) {
   settings.erase(key);
   return settings;
 }
@@ -81,7 +88,7 @@ Chart pareto_plot(const StudySummary& study) {
               .levels = noise_level(study)};
   for (const VariantSummary& variant : study.variants) {
     if (variant.psnr.count == 0 || variant.settings.empty()) continue;
-    const std::string method = setting_of(variant, "method", "none");
+    const std::string method = method_of(variant);
     auto series = std::ranges::find(chart.series, method, &ChartSeries::name);
     if (series == chart.series.end()) series = chart.series.insert(series, {.name = method});
     series->points.push_back({.x = variant.backbone_speedup.median, .y = variant.psnr.mean, .label = variant.name});

@@ -29,6 +29,13 @@ std::string with_error(const Spread& spread) {
   return fmt::format("{:+.2f} ± {:.2f}", spread.mean, spread.standard_error());
 }
 
+/// Of shares, in percentage points.
+std::string percent_with_error(Spread spread) {
+  spread.mean *= 100;
+  spread.deviation *= 100;
+  return with_error(spread);
+}
+
 std::string mean_text(const Spread& spread) { return spread.count == 0 ? "" : fmt::format("{:.2f}", spread.mean); }
 
 std::string psnr_text(const VariantSummary& variant) {
@@ -42,9 +49,11 @@ std::string psnr_text(const VariantSummary& variant) {
 std::vector<std::string> row_of(const VariantSummary& variant) {
   const bool compared = variant.psnr.count > 0;
   const bool is_random = variant.name == kRandomVariant;
+  const bool is_dense = variant.name == kDenseVariant;
   return {variant.name,
           fmt::format("{}", variant.prompts),
           fmt::format("{:.1f}", 100 * variant.kept / static_cast<double>(std::max<int64_t>(variant.tokens, 1))),
+          fmt::format("{:.1f}", 100 * variant.work),
           psnr_text(variant),
           compared ? fmt::format("{:.2f}", variant.psnr.median) : "",
           is_random ? "" : with_error(variant.from_random),
@@ -55,9 +64,10 @@ std::vector<std::string> row_of(const VariantSummary& variant) {
           mean_text(variant.backbone_speedup),
           mean_text(variant.end_to_end_speedup),
           variant.right ? fmt::format("{:.1f}", 100 * *variant.right) : "",
+          is_dense || !variant.right ? "" : percent_with_error(variant.right_from_dense),
           mean_text(variant.given_psnr),
           mean_text(variant.truth_psnr),
-          variant.name == kDenseVariant ? "" : with_error(variant.truth_from_dense)};
+          is_dense ? "" : with_error(variant.truth_from_dense)};
 }
 
 void drop_empty_columns(StudyTable& table) {
@@ -71,10 +81,11 @@ void drop_empty_columns(StudyTable& table) {
 
 /// One row per variant; empty columns are left out.
 StudyTable variant_table(const StudySummary& study) {
-  StudyTable table{.head = {"variant", "prompts", "tokens %", "PSNR dB ± sd", "median", "vs random ± s.e.", "wins",
-                            "pooled MSE dB", "SSIM", "backbone ms", "speed-up", "end to end", "correct %",
-                            "given: vs dense", "given: vs truth", "truth: minus dense ± s.e."},
-                   .rows = {}};
+  StudyTable table{
+      .head = {"variant", "prompts", "tokens %", "work %", "PSNR dB ± sd", "median", "vs random ± s.e.", "wins",
+               "pooled MSE dB", "SSIM", "backbone ms", "speed-up", "end to end", "correct %",
+               "correct: minus dense ± s.e.", "given: vs dense", "given: vs truth", "truth: minus dense ± s.e."},
+      .rows = {}};
   for (const VariantSummary& variant : study.variants) table.rows.push_back(row_of(variant));
   drop_empty_columns(table);
   return table;
@@ -97,8 +108,9 @@ std::string table_notes(const StudySummary& study) {
       "{}. PSNR and SSIM against the dense clip of the same seed, without frame 0. PSNR is computed per prompt from "
       "the "
       "MSE over its frames; the table has mean, standard deviation and median over prompts. vs random: mean difference "
-      "per prompt. Noise floor (reference operations): {}; another seed: {}. tokens: computed, of all passes. Passes "
-      "before the first reduced scale are taken from the dense run, with their times. correct: clips with every "
+      "per prompt. Noise floor (reference operations): {}; another seed: {}. tokens: computed, of all passes. work: "
+      "guidance rows x tokens computed. Passes "
+      "before the first changed scale are taken from the dense run, with their times. correct: clips with every "
       "attribute "
       "of the caption correct. given: generated with the first frame of the true clip.",
       prompts_text(study), level(kNoiseFloorVariant), level(kOtherSeedVariant));
@@ -170,6 +182,7 @@ Json variant_json(const VariantSummary& variant) {
           {"identical", variant.identical},
           {"tokens", variant.tokens},
           {"kept", variant.kept},
+          {"work", variant.work},
           {"psnr", spread_json(variant.psnr)},
           {"psnr_pooled", value_or_null(variant.pooled_psnr)},
           {"ssim", variant.psnr.count > 0 ? Json(variant.ssim) : Json(nullptr)},
@@ -182,6 +195,7 @@ Json variant_json(const VariantSummary& variant) {
           {"scale_ms", variant.scale_ms},
           {"part_ms", variant.part_ms.empty() ? Json(nullptr) : parts_json(variant.part_ms)},
           {"attributes_right", value_or_null(variant.right)},
+          {"attributes_right_above_dense", spread_json(variant.right_from_dense)},
           {"given_psnr", spread_json(variant.given_psnr)},
           {"truth_psnr", spread_json(variant.truth_psnr)},
           {"truth_psnr_above_dense", spread_json(variant.truth_from_dense)},

@@ -98,9 +98,10 @@ StudyRecord record_of(const Json& json) {
                      .text = json.at("text").get<std::string>(),
                      .seed = json.at("seed").get<uint64_t>(),
                      .variant = json.at("variant").get<std::string>(),
-                     .settings = json.at("settings").get<ReductionTexts>(),
+                     .settings = json.at("settings").get<VariantTexts>(),
                      .tokens = json.at("tokens").get<int64_t>(),
                      .kept = json.at("kept").get<int64_t>(),
+                     .guidance = {},
                      .text_ms = json.at("text_ms").get<double>(),
                      .decode_ms = json.at("decode_ms").get<double>(),
                      .scale_ms = json.at("scale_ms").get<std::vector<double>>(),
@@ -112,6 +113,10 @@ StudyRecord record_of(const Json& json) {
                      .seen = {},
                      .given_dense = {},
                      .given_truth = {}};
+  const double kept_share = static_cast<double>(record.kept) / static_cast<double>(std::max<int64_t>(record.tokens, 1));
+  record.guidance = {.one_row_passes = json.value("one_row_passes", int64_t{0}),
+                     .one_row_tokens = json.value("one_row_tokens", int64_t{0}),
+                     .work = json.value("work", kept_share)};
   for (const Json& scale : json.value("scales", Json::array())) {
     record.scales.push_back({scale.at(0).get<int>(), scale.at(1).get<int>(), scale.at(2).get<int>()});
   }
@@ -172,6 +177,9 @@ std::string to_json_line(const StudyRecord& record) {
                {"settings", record.settings},
                {"tokens", record.tokens},
                {"kept", record.kept},
+               {"one_row_passes", record.guidance.one_row_passes},
+               {"one_row_tokens", record.guidance.one_row_tokens},
+               {"work", rounded(record.guidance.work)},
                {"text_ms", rounded(record.text_ms)},
                {"decode_ms", rounded(record.decode_ms)},
                {"scale_ms", rounded(record.scale_ms)}};

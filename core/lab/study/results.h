@@ -39,9 +39,10 @@ struct StudyRecord {
   std::string text;
   uint64_t seed = 0;
   std::string variant;
-  ReductionTexts settings;  ///< see StudyVariant
-  int64_t tokens = 0;       ///< of all passes
-  int64_t kept = 0;         ///< of these, computed
+  VariantTexts settings;  ///< see StudyVariant
+  int64_t tokens = 0;     ///< of all passes
+  int64_t kept = 0;       ///< of these, computed
+  GuidanceWork guidance;
   double text_ms = 0;
   double decode_ms = 0;
   std::vector<double> scale_ms;        ///< by scale; of the scales before the reduced ones the dense run's

@@ -52,6 +52,7 @@ GenerationSettings PromptStudy::settings_of(const StudyVariant& variant) const {
   GenerationSettings settings = model_.evaluated.generation;
   settings.seed = prompt_.seed + (variant.kind == VariantKind::other_seed ? kOtherSeed : 0);
   settings.reduction = variant.reduction;
+  settings.guidance.reuse = variant.reuse;
   if (variant.kind == VariantKind::noise_floor) settings.attention = AttentionBackend::aten;
   return settings;
 }
@@ -76,11 +77,10 @@ PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum sp
 PromptStudy::Clip PromptStudy::variant_clip(const StudyVariant& variant, const Clip& dense) const {
   Pipeline pipeline = model_.evaluated.pipeline;
   if (variant.kind == VariantKind::noise_floor) pipeline.set_kernels(Kernels::reference);
-  const size_t shared = variant.kind != VariantKind::reduced
-                            ? 0
-                            : shared_steps(variant.reduction, model_.schedule, model_.evaluated.generation.repetitions);
+  const GenerationSettings settings = settings_of(variant);
+  const size_t shared = variant.kind == VariantKind::reduced ? shared_steps(settings, model_.schedule) : 0;
   const auto& bits = dense.run.bits;
-  Clip clip = make(pipeline, settings_of(variant), {bits.begin(), bits.begin() + static_cast<int64_t>(shared)});
+  Clip clip = make(pipeline, settings, {bits.begin(), bits.begin() + static_cast<int64_t>(shared)});
   std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
   return clip;
 }
@@ -97,6 +97,7 @@ StudyRecord PromptStudy::measure(const StudyVariant& variant) {
                      .settings = variant.settings,
                      .tokens = clip.run.tokens,
                      .kept = clip.run.kept,
+                     .guidance = clip.run.guidance,
                      .text_ms = text_ms_,
                      .decode_ms = clip.decode_ms,
                      .scale_ms = by_scale(clip.run.step_ms),

@@ -168,6 +168,9 @@ class Summarizer {
     variant.passes = mean_passes(records);
     variant.kept =
         spread_of(values_of(records, [](const StudyRecord& r) -> std::optional<double> { return r.kept; })).mean;
+    variant.work = spread_of(values_of(records, [](const StudyRecord& r) -> std::optional<double> {
+                     return r.guidance.work;
+                   })).mean;
     add_fidelity(records, variant);
     add_speed(records, variant);
     add_truth(records, variant);
@@ -203,11 +206,13 @@ class Summarizer {
   }
 
   void add_truth(const RecordsByPrompt& records, VariantSummary& variant) const {
-    const auto right = values_of(records, [](const StudyRecord& record) -> std::optional<double> {
+    const auto right = [](const StudyRecord& record) -> std::optional<double> {
       if (!record.seen) return std::nullopt;
       return record.seen->all ? 1 : 0;
-    });
-    if (!right.empty()) variant.right = spread_of(right).mean;
+    };
+    const Spread all_right = spread_of(values_of(records, right));
+    if (all_right.count > 0) variant.right = all_right.mean;
+    variant.right_from_dense = spread_of(paired(records, of(kDenseVariant), right, std::minus<>()));
     const auto truth = [](const StudyRecord& record) { return psnr_of(record.given_truth); };
     variant.given_psnr = spread_of(values_of(records, [](const StudyRecord& r) { return psnr_of(r.given_dense); }));
     variant.truth_psnr = spread_of(values_of(records, truth));

@@ -23,10 +23,11 @@ Spread spread_of(std::vector<double> values);
 /// One variant over all prompts.
 struct VariantSummary {
   std::string name;
-  ReductionTexts settings;
+  VariantTexts settings;
   int64_t prompts = 0;
   int64_t tokens = 0;     ///< per clip
   double kept = 0;        ///< tokens computed, mean
+  double work = 1;        ///< guidance rows x tokens computed, as a fraction of the dense run's; mean
   Spread psnr;            ///< dB against the dense clip, of the MSE over frames 1 and later; over prompts that differ
   int64_t identical = 0;  ///< prompts whose clip equals the dense one
   std::optional<double> pooled_psnr;  ///< dB of the mean squared error over all prompts
@@ -40,6 +41,7 @@ struct VariantSummary {
   std::vector<double> scale_ms;           ///< median by scale
   std::vector<PartTimes> part_ms;         ///< medians by scale, over the prompts timed by part; empty: none
   std::optional<double> right;            ///< fraction of clips with all attributes of their caption right
+  Spread right_from_dense;                ///< 1, 0 or -1 a prompt: right only here, alike, right only in the dense clip
   Spread given_psnr;                      ///< first frame given: dB against the dense clip
   Spread truth_psnr;                      ///< first frame given: dB against the rendered clip
   Spread truth_from_dense;                ///< dB above truth_psnr of the dense variant

@@ -118,6 +118,28 @@ std::vector<Step> Schedule::steps(const Repetitions& repetitions) const {
   return steps;
 }
 
+std::vector<int> chosen_scales(const ScaleChoice& choice, const Schedule& schedule, const char* setting) {
+  const int count = schedule.scales_per_clip();
+  std::vector<int> scales;
+  if (choice.listed.empty()) {
+    if (choice.last > count) {
+      fail(ErrorKind::usage,
+           fmt::format("{}: expected at most last{} (the scales of a clip), got last{}", setting, count, choice.last));
+    }
+    for (int scale = count - choice.last; scale < count; ++scale) scales.push_back(scale);
+    return scales;
+  }
+  for (const int listed : choice.listed) {
+    const bool exists = listed >= 0 && listed < 2 * count;
+    if (!exists || (!scales.empty() && listed % count <= scales.back())) {
+      fail(ErrorKind::usage,
+           fmt::format("{}: expected scales from 0 to {} in ascending order, got {}", setting, 2 * count - 1, listed));
+    }
+    scales.push_back(listed % count);
+  }
+  return scales;
+}
+
 const std::vector<double>& aspect_keys() {
   static const std::vector<double> keys = [] {
     std::vector<double> list;

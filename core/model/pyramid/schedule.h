@@ -46,7 +46,8 @@ class Schedule {
   /// Any list of clips with equal (h, w) pyramids. Throws Error(usage) when the clips do not line up.
   explicit Schedule(std::vector<Scale> scales, FirstClip first = FirstClip::image);
 
-  FirstClip first_clip() const { return first_clip_; }
+  /// The first clip that is no image: 1, or 0 when the first clip is a continuation.
+  int first_video_clip() const { return first_clip_ == FirstClip::image ? 1 : 0; }
   const std::vector<Scale>& scales() const { return scales_; }
   int scales_per_clip() const { return scales_per_clip_; }
   int clips() const { return static_cast<int>(scales_.size()) / scales_per_clip_; }
@@ -71,6 +72,18 @@ class Schedule {
   int scales_per_clip_ = 0;
   FirstClip first_clip_ = FirstClip::image;
 };
+
+/// Scales of every clip: the last ones, or a list. A listed number counts scales within a clip or over the image clip
+/// and the first video clip (11 and 26 are one scale at 720p).
+struct ScaleChoice {
+  int last = 4;
+  std::vector<int> listed;  ///< wins over `last` unless empty
+  bool operator==(const ScaleChoice&) const = default;
+};
+
+/// The chosen scales, counted within a clip, ascending. Throws Error(usage) that begins with `setting` when one does
+/// not exist.
+std::vector<int> chosen_scales(const ScaleChoice& choice, const Schedule& schedule, const char* setting);
 
 /// Aspect templates (height / width) in the official order.
 const std::vector<double>& aspect_keys();

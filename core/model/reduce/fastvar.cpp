@@ -31,7 +31,7 @@ class FastVar final : public TokenReducer, public LayerReducer {
       return output;
     }
     const Tensor kept = select_tokens(context_, step_, score(residual, scale)).kept;
-    Tensor output = resized(cache_.at(site), scale);
+    Tensor output = resized(cache_.at(site), normed.size(0), scale);
     return output.index_copy_(1, kept, branch(normed.index_select(1, kept), kept));
   }
 
@@ -58,14 +58,17 @@ class FastVar final : public TokenReducer, public LayerReducer {
     return sum;
   }
 
-  /// The output at another size of its frames, area interpolation: [B, t h w, C].
-  static Tensor resized(const CachedOutput& cached, const Scale& scale) {
+  /// The first `rows` rows of the output at another size of its frames, area interpolation: [rows, t h w, C]. Guidance
+  /// reuse may leave one row, which then serves all.
+  static Tensor resized(const CachedOutput& cached, int64_t rows, const Scale& scale) {
     std::vector<Tensor> frames;
-    const Tensor maps = cached.output.unflatten(1, {cached.scale.t, cached.scale.h, cached.scale.w}).flatten(0, 1);
+    const Tensor output =
+        cached.output.size(0) < rows ? cached.output.expand({rows, -1, -1}) : cached.output.narrow(0, 0, rows);
+    const Tensor maps = output.unflatten(1, {cached.scale.t, cached.scale.h, cached.scale.w}).flatten(0, 1);
     for (int64_t frame = 0; frame < maps.size(0); ++frame) {
       frames.push_back(at::adaptive_avg_pool2d(maps[frame].permute({2, 0, 1}), {scale.h, scale.w}).permute({1, 2, 0}));
     }
-    return at::stack(frames).view({cached.output.size(0), scale.tokens(), -1});
+    return at::stack(frames).view({rows, scale.tokens(), -1});
   }
 
   ReductionContext context_;

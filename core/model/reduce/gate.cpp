@@ -15,29 +15,6 @@ int basis_points(double ratio) { return static_cast<int>(std::lround(ratio * Red
 
 int64_t removed(const Scale& scale, int basis_points) { return scale.tokens() * basis_points / ReductionGate::kWhole; }
 
-/// The reduced scales, counted within a clip, ascending.
-std::vector<int> scales_in_clip(const ReducedScales& choice, const Schedule& schedule) {
-  const int count = schedule.scales_per_clip();
-  std::vector<int> scales;
-  if (choice.listed.empty()) {
-    if (choice.last > count) {
-      fail(ErrorKind::usage,
-           fmt::format("scales: expected at most last{} (the scales of a clip), got last{}", count, choice.last));
-    }
-    for (int scale = count - choice.last; scale < count; ++scale) scales.push_back(scale);
-    return scales;
-  }
-  for (const int listed : choice.listed) {
-    const bool exists = listed >= 0 && listed < 2 * count;
-    if (!exists || (!scales.empty() && listed % count <= scales.back())) {
-      fail(ErrorKind::usage,
-           fmt::format("scales: expected scales from 0 to {} in ascending order, got {}", 2 * count - 1, listed));
-    }
-    scales.push_back(listed % count);
-  }
-  return scales;
-}
-
 /// True when reduction happens inside of layers, or after a dense pass.
 bool keeps_stream_whole(const ReductionSettings& settings) {
   const bool inside_layers = settings.method == ReductionMethod::fastvar || settings.method == ReductionMethod::tome;
@@ -114,11 +91,10 @@ ReductionGate::ReductionGate(const ReductionSettings& settings, const Schedule& 
 }
 
 void ReductionGate::set_ratios(const ReductionSettings& settings, const Schedule& schedule) {
-  const std::vector<int> reduced = scales_in_clip(settings.scales, schedule);
+  const std::vector<int> reduced = chosen_scales(settings.scales, schedule, "scales");
   check_ratios(settings.ratios, reduced.size());
   check_scale_before(settings.method, reduced.front());
-  const bool prunes_first = settings.prune_image_clip || schedule.first_clip() == FirstClip::continuation;
-  for (int clip = prunes_first ? 0 : 1; clip < schedule.clips(); ++clip) {
+  for (int clip = settings.prune_image_clip ? 0 : schedule.first_video_clip(); clip < schedule.clips(); ++clip) {
     for (size_t i = 0; i < reduced.size(); ++i) {
       const int scale = clip * scales_per_clip_ + reduced[i];
       ScaleRatio& entry = scales_[scale];

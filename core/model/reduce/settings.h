@@ -1,6 +1,8 @@
 #pragma once
 #include <vector>
 
+#include "core/model/pyramid/schedule.h"
+
 /// What a user can choose about token reduction, as plain values. Names of fields and choices are those of the YAML
 /// section `reduction` (core/config/reduction.h).
 namespace faststar {
@@ -10,14 +12,6 @@ enum class ReductionMethod { none, faststar, fastvar, sparsevar, tome, stepvar, 
 enum class ReductionPreset { paper, exact, fast, beyond };
 /// Where APG's norm and projection come from in a reduced pass.
 enum class ApgStatistics { kept, last_full };
-
-/// Scales of every video clip that are reduced: the last ones, or a list. A listed number counts scales within a clip
-/// or over the image clip and the first video clip (11 and 26 are one scale at 720p).
-struct ReducedScales {
-  int last = 4;
-  std::vector<int> listed;  ///< wins over `last` unless empty
-  bool operator==(const ReducedScales&) const = default;
-};
 
 enum class Scorer { spatiotemporal, spatial, temporal, random, oracle };
 /// p of the norm that joins the two distances.
@@ -61,7 +55,7 @@ struct StepVarOptions {
 
 struct ReductionSettings {
   ReductionMethod method = ReductionMethod::none;
-  ReducedScales scales;
+  ScaleChoice scales;
   std::vector<double> ratios = {0.2, 0.3, 0.4, 0.7};  ///< fraction of tokens removed; one a scale, or one for all
   bool prune_image_clip = false;
   int keep_align = 1;  ///< kept counts are rounded up to a multiple

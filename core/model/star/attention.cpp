@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <optional>
 
 #include "core/base/error.h"
 
@@ -34,18 +33,19 @@ AttentionBackend choose(const Tensor& q, const Tensor& k, AttentionBackend backe
   return backend;
 }
 
-/// What one layer reads: all rows of the batch, or one that has a text of its own.
-LayerKv joined_kv(const KvCache& cache, const LayerKv& own, size_t layer, std::optional<int64_t> row) {
+/// `count` rows of the guidance batch from `first` on; a pass that left one row serves all of them.
+Tensor rows_of(const Tensor& part, int64_t first, int64_t count) {
+  return part.size(0) == 1 ? part.expand({count, -1, -1, -1}) : part.narrow(0, first, count);
+}
+
+/// What one layer reads in `count` rows of the batch from `first` on.
+LayerKv joined_kv(const KvCache& cache, const LayerKv& own, size_t layer, int64_t first, int64_t count) {
   std::vector<Tensor> k, v;
   const auto add = [&](const LayerKv& part) {
-    k.push_back(row ? part.k.narrow(0, *row, 1) : part.k);
-    v.push_back(row ? part.v.narrow(0, *row, 1) : part.v);
+    k.push_back(rows_of(part.k, first, count));
+    v.push_back(rows_of(part.v, first, count));
   };
-  if (!cache.text.empty()) {
-    const LayerKv& text = cache.text[static_cast<size_t>(row.value_or(0))][layer];
-    k.push_back(text.k);
-    v.push_back(text.v);
-  }
+  if (!cache.text.empty()) add(cache.text[cache.text.size() == 1 ? 0 : static_cast<size_t>(first)][layer]);
   for (const PassKv& reference : cache.references) add(reference[layer]);
   add(own);
   if (k.size() == 1) return {k[0], v[0]};
@@ -80,12 +80,12 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionBacken
 Tensor attend_with_cache(const Tensor& q, const LayerKv& own, const KvCache& cache, size_t layer,
                          AttentionBackend backend) {
   if (cache.text.size() <= 1) {
-    const LayerKv read = joined_kv(cache, own, layer, std::nullopt);
+    const LayerKv read = joined_kv(cache, own, layer, 0, q.size(0));
     return attend(q, read.k, read.v, backend);
   }
   std::vector<Tensor> attended;
   for (int64_t row = 0; row < q.size(0); ++row) {
-    const LayerKv read = joined_kv(cache, own, layer, row);
+    const LayerKv read = joined_kv(cache, own, layer, row, 1);
     attended.push_back(attend(q.narrow(0, row, 1), read.k, read.v, backend));
   }
   return at::cat(attended);

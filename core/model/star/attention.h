@@ -22,7 +22,8 @@ struct LayerKv {
 /// What one pass leaves for later ones to attend to: an entry a layer.
 using PassKv = std::vector<LayerKv>;
 
-/// Keys and values of the earlier passes that a pass attends to.
+/// Keys and values of the earlier passes that a pass attends to. A pass of one row reads the first row of each; a
+/// cached pass that has one row is read by every row.
 struct KvCache {
   /// Of the text: one entry for the whole guidance batch, or one for each of its rows where their lengths differ.
   std::vector<PassKv> text;

@@ -9,6 +9,7 @@
 #include "core/base/profile.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/reduce/faststar.h"
+#include "core/model/star/guidance_reuse.h"
 
 namespace faststar {
 namespace {
@@ -84,14 +85,14 @@ class StarRun {
         settings_(settings),
         given_bits_(input.given_bits),
         observer_(observer),
-        batch_(settings.guidance.scale == 1 ? 1 : 2) {
+        rows_(settings.guidance, schedule) {
     if (settings.reduction.method != ReductionMethod::none) {
       reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed, model.embedding(),
                          model.architecture().layers);
     }
     run_text(input.text);
     if (!input.condition) return;
-    cache_.references = encode_condition(model, schedule, *input.condition, batch_, settings.attention);
+    cache_.references = encode_condition(model, schedule, *input.condition, rows_.all(), settings.attention);
     if (reduction_) reduction_->history.set_former(input.condition->former);
   }
 
@@ -185,14 +186,15 @@ class StarRun {
     Tensor guided;
     {
       const ProfileRange range(PassPart::sampling);
-      guided = guide_logits(step, raw);
+      guided = guide_logits(step, raw, drawn_tokens(plan));
     }
     if (reduction_) reduction_->method->see_logits(step, guided);
     const Tensor bits = draw_bits(step, guided, plan);
     return observer_.on_bits({step, scale_of(step), raw, bits, drawn_tokens(plan)});
   }
 
-  /// The hidden states of the guidance batch: [B, L, C], L being all tokens or those that the plan keeps.
+  /// The hidden states of the guidance batch: [B, L, C], B being the rows that the pass runs, L all tokens or those
+  /// that the plan keeps.
   Tensor run_backbone(const Step& step, const Tensor& input, const ReductionPlan& plan) {
     const Rope all = visual_rope(positions_of(step), model_.architecture().head_dim, model_.device());
     const auto [rope, tokens] = [&] {
@@ -202,8 +204,8 @@ class StarRun {
     LayerReducer* reducer = reduction_ && !is_given(step) ? reduction_->method->layers(step) : nullptr;
     const bool referenced = schedule_.is_referenced_later(step);
     PassKv own;
-    Tensor hidden = model_.run_blocks(model_.embed_tokens(tokens, batch_), {rope, cache_, settings_.attention, reducer},
-                                      referenced ? &own : nullptr);
+    Tensor hidden = model_.run_blocks(model_.embed_tokens(tokens, rows_.of(step)),
+                                      {rope, cache_, settings_.attention, reducer}, referenced ? &own : nullptr);
     // Later scales attend to this one alone: what it attended to is freed here.
     if (referenced) cache_.references.assign(1, std::move(own));
     return hidden;
@@ -215,10 +217,23 @@ class StarRun {
             schedule_.scales().back()};
   }
 
-  /// Temperature and guidance: raw [B, L, 2 d] -> [L, 2 d].
-  Tensor guide_logits(const Step& step, const Tensor& raw) {
+  /// Temperature and guidance: raw [B, L, 2 d] of the tokens `drawn` -> [L, 2 d].
+  Tensor guide_logits(const Step& step, const Tensor& raw, const Tensor& drawn) {
     const Tensor scaled = raw * (1.0 / (step.clip == 0 ? settings_.tau_image : settings_.tau_video));
-    if (batch_ == 1) return scaled[0];
+    if (rows_.all() == 1) return scaled[0];
+    if (rows_.reuses(step)) {
+      const Tensor difference = carried_.at(step.clip, scale_of(step), scaled.size(2), drawn);
+      return difference.defined() ? scaled[0] + difference * settings_.guidance.reuse.weight : scaled[0];
+    }
+    const Tensor guided = guide_rows(step, scaled);
+    if (settings_.guidance.reuse.passes != GuidanceReuse::none) {
+      carried_.keep(step.clip, scale_of(step), guided - scaled[0], drawn);
+    }
+    return guided;
+  }
+
+  /// Guidance in a pass that ran both rows: scaled [2, L, 2 d] -> [L, 2 d].
+  Tensor guide_rows(const Step& step, const Tensor& scaled) {
     const bool remembers = reduction_ && settings_.reduction.apg_stats == ApgStatistics::last_full &&
                            settings_.guidance.method == GuidanceMethod::apg;
     if (remembers && reduction_->gate.reduces(step) && last_full_) {
@@ -243,7 +258,8 @@ class StarRun {
   const GenerationSettings& settings_;
   const std::vector<Tensor>& given_bits_;
   GenerationObserver& observer_;
-  int64_t batch_;  ///< rows of the guidance batch: the prompt's, and the negative prompt's unless guidance is off
+  GuidanceRows rows_;
+  CarriedGuidance carried_;
   KvCache cache_;
   std::optional<Reduction> reduction_;    ///< none: every pass is dense
   std::optional<ApgMeasures> last_full_;  ///< of the last full pass, for apg_stats last_full

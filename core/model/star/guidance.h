@@ -1,6 +1,7 @@
 #pragma once
 #include "core/base/random.h"
 #include "core/base/tensor.h"
+#include "core/model/pyramid/schedule.h"
 
 /// From the logits of the guidance batch to bits.
 namespace faststar {
@@ -8,10 +9,21 @@ namespace faststar {
 /// Classifier-free guidance, or adaptive projected guidance (APG, arXiv:2410.02416).
 enum class GuidanceMethod { apg, cfg };
 
+/// Which passes of the video clips run the conditional row alone: none (the official code); every repetition after a
+/// scale's first; every pass of the last scales; both of these.
+enum class GuidanceReuse { none, repetitions, late, full };
+
+struct GuidanceReuseSettings {
+  GuidanceReuse passes = GuidanceReuse::none;
+  ScaleChoice scales;  ///< of `late` and `full`
+  double weight = 1;   ///< of what guidance added in the newest pass with both rows; 0: the conditional logits alone
+};
+
 struct GuidanceSettings {
   GuidanceMethod method = GuidanceMethod::apg;
   double scale = 34;             ///< 1 = no guidance
   double norm_threshold = 0.05;  ///< APG: largest root mean square of the difference; <= 0 leaves it as it is
+  GuidanceReuseSettings reuse;
 };
 
 /// Joins the logits of the two guidance rows, after tau. cond, uncond [..., L, 2 d] float32 -> the same shape.

@@ -123,6 +123,12 @@ std::string settings_hash(const Config& config) {
   auto reduction = nlohmann::ordered_json::parse(kHashedReduction);
   reduction.merge_patch(json["reduction"]);
   json["reduction"] = std::move(reduction);
+  // Version 0.1.0 had no guidance reuse.
+  if (config.guidance.reuse.passes == GuidanceReuse::none) {
+    for (const char* key : {"guidance_reuse", "guidance_reuse_scales", "guidance_reuse_weight"}) {
+      json["guidance"].erase(key);
+    }
+  }
   uint64_t hash = fnv1a("");
   const nlohmann::json settings = decisive_settings(json);
   for (const auto& [key, value] : settings.items()) {

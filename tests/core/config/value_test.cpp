@@ -64,9 +64,9 @@ TEST_CASE("lists have commas between their values", "[config]") {
   CHECK(ratios == std::vector<double>{0.2, 0.3});
   for (const char* text : {"0.2,", ",0.2", "0.2 0.3", "0.2;0.3", "x"}) CHECK_FALSE(parse_value(text, Field{}, ratios));
   CHECK(ratios == std::vector<double>{0.2, 0.3});
-  ReducedScales scales;
+  ScaleChoice scales;
   CHECK(parse_value("last2", Field{}, scales));
-  CHECK(scales == ReducedScales{.last = 2});
+  CHECK(scales == ScaleChoice{.last = 2});
   CHECK(parse_value("26,27", Field{}, scales));
   CHECK(value_text(scales) == "26,27");
   for (const char* text : {"", "last", "last0", "-1", "26,"}) CHECK_FALSE(parse_value(text, Field{}, scales));

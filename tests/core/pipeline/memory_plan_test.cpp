@@ -49,7 +49,7 @@ TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {
 TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
   const int64_t whole = plan_memory(full_size(), {}).peak();
   Workload work = full_size();
-  work.guidance_rows = 1;
+  work.guidance_rows = GuidanceRows(1);
   CHECK(plan_memory(work, {}).peak() < whole);
   work = full_size();
   set_size(work, "0.90M", 1);

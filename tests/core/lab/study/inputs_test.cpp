@@ -27,10 +27,25 @@ TEST_CASE("variants say what differs, and are told apart by it", "[study]") {
   const StudyFile file = read_study_file(folder / "s.yaml", base);
   CHECK(file.world.camera_pan == 0.25);
   REQUIRE(file.variants.size() == 2);
-  CHECK(file.variants[0].settings == ReductionTexts{{"method", "random"}, {"ratios", "[0.5]"}, {"scales", "last2"}});
+  CHECK(file.variants[0].settings == VariantTexts{{"method", "random"}, {"ratios", "[0.5]"}, {"scales", "last2"}});
   CHECK(file.variants[1].reduction.faststar.scorer == Scorer::temporal);  // as the preset says
   CHECK(file.variants[1].settings.at("faststar.p") == "inf");
   CHECK_FALSE(file.variants[1].settings.contains("preset"));
+}
+
+TEST_CASE("a variant may reuse guidance, alone or beside a method", "[study]") {
+  const TempDir folder;
+  test::write_text(folder / "s.yaml",
+                   "variants:\n"
+                   "  drop: { guidance_reuse: late, guidance_reuse_scales: last2, guidance_reuse_weight: 0 }\n"
+                   "  both: { method: faststar, guidance_reuse: full }\n");
+  const StudyFile file = read_study_file(folder / "s.yaml", {});
+  CHECK(file.variants[0].settings ==
+        VariantTexts{{"guidance_reuse", "late"}, {"guidance_reuse_scales", "last2"}, {"guidance_reuse_weight", "0.0"}});
+  CHECK(file.variants[0].reuse.scales.last == 2);
+  CHECK(file.variants[0].reuse.weight == 0);
+  CHECK(file.variants[1].settings == VariantTexts{{"method", "faststar"}, {"guidance_reuse", "full"}});
+  CHECK(read_study_file(preset_file("study-guidance-reuse"), {}).variants.size() > 20);
 }
 
 TEST_CASE("a study's file is checked", "[study]") {
@@ -43,6 +58,8 @@ TEST_CASE("a study's file is checked", "[study]") {
         "s.yaml:4: a: this name is already used");
   check("variants:\n  dense: { method: random }\n", "this name is already used");
   check("variants:\n  a: { ratios: [0.5] }\n", "expected a method that reduces tokens");
+  check("variants:\n  a: { method: random, guidance_reuse: sometimes }\n", "guidance_reuse");
+  check("variants:\n  a: { method: random, guidance: 3 }\n", "guidance");
   check("variants:\n  a: { method: faststar, faststar: { scores: spatial } }\n", "scores");
   check("variant:\n  a: { method: random }\n", "variant");
 }

@@ -75,7 +75,7 @@ TEST_CASE("passes taken from the dense run change nothing", "[study]") {
   const MeasuredRun dense = run(study.settings(ReductionMethod::none), {});
   const GenerationSettings settings = study.settings(method);
   const Tensor whole = run(settings, {}).codes;
-  const size_t shared = shared_steps(settings.reduction, study.schedule, settings.repetitions);
+  const size_t shared = shared_steps(settings, study.schedule);
   CHECK(shared >= 6 + 1);
   CHECK(
       test::same(run(settings, {dense.bits.begin(), dense.bits.begin() + static_cast<int64_t>(shared)}).codes, whole));

@@ -16,10 +16,11 @@ using test::TempDir;
 double mse_of(double psnr) { return 255 * 255 / std::pow(10, psnr / 10); }
 
 /// A result whose PSNR is known.
-StudyRecord result(int64_t prompt, const std::string& variant, const ReductionTexts& settings, double psnr) {
+StudyRecord result(int64_t prompt, const std::string& variant, const VariantTexts& settings, double psnr) {
   StudyRecord record{.setup = "setup", .prompt = prompt, .text = "a ball", .variant = variant, .settings = settings};
   record.tokens = 100;
   record.kept = 75;
+  record.guidance.work = 0.6;
   record.decode_ms = 10;
   record.scale_ms = {30, variant == kDenseVariant ? 60.0 : 15.0};
   record.part_ms.resize(2);
@@ -41,9 +42,9 @@ void write_results(const std::filesystem::path& folder) {
   std::string lines;
   for (int64_t prompt = 0; prompt < 3; ++prompt) {
     const auto at = static_cast<size_t>(prompt);
-    const ReductionTexts faststar = {{"method", "faststar"}};
-    const ReductionTexts p1 = {{"method", "faststar"}, {"faststar.p", "1"}};
-    const ReductionTexts even = {{"method", "faststar"}, {"ratios", "[0.2,0.3,0.4,0.5]"}};
+    const VariantTexts faststar = {{"method", "faststar"}};
+    const VariantTexts p1 = {{"method", "faststar"}, {"faststar.p", "1"}};
+    const VariantTexts even = {{"method", "faststar"}, {"ratios", "[0.2,0.3,0.4,0.5]"}};
     for (const StudyRecord& record : {result(prompt, kDenseVariant, {}, 0), result(prompt, kOtherSeedVariant, {}, 15),
                                       result(prompt, "random", {{"method", "random"}}, std::vector{20., 22., 24.}[at]),
                                       result(prompt, "faststar", faststar, std::vector{21., 25., 26.}[at]),
@@ -85,7 +86,8 @@ TEST_CASE("the report has the table and every plot", "[study]") {
   const TempDir folder;
   write_results(folder.path());
   const std::string markdown = write_study_report(folder.path());
-  CHECK(markdown.find("| faststar | 3 | 75.0 | 24.00 ± 2.6 | 25.00 | +2.00 ± 0.58 | 1.00 |") != std::string::npos);
+  CHECK(markdown.find("| faststar | 3 | 75.0 | 60.0 | 24.00 ± 2.6 | 25.00 | +2.00 ± 0.58 | 1.00 |") !=
+        std::string::npos);
   CHECK(markdown.find("another seed: 15.00 dB") != std::string::npos);
   CHECK(test::read_text(folder / "study.json").find("\"psnr_above_random\"") != std::string::npos);
   const std::string page = test::read_text(folder / "study.html");
