@@ -39,7 +39,7 @@ remember() { # NAME VALUE
   mv "$state/settings.new" "$state/settings"
 }
 
-# Parts from PyPI (torch-cpu torch-cuda cmake ninja nvcc) leave a marker once they are whole.
+# Parts from PyPI (torch-cpu torch-cuda cmake ninja nvcc fa3) leave a marker once they are whole.
 is_installed() { [[ -e "$venv/installed/$1" ]]; }
 
 site_packages() { printf '%s\n' "$venv"/lib/python3*/site-packages; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Packs what gpu-check.sh needs on a GPU machine beside this source tree: the programs of a CUDA build, stripped (the
-# bench where it was built), and the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp, fmt).
+# bench where it was built), the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp, fmt) and
+# FlashAttention-3 where set-up has installed it.
 #
 #   ./scripts/gpu-bundle.sh BUILD_FOLDER LIBRARY_FOLDER BUNDLE.tar.xz
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -19,6 +20,8 @@ for program in cli/faststar tests/faststar_tests; do
 done
 bench="$1/tests/faststar_bench"
 [[ ! -x "$bench" ]] || strip -o "$stage/bin/faststar_bench" "$bench"
+fa3="$(site_packages)/fa3_fwd/_C.abi3.so"
+[[ ! -e "$fa3" ]] || install -D "$fa3" "$stage/lib/fa3_fwd/_C.abi3.so"
 cp -L "$2"/*.so* "$stage/lib/"
 # SentencePiece (both halves) and fmt are those that the programs were linked with, whatever the folder has.
 cp -L $(ldd "$1/cli/faststar" | awk '/libsentencepiece|libfmt/ { print $3 }') "$stage/lib/"

@@ -2,7 +2,7 @@
 # Prepares this machine to build faststar. Everything it makes lies in .faststar/ of the source tree, but for the
 # Debian or Ubuntu packages that are missing. Says first what it will download; a second run finds all in place.
 #
-#   ./scripts/setup.sh [--torch DIR|pypi] [--with-cuda | --without-cuda] [--yes]
+#   ./scripts/setup.sh [--torch DIR|pypi] [--with-cuda | --without-cuda] [--with-fa3] [--yes]
 #   ./scripts/setup.sh --clean
 #
 #   --torch DIR      use this LibTorch 2.11 (a folder with include/ and lib/); pypi: the wheel again (the default)
@@ -10,21 +10,23 @@
 #                    Without this flag they are built where there is an NVIDIA driver or, but for demo.sh, a CUDA 13
 #                    compiler
 #   --without-cuda   leave them out, also where they could be built; a much smaller download
+#   --with-fa3       install FlashAttention-3 (PyPI's fa3-fwd), which a CUDA build uses on Hopper GPUs; no build needs it
 #   --yes            do not ask before a download
 #   --clean          remove .faststar/: environment, caches, builds and these choices, which are remembered until then
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 torch_version=2.11
 ask=yes
+ask_for_fa3=no
 missing_packages=()
 missing_parts=()
 
 # What a part from PyPI is, what pip is asked for, and MB to download and to keep on disk.
 declare -A part_name=(
   [torch-cuda]="LibTorch 2.11 with CUDA 13" [torch-cpu]="LibTorch 2.11, CPU part" [cmake]="CMake" [ninja]="ninja"
-  [nvcc]="CUDA 13.0 compiler")
-declare -A part_download=([torch-cuda]=2720 [torch-cpu]=550 [cmake]=30 [ninja]=1 [nvcc]=110)
-declare -A part_disk=([torch-cuda]=4600 [torch-cpu]=1250 [cmake]=90 [ninja]=1 [nvcc]=300)
+  [nvcc]="CUDA 13.0 compiler" [fa3]="FlashAttention-3 (fa3-fwd 0.0.3)")
+declare -A part_download=([torch-cuda]=2720 [torch-cpu]=550 [cmake]=30 [ninja]=1 [nvcc]=110 [fa3]=27)
+declare -A part_disk=([torch-cuda]=4600 [torch-cpu]=1250 [cmake]=90 [ninja]=1 [nvcc]=300 [fa3]=106)
 
 main() {
   parse_options "$@"
@@ -54,6 +56,7 @@ parse_options() {
         ;;
       --with-cuda) remember cuda on ;;
       --without-cuda) remember cuda off ;;
+      --with-fa3) ask_for_fa3=yes ;;
       --yes | -y) ask=no ;;
       --clean) clean ;;
       --help | -h)
@@ -99,6 +102,10 @@ check_machine() {
   if [[ "$(setting cuda auto)" == on ]] && ! torch_allows_cuda; then
     die "--with-cuda: $(torch_folder) is a CPU build of LibTorch" "./scripts/setup.sh --with-cuda --torch pypi"
   fi
+  if [[ "$ask_for_fa3" == yes ]]; then
+    wants_cuda || die "--with-fa3: needs a CUDA build" "./scripts/setup.sh --with-fa3 --with-cuda"
+    remember fa3 on
+  fi
   mkdir -p "$state" "$TMPDIR" || die "cannot write to $root"
 }
 
@@ -132,6 +139,7 @@ list_missing_parts() {
   system_cmake_suffices || is_installed cmake || missing_parts+=(cmake)
   have ninja || is_installed ninja || missing_parts+=(ninja)
   if wants_cuda && ! system_nvcc >/dev/null && ! is_installed nvcc; then missing_parts+=(nvcc); fi
+  if [[ "$(setting fa3 off)" == on ]] && wants_cuda && ! is_installed fa3; then missing_parts+=(fa3); fi
 }
 
 # Names are the same in Debian 12 and 13 and in Ubuntu 22.04 and 24.04.
@@ -260,6 +268,15 @@ install_nvcc() {
   toolkit="$(site_packages)/nvidia/cu13"
   ln -sfn lib "$toolkit/lib64"
   ln -sf libcudart.so.13 "$toolkit/lib/libcudart.so"
+}
+
+# Of the wheel only the library is used: it needs LibTorch 2.10 or newer and nothing of Python. It is found beside a
+# LibTorch from PyPI; another one needs FASTSTAR_FA3.
+install_fa3() {
+  local requirement="$TMPDIR/fa3.txt"
+  echo "fa3-fwd==0.0.3 --hash=sha256:44d26c6cfc69dde5a0f9c6bebbccbb96ed20e97bc8b9ddda638b0bf62e91b93d" >"$requirement"
+  pip_install --no-deps --require-hashes -r "$requirement"
+  [[ "$(setting torch pypi)" == pypi ]] || say "set-up: with this LibTorch, run faststar with FASTSTAR_FA3=$(site_packages)/fa3_fwd"
 }
 
 main "$@"
