@@ -11,6 +11,7 @@
 #include "cli/progress/process.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
+#include "core/model/star/attention.h"
 #include "cuda/runtime.h"
 
 namespace faststar {
@@ -84,8 +85,10 @@ int print_devices() {
   std::string lines = "cpu\n";
   int index = 0;
   for (const cuda::Gpu& gpu : gpus) {
-    lines += fmt::format("cuda:{}  {}, compute capability {}.{}, {:.1f} GiB\n", index++, gpu.name, gpu.capability / 10,
-                         gpu.capability % 10, static_cast<double>(gpu.total_bytes) / kGiB);
+    const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index++));
+    lines += fmt::format("{}  {}, compute capability {}.{}, {:.1f} GiB; attention in bf16: {}\n", device.str(),
+                         gpu.name, gpu.capability / 10, gpu.capability % 10,
+                         static_cast<double>(gpu.total_bytes) / kGiB, attention_text({}, device, at::kBFloat16));
   }
   print_result(lines);
   if (index == 0) log::info("no GPU: {}", why_none);

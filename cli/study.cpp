@@ -172,11 +172,11 @@ Command add_study(CLI::App& app) {
   add_command_option(*command, "variants", options->variants, "NAME,NAME", "run only these variants");
   add_command_option(*command, "shard", options->shard, "I/N", "run part I of N");
   add_command_option(*command, "report", options->report, "", "only write the table, JSON and HTML page");
-  add_setting_options(
-      *command,
-      {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image", "tau_video", "device",
-       "precision", "attention", "kernels", "progress", "quiet", "ratios", "p_norm", "reduce_scales"},
-      options->settings);
+  add_setting_options(*command,
+                      {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image",
+                       "tau_video", "device", "precision", "attention", "attention_precision", "kernels", "progress",
+                       "quiet", "ratios", "p_norm", "reduce_scales"},
+                      options->settings);
   return {command, [options] { return run_reduction_study(*options); }};
 }
 

@@ -59,7 +59,7 @@ TrainJob common_job(const TrainCommand& command, const LaunchedProcess& process)
   if (command.overfit) job.data = TrainData::few_clips;
   const auto precision = command.precision.empty() ? (picked.is_cuda() ? Precision::bf16 : Precision::fp32)
                                                    : parse_choice<Precision>("--precision", command.precision);
-  job.dtype = precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
+  job.dtype = dtype_of(precision);
   job.execution = picked.is_cuda() && !command.eager ? Execution::graph : Execution::eager;
   if (!command.phase.empty()) job.last_phase = parse_choice<TrainPhase>("--phase", command.phase);
   job.workers = join_workers(process, picked);

@@ -6,6 +6,7 @@
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "core/base/device.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
 
 namespace faststar {
@@ -33,8 +34,11 @@ std::string describe(const ComponentResult& result) {
 int run_verify(const VerifyCommand& command) {
   const auto precision = parse_choice<Precision>("--precision", command.precision);
   const VerifyOptions options{.device = pick_device(command.device),
-                              .dtype = precision == Precision::bf16 ? at::kBFloat16 : at::kFloat,
+                              .dtype = dtype_of(precision),
                               .attention = parse_choice<AttentionBackend>("--attention", command.attention)};
+  if (const auto obstacle = attention_obstacle(options.attention, options.device, options.dtype)) {
+    fail(ErrorKind::device, fmt::format("--attention {}: {}", command.attention, obstacle->message), obstacle->hint);
+  }
   const VerifyReport report = verify_fixture_set(
       command.folder, options, [](const ComponentResult& result) { log::info("{}", describe(result)); });
   print_result(command.json ? to_json(report) + "\n" : fmt::format("{}\n", report.passed ? "passed" : "failed"));
@@ -49,7 +53,7 @@ Command add_verify(CLI::App& app) {
   command->add_option("folder", options->folder, "folder with a fixture set")->required();
   add_command_option(*command, "device", options->device, "NAME", "cpu, cuda or cuda:N");
   add_command_option(*command, "precision", options->precision, "NAME", "fp32 (the default) or bf16");
-  add_command_option(*command, "attention", options->attention, "NAME", "auto, cudnn or aten");
+  add_command_option(*command, "attention", options->attention, "NAME", "auto, fa3, cudnn or aten");
   add_command_option(*command, "json", options->json, "", "print the report as JSON");
   return {command, [options] { return run_verify(*options); }};
 }

@@ -37,8 +37,8 @@ struct RmsNormGradient {
 int64_t rms_norm_gradient_blocks(int64_t rows);
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
 
-/// core/model/layers.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; weight [head_dim]; cos, sin
-/// [tokens, head_dim / 2].
+/// core/model/layers.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; rows of `out` lie
+/// `out_batch_stride` elements apart, an even number; weight [head_dim]; cos, sin [tokens, head_dim / 2].
 inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
 struct NormRope {
   void* out;
@@ -47,6 +47,7 @@ struct NormRope {
   const float* cos;
   const float* sin;
   int64_t batch, tokens, heads, head_dim;
+  int64_t out_batch_stride;
   float eps;
 };
 void norm_rope(const NormRope& op, FloatType type, Stream stream);

@@ -96,7 +96,9 @@ __global__ void norm_rope_kernel(const NormRope op) {
   const int lane = threadIdx.x % 32;
   const int pairs = static_cast<int>(op.head_dim / 2);
   const auto* x = static_cast<const Pair<T>*>(op.x) + head * pairs;
-  auto* out = static_cast<Pair<T>*>(op.out) + head * pairs;
+  const int64_t heads_per_row = op.tokens * op.heads;
+  auto* out =
+      static_cast<Pair<T>*>(op.out) + head / heads_per_row * (op.out_batch_stride / 2) + head % heads_per_row * pairs;
 
   float even[kMaxPairsPerLane];
   float odd[kMaxPairsPerLane];
@@ -135,7 +137,8 @@ void norm_rope(const NormRope& op, FloatType type, Stream stream) {
   require(op.head_dim % 2 == 0 && op.head_dim <= kMaxNormRopeWidth, "norm_rope: head_dim is even and at most 256");
   const int64_t blocks = block_count(op.batch * op.tokens * op.heads, kWarpsPerBlock);
   with_type(type, [&]<typename T>() {
-    require(aligned_to(sizeof(Pair<T>), op.x, op.out), "norm_rope: x and out are aligned to pairs");
+    require(aligned_to(sizeof(Pair<T>), op.x, op.out) && op.out_batch_stride % 2 == 0,
+            "norm_rope: x and out are aligned to pairs");
     launch("norm_rope", norm_rope_kernel<T>, {blocks}, kWarpsPerBlock * 32, stream, op);
   });
 }

@@ -10,7 +10,7 @@ namespace faststar {
 /// What the time of a pass goes into.
 enum class PassPart {
   linear,     ///< matrix products of embedding, layers and heads
-  attention,  ///< softmax(q k^T) v, keys and values of the context joined
+  attention,  ///< softmax(q k^T) v, with the copy of a long context
   reduction,  ///< score, selection, gathering of tokens, partial update or other restoring
   sampling,   ///< guidance, random numbers, bits
   rest,       ///< norms, rotation, activations, resizing of accumulated features, waiting

@@ -98,6 +98,10 @@ struct OutputConfig {
 
 enum class Precision { fp32, bf16 };
 
+constexpr at::ScalarType dtype_of(Precision precision) {
+  return precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
+}
+
 /// How progress is shown on stderr; `automatic` is a bar on a terminal, else plain lines.
 enum class ProgressStyle { automatic, bar, plain, json, none };
 
@@ -106,6 +110,7 @@ struct RuntimeConfig {
   std::optional<Precision> precision;  ///< of the transformer; none: bf16 on a GPU, fp32 on a CPU
   std::optional<double> vram;          ///< GPU memory limit in GB = 10^9 bytes; none: all that is free
   AttentionBackend attention = AttentionBackend::automatic;
+  AttentionPrecision attention_precision = AttentionPrecision::automatic;
   Kernels kernels = Kernels::automatic;  ///< reference: plain ATen instead of our CUDA kernels
   ProgressStyle progress = ProgressStyle::automatic;
   bool quiet = false;  ///< only warnings and errors
@@ -133,7 +138,8 @@ constexpr auto choice_words(GuidanceReuse) { return word_list("none", "repetitio
 constexpr auto choice_words(Sampling) { return word_list("philox", "greedy"); }
 constexpr auto choice_words(H264Preset) { return kH264Presets; }
 constexpr auto choice_words(Precision) { return word_list("fp32", "bf16"); }
-constexpr auto choice_words(AttentionBackend) { return word_list("auto", "cudnn", "aten"); }
+constexpr auto choice_words(AttentionBackend) { return word_list("auto", "fa3", "cudnn", "aten"); }
+constexpr auto choice_words(AttentionPrecision) { return word_list("auto", "bf16", "fp8"); }
 constexpr auto choice_words(Kernels) { return word_list("auto", "reference"); }
 constexpr auto choice_words(ProgressStyle) { return word_list("auto", "bar", "plain", "json", "none"); }
 

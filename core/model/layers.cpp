@@ -21,8 +21,8 @@ Tensor rms_norm_kernel(const Tensor& x, const Tensor& weight, double eps) {
   return normed;
 }
 
-Tensor norm_rope_kernel(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
-  Tensor rotated = at::empty_like(x);
+/// Fills `rotated`, whose tokens are contiguous within a row.
+Tensor norm_rope_kernel(const Tensor& x, const Tensor& weight, double eps, const Rope& rope, const Tensor& rotated) {
   cuda::norm_rope({.out = rotated.data_ptr(),
                    .x = x.data_ptr(),
                    .weight = weight.data_ptr<float>(),
@@ -32,9 +32,16 @@ Tensor norm_rope_kernel(const Tensor& x, const Tensor& weight, double eps, const
                    .tokens = x.size(1),
                    .heads = x.size(2),
                    .head_dim = x.size(3),
+                   .out_batch_stride = rotated.stride(0),
                    .eps = static_cast<float>(eps)},
                   float_type(x), kernel_stream({x, weight, rope.cos, rope.sin}));
   return rotated;
+}
+
+/// True when norm_rope_kernel can write to `out` in place of a new tensor like x.
+bool is_row_buffer(const Tensor& out, const Tensor& x) {
+  return out.sizes() == x.sizes() && out.dtype() == x.dtype() && out.device() == x.device() &&
+         out.strides().slice(1) == x.strides().slice(1);
 }
 
 /// The gradients of rms_norm and, with a rotation, of norm_rope; forward's tensors as kernel_operand returns them.
@@ -42,7 +49,8 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
     context->save_for_backward({x, weight, rope.cos, rope.sin});
     context->saved_data["eps"] = eps;
-    return rope.cos.defined() ? norm_rope_kernel(x, weight, eps, rope) : rms_norm_kernel(x, weight, eps);
+    if (!rope.cos.defined()) return rms_norm_kernel(x, weight, eps);
+    return norm_rope_kernel(x, weight, eps, rope, at::empty_like(x));
   }
   static variable_list backward(AutogradContext* context, const variable_list& grad) {
     const variable_list saved = context->get_saved_variables();
@@ -150,16 +158,19 @@ Tensor reference::norm_rope(const Tensor& x, const Tensor& weight, double eps, c
   return rotated.flatten(-2).to(dtype);
 }
 
-Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope, const Tensor& out) {
   TORCH_CHECK(x.dim() == 4 && rope.cos.size(0) == x.size(1) && rope.cos.size(1) * 2 == x.size(3), "norm_rope: x ",
               x.sizes(), ", rope ", rope.cos.sizes());
   if (kernels_take(x) && x.is_contiguous() && x.size(3) <= cuda::kMaxNormRopeWidth) {
     const Tensor rows = kernel_operand(x), scale = kernel_operand(weight);
     const Rope rotation{rope.cos.contiguous(), rope.sin.contiguous()};
-    if (!needs_gradient({x, weight})) return norm_rope_kernel(rows, scale, eps, rotation);
-    if (norm_gradient_takes(x)) return NormFunction::apply(rows, scale, eps, rotation);
+    const bool differentiated = needs_gradient({x, weight});
+    if (!differentiated && !out.defined()) return norm_rope_kernel(rows, scale, eps, rotation, at::empty_like(rows));
+    if (!differentiated && is_row_buffer(out, rows)) return norm_rope_kernel(rows, scale, eps, rotation, out);
+    if (!out.defined() && norm_gradient_takes(x)) return NormFunction::apply(rows, scale, eps, rotation);
   }
-  return reference::norm_rope(x, weight, eps, rope);
+  const Tensor rotated = reference::norm_rope(x, weight, eps, rope);
+  return out.defined() ? out.copy_(rotated) : rotated;
 }
 
 Tensor reference::swiglu(const Tensor& gate, const Tensor& up) { return at::silu(gate) * up; }

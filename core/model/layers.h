@@ -39,8 +39,10 @@ struct Rope {
 /// (e, o) -> (e cos - o sin, o cos + e sin).
 /// x [B, L, N, D] float32 or bfloat16; weight [D] float32; rope [L, D/2]. Returns shape and dtype of `x`.
 /// In bfloat16 the norm's result and the first product are rounded, as the official in-place code does.
+/// out: written to and returned when it is given; its rows of tokens may lie apart, as in a longer buffer. Nothing is
+/// differentiated through it.
 /// Source: q_norm / k_norm of infinity/models/basic.py, apply_rotary_emb of infinity/models/rope.py.
-Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope, const Tensor& out = {});
 
 /// silu(gate) * up, element by element; in bfloat16 silu's result is rounded first, as the official code does.
 /// gate, up: equal shapes, float32 or bfloat16. Source: SwiGLU MLP of infinity/models/basic.py.

@@ -113,6 +113,27 @@ T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& sou
   return sizes;
 }
 
+namespace {
+
+/// Throws Error(usage) when backend and precision of attention exclude each other, Error(device) when they cannot run
+/// on the device.
+void check_attention(const Settings& settings, at::Device device, at::ScalarType dtype) {
+  const AttentionSettings attention{settings.config.runtime.attention, settings.config.runtime.attention_precision};
+  const auto obstacle = attention_obstacle(attention, device, dtype);
+  if (!obstacle) return;
+  const bool fp8 = attention.precision == AttentionPrecision::fp8;
+  const bool excluded =
+      fp8 && attention.backend != AttentionBackend::automatic && attention.backend != AttentionBackend::fa3;
+  const bool by_precision = attention.backend == AttentionBackend::automatic || excluded;
+  const std::string asked =
+      by_precision ? fmt::format("{} fp8", settings.origin("attention_precision").text)
+                   : fmt::format("{} {}", settings.origin("attention").text, choice_name(attention.backend));
+  fail(excluded ? ErrorKind::usage : ErrorKind::device, fmt::format("{}: {}", asked, obstacle->message),
+       obstacle->hint);
+}
+
+}  // namespace
+
 ModelSetup model_setup(const ResolvedSettings& resolved) {
   const Settings& settings = resolved.settings;
   const RuntimeConfig& runtime = settings.config.runtime;
@@ -128,9 +149,11 @@ ModelSetup model_setup(const ResolvedSettings& resolved) {
     log::warn("{} bf16: this CPU emulates bf16 with fp32; --precision fp32 is faster",
               settings.origin("precision").text);
   }
+  const Precision precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32);
+  check_attention(settings, device, dtype_of(precision));
   return {.model = resolved.model,
           .device = device.str(),
-          .precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32),
+          .precision = precision,
           .kernels = runtime.kernels,
           .vram = runtime.vram};
 }
@@ -163,7 +186,7 @@ Model::Model(const Networks& networks, Kernels kernels)
   vae_parts_ = VaeParts::encoder_and_decoder;
 }
 
-at::ScalarType Model::dtype() const { return setup_.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat; }
+at::ScalarType Model::dtype() const { return dtype_of(setup_.precision); }
 
 const Tokenizer& Model::tokenizer() {
   if (tokenizer_) return *tokenizer_;

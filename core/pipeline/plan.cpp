@@ -20,7 +20,8 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
                 .repetitions = {{1}, {1}},
                 .decoded_latents = request.schedule.latent_frames(),
                 .dtype = model.dtype(),
-                .device = model.device()};
+                .device = model.device(),
+                .attention_precision = request.generation.attention.precision};
   if (request.codes) return work;
   work.repetitions = request.generation.repetitions;
   work.guidance_rows = GuidanceRows(request.generation.guidance, request.schedule);

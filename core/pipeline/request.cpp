@@ -245,7 +245,7 @@ GenerationSettings generation_settings(const Config& config) {
           .tau_image = config.sampling.tau_image,
           .tau_video = config.sampling.tau_video,
           .sampling = config.sampling.sampling,
-          .attention = config.runtime.attention,
+          .attention = {config.runtime.attention, config.runtime.attention_precision},
           .reduction = config.reduction};
 }
 
@@ -365,6 +365,10 @@ std::vector<std::string> describe(const Request& request) {
       fmt::format("prompt used: {}", request.model_prompt),
       fmt::format("size: {}x{}, {} frame{}", size.width, size.height, frames, frames > 1 ? "s" : ""),
       fmt::format("device: {}, {}", request.setup.device, choice_name(request.setup.precision))};
+  if (const at::Device device(request.setup.device); device.is_cuda()) {
+    const at::ScalarType dtype = dtype_of(request.setup.precision);
+    lines.push_back(fmt::format("attention: {}", attention_text(request.generation.attention, device, dtype)));
+  }
   if (request.source) lines.push_back(fmt::format("source: {}", request.source->file.string()));
   if (request.generation.reduction.method != ReductionMethod::none) {
     lines.push_back(fmt::format("reduction: {}", describe_reduction(request)));

@@ -245,6 +245,7 @@ std::string RunStages::comment_of(const RequestedOutput& output) const {
   if (!request.codes) {  // of saved codes, only the run that made them could tell
     nlohmann::ordered_json json;
     json["device"] = device_name(model_.device());
+    json["attention"] = attention_text(request.generation.attention, model_.device(), model_.dtype());
     json["checkpoints"] = model_.fingerprints();
     for (const auto& [stage, time] : result_.seconds) json["seconds"][stage] = time;
     run = json_text(json);

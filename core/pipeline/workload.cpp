@@ -12,6 +12,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/model/pyramid/codes.h"
+#include "core/model/star/generator.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -192,13 +193,10 @@ int64_t layer_kv_bytes(const Workload& work, int64_t rows) {
   return 2 * rows * work.star.kv_heads * work.star.head_dim * element_bytes(work);
 }
 
-/// What a pass keeps for later ones: every layer of text and, from the second clip on, of the reference.
+/// The KvCache of a pass: every layer of text and, from the second clip on, of the reference, and room behind them.
 int64_t context_bytes(const Workload& work, const Step& step) {
-  int64_t rows = work.guidance_rows.all() * (work.text_tokens + work.condition_tokens);
-  if (const auto reference = referenced_step(work, step)) {
-    rows += work.guidance_rows.of(*reference) * tokens_of(work, *reference);
-  }
-  return work.star.layers * layer_kv_bytes(work, rows);
+  const int64_t tokens = context_tokens(work, step) + kv_room(work.schedule);
+  return work.star.layers * layer_kv_bytes(work, work.guidance_rows.all() * tokens);
 }
 
 /// Keys and values that this pass leaves behind while the earlier ones are still there.
@@ -207,8 +205,8 @@ int64_t kept_bytes(const Workload& work, const Step& step) {
   return work.schedule.is_referenced_later(step) ? work.star.layers * layer_kv_bytes(work, rows) : 0;
 }
 
-/// The widest moment of a block, counted from core/model/star/transformer.cpp: four rows of C and the joined keys and
-/// values in attention, or five rows of C, or four and a piece of the feed-forward network.
+/// The widest moment of a block, counted from core/model/star/transformer.cpp: four rows of C in attention with keys
+/// and values of context and pass in one buffer, or five rows of C, or four and a piece of the feed-forward network.
 int64_t block_bytes(const Workload& work, const Step& step) {
   const int64_t batch = work.guidance_rows.of(step);
   const int64_t rows = batch * stream_tokens_of(work, step);
@@ -216,8 +214,10 @@ int64_t block_bytes(const Workload& work, const Step& step) {
   // float32 attention on a GPU expands keys and values to the query heads.
   const int64_t expansion =
       work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
-  const int64_t attention = 4 * row_bytes + layer_kv_bytes(work, rows) +
-                            expansion * layer_kv_bytes(work, rows + batch * context_tokens(work, step));
+  const int64_t joined = layer_kv_bytes(work, rows + batch * context_tokens(work, step));
+  // E4M3 has a byte where bfloat16 has two.
+  const int64_t rounded = work.attention_precision == AttentionPrecision::fp8 ? (row_bytes + joined) / 2 : 0;
+  const int64_t attention = 4 * row_bytes + expansion * joined + rounded;
   const int64_t piece =
       std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
   return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes});

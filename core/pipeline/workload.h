@@ -29,6 +29,7 @@ struct Workload {
   bool warm = false;             ///< the device has run such passes before
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
+  AttentionPrecision attention_precision = AttentionPrecision::automatic;
   std::optional<ReductionGate> gate;  ///< none: every pass computes every token
 };
 

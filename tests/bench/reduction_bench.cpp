@@ -113,8 +113,8 @@ class Bench {
     const auto options = at::TensorOptions(device_).dtype(at::kBFloat16);
     const Rope rope{at::rand({tokens, 64}, at::TensorOptions(device_)),
                     at::rand({tokens, 64}, at::TensorOptions(device_))};
-    const KvCache cache = {
-        .references = {{{at::randn({2, 3728, 8, 128}, options), at::randn({2, 3728, 8, 128}, options)}}}};
+    const PassKv context = {{at::randn({2, 3728, 8, 128}, options), at::randn({2, 3728, 8, 128}, options)}};
+    const KvCache cache({context});
     const Tensor x = at::randn({2, tokens, 4096}, options);
     return milliseconds([&] { model_.run_blocks(x, {rope, cache}, nullptr); });
   }

@@ -6,6 +6,7 @@
 
 #include "core/base/device.h"
 #include "core/base/log.h"
+#include "core/model/star/attention.h"
 #include "support/support.h"
 
 namespace faststar::test {
@@ -54,5 +55,7 @@ int main(int argc, char** argv) {
   for (const auto& line : test::unexpected) std::fprintf(stderr, "unexpected warning: %s\n", line.c_str());
   if (test::test_devices().size() == 1)
     std::fprintf(stderr, "cuda: no device, the GPU half of every device test was not run\n");
+  else if (const auto missing = attention_obstacle(AttentionBackend::fa3, at::Device(at::kCUDA, 0), at::kBFloat16))
+    std::fprintf(stderr, "fa3: %s, its tests were not run\n", missing->message.c_str());
   return failed != 0 ? failed : (test::unexpected.empty() ? 0 : 1);
 }

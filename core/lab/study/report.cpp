@@ -138,7 +138,8 @@ std::string part_notes() {
   return fmt::format(
       "Milliseconds of each scale of the video clips, all repetitions; medians over the first {} prompts at most, from "
       "separate runs: timing the parts slows a pass a little, so the speed-ups above are from runs without it. "
-      "linear: matrix products. attention: including the concatenation of keys and values. reduction: score, "
+      "linear: matrix products. attention: including keys and values of the context where they are copied. reduction: "
+      "score, "
       "selection, "
       "gather, partial update. sampling: guidance, random numbers, bits. rest: norms, rotary embedding, activations, "
       "resizing of accumulated features.",

@@ -25,6 +25,16 @@ Tensor attend_to(const Tensor& q, const std::vector<Tensor>& k, const std::vecto
   return attend(q, k.size() == 1 ? k[0] : at::cat(k, 1), v.size() == 1 ? v[0] : at::cat(v, 1), AttentionBackend::aten);
 }
 
+/// Every layer attends to the scales of a packed sequence.
+class PackedAttention final : public AttentionRule {
+ public:
+  explicit PackedAttention(const PackedClips& packed) : packed_(packed) {}
+  Tensor attend(size_t, const Tensor& q, const LayerKv& own) override { return packed_.attend(q, own.k, own.v); }
+
+ private:
+  const PackedClips& packed_;
+};
+
 /// Weight of every scale of every clip: [clips * scales], sum 1.
 Tensor weights_of_scales(const PackedClips& packed, const StarObjective::Settings& settings, at::Device device) {
   std::vector<double> of_scale;
@@ -84,12 +94,10 @@ std::span<const int64_t> PackedClips::scale_lengths(size_t clip) const {
   return std::span(lengths_).subspan(1 + clip * scales, scales);
 }
 
-AttentionRule PackedClips::attention() const {
-  return [this](size_t, const Tensor& q, const Tensor& k, const Tensor& v) {
-    // Split, not slices: the backward of a slice is a tensor of zeros of the whole sequence's size.
-    const auto split = [this](const Tensor& packed) { return packed.split_with_sizes(lengths_, 1); };
-    return at::cat(attend_scales(split(q), split(k), split(v)), 1);
-  };
+Tensor PackedClips::attend(const Tensor& q, const Tensor& k, const Tensor& v) const {
+  // Split, not slices: the backward of a slice is a tensor of zeros of the whole sequence's size.
+  const auto split = [this](const Tensor& packed) { return packed.split_with_sizes(lengths_, 1); };
+  return at::cat(attend_scales(split(q), split(k), split(v)), 1);
 }
 
 std::vector<Tensor> PackedClips::attend_scales(const std::vector<Tensor>& q, const std::vector<Tensor>& k,
@@ -224,7 +232,8 @@ std::vector<Tensor> StarObjective::bit_logits(const BoundParameters& parameters,
                                               const Tensor& inputs) const {
   const StarTransformer star({parameters.source(kStarPrefix), inputs.device(), settings_.dtype}, settings_.plan.star);
   const Tensor embedded = at::cat({star.embed_text(texts(parameters, star, batch)), star.embed_tokens(inputs)}, 1);
-  const Tensor hidden = star.run_blocks(embedded.to(at::kFloat), rope_(batch.repetition), packed_.attention());
+  PackedAttention attention(packed_);
+  const Tensor hidden = star.run_blocks(embedded.to(at::kFloat), rope_(batch.repetition), attention);
   std::vector<int64_t> lengths = {packed_.text_length()};
   for (const Segment& segment : segments_) lengths.push_back(segment.length);
   const std::vector<Tensor> parts = hidden.split_with_sizes(lengths, 1);

@@ -52,8 +52,8 @@ class PackedClips {
   int64_t text_length() const { return text_length_; }
   const PyramidShape& pyramid() const { return pyramid_; }
 
-  /// Attention of a packed sequence; refers to this.
-  AttentionRule attention() const;
+  /// Attention of a packed sequence: q [B, L, N, D], k and v [B, L, Nkv, D] -> [B, L, N, D].
+  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v) const;
 
   /// Tokens of all clips in sequence order from one map a scale: maps[k] [B T, C, h w] of all latent frames
   /// (QuantizerTrace) -> [B, tokens, C].

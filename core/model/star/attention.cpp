@@ -4,91 +4,158 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
+#include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/model/star/fa3.h"
+#include "cuda/runtime.h"
 
 namespace faststar {
 namespace {
 
 /// cuDNN builds a plan for every new shape (23-37 ms); below this many queries that costs more than it saves.
 constexpr int64_t kCudnnMinQueries = 640;
+/// FlashAttention-3 builds no plans; for shorter passes it is not faster than ATen's FlashAttention-2.
+constexpr int64_t kFa3MinQueries = 512;
 
-bool cudnn_takes(const Tensor& q) {
-  return q.is_cuda() && (q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf) && q.size(-1) % 8 == 0;
+const char* const kInstallFa3 = "./scripts/setup.sh --with-fa3";
+
+bool is_half(at::ScalarType dtype) { return dtype == at::kBFloat16 || dtype == at::kHalf; }
+
+int capability_of(at::Device device) {
+  static const std::vector<cuda::Gpu> gpus = cuda::list_gpus().gpus;
+  const auto index = static_cast<size_t>(device.index() < 0 ? 0 : device.index());
+  return index < gpus.size() ? gpus[index].capability : 0;
 }
 
-AttentionBackend choose(const Tensor& q, const Tensor& k, AttentionBackend backend) {
-  if (backend == AttentionBackend::automatic) {
-    const bool long_pass = q.size(1) >= kCudnnMinQueries && !q.requires_grad();
-    return cudnn_takes(q) && long_pass ? AttentionBackend::cudnn : AttentionBackend::aten;
+std::optional<AttentionObstacle> gpu_obstacle(at::Device device, at::ScalarType dtype, bool dtype_fits) {
+  if (!device.is_cuda()) return AttentionObstacle{"needs a GPU, but the device is the CPU", "--attention auto"};
+  if (dtype_fits) return std::nullopt;
+  return AttentionObstacle{fmt::format("needs bf16, but the precision is {}", dtype_text(dtype)),
+                           "--precision bf16, or --attention auto"};
+}
+
+std::optional<AttentionObstacle> fa3_obstacle(at::Device device, at::ScalarType dtype) {
+  if (auto obstacle = gpu_obstacle(device, dtype, dtype == at::kBFloat16)) return obstacle;
+  if (const int capability = capability_of(device); !fa3::runs_on_capability(capability)) {
+    return AttentionObstacle{fmt::format("needs a GPU of compute capability 9.x, but {} has {}.{}", device_name(device),
+                                         capability / 10, capability % 10),
+                             "--attention auto"};
   }
+  if (const std::string& problem = fa3::why_not_loaded(); !problem.empty()) {
+    return AttentionObstacle{problem, kInstallFa3};
+  }
+  return std::nullopt;
+}
+
+bool fits_cudnn(const Tensor& q) { return q.is_cuda() && is_half(q.scalar_type()) && q.size(-1) % 8 == 0; }
+
+/// Heads of FlashAttention-3 have at most 256 channels in groups of 8, or of 16 in FP8.
+bool fits_fa3(const Tensor& q, AttentionPrecision precision) {
+  const int64_t step = precision == AttentionPrecision::fp8 ? 16 : 8;
+  return q.size(-1) % step == 0 && q.size(-1) <= 256 && !fa3_obstacle(q.device(), q.scalar_type());
+}
+
+AttentionBackend choose(const Tensor& q, AttentionPrecision precision) {
+  if (!fits_cudnn(q) || needs_gradient({q})) return AttentionBackend::aten;
+  if (q.size(1) >= kFa3MinQueries && fits_fa3(q, precision)) return AttentionBackend::fa3;
+  return q.size(1) >= kCudnnMinQueries ? AttentionBackend::cudnn : AttentionBackend::aten;
+}
+
+/// Who attends, when that is possible at all.
+AttentionBackend backend_for(const Tensor& q, const Tensor& k, AttentionSettings settings) {
+  if (settings.backend == AttentionBackend::automatic) return choose(q, settings.precision);
   // cuDNN refuses a single key; one key needs no softmax, so who computes it cannot matter.
-  if (backend == AttentionBackend::cudnn && k.size(1) == 1) return AttentionBackend::aten;
-  if (backend == AttentionBackend::cudnn && !cudnn_takes(q)) {
-    fail(ErrorKind::device,
-         fmt::format("--attention cudnn: expected bfloat16 on a GPU, got {} on {}", dtype_text(q.scalar_type()),
-                     q.device().str()),
-         "--attention auto");
+  if (settings.backend == AttentionBackend::cudnn && k.size(1) == 1) return AttentionBackend::aten;
+  if (const auto obstacle = attention_obstacle(settings, q.device(), q.scalar_type())) {
+    fail(ErrorKind::device, fmt::format("attention: {}", obstacle->message), obstacle->hint);
   }
-  return backend;
+  return settings.backend;
 }
 
-/// `count` rows of the guidance batch from `first` on; a pass that left one row serves all of them.
-Tensor rows_of(const Tensor& part, int64_t first, int64_t count) {
-  return part.size(0) == 1 ? part.expand({count, -1, -1, -1}) : part.narrow(0, first, count);
+Tensor attend_cudnn(const Tensor& q, const Tensor& k, const Tensor& v, double scale) {
+  return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, /*attn_bias=*/std::nullopt,
+                                                             /*compute_log_sumexp=*/false, /*dropout_p=*/0.0,
+                                                             /*is_causal=*/false, /*return_debug_mask=*/false, scale));
 }
 
-/// What one layer reads in `count` rows of the batch from `first` on.
-LayerKv joined_kv(const KvCache& cache, const LayerKv& own, size_t layer, int64_t first, int64_t count) {
-  std::vector<Tensor> k, v;
-  const auto add = [&](const LayerKv& part) {
-    k.push_back(rows_of(part.k, first, count));
-    v.push_back(rows_of(part.v, first, count));
-  };
-  if (!cache.text.empty()) add(cache.text[cache.text.size() == 1 ? 0 : static_cast<size_t>(first)][layer]);
-  for (const PassKv& reference : cache.references) add(reference[layer]);
-  add(own);
-  if (k.size() == 1) return {k[0], v[0]};
-  return {at::cat(k, 1), at::cat(v, 1)};
+Tensor attend_aten(const Tensor& q, const Tensor& k, const Tensor& v, double scale) {
+  // In float32 only the kernel without grouped heads spares the GPU a matrix of all scores.
+  const int64_t group = q.size(1) / k.size(1);
+  const bool expand = q.is_cuda() && q.scalar_type() == at::kFloat && group > 1;
+  return at::scaled_dot_product_attention(q, expand ? k.repeat_interleave(group, 1) : k,
+                                          expand ? v.repeat_interleave(group, 1) : v, /*attn_mask=*/std::nullopt,
+                                          /*dropout_p=*/0.0, /*is_causal=*/false, scale, /*enable_gqa=*/!expand);
 }
+
+/// Tokens that quantize_heads scales at a time: what it holds beside its result.
+constexpr int64_t kQuantizedTokens = 8192;
+constexpr double kLargestE4m3 = 448;
 
 }  // namespace
 
-Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionBackend backend) {
-  const Tensor query = q.transpose(1, 2);  // [B, N, L, D], a view
-  const Tensor key = k.transpose(1, 2);
-  const Tensor value = v.transpose(1, 2);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(-1)));
-  Tensor attended;
-  if (choose(q, k, backend) == AttentionBackend::cudnn) {
-    attended =
-        std::get<0>(at::_scaled_dot_product_cudnn_attention(query, key, value, /*attn_bias=*/std::nullopt,
-                                                            /*compute_log_sumexp=*/false, /*dropout_p=*/0.0,
-                                                            /*is_causal=*/false, /*return_debug_mask=*/false, scale));
-  } else {
-    // In float32 only the kernel without grouped heads spares the GPU a matrix of all scores.
-    const int64_t group = q.size(2) / k.size(2);
-    const bool expand = q.is_cuda() && q.scalar_type() == at::kFloat && group > 1;
-    attended = at::scaled_dot_product_attention(query, expand ? key.repeat_interleave(group, 1) : key,
-                                                expand ? value.repeat_interleave(group, 1) : value,
-                                                /*attn_mask=*/std::nullopt, /*dropout_p=*/0.0,
-                                                /*is_causal=*/false, scale, /*enable_gqa=*/!expand);
+std::optional<AttentionObstacle> attention_obstacle(AttentionSettings settings, at::Device device,
+                                                    at::ScalarType dtype) {
+  const bool fp8 = settings.precision == AttentionPrecision::fp8;
+  switch (settings.backend) {
+    case AttentionBackend::automatic: return fp8 ? fa3_obstacle(device, dtype) : std::nullopt;
+    case AttentionBackend::fa3: return fa3_obstacle(device, dtype);
+    default: break;
   }
-  return attended.transpose(1, 2);
+  if (fp8) return AttentionObstacle{"FP8 needs FlashAttention-3", "--attention fa3, or --attention-precision bf16"};
+  if (settings.backend == AttentionBackend::cudnn) return gpu_obstacle(device, dtype, is_half(dtype));
+  return std::nullopt;
 }
 
-Tensor attend_with_cache(const Tensor& q, const LayerKv& own, const KvCache& cache, size_t layer,
-                         AttentionBackend backend) {
-  if (cache.text.size() <= 1) {
-    const LayerKv read = joined_kv(cache, own, layer, 0, q.size(0));
-    return attend(q, read.k, read.v, backend);
+std::string attention_text(AttentionSettings settings, at::Device device, at::ScalarType dtype) {
+  const char* const fa3 = settings.precision == AttentionPrecision::fp8 ? "fa3 in fp8" : "fa3";
+  switch (settings.backend) {
+    case AttentionBackend::fa3: return fa3;
+    case AttentionBackend::cudnn: return "cudnn";
+    case AttentionBackend::aten: return "aten";
+    default: break;
   }
-  std::vector<Tensor> attended;
-  for (int64_t row = 0; row < q.size(0); ++row) {
-    const LayerKv read = joined_kv(cache, own, layer, row, 1);
-    attended.push_back(attend(q.narrow(0, row, 1), read.k, read.v, backend));
+  if (!device.is_cuda() || !is_half(dtype)) return "aten";
+  const auto obstacle = fa3_obstacle(device, dtype);
+  if (!obstacle) return fmt::format("{} from {} tokens, else aten", fa3, kFa3MinQueries);
+  return fmt::format("cudnn from {} tokens, else aten; no fa3: {}", kCudnnMinQueries, obstacle->message);
+}
+
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionSettings settings) {
+  const AttentionBackend backend = backend_for(q, k, settings);
+  if (backend == AttentionBackend::fa3) {
+    return settings.precision == AttentionPrecision::fp8 ? fa3::attend_fp8(q, k, v) : fa3::attend(q, k, v);
   }
-  return at::cat(attended);
+  const auto heads_first = [](const Tensor& t) { return t.transpose(1, 2); };  // [B, N, L, D], a view
+  const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(-1)));
+  const auto& compute = backend == AttentionBackend::cudnn ? attend_cudnn : attend_aten;
+  return compute(heads_first(q), heads_first(k), heads_first(v), scale).transpose(1, 2);
+}
+
+QuantizedHeads quantize_heads(const Tensor& x, int64_t groups) {
+  const Tensor grouped = x.unflatten(2, {groups, -1});  // [B, L, groups, heads, D]
+  const Tensor largest = at::linalg_vector_norm(grouped, std::numeric_limits<double>::infinity(), {1, 3, 4});
+  const Tensor tiniest = at::full({}, std::numeric_limits<float>::min(), largest.options().dtype(at::kFloat));
+  const Tensor descale = at::exp2(at::ceil(at::log2((largest.to(at::kFloat) / kLargestE4m3).maximum(tiniest))));
+  const Tensor factor = descale.reciprocal().to(x.scalar_type()).view({x.size(0), 1, groups, 1, 1});
+  QuantizedHeads quantized{at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)), descale};
+  const Tensor values = quantized.values.view(grouped.sizes());
+  for (int64_t from = 0; from < x.size(1); from += kQuantizedTokens) {
+    const int64_t count = std::min(kQuantizedTokens, x.size(1) - from);
+    values.narrow(1, from, count).copy_(grouped.narrow(1, from, count) * factor);
+  }
+  return quantized;
+}
+
+Tensor reference::attend_fp8(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const int64_t groups = k.size(2);
+  const auto rounded = [&](const Tensor& x) {
+    const QuantizedHeads quantized = quantize_heads(x, groups);
+    const Tensor descale = quantized.descale.repeat_interleave(x.size(2) / groups, 1);  // [B, N]
+    return quantized.values.to(at::kFloat) * descale.view({x.size(0), 1, x.size(2), 1});
+  };
+  return faststar::attend(rounded(q), rounded(k), rounded(v), AttentionBackend::aten).to(q.scalar_type());
 }
 
 }  // namespace faststar

@@ -1,39 +1,62 @@
 #pragma once
-#include <vector>
+#include <optional>
+#include <string>
 
 #include "core/base/tensor.h"
 
 namespace faststar {
 
-/// Who computes attention (`--attention`). `automatic`: cuDNN for long bfloat16 passes on a GPU, else ATen.
-enum class AttentionBackend { automatic, cudnn, aten };
+/// Who computes attention (`--attention`). `automatic`: on a GPU in bfloat16 FlashAttention-3 where its library is
+/// found, else cuDNN, for passes that are long enough; else ATen.
+enum class AttentionBackend { automatic, fa3, cudnn, aten };
+
+/// In what attention multiplies (`--attention-precision`). fp8: E4M3 queries, keys and values in every pass that
+/// FlashAttention-3 computes. `automatic`: the precision of the tensors.
+enum class AttentionPrecision { automatic, bf16, fp8 };
+
+struct AttentionSettings {
+  AttentionBackend backend = AttentionBackend::automatic;
+  AttentionPrecision precision = AttentionPrecision::automatic;
+
+  AttentionSettings() = default;
+  /// A backend alone says all but the precision.
+  AttentionSettings(AttentionBackend chosen, AttentionPrecision in = AttentionPrecision::automatic)
+      : backend(chosen), precision(in) {}
+};
+
+/// Why attention cannot run as asked, and what to do about it.
+struct AttentionObstacle {
+  std::string message;  ///< "needs a GPU, but the device is the CPU"
+  std::string hint;
+};
+
+/// What keeps the settings from attending to tensors of `dtype` on `device` in this process; none: they can. Loads the
+/// library of FlashAttention-3 when that is all that is left to check.
+std::optional<AttentionObstacle> attention_obstacle(AttentionSettings settings, at::Device device,
+                                                    at::ScalarType dtype);
+
+/// What `settings` mean there, for people: "fa3 from 512 tokens, else aten".
+std::string attention_text(AttentionSettings settings, at::Device device, at::ScalarType dtype);
 
 /// softmax(q k^T / sqrt(D)) v without a mask; query head i reads kv head i / (N / Nkv).
-/// q [B, L, N, D]; k, v [B, K, Nkv, D], all of one dtype. Returns [B, L, N, D].
-/// Throws Error(device) when `cudnn` is asked for where it cannot run (CPU, float32).
-Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionBackend backend);
+/// q [B, L, N, D]; k, v [B, K, Nkv, D], all of one dtype; rows of tokens may lie apart. Returns [B, L, N, D].
+/// Throws Error(device) when the settings cannot run there.
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionSettings settings);
 
-/// Keys (after norm and RoPE) and values of one layer: [B, K, Nkv, D] each.
-struct LayerKv {
-  Tensor k;
-  Tensor v;
+/// A tensor in E4M3 with a scale for each row and group of heads.
+struct QuantizedHeads {
+  Tensor values;   ///< [B, L, N, D] float8_e4m3fn
+  Tensor descale;  ///< [B, groups] float32, powers of two: values * descale is what was rounded
 };
 
-/// What one pass leaves for later ones to attend to: an entry a layer.
-using PassKv = std::vector<LayerKv>;
+/// Rounds x [B, L, N, D] to E4M3. The N / groups neighbouring heads of a group share a scale, from their largest value.
+/// A power of two, so that scaling adds no error of its own.
+QuantizedHeads quantize_heads(const Tensor& x, int64_t groups);
 
-/// Keys and values of the earlier passes that a pass attends to. A pass of one row reads the first row of each; a
-/// cached pass that has one row is read by every row.
-struct KvCache {
-  /// Of the text: one entry for the whole guidance batch, or one for each of its rows where their lengths differ.
-  std::vector<PassKv> text;
-  /// Of the last scale of the clip before, or of the interactive conditions: for the whole guidance batch.
-  std::vector<PassKv> references;
-};
-
-/// attend() over the cache's text and references and the pass's own keys and values, in this order. Rows of the batch
-/// whose texts differ in length attend one by one.
-Tensor attend_with_cache(const Tensor& q, const LayerKv& own, const KvCache& cache, size_t layer,
-                         AttentionBackend backend);
+namespace reference {
+/// attend() with q, k and v rounded by quantize_heads, a scale for each row and kv head, and otherwise the arithmetic
+/// of float32. FlashAttention-3 also rounds the softmax to E4M3.
+Tensor attend_fp8(const Tensor& q, const Tensor& k, const Tensor& v);
+}  // namespace reference
 
 }  // namespace faststar

@@ -14,6 +14,9 @@
 namespace faststar {
 namespace {
 
+/// 57 of the 85 passes of a 720p video are not longer. Beyond it a copy of the context is small beside the pass itself.
+constexpr int64_t kKvRoom = 1024;
+
 /// The tokens that pass the backbone: [1, L, 64]. Gathered as a map, so that memory lies as it does for all tokens.
 Tensor input_tokens(const Tensor& input, const ReductionPlan& plan) {
   if (!plan.kept.defined()) return tokens_from_map(input);
@@ -50,7 +53,8 @@ void check_condition(const InteractiveCondition& condition, const Schedule& sche
 /// Error(input) when the condition does not fit the schedule.
 /// Source: ar_infer_infinity_star_interact of infinity/models/infinity.py.
 std::vector<PassKv> encode_condition(const StarTransformer& model, const Schedule& schedule,
-                                     const InteractiveCondition& condition, int64_t batch, AttentionBackend attention) {
+                                     const InteractiveCondition& condition, int64_t batch,
+                                     const AttentionSettings& attention) {
   check_condition(condition, schedule);
   const auto encode = [&](const Tensor& map, const RopePositions& positions) {
     const Rope rope = visual_rope(positions, model.architecture().head_dim, model.device());
@@ -90,10 +94,13 @@ class StarRun {
       reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed, model.embedding(),
                          model.architecture().layers);
     }
-    run_text(input.text);
-    if (!input.condition) return;
-    cache_.references = encode_condition(model, schedule, *input.condition, rows_.all(), settings.attention);
-    if (reduction_) reduction_->history.set_former(input.condition->former);
+    std::vector<PassKv> text = encode_text(input.text);
+    std::vector<PassKv> references;
+    if (input.condition) {
+      references = encode_condition(model, schedule, *input.condition, rows_.all(), settings.attention);
+    }
+    cache_ = KvCache(std::move(text), std::move(references), kv_room(schedule));
+    if (input.condition && reduction_) reduction_->history.set_former(input.condition->former);
   }
 
   Tensor run() {
@@ -112,12 +119,15 @@ class StarRun {
   }
 
  private:
-  void run_text(const TextFeatures& text) {
+  /// Keys and values of the texts: one entry for all rows, or one a row.
+  std::vector<PassKv> encode_text(const TextFeatures& text) const {
+    std::vector<PassKv> encoded;
     for (const Tensor& batch : text_batches(model_, text, settings_.guidance.scale)) {
       const Rope rope = text_rope(batch.size(1), model_.architecture().head_dim, model_.device());
       model_.run_blocks(model_.embed_text(batch.to(model_.device())), {rope, {}, settings_.attention},
-                        &cache_.text.emplace_back());
+                        &encoded.emplace_back());
     }
+    return encoded;
   }
 
   bool is_given(const Step& step) const { return step.index < static_cast<int>(given_bits_.size()); }
@@ -207,7 +217,11 @@ class StarRun {
     Tensor hidden = model_.run_blocks(model_.embed_tokens(tokens, rows_.of(step)),
                                       {rope, cache_, settings_.attention, reducer}, referenced ? &own : nullptr);
     // Later scales attend to this one alone: what it attended to is freed here.
-    if (referenced) cache_.references.assign(1, std::move(own));
+    if (referenced) {
+      std::vector<PassKv> references;  // not a list in braces, which would keep a second handle to every layer
+      references.push_back(std::move(own));
+      cache_.set_references(std::move(references));
+    }
     return hidden;
   }
 
@@ -272,6 +286,12 @@ int64_t interactive_condition_tokens(const Schedule& schedule) {
   const Scale& full = schedule.full_scale(0);
   const Scale& semantic = schedule.scales()[kSemanticConditionScale];
   return int64_t{full.t} * semantic.h * semantic.w + kDetailFrames * full.h * full.w;
+}
+
+int64_t kv_room(const Schedule& schedule) {
+  int64_t longest = 0;
+  for (const Scale& scale : schedule.scales()) longest = std::max(longest, scale.tokens());
+  return std::min(longest, kKvRoom);
 }
 
 Tensor generate(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,

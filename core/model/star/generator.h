@@ -18,7 +18,7 @@ struct GenerationSettings {
   double tau_video = 0.4;  ///< and of later ones
   Sampling sampling = Sampling::philox;
   uint64_t seed = 0;
-  AttentionBackend attention = AttentionBackend::automatic;
+  AttentionSettings attention;
   ReductionSettings reduction;
 };
 
@@ -86,6 +86,9 @@ class GenerationObserver {
   /// far, [1, 64, t, H, W] each.
   virtual void on_step(const Step&, const std::vector<Tensor>& /*clips*/) {}
 };
+
+/// Tokens that the run's KvCache has room for behind the context of every layer: 0.3 GB at full size.
+int64_t kv_room(const Schedule& schedule);
 
 /// Runs the transformer over all steps of `schedule`: the main loop (ar_infer_infinity_elegant of
 /// infinity/models/infinity.py). Returns the accumulated features of all clips, joined on time: [1, 64, T, H, W]

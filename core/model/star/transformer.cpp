@@ -70,16 +70,6 @@ std::vector<Block> make_blocks(const Weights& weights, const StarArchitecture& a
   return blocks;
 }
 
-/// The rule of generation: a pass sees its cache and itself. Keys and values go to `own`, with an entry a layer, when
-/// it is given. Refers to its arguments.
-AttentionRule attend_to_cache(const PassSetting& pass, PassKv* own) {
-  return [&pass, own](size_t layer, const Tensor& q, const Tensor& k, const Tensor& v) {
-    if (own) (*own)[layer] = {k, v};
-    const ProfileRange range(PassPart::attention);
-    return attend_with_cache(q, {k, v}, pass.cache, layer, pass.attention);
-  };
-}
-
 }  // namespace
 
 StarArchitecture detect_star_architecture(const Weights& weights) {
@@ -121,14 +111,20 @@ SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, 
       k_norm(norm_weight(weights, prefix + ".k_norm.weight", arch.head_dim, arch)),
       arch(arch) {}
 
-Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule) const {
+Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
+  return o_proj(attend(x, layer, rope, rule).flatten(2));
+}
+
+Tensor SelfAttention::attend(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
+  const LayerKv place = rule.place(layer, x.size(0), x.size(1));
   const auto split_heads = [&](const Tensor& t, int64_t heads) {
     return t.unflatten(-1, {heads, arch.head_dim});  // [B, L, heads, D]
   };
   const Tensor q = norm_rope(split_heads(q_proj(x), arch.heads), q_norm, kNormEpsilon, rope);
-  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, rope);
+  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, rope, place.k);
   const Tensor v = split_heads(v_proj(x), arch.kv_heads);
-  return o_proj(rule(layer, q, k, v).flatten(2));
+  if (place.v.defined()) place.v.copy_(v);
+  return rule.attend(layer, q, {k, place.v.defined() ? place.v : v});
 }
 
 Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
@@ -154,7 +150,7 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       attn(weights, layer_prefix(arch, layer) + ".attn", arch),
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
-Tensor Block::operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule, LayerReducer* reducer) const {
+Tensor Block::operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer) const {
   const auto attention = [&](const Tensor& tokens, const Tensor& positions) {
     return attn(tokens, index, positions.defined() ? gather_rope(rope, positions) : rope, rule);
   };
@@ -200,10 +196,11 @@ Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t batch) const 
 
 Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, PassKv* own) const {
   if (own) own->resize(blocks_.size());
-  return run_blocks(std::move(x), pass.rope, attend_to_cache(pass, own), pass.reducer);
+  CachedAttention rule(pass.cache, pass.attention, own);
+  return run_blocks(std::move(x), pass.rope, rule, pass.reducer);
 }
 
-Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule, LayerReducer* reducer) const {
+Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer) const {
   for (const Block& block : blocks_) x = block(x, rope, rule, reducer);
   return x;
 }

@@ -1,12 +1,11 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/model/layers.h"
 #include "core/model/reduce/reduction.h"
-#include "core/model/star/attention.h"
+#include "core/model/star/kv_cache.h"
 #include "core/model/star/rope.h"
 
 namespace faststar {
@@ -38,15 +37,11 @@ int64_t parameter_count(const StarArchitecture& arch);
 /// Prefixes of tensors of official checkpoints that inference does not need.
 inline const std::vector<std::string> kUnusedStarTensors = {"sos_token", "norm0_cond"};
 
-/// Attention of one layer: (layer, q [B, L, N, D], own keys and values [B, L, Nkv, D]) -> [B, L, N, D]. The rule
-/// decides what else the queries see.
-using AttentionRule = std::function<Tensor(size_t layer, const Tensor& q, const Tensor& k, const Tensor& v)>;
-
 /// Where the tokens of a pass stand and what they attend to besides themselves.
 struct PassSetting {
   const Rope& rope;
   const KvCache& cache;
-  AttentionBackend attention = AttentionBackend::automatic;
+  AttentionSettings attention = {};
   LayerReducer* reducer = nullptr;  ///< reduces the tokens of each branch; null: none does
 };
 
@@ -54,11 +49,15 @@ struct PassSetting {
 struct SelfAttention {
   SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch);
   /// x [B, L, C] -> [B, L, C].
-  Tensor operator()(const Tensor& x, size_t layer, const Rope& rope, const AttentionRule& rule) const;
+  Tensor operator()(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
 
   Linear q_proj, k_proj, v_proj, o_proj;
   Tensor q_norm, k_norm;  // [D] float32
   StarArchitecture arch;
+
+ private:
+  /// What the heads see: [B, L, N, D].
+  Tensor attend(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
 };
 
 /// SwiGLU feed-forward network (`<layer>.mlp`).
@@ -75,8 +74,7 @@ struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
   /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
   /// With a reducer both branches go through it; keys and values are those of the tokens it kept.
-  Tensor operator()(const Tensor& x, const Rope& rope, const AttentionRule& rule,
-                    LayerReducer* reducer = nullptr) const;
+  Tensor operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32
@@ -109,7 +107,7 @@ class StarTransformer {
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, PassKv* own) const;
   /// The same with any rule of attention (training packs several passes in one sequence).
-  Tensor run_blocks(Tensor x, const Rope& rope, const AttentionRule& rule, LayerReducer* reducer = nullptr) const;
+  Tensor run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr) const;
   /// Raw logits, before tau and guidance: x [B, L, C] -> [B, L, 2 d] float32; bit j has logits 2j (zero), 2j + 1 (one).
   Tensor logits(const Tensor& x, Head head) const;
 

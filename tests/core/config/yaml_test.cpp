@@ -123,6 +123,7 @@ TEST_CASE("metadata holds every setting that has a value", "[config]") {
   CHECK(json["generate"]["aspect"] == "16:9");
   CHECK(json["output"]["crf"] == 17);
   CHECK(json["runtime"]["attention"] == "auto");
+  CHECK(json["runtime"]["attention_precision"] == "auto");
   CHECK_FALSE(json["output"].contains("frames_dir"));
 }
 

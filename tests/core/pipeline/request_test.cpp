@@ -111,6 +111,18 @@ TEST_CASE("flags that contradict each other are usage errors", "[cli]") {
   CHECK(plan_error({{"prompt", "a"}, {"prompt_file", "p.txt"}}).kind() == ErrorKind::usage);
 }
 
+TEST_CASE("attention that cannot run is refused before weights load", "[cli]") {
+  const Error library = plan_error({{"attention", "fa3"}, {"device", "cpu"}});
+  CHECK(library.kind() == ErrorKind::device);
+  CHECK(std::string(library.what()) == "--attention fa3: needs a GPU, but the device is the CPU");
+  const Error precision = plan_error({{"attention_precision", "fp8"}, {"device", "cpu"}});
+  CHECK(precision.kind() == ErrorKind::device);
+  CHECK(std::string(precision.what()) == "--attention-precision fp8: needs a GPU, but the device is the CPU");
+  const Error both = plan_error({{"attention", "aten"}, {"attention_precision", "fp8"}, {"device", "cpu"}});
+  CHECK(both.kind() == ErrorKind::usage);
+  CHECK(test::says(both, "needs FlashAttention-3"));
+}
+
 TEST_CASE("reduction that cannot work is refused before weights load", "[cli]") {
   CHECK(plan_error({{"reduce", "faststar"}, {"ratios", "20"}}).hint() == "did you mean 0.2?");
   CHECK(plan_error({{"reduce", "faststar"}, {"ratios", "0.1,0.2"}}).kind() == ErrorKind::usage);

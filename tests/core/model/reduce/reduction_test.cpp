@@ -171,9 +171,9 @@ TEST_CASE("the clip after a pruned one reads the keys and values of the kept tok
   const Rope words = text_rope(6, head_dim, at::kCPU);
   run.model.run_blocks(run.model.embed_text(at::stack({run.text.cond, run.text.uncond})),
                        {words, {}, run.settings.attention}, &text);
-  pass(3, after[2], {.text = {text}}, &image);
-  pass(10, after[9], {.text = {text}, .references = {image}}, &clip);
-  const Tensor hidden = pass(11, at::zeros_like(after[11]), {.text = {text}, .references = {clip}}, nullptr);
+  pass(3, after[2], KvCache({text}), &image);
+  pass(10, after[9], KvCache({text}, {image}), &clip);
+  const Tensor hidden = pass(11, at::zeros_like(after[11]), KvCache({text}, {clip}), nullptr);
   CHECK(test::relative_error(run.model.logits(hidden, Head::semantic), logits.at(11)) < 1e-5);
 }
 

@@ -122,12 +122,13 @@ TEST_CASE("layers see both rows at once, also when their texts differ in length"
   const Fixture fixture(GENERATE(from_range(test::test_devices())));
   const StarTransformer& model = fixture.model;
   const auto device = model.device();
-  KvCache cache;
+  std::vector<PassKv> texts;
   for (const int64_t length : {6, 9}) {
     const Rope rope = text_rope(length, test::kSmallModel.head_dim, device);
     const Tensor text = test::seeded_randn({1, length, test::kSmallModel.text_width}, 3, device);
-    model.run_blocks(model.embed_text(text), {rope, {}}, &cache.text.emplace_back());
+    model.run_blocks(model.embed_text(text), {rope, {}}, &texts.emplace_back());
   }
+  const KvCache cache(texts, {}, GENERATE(0, 4));
   const Tensor tokens = test::seeded_randn({1, 4, 64}, 4, device);
   const Rope rope = visual_rope({600, {0}, {1, 2, 2}, {1, 2, 2}}, test::kSmallModel.head_dim, device);
   LayerWatch watch;
@@ -135,7 +136,7 @@ TEST_CASE("layers see both rows at once, also when their texts differ in length"
   CHECK(watch.calls == 2 * test::kSmallModel.layers);
   CHECK(watch.rows == std::set<int64_t>{2});
   for (const int64_t row : {0, 1}) {
-    const KvCache own{.text = {cache.text[static_cast<size_t>(row)]}};
+    const KvCache own({texts[static_cast<size_t>(row)]});
     const Tensor alone = model.run_blocks(model.embed_tokens(tokens, 1), {rope, own}, nullptr);
     CHECK(test::relative_error(both[row], alone[0]) < 1e-5);
   }

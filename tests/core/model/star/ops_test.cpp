@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 
 #include "core/model/layers.h"
-#include "core/model/star/attention.h"
 #include "core/model/star/rope.h"
 #include "support/gradients.h"
 #include "support/support.h"
@@ -40,6 +39,23 @@ TEST_CASE("norm_rope agrees with the reference", "[star][kernels]") {
         test::tolerance_of(dtype) / 4);
 }
 
+TEST_CASE("norm_rope writes into rows of a longer buffer what it returns otherwise", "[star][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t rows = GENERATE(1, 2, 3);
+  const int64_t tokens = GENERATE(0, 1, 37);
+  CAPTURE(device, rows, tokens);
+  const Tensor x = test::seeded_randn({rows, tokens, 3, 64}, 1, device, dtype);
+  const Tensor weight = test::seeded_randn({64}, 2, device);
+  const Tensor angle = test::seeded_randn({tokens, 32}, 3, device);
+  const Rope rope{angle.cos(), angle.sin()};
+  const Tensor buffer = at::ones({rows, tokens + 8, 3, 64}, x.options());
+  const Tensor place = buffer.narrow(1, 5, tokens);
+  CHECK(norm_rope(x, weight, 1e-6, rope, place).is_alias_of(buffer));
+  CHECK(test::same(place, norm_rope(x, weight, 1e-6, rope)));
+  CHECK(buffer.narrow(1, 0, 5).eq(1).all().item<bool>());
+  CHECK(buffer.narrow(1, 5 + tokens, 3).eq(1).all().item<bool>());
+}
+
 TEST_CASE("gradients of swiglu agree with those of the reference", "[star][kernels]") {
   const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
   const int64_t width = GENERATE(1, 13, 768, 4099);
@@ -72,34 +88,6 @@ TEST_CASE("gathered tokens turn as they would among all", "[star]") {
   const Tensor kept = at::tensor({0, 7, 8, 29}, at::kLong).to(device);
   CHECK(test::same(norm_rope(x.index_select(1, kept), weight, 1e-6, gather_rope(rope, kept)),
                    norm_rope(x, weight, 1e-6, rope).index_select(1, kept)));
-}
-
-/// softmax(q k^T / sqrt(D)) v in float64.
-Tensor exact_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
-  const int64_t group = q.size(2) / k.size(2);
-  const auto heads_first = [](const Tensor& t) { return t.to(at::kCPU, at::kDouble).transpose(1, 2); };
-  const Tensor keys = heads_first(k).repeat_interleave(group, 1);
-  const Tensor values = heads_first(v).repeat_interleave(group, 1);
-  const Tensor scores = at::matmul(heads_first(q), keys.transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
-  return at::matmul(scores.softmax(-1), values).transpose(1, 2);
-}
-
-TEST_CASE("every attention backend computes grouped-query attention", "[star]") {
-  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
-  const auto backend = GENERATE(AttentionBackend::automatic, AttentionBackend::cudnn, AttentionBackend::aten);
-  const int64_t kv_heads = GENERATE(2, 4);
-  const int64_t queries = GENERATE(1, 37, 700);
-  const int64_t keys = GENERATE(1, 53);
-  if (backend == AttentionBackend::cudnn && keys > 1 && (device.is_cpu() || dtype != at::kBFloat16)) {
-    const Tensor x = at::zeros({1, 2, 1, 8}, at::TensorOptions(device).dtype(dtype));
-    CHECK(test::error_of([&] { attend(x, x, x, backend); }).kind() == ErrorKind::device);
-    return;
-  }
-  CAPTURE(device, queries, keys);
-  const Tensor q = test::seeded_randn({2, queries, 4, 64}, 1, device, dtype);
-  const Tensor k = test::seeded_randn({2, keys, kv_heads, 64}, 2, device, dtype);
-  const Tensor v = test::seeded_randn({2, keys, kv_heads, 64}, 3, device, dtype);
-  CHECK(test::relative_error(attend(q, k, v, backend), exact_attention(q, k, v)) < test::tolerance_of(dtype));
 }
 
 TEST_CASE("rows and columns map to the full grid with halves to even", "[star]") {
