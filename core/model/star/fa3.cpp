@@ -46,7 +46,7 @@ std::optional<fs::path> library_in_environment() {
        fmt::format("unset {}, or ./scripts/setup.sh --with-fa3", kVariable));
 }
 
-/// Given by each caller; what one call adds is in NamedArguments too.
+/// What every call gives.
 NamedArguments attention_arguments(const Tensor& q, const Tensor& k, const Tensor& v) {
   return {{"q", q}, {"k", k}, {"v", v}, {"softmax_scale", 1.0 / std::sqrt(static_cast<double>(q.size(-1)))}};
 }

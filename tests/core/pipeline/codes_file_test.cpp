@@ -60,6 +60,7 @@ TEST_CASE("the metadata tells what the run was", "[engine]") {
   test::make(test::small_request(folder, at::kCPU));
   const auto run = nlohmann::json::parse(parse_comment(read_comment(folder / "v.mp4"))->run_json);
   CHECK(run["device"] == "cpu");
+  CHECK(run["attention"] == "aten");
   CHECK(run["seconds"]["tokens"].get<double>() > 0);
 }
 
