@@ -95,10 +95,10 @@ __global__ void norm_rope_kernel(const NormRope op) {
   if (head >= op.batch * op.tokens * op.heads) return;
   const int lane = threadIdx.x % 32;
   const int pairs = static_cast<int>(op.head_dim / 2);
+  const int64_t row = head / (op.tokens * op.heads);
+  const auto head_of_row = static_cast<uint32_t>(head - row * op.tokens * op.heads);
   const auto* x = static_cast<const Pair<T>*>(op.x) + head * pairs;
-  const int64_t heads_per_row = op.tokens * op.heads;
-  auto* out =
-      static_cast<Pair<T>*>(op.out) + head / heads_per_row * (op.out_batch_stride / 2) + head % heads_per_row * pairs;
+  auto* out = static_cast<Pair<T>*>(op.out) + row * (op.out_batch_stride / 2) + int64_t{head_of_row} * pairs;
 
   float even[kMaxPairsPerLane];
   float odd[kMaxPairsPerLane];
@@ -115,7 +115,7 @@ __global__ void norm_rope_kernel(const NormRope op) {
   }
   const float scale = rsqrtf(warp_sum(squares) / static_cast<float>(op.head_dim) + op.eps);
 
-  const int64_t token = head / op.heads % op.tokens;
+  const int64_t token = head_of_row / static_cast<uint32_t>(op.heads);
   const float* cos = op.cos + token * pairs;
   const float* sin = op.sin + token * pairs;
 #pragma unroll
@@ -135,6 +135,7 @@ __global__ void norm_rope_kernel(const NormRope op) {
 
 void norm_rope(const NormRope& op, FloatType type, Stream stream) {
   require(op.head_dim % 2 == 0 && op.head_dim <= kMaxNormRopeWidth, "norm_rope: head_dim is even and at most 256");
+  require(op.tokens * op.heads < int64_t{1} << 32, "norm_rope: a row has fewer than 2^32 heads");
   const int64_t blocks = block_count(op.batch * op.tokens * op.heads, kWarpsPerBlock);
   with_type(type, [&]<typename T>() {
     require(aligned_to(sizeof(Pair<T>), op.x, op.out) && op.out_batch_stride % 2 == 0,
