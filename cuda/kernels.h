@@ -143,4 +143,12 @@ struct NormSiluGradient {
 int64_t norm_silu_gradient_blocks(const NormSilu& op, FloatType type);
 void norm_silu_gradient(const NormSiluGradient& gradient, FloatType type, Stream stream);
 
+/// core/model/vae/yuv420.h. Height and width are even.
+struct Yuv420 {
+  const void* decoded;  // [frames, height, width, 3]
+  uint8_t* planes;      // [frames, 3 * height / 2, width]
+  int64_t frames, height, width;
+};
+void yuv420(const Yuv420& op, FloatType type, Stream stream);
+
 }  // namespace faststar::cuda

@@ -1,5 +1,7 @@
 #include "cuda/runtime.h"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -78,6 +80,19 @@ int64_t usable_bytes(int device) {
   constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   const auto statistics = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
   return static_cast<int64_t>(free) + statistics.reserved_bytes[kAllPools].current;
+}
+
+std::function<void()> copy_to_host(const at::Tensor& host, const at::Tensor& source) {
+  const auto copies = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, source.device().index());
+  at::cuda::CUDAEvent made;
+  made.record(c10::cuda::getCurrentCUDAStream(source.device().index()));
+  made.block(copies);
+  const c10::cuda::CUDAStreamGuard guard(copies);
+  host.copy_(source, /*non_blocking=*/true);
+  source.record_stream(copies.unwrap());  // its memory is not given away before the copy is made
+  auto copied = std::make_shared<at::cuda::CUDAEvent>();
+  copied->record(copies);
+  return [copied] { copied->synchronize(); };
 }
 
 class GraphPool {

@@ -57,6 +57,11 @@ const char* built_architectures();
 /// Bytes of a GPU that are free or that LibTorch's allocator holds. Throws Failure when the GPU does not answer.
 int64_t usable_bytes(int device);
 
+/// Queues a copy of `source`, contiguous on a GPU, into `host`, as large and in pinned memory, behind what is queued on
+/// the current stream. It runs on a stream for copies: later work on the current one does not wait for it. Returns what
+/// waits for the copy.
+std::function<void()> copy_to_host(const at::Tensor& host, const at::Tensor& source);
+
 /// Memory of the current GPU that recordings share which never run at the same time. The one that needs most should
 /// come first: the others then fit into what it leaves.
 class GraphPool;

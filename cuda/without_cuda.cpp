@@ -17,6 +17,7 @@ const char* built_architectures() { return ""; }
 
 Stream current_stream(int) { refuse(); }
 int64_t usable_bytes(int) { refuse(); }
+std::function<void()> copy_to_host(const at::Tensor&, const at::Tensor&) { refuse(); }
 
 std::shared_ptr<GraphPool> make_graph_pool() { refuse(); }
 std::function<void()> record(const std::function<void()>&, const std::shared_ptr<GraphPool>&) { refuse(); }
@@ -40,5 +41,6 @@ bool norm_silu_takes(int64_t, FloatType) { refuse(); }
 void norm_silu(const NormSilu&, FloatType, Stream) { refuse(); }
 int64_t norm_silu_gradient_blocks(const NormSilu&, FloatType) { refuse(); }
 void norm_silu_gradient(const NormSiluGradient&, FloatType, Stream) { refuse(); }
+void yuv420(const Yuv420&, FloatType, Stream) { refuse(); }
 
 }  // namespace faststar::cuda

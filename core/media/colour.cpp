@@ -74,6 +74,19 @@ ffmpeg::FramePtr FromRgb::operator()(const uint8_t* pixels) {
   return picture;
 }
 
+ffmpeg::FramePtr picture_of_planes(const uint8_t* planes, int width, int height) {
+  ffmpeg::FramePtr picture = ffmpeg::make_picture(AV_PIX_FMT_YUV420P, width, height);
+  const auto copy_plane = [&](int plane, int columns, int lines) {
+    av_image_copy_plane(picture->data[plane], picture->linesize[plane], planes, columns, columns, lines);
+    planes += columns * lines;
+  };
+  copy_plane(0, width, height);
+  copy_plane(1, width / 2, height / 2);
+  copy_plane(2, width / 2, height / 2);
+  picture->color_range = AVCOL_RANGE_MPEG;
+  return picture;
+}
+
 Tensor ToRgb::operator()(const AVFrame& frame) {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const bool transparent = has_alpha(format);

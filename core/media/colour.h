@@ -26,6 +26,10 @@ class FromRgb {
   ffmpeg::FramePtr rgb_;
 };
 
+/// A YUV420P picture, limited range, from its packed planes: Y of `height` lines, then U and V of half as many, half as
+/// wide. Width and height are even.
+ffmpeg::FramePtr picture_of_planes(const uint8_t* planes, int width, int height);
+
 /// Converts decoded frames of any format to RGB; untagged YUV is read as BT.601, limited range, as OpenCV and
 /// decord do. Transparent pictures are blended with white.
 class ToRgb {

@@ -12,7 +12,8 @@ namespace faststar {
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
-  /// frames: uint8 [F, H, W, 3] RGB, on the CPU, contiguous; F >= 0. They must not change afterwards.
+  /// frames: uint8 [F, H, W, 3] RGB, on the CPU, contiguous; F >= 0. They must not change afterwards. A sink may take
+  /// another format besides, and says so.
   virtual void write(const Tensor& frames) = 0;
   /// Completes the output under a temporary name. Nothing may be written afterwards.
   virtual void complete() = 0;

@@ -154,6 +154,14 @@ void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
   codec.chroma_sample_location = AVCHROMA_LOC_LEFT;
 }
 
+/// Frames that libx264 looks ahead. It holds back as many, and encodes them only when the last frame has come: with the
+/// 40 of preset medium, half of an 81-frame video would wait for the decoder's end. Measured on 81 frames of 720p, crf
+/// 17 (a synthetic scene in motion): 10 instead of 40 cost 0.07 dB and saved 12 % of the file and of the CPU time.
+constexpr const char* kLookahead = "10";
+
+/// True for presets that look farther ahead than that and still are not chosen to wait for.
+bool hurries(H264Preset preset) { return preset > H264Preset::veryfast && preset <= H264Preset::medium; }
+
 ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const AVFormatContext& output) {
   const VideoEncoder& encoder = encoder_of(encoding);
   ffmpeg::CodecPtr codec = ffmpeg::make_encoder(encoder.name, encoder.hint);
@@ -168,6 +176,7 @@ ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& en
   if (!encoding.lossless) {
     options.set("preset", std::string(kH264Presets[static_cast<size_t>(encoding.preset)]));
     options.set("crf", std::to_string(encoding.crf));
+    if (hurries(encoding.preset)) options.set("rc-lookahead", kLookahead);
   }
   ffmpeg::check(avcodec_open2(codec.get(), codec->codec, options.get()), ErrorKind::output,
                 fmt::format("cannot start the {} encoder", encoder.name));
@@ -202,15 +211,12 @@ class VideoWriter final : public FrameSink {
   }
 
   void write(const Tensor& frames) override {
-    check_frames(frames);
     if (is_complete_) fail(ErrorKind::internal, "a frame was written after the video was finished");
-    if (frames.size(1) != format_.height || frames.size(2) != format_.width) {
-      fail(ErrorKind::internal, fmt::format("frames {}: expected {} high, {} wide", shape_text(frames.sizes()),
-                                            format_.height, format_.width));
-    }
+    const bool planes = holds_planes(frames);
+    if (!planes) check_rgb(frames);
     const auto* pixels = frames.const_data_ptr<uint8_t>();
-    for (int64_t i = 0; i < frames.size(0); ++i) {
-      const auto picture = from_rgb_(pixels + i * frames.stride(0));
+    for (int64_t i = 0; i < frames.size(0); ++i, pixels += frames.stride(0)) {
+      const auto picture = planes ? picture_of_planes(pixels, format_.width, format_.height) : from_rgb_(pixels);
       picture->pts = frames_++;
       encode(picture.get());
     }
@@ -231,6 +237,20 @@ class VideoWriter final : public FrameSink {
   }
 
  private:
+  /// True when frames are planes that the encoder takes as they are.
+  bool holds_planes(const Tensor& frames) const {
+    return codec_->pix_fmt == AV_PIX_FMT_YUV420P && frames.scalar_type() == at::kByte && frames.dim() == 3 &&
+           frames.size(1) == format_.height / 2 * 3 && frames.size(2) == format_.width && frames.is_cpu() &&
+           frames.is_contiguous();
+  }
+
+  void check_rgb(const Tensor& frames) const {
+    check_frames(frames);
+    if (frames.size(1) == format_.height && frames.size(2) == format_.width) return;
+    fail(ErrorKind::internal, fmt::format("frames {}: expected {} high, {} wide", shape_text(frames.sizes()),
+                                          format_.height, format_.width));
+  }
+
   /// nullptr flushes the encoder.
   void encode(const AVFrame* frame) {
     check(avcodec_send_frame(codec_.get(), frame));

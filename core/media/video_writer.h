@@ -58,8 +58,9 @@ void check_video_output(const std::filesystem::path& path, const VideoFormat& fo
 
 /// A video file, encoded while frames are written: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
 /// front. The same frames give the same bytes. Until publish() it has a temporary name beside the final one.
-/// Throws as check_video_output, and Error(output) when the file cannot be made, as its write() does when the disk is
-/// full or fails.
+/// H.264 takes YUV420P planes besides RGB, uint8 [F, 3 H / 2, W] (core/model/vae/yuv420.h), and gives the same file for
+/// them as for the RGB that they were made from. Throws as check_video_output, and Error(output) when the file cannot
+/// be made, as its write() does when the disk is full or fails.
 std::unique_ptr<FrameSink> make_video_writer(const std::filesystem::path& path, const VideoFormat& format,
                                              const VideoEncoding& encoding, const VideoExtras& extras,
                                              Existing existing);

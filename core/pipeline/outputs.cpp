@@ -126,7 +126,7 @@ VideoFormat format_of(const VideoSize& size) {
   return {.width = static_cast<int>(size.width), .height = static_cast<int>(size.height)};
 }
 
-VideoOutput::VideoOutput(const OutputFiles& files) {
+VideoOutput::VideoOutput(const OutputFiles& files) : h264_alone_(!files.encoding.lossless && !files.frames_dir) {
   sinks_.push_back(
       in_background(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing)));
   if (files.frames_dir) {
@@ -134,9 +134,12 @@ VideoOutput::VideoOutput(const OutputFiles& files) {
   }
 }
 
+FrameFormat VideoOutput::frame_format(at::Device device) const {
+  return h264_alone_ && device.is_cuda() ? FrameFormat::yuv420 : FrameFormat::rgb;
+}
+
 void VideoOutput::write(const Tensor& frames) {
-  const Tensor host = frames.cpu().contiguous();
-  for (const auto& sink : sinks_) sink->write(host);
+  for (const auto& sink : sinks_) sink->write(frames);
 }
 
 void VideoOutput::finish() {

@@ -47,12 +47,16 @@ struct OutputFiles {
 class VideoOutput {
  public:
   explicit VideoOutput(const OutputFiles& files);
-  /// frames: uint8 [F, H, W, 3] RGB on any device.
+  /// The format that costs least for frames decoded on `device`: planes when H.264 is all there is and a GPU makes them
+  /// (on a CPU, swscale makes them faster, on the encoder's thread). RGB is taken always.
+  FrameFormat frame_format(at::Device device) const;
+  /// frames: uint8 [F, H, W, 3] RGB or, with that format, [F, 3 H / 2, W] planes; on the CPU, contiguous.
   void write(const Tensor& frames);
   /// The files get their final names, once all of them are complete.
   void finish();
 
  private:
+  bool h264_alone_;
   std::vector<std::unique_ptr<FrameSink>> sinks_;
 };
 

@@ -12,50 +12,14 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
-#include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/model/pyramid/codes.h"
+#include "core/pipeline/frame_files.h"
 
 namespace faststar {
 namespace {
 
 using RunClock = std::chrono::steady_clock;
-
-/// The frames of one decode on their way into files. Nothing is left behind when it is destroyed unfinished.
-class FrameFiles {
- public:
-  FrameFiles(const OutputFiles& files, const ShownFrames& shown, int64_t latents, bool keep)
-      : files_(files), left_out_(shown.begin), stream_(shown.first_frame), keep_(keep) {
-    if (latents > 1) video_.emplace(files);
-  }
-
-  void push(const Tensor& decoded) { show(stream_.push(decoded)); }
-
-  /// Completes the files. Returns the frames, if they were to be kept.
-  std::vector<Tensor> finish() {
-    show(stream_.finish());
-    if (video_) video_->finish();
-    return std::move(kept_);
-  }
-
- private:
-  void show(const std::optional<Tensor>& frames) {
-    if (!frames) return;
-    const int64_t skipped = std::min(left_out_, frames->size(0));
-    left_out_ -= skipped;
-    const Tensor shown = frames->narrow(0, skipped, frames->size(0) - skipped).cpu().contiguous();
-    if (keep_) kept_.push_back(shown);
-    if (video_) return video_->write(shown);
-    write_image(files_.file, shown[0].contiguous(), files_.extras.comment, files_.existing);
-  }
-
-  const OutputFiles& files_;
-  int64_t left_out_;  ///< frames still to be left out
-  FrameStream stream_;
-  bool keep_;
-  std::vector<Tensor> kept_;
-  std::optional<VideoOutput> video_;
-};
 
 }  // namespace
 
@@ -194,17 +158,16 @@ std::vector<Tensor> RunStages::decode(Stage stage, const Tensor& codes, const Ou
   const double frame_cost = decode_seconds(plan_.work, codes.size(2)) / static_cast<double>(total);
   int64_t reported = 0;  // a decode that begins again counts from where the first one came to
   const auto decode_in_slices = [&](const DecodeOptions& options) {
-    FrameFiles frame_files(files, shown, codes.size(2), keep);
     int64_t done = 0;
-    const auto on_frames = [&](const Tensor& decoded) {
-      frame_files.push(decoded);
-      done += decoded.size(2);
-      synchronize(pipeline_.device());
+    const auto on_done = [&](int64_t frames) {
+      done += frames;
       const int64_t more = std::max<int64_t>(0, done - reported);
       reported += more;
       progress_.advance(stage, frame_cost * static_cast<double>(more), fmt::format("frame {}/{}", done, total));
       stop_if_asked();
     };
+    FrameFiles frame_files(files, shown, {codes.size(2), pipeline_.device(), keep}, on_done);
+    const auto on_frames = [&](const Tensor& decoded) { frame_files.push(decoded); };
     pipeline_.decode(codes, on_frames, options);
     return frame_files.finish();
   };

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/model/vae/layers.h"
+#include "core/model/vae/yuv420.h"
 
 namespace faststar {
 
@@ -210,7 +211,7 @@ Tensor to_frames(const Tensor& decoded) {
 }
 
 std::optional<Tensor> FrameStream::push(const Tensor& decoded) {
-  Tensor frames = to_frames(decoded);
+  Tensor frames = format_ == FrameFormat::rgb ? to_frames(decoded) : to_yuv420(decoded);
   if (rule_ == FirstFrame::keep || (started_ && !waiting_)) return frames;
   if (!std::exchange(started_, true)) {
     if (frames.size(0) == 1) {

@@ -66,6 +66,9 @@ class VideoVae {
 /// Source: summed_codes2images, infinity/models/infinity.py (which hands out BGR).
 Tensor to_frames(const Tensor& decoded);
 
+/// How frames leave the GPU: 8-bit RGB (to_frames), or the planes that H.264 stores (to_yuv420).
+enum class FrameFormat { rgb, yuv420 };
+
 /// What to show as a video's first frame (`--first-frame`): a copy of frame 1, as the official code does, or frame 0.
 enum class FirstFrame { copy, keep };
 
@@ -73,19 +76,20 @@ enum class FirstFrame { copy, keep };
 /// held as a whole. A video of one frame keeps it.
 class FrameStream {
  public:
-  explicit FrameStream(FirstFrame rule) : rule_(rule) {}
+  explicit FrameStream(FirstFrame rule, FrameFormat format = FrameFormat::rgb) : rule_(rule), format_(format) {}
 
   /// A slice as VideoVae::decode gives it, [1, 3, f, H, W]. Returns the frames that can be shown now,
-  /// [n, H, W, 3] uint8 RGB; nothing while frame 0 waits for frame 1.
+  /// uint8 [n, H, W, 3] RGB or [n, 3 H / 2, W] planes; nothing while frame 0 waits for frame 1.
   std::optional<Tensor> push(const Tensor& decoded);
 
-  /// After the last slice: the frame that is still waiting, [1, H, W, 3], if any.
+  /// After the last slice: the frame that is still waiting, if any.
   std::optional<Tensor> finish();
 
  private:
   FirstFrame rule_;
+  FrameFormat format_;
   bool started_ = false;
-  std::optional<Tensor> waiting_;  // frame 0, [1, H, W, 3]
+  std::optional<Tensor> waiting_;  // frame 0
 };
 
 }  // namespace faststar

@@ -6,6 +6,8 @@
 #include "core/media/frame_source.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
+#include "core/model/vae/video_vae.h"
+#include "core/model/vae/yuv420.h"
 #include "support/full_disk.h"
 #include "support/support.h"
 
@@ -85,6 +87,24 @@ TEST_CASE("the same frames give the same file", "[media]") {
   test::write_video(folder / c.first, frames, {.lossless = c.lossless}, "{}");
   test::write_video(folder / c.second, frames, {.lossless = c.lossless}, "{}");
   CHECK(test::read_text(folder / c.first) == test::read_text(folder / c.second));
+}
+
+TEST_CASE("planes give the same file as the RGB that they were made from", "[media]") {
+  const TempDir folder;
+  const Tensor pixels = test::noise_frames(5, 48, 64).to(at::kFloat);  // [F, H, W, 3]
+  const Tensor decoded = (pixels / 127.5 - 1).permute({3, 0, 1, 2}).unsqueeze(0);
+  test::write_video(folder / "rgb.mp4", to_frames(decoded));
+  const auto writer = make_video_writer(folder / "planes.mp4", kSmall, {}, {}, Existing::refuse);
+  writer->write(to_yuv420(decoded));
+  writer->finish();
+  CHECK(test::read_text(folder / "rgb.mp4") == test::read_text(folder / "planes.mp4"));
+}
+
+TEST_CASE("a lossless video takes RGB alone", "[media]") {
+  const TempDir folder;
+  const auto writer = make_video_writer(folder / "v.mkv", kSmall, {.lossless = true}, {}, Existing::refuse);
+  const Tensor planes = at::zeros({1, 72, 64}, at::kByte);
+  CHECK(error_of([&] { writer->write(planes); }).kind() == ErrorKind::internal);
 }
 
 TEST_CASE("a higher crf makes a smaller file, another preset another one", "[media]") {
