@@ -149,6 +149,12 @@ BackendScope::~BackendScope() {
   at::globalContext().setSDPUseCuDNN(cudnn_attention_);
 }
 
+ConvolutionScope::ConvolutionScope(ConvolutionBits bits) : tf32_before_(at::globalContext().allowTF32CuDNN()) {
+  at::globalContext().setAllowTF32CuDNN(bits == ConvolutionBits::tf32);
+}
+
+ConvolutionScope::~ConvolutionScope() { at::globalContext().setAllowTF32CuDNN(tf32_before_); }
+
 int64_t peak_device_bytes(at::Device device) {
   constexpr auto kAllPools = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return device.is_cuda() ? at::accelerator::getDeviceStats(device.index()).allocated_bytes[kAllPools].peak : 0;

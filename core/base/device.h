@@ -79,6 +79,22 @@ class BackendScope {
   bool tf32_products_, tf32_convolutions_, cudnn_attention_;
 };
 
+/// How a GPU multiplies in float32 convolutions: with all bits, or with TF32's 10 bits of each factor, as PyTorch does
+/// unless told otherwise. A CPU always takes all bits.
+enum class ConvolutionBits { float32, tf32 };
+
+/// Sets that, process-wide, for as long as it lives; nests within a BackendScope. Matrix products keep all bits.
+class ConvolutionScope {
+ public:
+  explicit ConvolutionScope(ConvolutionBits bits);
+  ~ConvolutionScope();
+  ConvolutionScope(const ConvolutionScope&) = delete;
+  ConvolutionScope& operator=(const ConvolutionScope&) = delete;
+
+ private:
+  bool tf32_before_;
+};
+
 /// Most bytes that tensors held on `device` since the last reset; 0 on the CPU.
 int64_t peak_device_bytes(at::Device device);
 void reset_peak_device_bytes(at::Device device);

@@ -113,7 +113,9 @@ Tensor RunStages::encode_source_pixels() {
     done = frames;
     stop_if_asked();
   };
-  Tensor features = pipeline_.encode(pixels, {.on_slice = on_slice});
+  const bool reference = model_.setup().kernels == Kernels::reference;
+  Tensor features = pipeline_.encode(
+      pixels, {.bits = reference ? ConvolutionBits::float32 : ConvolutionBits::tf32, .on_slice = on_slice});
   if (one_part()) model_.unload_vae();
   release_cached_memory(pipeline_.device());
   meter.finish();

@@ -177,6 +177,8 @@ std::vector<std::string> VideoVae::unused_weights(VaeParts parts) {
 Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) const {
   TORCH_CHECK(encoder_, "VideoVae was loaded without its encoder");
   check_pixels(pixels);
+  std::optional<ConvolutionScope> convolutions;
+  if (options.bits) convolutions.emplace(*options.bits);
   const Tensor frames = channels_last(pixels.to(encode_dtype_)).contiguous();
   std::vector<Tensor> posterior;
   int64_t done = 0;

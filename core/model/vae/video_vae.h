@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/device.h"
 #include "core/base/tensor.h"
 #include "core/model/layers.h"
 #include "core/model/vae/architecture.h"
@@ -13,9 +14,12 @@ namespace faststar {
 /// Which halves to load: text to video needs no encoder.
 enum class VaeParts { decoder, encoder_and_decoder };
 
-/// How much of a video is encoded at once: memory against speed. The result is the same for any value.
+/// How a video is encoded.
 struct EncodeOptions {
-  int64_t slice_frames = kEncodeSliceFrames;  ///< frames per slice
+  int64_t slice_frames = kEncodeSliceFrames;  ///< frames per slice: memory against speed, with the same result
+  /// Of float32 convolutions on a GPU; none: as the process is set. The official code leaves PyTorch's default, TF32,
+  /// which is several times faster.
+  std::optional<ConvolutionBits> bits = {};
   /// Called after every slice; an exception from it ends the call.
   std::function<void(int64_t frames_done)> on_slice = {};
 };

@@ -176,5 +176,22 @@ TEST_CASE("the gradient of a weight is the slope of the loss", "[vae]") {
   CHECK(slope == Approx(direction.norm().item<double>()).epsilon(0.02));
 }
 
+TEST_CASE("TF32 convolutions move the features by about a thousandth on a GPU and by nothing on a CPU", "[vae]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const c10::InferenceMode inference;
+  const VaeArchitecture architecture{.block_out_channels = {32, 64, 64, 64, 64}};
+  const VideoVae vae(Weights(make_random_weights(1), device, at::kFloat), architecture);
+  const Tensor pixels = test::seeded_randn({1, 3, 9, 64, 96}, 1, device);
+  const Tensor exact = vae.encode(pixels);
+  const Tensor rounded = vae.encode(pixels, {.bits = ConvolutionBits::tf32});
+  CHECK(test::relative_error(vae.encode(pixels), exact) < 1e-5);  // the switch does not outlive the call
+  if (device.is_cpu()) {
+    CHECK(test::same(rounded, exact));
+  } else {
+    CHECK(test::relative_error(rounded, exact) < 1e-2);
+    CHECK_FALSE(test::same(rounded, exact));
+  }
+}
+
 }  // namespace
 }  // namespace faststar
