@@ -125,6 +125,10 @@ struct NormSilu {
   void* extended;      // [batch, 2 + frames, height, width, channels]
   int64_t batch, frames, height, width, channels;
   int64_t latent_frames, latent_height, latent_width, frames_per_latent, pixels_per_latent;  // all at least 1
+  // What is added to x first, rounded once: norm_silu alone reads these, its gradient does not.
+  const void* bias = nullptr;      // [channels]; null: none
+  const void* residual = nullptr;  // as x; null: none
+  void* sum = nullptr;             // as x: x with what was added, for later use; null: not wanted
 };
 /// True when there is a kernel for this number of channels.
 bool norm_silu_takes(int64_t channels, FloatType type);
@@ -142,6 +146,31 @@ struct NormSiluGradient {
 };
 int64_t norm_silu_gradient_blocks(const NormSilu& op, FloatType type);
 void norm_silu_gradient(const NormSiluGradient& gradient, FloatType type, Stream stream);
+
+/// core/model/vae/depth_to_space.h. Tensors are aligned to 16 bytes, and channels are made of whole vectors of 16
+/// bytes.
+struct DepthToSpace {
+  const void* u;         // [batch, frames, height, width, time * 4 * channels]
+  const void* bias;      // [time * 4 * channels]; null: none
+  const void* shortcut;  // [batch, frames, height, width, shortcut_channels]
+  void* out;             // [batch, out_frames, 2 * height, 2 * width, channels]
+  int64_t batch, frames, height, width, channels, time;
+  int64_t shortcut_channels;  // channels times 1, 2 or 4
+  int64_t out_frames;         // time * frames, or one for the first frame and time for each other
+};
+void depth_to_space(const DepthToSpace& op, FloatType type, Stream stream);
+
+/// core/model/vae/rgb_conv.h. bfloat16 alone; extended and weights are aligned to 16 bytes.
+struct RgbConv {
+  const void* extended;  // [batch, frames + 2, height, width, channels]
+  const void* weights;   // [9 taps in height and width, channels / 16, 32 lanes, 8]: pack_weights in rgb_conv.cpp
+  const void* bias;      // [3]
+  void* out;             // [batch, frames, height, width, 3]
+  int64_t batch, frames, height, width, channels;
+};
+/// True when there is a kernel for this number of channels.
+bool rgb_conv_takes(int64_t channels);
+void rgb_conv(const RgbConv& op, Stream stream);
 
 /// core/model/vae/yuv420.h. Height and width are even.
 struct Yuv420 {

@@ -41,6 +41,9 @@ bool norm_silu_takes(int64_t, FloatType) { refuse(); }
 void norm_silu(const NormSilu&, FloatType, Stream) { refuse(); }
 int64_t norm_silu_gradient_blocks(const NormSilu&, FloatType) { refuse(); }
 void norm_silu_gradient(const NormSiluGradient&, FloatType, Stream) { refuse(); }
+void depth_to_space(const DepthToSpace&, FloatType, Stream) { refuse(); }
+bool rgb_conv_takes(int64_t) { refuse(); }
+void rgb_conv(const RgbConv&, Stream) { refuse(); }
 void yuv420(const Yuv420&, FloatType, Stream) { refuse(); }
 
 }  // namespace faststar::cuda

@@ -186,6 +186,8 @@ int64_t decode_peak_bytes(const VaeArchitecture& architecture, const VideoShape&
     switch (conv.place) {
       case Place::first: break;
       // The second of a residual block: the block's input, the first one's output, the extended input and the output.
+      // As much in a first one whose norm adds what the block before left: its output and residual, the sum, the
+      // extended.
       case Place::resnet: held = (4 * frames + slices.frames_more()) * in + modulation; break;
       // The input, and the output before and after it became pixels.
       case Place::resampler: held = frames * (in + 2 * out); break;

@@ -4,11 +4,28 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <initializer_list>
+#include <utility>
 
+#include "core/base/device.h"
 #include "core/model/vae/architecture.h"
+#include "core/model/vae/depth_to_space.h"
+#include "core/model/vae/rgb_conv.h"
 
 namespace faststar {
 namespace {
+
+/// True when kernels that follow may do what is left over: they are on, and nothing has to be differentiated.
+bool defers(std::initializer_list<Tensor> operands) {
+  return kernels_take(*operands.begin()) && !needs_gradient(operands);
+}
+
+/// change + x, now or by the next kernel.
+DeferredSum add_residual(const DeferredSum& change, const Tensor& x) {
+  if (defers({change.output, x})) return {change.output, change.bias, x};
+  // In place, except where gradients are recorded: nobody else holds the convolution's output.
+  return change.output.requires_grad() ? change.output + x : change.output.add_(x);
+}
 
 /// at::conv3d without its size limit: on a CPU, LibTorch sends small float32 inputs past oneDNN to a
 /// convolution that is several times slower, and the slices of a small video are small.
@@ -20,10 +37,8 @@ Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return at::conv3d(x, weight, bias, ones, padding);
 }
 
-// Channel order of both resamplers: pixel within the 2x2 block (and frame within the pair) first, channel innermost.
-// This is not pixel_shuffle's order, which has the channel outermost.
-
-/// Pixels become channels and `time` frames their mean: [B, T, H, W, C] -> [B, T/time, H/2, W/2, 4C].
+/// Pixels become channels, in the order of depth_to_space, and `time` frames their mean: [B, T, H, W, C] -> [B, T/time,
+/// H/2, W/2, 4C].
 Tensor space_to_depth(const Tensor& x, int64_t time) {
   const int64_t B = x.size(0), T = x.size(1), H = x.size(2), W = x.size(3), C = x.size(4);
   const Tensor mean = time == 1 ? x : x.reshape({B, T / time, time, H, W, C}).mean(2);
@@ -38,21 +53,6 @@ Tensor fold(const Tensor& x, int64_t time, bool at_start) {
   const Tensor first = space_to_depth(x.narrow(1, 0, 1), 1);
   if (x.size(1) == 1) return first;
   return at::cat({first, space_to_depth(x.narrow(1, 1, x.size(1) - 1), time)}, 1);
-}
-
-/// Channels become frames and pixels, and the shortcut is added.
-/// u [B, T, H, W, time * 4 * C], x [B, T, H, W, C or 2C or 4C] -> [B, T * time, 2H, 2W, C].
-Tensor depth_to_space(const Tensor& u, const Tensor& x, int64_t time) {
-  const int64_t B = u.size(0), T = u.size(1), H = u.size(2), W = u.size(3), C = u.size(4) / (4 * time);
-  // The shortcut repeats x's channels: they tell columns apart (2C), rows too (4C), or nothing (C).
-  const int64_t rows = x.size(4) == 4 * C ? 2 : 1;
-  const int64_t columns = x.size(4) >= 2 * C ? 2 : 1;
-  const Tensor shortcut = x.reshape({B, T, 1, H, W, rows, columns, C}).permute({0, 1, 2, 3, 5, 4, 6, 7});
-  return u.view({B, T, H, W, time, 2, 2, C})
-      .permute({0, 1, 4, 2, 5, 3, 6, 7})  // [B, T, time, H, y, W, x, C]
-      .clone(at::MemoryFormat::Contiguous)
-      .add_(shortcut)
-      .view({B, T * time, 2 * H, 2 * W, C});
 }
 
 }  // namespace
@@ -80,10 +80,13 @@ CausalConv3d::CausalConv3d(const VaeHalf& half, const std::string& prefix, int64
                  .contiguous(at::MemoryFormat::ChannelsLast3d)),  // the layout that convolutions want, made once
       bias(half.weights.get(prefix + ".conv.bias", {out}, half.dtype)) {}
 
-Tensor CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
+DeferredSum CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
   pass.remember(extended);
+  if (rgb_conv_takes(extended, weight, bias)) return rgb_conv(extended, weight, bias);
   const Tensor channels_first = extended.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
-  return convolve(channels_first, weight, bias).permute({0, 2, 3, 4, 1}).contiguous();
+  const bool defer = defers({extended, weight, bias});              // cuDNN would add the bias in a pass of its own
+  const Tensor output = convolve(channels_first, weight, defer ? Tensor() : bias);
+  return {output.permute({0, 2, 3, 4, 1}).contiguous(), defer ? bias : Tensor()};
 }
 
 ChannelNorm ChannelNorm::plain(const VaeHalf& half, const std::string& prefix, int64_t channels) {
@@ -102,10 +105,12 @@ ChannelNorm ChannelNorm::of_half(const VaeHalf& half, const std::string& prefix,
   return norm;
 }
 
-Tensor NormConv::operator()(const Tensor& x, VideoPass& pass) const {
+NormConv::Result NormConv::operator()(DeferredSum x, VideoPass& pass, KeepSum keep) const {
   std::optional<Modulation> modulation;
   if (norm.factor) modulation = {(*norm.factor)(pass.latents), (*norm.offset)(pass.latents)};
-  return conv(norm_silu(x, norm.gamma.view({-1}), modulation, pass.frames_before()), pass);
+  NormedSum normed = norm_silu_of_sum(x, norm.gamma.view({-1}), modulation, pass.frames_before(), keep);
+  x = Tensor();  // memory of what the sum was made of is free before the convolution takes its own
+  return {conv(normed.extended, pass), std::move(normed.sum)};
 }
 
 ResnetStack::ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count) {
@@ -119,11 +124,10 @@ ResnetStack::ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t
   }
 }
 
-Tensor ResnetStack::operator()(Tensor x, VideoPass& pass) const {
+DeferredSum ResnetStack::operator()(DeferredSum x, VideoPass& pass) const {
   for (const Block& block : blocks) {
-    const Tensor change = block.second(block.first(x, pass), pass);
-    // In place, except where gradients are recorded: nobody else holds the convolution's output.
-    x = change.requires_grad() ? change + x : change.add_(x);
+    const auto [hidden, sum] = block.first(std::move(x), pass, KeepSum::yes);
+    x = add_residual(block.second(hidden, pass).output, sum);
   }
   return x;
 }
@@ -132,9 +136,10 @@ DownSample::DownSample(const VaeHalf& half, const std::string& prefix, int64_t i
     : conv{ChannelNorm::plain(half, prefix + ".norm", in), CausalConv3d(half, prefix + ".conv", in, out / 4)},
       time(static_cast<int64_t>(factor)) {}
 
-Tensor DownSample::operator()(const Tensor& x, VideoPass& pass) const {
-  const Tensor u = fold(conv(x, pass), time, pass.at_start);  // [B, T', H/2, W/2, out]
-  const Tensor shortcut = fold(x, time, pass.at_start);       // [B, T', H/2, W/2, 4 * in]
+Tensor DownSample::operator()(DeferredSum x, VideoPass& pass) const {
+  const auto [change, sum] = conv(std::move(x), pass, KeepSum::yes);
+  const Tensor u = fold(change.total(), time, pass.at_start);  // [B, T', H/2, W/2, out]
+  const Tensor shortcut = fold(sum, time, pass.at_start);      // [B, T', H/2, W/2, 4 * in]
   return u + shortcut.unflatten(-1, {-1, u.size(-1)}).mean(-2);
 }
 
@@ -143,15 +148,9 @@ UpSample::UpSample(const VaeHalf& half, const std::string& prefix, int64_t in, i
            CausalConv3d(half, prefix + ".conv", in, out * 4 * static_cast<int64_t>(factor))},
       time(static_cast<int64_t>(factor)) {}
 
-Tensor UpSample::operator()(const Tensor& x, VideoPass& pass) const {
-  const Tensor u = conv(x, pass);
-  if (time == 1 || !pass.at_start) return depth_to_space(u, x, time);
-  // The frames that the first one became are averaged.
-  const Tensor mean = u.narrow(1, 0, 1).unflatten(-1, {time, -1}).mean(-2);  // [B, 1, H, W, 4 * C]
-  const Tensor first = depth_to_space(mean, x.narrow(1, 0, 1), 1);
-  const int64_t rest = x.size(1) - 1;
-  if (rest == 0) return first;
-  return at::cat({first, depth_to_space(u.narrow(1, 1, rest), x.narrow(1, 1, rest), time)}, 1);
+Tensor UpSample::operator()(DeferredSum x, VideoPass& pass) const {
+  const auto [u, sum] = conv(std::move(x), pass, KeepSum::yes);
+  return depth_to_space(u.output, u.bias, sum, time, pass.at_start);
 }
 
 }  // namespace faststar

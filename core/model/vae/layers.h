@@ -47,8 +47,9 @@ class VideoPass {
 struct CausalConv3d {
   /// Reads `<prefix>.conv.weight` [out, in, 3, 3, 3] and `<prefix>.conv.bias` [out].
   CausalConv3d(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out);
-  /// extended [B, 2 + T, H, W, in] (extend_in_time) -> [B, T, H, W, out].
-  Tensor operator()(const Tensor& extended, VideoPass& pass) const;
+  /// extended [B, 2 + T, H, W, in] (extend_in_time) -> [B, T, H, W, out]. On a GPU the bias is left to the kernel that
+  /// follows, unless kernels are off or gradients are recorded.
+  DeferredSum operator()(const Tensor& extended, VideoPass& pass) const;
 
   Tensor weight;  // [out, in, 3, 3, 3], channels innermost
   Tensor bias;    // [out]
@@ -69,8 +70,11 @@ struct ChannelNorm {
 
 /// convolution(silu(norm(x))): every convolution of the VAE but the first of each half.
 struct NormConv {
-  /// x [B, T, H, W, in] -> [B, T, H, W, out].
-  Tensor operator()(const Tensor& x, VideoPass& pass) const;
+  struct Result {
+    DeferredSum output;  // [B, T, H, W, out]
+    Tensor sum;          // x with all that was pending, [B, T, H, W, in]; undefined unless kept
+  };
+  Result operator()(DeferredSum x, VideoPass& pass, KeepSum keep = KeepSum::no) const;
 
   ChannelNorm norm;
   CausalConv3d conv;
@@ -81,7 +85,7 @@ struct NormConv {
 /// Source: CogVideoXResnetBlock3D, infinity/models/videovae/models/wan_bsq_vae.py.
 struct ResnetStack {
   ResnetStack(const VaeHalf& half, const std::string& prefix, int64_t channels, int64_t count);
-  Tensor operator()(Tensor x, VideoPass& pass) const;
+  DeferredSum operator()(DeferredSum x, VideoPass& pass) const;
 
   struct Block {
     NormConv first, second;
@@ -100,7 +104,7 @@ struct DownSample {
   /// Reads `<prefix>.norm.gamma` and `<prefix>.conv.conv`.
   DownSample(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out, TimeFactor time);
   /// x [B, T, H, W, in] -> [B, T', H/2, W/2, out]; T' = T / time, at the video's start 1 + (T-1) / time.
-  Tensor operator()(const Tensor& x, VideoPass& pass) const;
+  Tensor operator()(DeferredSum x, VideoPass& pass) const;
 
   NormConv conv;
   int64_t time;
@@ -114,7 +118,7 @@ struct UpSample {
   /// Reads `<prefix>.norm.gamma` and `<prefix>.conv.conv`.
   UpSample(const VaeHalf& half, const std::string& prefix, int64_t in, int64_t out, TimeFactor time);
   /// x [B, T, H, W, in] -> [B, T', 2H, 2W, out]; T' = T * time, at the video's start 1 + (T-1) * time.
-  Tensor operator()(const Tensor& x, VideoPass& pass) const;
+  Tensor operator()(DeferredSum x, VideoPass& pass) const;
 
   NormConv conv;
   int64_t time;

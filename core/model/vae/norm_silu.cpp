@@ -40,6 +40,15 @@ void check_norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<M
               "norm_silu: latents ", factor.sizes(), " do not tile x ", x.sizes());
 }
 
+void check_addends(const DeferredSum& x) {
+  TORCH_CHECK(!x.bias.defined() ||
+                  (x.bias.dim() == 1 && x.bias.size(0) == x.output.size(4) && x.bias.dtype() == x.output.dtype()),
+              "norm_silu: the bias does not fit ", x.output.sizes());
+  TORCH_CHECK(
+      !x.residual.defined() || (x.residual.sizes() == x.output.sizes() && x.residual.dtype() == x.output.dtype()),
+      "norm_silu: the residual does not fit ", x.output.sizes());
+}
+
 /// x * factor + offset where every latent covers an equal block of frames and pixels.
 Tensor modulate_blocks(const Tensor& x, const Tensor& factor, const Tensor& offset) {
   const int64_t B = x.size(0), C = x.size(4), n = factor.size(1), h = factor.size(2), w = factor.size(3);
@@ -106,13 +115,29 @@ cuda::NormSilu describe(const Operands& in, bool at_start) {
   return op;
 }
 
+Tensor empty_extended(const Tensor& x) {
+  return at::empty({x.size(0), 2 + x.size(1), x.size(2), x.size(3), x.size(4)}, x.options());
+}
+
 Tensor compute(const Operands& in) {
-  const Tensor& x = in.x;
-  const Tensor extended = at::empty({x.size(0), 2 + x.size(1), x.size(2), x.size(3), x.size(4)}, x.options());
+  const Tensor extended = empty_extended(in.x);
   cuda::NormSilu op = describe(in, !in.before.defined());
   op.extended = extended.mutable_data_ptr();
-  cuda::norm_silu(op, float_type(x), stream_of(in));
+  cuda::norm_silu(op, float_type(in.x), stream_of(in));
   return extended;
+}
+
+NormedSum compute(const Operands& in, const DeferredSum& added, KeepSum keep) {
+  const Tensor bias = kernel_operand(added.bias), residual = kernel_operand(added.residual);
+  const NormedSum result{empty_extended(in.x), keep == KeepSum::yes ? at::empty_like(in.x) : Tensor()};
+  cuda::NormSilu op = describe(in, !in.before.defined());
+  op.extended = result.extended.mutable_data_ptr();
+  op.bias = address(bias);
+  op.residual = address(residual);
+  if (result.sum.defined()) op.sum = result.sum.mutable_data_ptr();
+  kernel_stream({in.x, bias, residual});  // all on one GPU
+  cuda::norm_silu(op, float_type(in.x), stream_of(in));
+  return result;
 }
 
 /// Gradients of x, gamma, factor, offset and before.
@@ -155,7 +180,16 @@ struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
   }
 };
 
+bool kernel_takes(const Tensor& x) { return kernels_take(x) && cuda::norm_silu_takes(x.size(4), float_type(x)); }
+
 }  // namespace
+
+Tensor DeferredSum::total() const {
+  if (!is_pending()) return output;
+  if (!residual.defined()) return output + bias;
+  if (!bias.defined()) return output + residual;
+  return (output.to(at::kFloat) + bias + residual).to(output.dtype());
+}
 
 Tensor extend_in_time(const Tensor& x, const Tensor& before) {
   if (before.defined()) return at::cat({before, x}, 1);
@@ -175,15 +209,27 @@ Tensor reference::norm_silu(const Tensor& x, const Tensor& gamma, const std::opt
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before) {
   check_norm_silu(x, gamma, modulation, before);
-  if (!kernels_take(x) || !cuda::norm_silu_takes(x.size(4), float_type(x))) {
-    return reference::norm_silu(x, gamma, modulation, before);
-  }
+  if (!kernel_takes(x)) return reference::norm_silu(x, gamma, modulation, before);
   const Tensor factor = modulation ? modulation->factor : Tensor();
   const Tensor offset = modulation ? modulation->offset : Tensor();
   if (needs_gradient({x, gamma, factor, offset, before})) {
     return NormSiluFunction::apply(x, gamma, std::optional(factor), std::optional(offset), std::optional(before));
   }
   return compute(Operands::aligned(x, gamma, factor, offset, before));
+}
+
+NormedSum norm_silu_of_sum(const DeferredSum& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
+                           const Tensor& before, KeepSum keep) {
+  const Tensor factor = modulation ? modulation->factor : Tensor();
+  const Tensor offset = modulation ? modulation->offset : Tensor();
+  if (!x.is_pending() || !kernel_takes(x.output) ||
+      needs_gradient({x.output, x.bias, x.residual, gamma, factor, offset, before})) {
+    const Tensor sum = x.total();
+    return {norm_silu(sum, gamma, modulation, before), keep == KeepSum::yes ? sum : Tensor()};
+  }
+  check_norm_silu(x.output, gamma, modulation, before);
+  check_addends(x);
+  return compute(Operands::aligned(x.output, gamma, factor, offset, before), x, keep);
 }
 
 }  // namespace faststar

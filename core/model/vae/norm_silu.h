@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <utility>
 
 #include "core/base/tensor.h"
 
@@ -9,6 +10,20 @@ namespace faststar {
 struct Modulation {
   Tensor factor;
   Tensor offset;
+};
+
+/// A convolution's output with what is still to be added to it. The kernel that reads it next adds on the way; ATen
+/// would pass over the whole tensor once more for each. A tensor is one to which nothing is to be added.
+struct DeferredSum {
+  DeferredSum(Tensor output, Tensor bias = {}, Tensor residual = {})
+      : output(std::move(output)), bias(std::move(bias)), residual(std::move(residual)) {}
+  bool is_pending() const { return bias.defined() || residual.defined(); }
+  /// output + bias + residual, rounded once to the dtype of output.
+  Tensor total() const;
+
+  Tensor output;    // [B, T, H, W, C]
+  Tensor bias;      // [C], dtype of output; undefined: none
+  Tensor residual;  // as output; undefined: none
 };
 
 /// x [B, T, H, W, C] with two frames before it: `before` [B, 2, H, W, C] or, when that is undefined, the first
@@ -29,6 +44,16 @@ Tensor extend_in_time(const Tensor& x, const Tensor& before);
 /// not be computed at the size of x. On a GPU a kernel computes the op and another one its gradients.
 Tensor norm_silu(const Tensor& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
                  const Tensor& before);
+
+/// norm_silu of a sum, and the sum itself where it is wanted.
+struct NormedSum {
+  Tensor extended;  // [B, 2 + T, H, W, C]
+  Tensor sum;       // [B, T, H, W, C]; undefined unless kept
+};
+enum class KeepSum { no, yes };
+/// One kernel for both, unless gradients are recorded.
+NormedSum norm_silu_of_sum(const DeferredSum& x, const Tensor& gamma, const std::optional<Modulation>& modulation,
+                           const Tensor& before, KeepSum keep);
 
 namespace reference {
 /// The same in plain ATen, on any device.

@@ -14,9 +14,9 @@ namespace faststar {
 /// Residual blocks of one size and the resampler (DownSample or UpSample) that leads to the next size, if any.
 template <typename Resampler>
 struct VaeBlock {
-  Tensor operator()(Tensor x, VideoPass& pass) const {
+  DeferredSum operator()(DeferredSum x, VideoPass& pass) const {
     x = resnets(std::move(x), pass);
-    return resampler ? (*resampler)(x, pass) : x;
+    return resampler ? (*resampler)(std::move(x), pass) : x;
   }
 
   ResnetStack resnets;
@@ -52,7 +52,7 @@ std::vector<VaeBlock<UpSample>> load_up_blocks(const VaeHalf& half, const VaeArc
   return blocks;
 }
 
-Tensor convolve_first(const CausalConv3d& conv, const Tensor& x, VideoPass& pass) {
+DeferredSum convolve_first(const CausalConv3d& conv, const Tensor& x, VideoPass& pass) {
   return conv(extend_in_time(x, pass.frames_before()), pass);
 }
 
@@ -117,9 +117,9 @@ struct VideoVae::Encoder {
   /// A slice of a video [B, F, H, W, 3] -> [B, T, H/8, W/8, 2 * latent_channels]. At the video's start
   /// F = 1 + 4 (T-1), later F = 4 T.
   Tensor operator()(const Tensor& pixels, VideoPass& pass) const {
-    Tensor x = convolve_first(conv_in, pixels, pass);
+    DeferredSum x = convolve_first(conv_in, pixels, pass);
     for (const auto& block : down_blocks) x = block(std::move(x), pass);
-    return out(mid_block(std::move(x), pass), pass);
+    return out(mid_block(std::move(x), pass), pass).output.total();
   }
 
   CausalConv3d conv_in;
@@ -142,9 +142,9 @@ struct VideoVae::Decoder {
   /// F = 1 + 4 (n-1), later F = 4 n.
   Tensor operator()(const Tensor& latents, VideoPass& pass) const {
     pass.latents = latents;
-    Tensor x = mid_block(convolve_first(conv_in, latents, pass), pass);
+    DeferredSum x = mid_block(convolve_first(conv_in, latents, pass), pass);
     for (const auto& block : up_blocks) x = block(std::move(x), pass);
-    return out(x, pass);
+    return out(x, pass).output.total();
   }
 
   CausalConv3d conv_in;

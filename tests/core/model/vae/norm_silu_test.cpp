@@ -105,6 +105,38 @@ TEST_CASE("norm_silu agrees with the reference", "[vae][kernels]") {
         test::tolerance_of(dtype) / 4);
 }
 
+TEST_CASE("the norm of a sum is that of its total, and the sum is kept", "[vae][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const Case c = odd_case();
+  const bool at_start = GENERATE(true, false);
+  const auto added = GENERATE(1, 2, 3);  // bias, residual or both
+  CAPTURE(device, dtype, c.channels, at_start, added);
+  const Inputs in = make_inputs(c, at_start, true, device, dtype);
+  const Tensor bias = added & 1 ? test::seeded_randn({c.channels}, 6, device, dtype) : Tensor();
+  const Tensor residual = added & 2 ? test::seeded_randn(in.x.sizes(), 7, device, dtype) : Tensor();
+  const DeferredSum x{in.x, bias, residual};
+  const NormedSum result = norm_silu_of_sum(x, in.gamma, in.modulation, in.before, KeepSum::yes);
+  CHECK(test::relative_error(result.sum, x.total()) < test::tolerance_of(dtype) / 4);
+  CHECK(test::relative_error(result.extended, reference::norm_silu(x.total(), in.gamma, in.modulation, in.before)) <
+        test::tolerance_of(dtype) / 4);
+  const NormedSum alone = norm_silu_of_sum(x, in.gamma, in.modulation, in.before, KeepSum::no);
+  CHECK_FALSE(alone.sum.defined());
+  CHECK(test::same(alone.extended, result.extended));
+}
+
+TEST_CASE("gradients reach what a sum is made of", "[vae][kernels]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const std::vector<Tensor> parts = {test::seeded_randn({1, 3, 4, 5, 8}, 1, device), test::seeded_randn({8}, 2, device),
+                                     test::seeded_randn({1, 3, 4, 5, 8}, 3, device), at::ones({8}, device)};
+  const auto of_sum = [](const std::vector<Tensor>& p) {
+    return norm_silu_of_sum({p[0], p[1], p[2]}, p[3], std::nullopt, {}, KeepSum::no).extended;
+  };
+  const auto of_total = [](const std::vector<Tensor>& p) {
+    return reference::norm_silu(p[0] + p[1] + p[2], p[3], std::nullopt, {});
+  };
+  CHECK(test::gradient_error(of_sum, of_total, parts) < 1e-5);
+}
+
 TEST_CASE("gradients of norm_silu agree with those of the reference", "[vae][kernels]") {
   const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
   const Case c = odd_case();
