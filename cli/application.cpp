@@ -44,7 +44,7 @@ void refuse_unknown(const CLI::App& app) {
   const bool is_option = word.starts_with('-');
   std::vector<std::string> known;
   if (is_option) {
-    known = option_names(app, used.empty() ? app : *used.front());
+    known = option_names(app, typed_command(app));
   } else if (used.empty()) {
     for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
   } else {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Packs what gpu-check.sh needs on a GPU machine beside this source tree: the programs of a CUDA build, stripped (the
-# bench where it was built), the shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp, fmt) and
-# FlashAttention-3 where set-up has installed it.
+# Packs what gpu-check.sh needs on a GPU machine beside this source tree: the programs of a CUDA build, stripped, the
+# shared libraries that machine lacks (FFmpeg, SentencePiece, yaml-cpp, fmt) and FlashAttention-3 where set-up has
+# installed it.
 #
 #   ./scripts/gpu-bundle.sh BUILD_FOLDER LIBRARY_FOLDER BUNDLE.tar.xz
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -18,8 +18,6 @@ for program in cli/faststar tests/faststar_tests; do
   [[ -x "$1/$program" ]] || die "$1: no $program in it" "./scripts/build.sh"
   strip -o "$stage/bin/${program#*/}" "$1/$program"
 done
-bench="$1/tests/faststar_bench"
-[[ ! -x "$bench" ]] || strip -o "$stage/bin/faststar_bench" "$bench"
 fa3="$(site_packages)/fa3_fwd/_C.abi3.so"
 [[ ! -e "$fa3" ]] || install -D "$fa3" "$stage/lib/fa3_fwd/_C.abi3.so"
 cp -L "$2"/*.so* "$stage/lib/"

@@ -68,30 +68,15 @@ check_sources() {
   step t2v-480p-preview videos.log progress.jsonl faststar t2v --config 480p --preview "$work/preview.mp4" "${prompt[@]}" "${options[@]}" --output "$work/preview-of.mp4"
 }
 
-# What token reduction costs and saves: its kernels alone, then dense and reduced videos one after another, with
-# the time of each step.
+# Whole videos, dense and reduced, stage by stage; every operation; decode, encoding and files. Tables go to bench.log.
 check_bench() {
-  local prompt="A red balloon rises over a green field, the camera follows it." run
-  local -A runs=([dense]="--config 720p" [20-30-40-70]="--config faststar-720p"
-    [20-30-50-60]="--config faststar-720p --ratios 0.2,0.3,0.5,0.6")
-  step bench bench.md bench.log faststar_bench
-  for run in dense 20-30-40-70 20-30-50-60; do
-    # shellcheck disable=SC2086  # words of a list
-    step "t2v-720p-$run" bench.log bench.log faststar t2v ${runs[$run]} --random-weights --device cuda --seed 1 \
-      --progress plain --prompt "$prompt" --overwrite --output "$work/$run.mp4" --trace "$work/$run.safetensors"
-    step "steps-$run" "steps-$run.json" bench.log safetensors_metadata "$work/$run.safetensors"
-  done
-}
-
-# The JSON text that a trace carries beside its tensors.
-safetensors_metadata() {
-  "${PYTHON:-python3}" - "$1" <<'PYTHON'
-import json, struct, sys
-
-with open(sys.argv[1], "rb") as file:
-    (size,) = struct.unpack("<Q", file.read(8))
-    print(json.loads(file.read(size))["__metadata__"]["faststar"])
-PYTHON
+  local options=(--random-weights --device cuda --progress plain --json)
+  step bench-720p bench-720p.json bench.log faststar bench --config 720p --against faststar-720p "${options[@]}"
+  step bench-480p bench-480p.json bench.log faststar bench --config 480p --against faststar-480p "${options[@]}" --runs 3
+  options=(--config faststar-720p --random-weights --device cuda --json)
+  step bench-ops bench-ops.json bench.log faststar bench ops "${options[@]}"
+  step bench-media bench-media.json bench.log faststar bench media "${options[@]}"
+  step bench-media-480p bench-media-480p.json bench.log faststar bench media --config 480p --random-weights --device cuda --json
 }
 
 for group in "$@"; do

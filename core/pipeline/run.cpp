@@ -21,6 +21,10 @@ namespace {
 
 using RunClock = std::chrono::steady_clock;
 
+double seconds_since(RunClock::time_point start) {
+  return std::chrono::duration<double>(RunClock::now() - start).count();
+}
+
 }  // namespace
 
 /// Measures one stage from its construction on: wall-clock seconds and most device bytes.
@@ -33,7 +37,7 @@ class RunStages::Meter {
   void finish() const {
     const at::Device device = stages_.pipeline_.device();
     synchronize(device);
-    const double elapsed = std::chrono::duration<double>(RunClock::now() - start_).count();
+    const double elapsed = seconds_since(start_);
     stages_.result_.seconds[std::string(stage_name(stage_))] += elapsed;
     const int64_t peak = peak_device_bytes(device);
     stages_.result_.peak_bytes = std::max(stages_.result_.peak_bytes, peak);
@@ -51,25 +55,35 @@ class RunStages::Meter {
 class RunStages::StepWatch final : public GenerationObserver {
  public:
   StepWatch(RunStages& stages, const StepListener& listener, ReductionTrace* trace)
-      : stages_(stages), listener_(listener), trace_(trace) {}
+      : stages_(stages), listener_(listener), trace_(trace) {
+    const Workload& work = stages.plan_.work;
+    stages.result_.step_seconds.assign(work.schedule.steps(work.repetitions).size(), 0);
+  }
+  void on_begin() override {
+    synchronize(stages_.pipeline_.device());
+    start_ = RunClock::now();
+  }
   void on_reduced_step(const ReducedStep& step) override {
     if (trace_) trace_->add_reduced(step);
   }
   void on_step(const Step& step, const std::vector<Tensor>& clips) override {
     const Workload& work = stages_.plan_.work;
     synchronize(stages_.pipeline_.device());  // progress counts finished work, and a stop must not wait for a queue
+    stages_.result_.step_seconds[static_cast<size_t>(step.index)] = seconds_since(start_);
     stages_.progress_.advance(Stage::tokens, step_seconds(work, step),
                               fmt::format("scale {}/{}", step.scale + 1, work.schedule.scales().size()));
     stages_.stop_if_asked();
     const Scale& scale = work.schedule.scales()[static_cast<size_t>(step.scale)];
     if (trace_) trace_->add_step(step, scale, tokens_of(work, step), work.guidance_rows.of(step));
     if (listener_) listener_(step, clips);
+    start_ = RunClock::now();
   }
 
  private:
   RunStages& stages_;
   const StepListener& listener_;
   ReductionTrace* trace_;
+  RunClock::time_point start_;  ///< of the step at hand
 };
 
 RunStages::RunStages(const Pipeline& pipeline, const Plan& plan, Progress& progress)
@@ -171,7 +185,10 @@ std::vector<Tensor> RunStages::decode(Stage stage, const Tensor& codes, const Ou
     FrameFiles frame_files(files, shown, {codes.size(2), pipeline_.device(), keep}, on_done);
     const auto on_frames = [&](const Tensor& decoded) { frame_files.push(decoded); };
     pipeline_.decode(codes, on_frames, options);
-    return frame_files.finish();
+    const auto decoded_at = RunClock::now();
+    std::vector<Tensor> frames = frame_files.finish();
+    result_.file_seconds = seconds_since(decoded_at);
+    return frames;
   };
   const DecodeOptions options = plan_.memory.mode.decode;
   std::vector<Tensor> kept;

@@ -35,6 +35,8 @@ double load_cost(const Model& model, const MemoryPlan& memory);
 /// How a video was made.
 struct RunResult {
   std::map<std::string, double, std::less<>> seconds;  ///< wall-clock time by stage name
+  std::vector<double> step_seconds;                    ///< of the last video, by step; 0: not computed
+  double file_seconds = 0;                             ///< of its decode: until the file was complete
   int64_t peak_bytes = 0;                              ///< most device memory of any stage; 0 on the CPU
   std::string device;                                  ///< "cuda:0"
   std::string prompt;                                  ///< as the model got it, with tag and suffix

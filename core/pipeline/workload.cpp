@@ -103,6 +103,16 @@ double linear_parameters(const StarArchitecture& star) {
   return static_cast<double>(star.layers) * (attention + 3.0 * static_cast<double>(star.hidden_size * star.ffn_width));
 }
 
+/// What a pass needs more because it is the first of its kind.
+double first_time_seconds(const Workload& work, const Step& step) {
+  if (work.warm) return 0;
+  const Rates rates = rates_of(work);
+  const bool first_of_all = step.index == steps_to_run(work).front().index;
+  return (step.repetition == 0 ? rates.new_shape : 0) + (first_of_all ? rates.start : 0);
+}
+
+}  // namespace
+
 double linear_flops(const Workload& work, const Step& step) {
   return 2.0 * static_cast<double>(work.guidance_rows.of(step) * tokens_of(work, step)) * linear_parameters(work.star);
 }
@@ -113,16 +123,6 @@ double attention_flops(const Workload& work, const Step& step) {
   const auto keys = static_cast<double>(tokens + context_tokens(work, step));
   return 4.0 * static_cast<double>(work.guidance_rows.of(step) * tokens) * keys * width;
 }
-
-/// What a pass needs more because it is the first of its kind.
-double first_time_seconds(const Workload& work, const Step& step) {
-  if (work.warm) return 0;
-  const Rates rates = rates_of(work);
-  const bool first_of_all = step.index == steps_to_run(work).front().index;
-  return (step.repetition == 0 ? rates.new_shape : 0) + (first_of_all ? rates.start : 0);
-}
-
-}  // namespace
 
 double step_flops(const Workload& work, const Step& step) {
   return linear_flops(work, step) + attention_flops(work, step);

@@ -49,7 +49,10 @@ std::vector<Step> steps_to_run(const Workload& work);
 /// `frames` of the size that the schedule makes: what the decoder makes, or the encoder reads.
 VideoShape shape_of(const Workload& work, int64_t frames);
 
-/// Floating-point operations of one pass over the visual tokens, all guidance rows.
+/// Floating-point operations of one pass over the visual tokens, all guidance rows it runs: matrix products of the
+/// layers, attention of the layers, and both.
+double linear_flops(const Workload& work, const Step& step);
+double attention_flops(const Workload& work, const Step& step);
 double step_flops(const Workload& work, const Step& step);
 
 /// Estimated seconds, for the shares of a progress display. Rates are those of the device kinds we measured.

@@ -27,6 +27,8 @@ struct StarArchitecture {
   int64_t max_text_length = 0;  ///< rows of `cfg_uncond`
   Linear::Bias attention_bias = Linear::Bias::absent;  ///< biases of q, k, v, o (13bMHA only)
   NormWeights norm_weights = NormWeights::backbone;    ///< not in the checkpoint: the preset says it
+
+  bool operator==(const StarArchitecture&) const = default;
 };
 
 /// Throws Error(model) when the tensors are not those of a STAR transformer or their sizes do not fit together.

@@ -16,6 +16,7 @@ struct VaeArchitecture {
 
   /// Channels of the features that the transformer predicts: 2x2 latent pixels each.
   int64_t feature_channels() const { return 4 * latent_channels; }
+  bool operator==(const VaeArchitecture&) const = default;
 };
 
 /// Pixels per feature, in height and in width.

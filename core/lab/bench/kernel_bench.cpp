@@ -1,0 +1,245 @@
+#include "core/lab/bench/kernel_bench.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/device.h"
+#include "core/base/random.h"
+#include "core/model/layers.h"
+#include "core/model/pyramid/codes.h"
+#include "core/model/reduce/faststar.h"
+#include "core/model/reduce/selection.h"
+#include "core/model/star/rope.h"
+#include "core/model/vae/norm_silu.h"
+
+namespace faststar {
+namespace {
+
+constexpr double kEpsilon = 1e-6;  // of the norms
+constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
+
+/// An operation with its kernel and its reference on the same operands.
+struct Op {
+  std::string name;
+  std::string shape;
+  int64_t bytes = 0;  ///< that have to be read and written
+  std::function<void()> kernel;
+  std::function<void()> reference;
+};
+
+class KernelBench {
+ public:
+  explicit KernelBench(const OpsSubject& subject)
+      : subject_(subject),
+        has_kernels_(subject.work().device.is_cuda() && subject.kernels == Kernels::automatic),
+        element_bytes_(static_cast<int64_t>(c10::elementSize(subject.work().dtype))) {}
+
+  BenchTable run() {
+    for (const PassShape& shape : sampled_passes()) {
+      time_rms_norm(shape);
+      time_norm_rope(shape, subject_.work().star.heads);
+      time_norm_rope(shape, subject_.work().star.kv_heads);
+      time_swiglu(shape);
+      time_philox(shape);
+    }
+    const std::vector<int> scales = reduced_scales();
+    time_scoring(scales.back());
+    for (const int scale : scales) time_update(scale);
+    time_norm_silu();
+    return finish();
+  }
+
+ private:
+  void time(const Op& op) {
+    nlohmann::ordered_json row = {{"op", op.name}, {"shape", op.shape}, {"bytes", op.bytes}};
+    const double reference = subject_.clock.time(op.reference).median();
+    const double seconds = has_kernels_ ? subject_.clock.time(op.kernel).median() : reference;
+    row["seconds"]["reference"] = reference;
+    if (has_kernels_) {
+      row["seconds"]["kernel"] = seconds;
+      row["speed_up"] = reference / seconds;
+    }
+    row["bytes_per_second"] = static_cast<double>(op.bytes) / seconds;
+    row["ceiling_share"] = static_cast<double>(op.bytes) / seconds / subject_.ceilings.copied_bytes;
+    rows_.push_back(std::move(row));
+  }
+
+  std::vector<PassShape> sampled_passes() const {
+    std::vector<PassShape> shapes;
+    for (const CountedShape& counted : pass_shapes(subject_.plan)) shapes.push_back(counted.shape);
+    std::ranges::stable_sort(shapes, {}, [](const PassShape& shape) { return shape.rows * shape.tokens; });
+    std::vector<PassShape> sampled = {shapes.front(), shapes[shapes.size() / 2], shapes.back()};
+    sampled.erase(std::unique(sampled.begin(), sampled.end()), sampled.end());
+    return sampled;
+  }
+
+  void time_rms_norm(const PassShape& shape) {
+    const int64_t width = subject_.work().star.hidden_size;
+    const Tensor x = at::randn({shape.rows, shape.tokens, width}, subject_.options());
+    const Tensor weight = at::ones({width}, subject_.options(at::kFloat));
+    time({.name = "rms_norm",
+          .shape = fmt::format("{}x{}x{}", shape.rows, shape.tokens, width),
+          .bytes = 2 * x.numel() * element_bytes_ + width * kFloatBytes,
+          .kernel = [&] { rms_norm(x, weight, kEpsilon); },
+          .reference = [&] { reference::rms_norm(x, weight, kEpsilon); }});
+  }
+
+  void time_norm_rope(const PassShape& shape, int64_t heads) {
+    const int64_t width = subject_.work().star.head_dim;
+    const Tensor x = at::randn({shape.rows, shape.tokens, heads, width}, subject_.options());
+    const Tensor weight = at::ones({width}, subject_.options(at::kFloat));
+    const Rope rope{at::rand({shape.tokens, width / 2}, subject_.options(at::kFloat)),
+                    at::rand({shape.tokens, width / 2}, subject_.options(at::kFloat))};
+    time({.name = "norm_rope",
+          .shape = fmt::format("{}x{}x{}x{}", shape.rows, shape.tokens, heads, width),
+          .bytes = 2 * x.numel() * element_bytes_ + (2 * rope.cos.numel() + width) * kFloatBytes,
+          .kernel = [&] { norm_rope(x, weight, kEpsilon, rope); },
+          .reference = [&] { reference::norm_rope(x, weight, kEpsilon, rope); }});
+  }
+
+  void time_swiglu(const PassShape& shape) {
+    const int64_t width = subject_.work().star.ffn_width;
+    const int64_t rows = std::min(shape.rows * shape.tokens, kMlpRows);  // a piece of the feed-forward network
+    const Tensor gate = at::randn({rows, width}, subject_.options());
+    const Tensor up = at::randn_like(gate);
+    time({.name = "swiglu",
+          .shape = fmt::format("{}x{}", rows, width),
+          .bytes = 3 * gate.numel() * element_bytes_,
+          .kernel = [&] { swiglu(gate, up); },
+          .reference = [&] { reference::swiglu(gate, up); }});
+  }
+
+  void time_philox(const PassShape& shape) {
+    const Tensor tokens = at::arange(shape.tokens, subject_.options(at::kLong));
+    time({.name = "philox_uniform",
+          .shape = fmt::format("{}x{}", shape.tokens, shape.bits),
+          .bytes = shape.tokens * (static_cast<int64_t>(sizeof(int64_t)) + shape.bits * kFloatBytes),
+          .kernel = [&] { philox_uniform({}, RandomPurpose::bits, tokens, shape.bits); },
+          .reference = [&] { reference::philox_uniform({}, RandomPurpose::bits, tokens, shape.bits); }});
+  }
+
+  /// The reduced scales of the last clip; of a dense run those that the default settings would reduce.
+  std::vector<int> reduced_scales() const {
+    const Workload& work = subject_.work();
+    std::vector<int> scales;
+    for (const Step& step : steps_to_run(work)) {
+      const bool reduced = work.gate && work.gate->reduces(step) && !work.gate->skips(step);
+      if (reduced && (scales.empty() || scales.back() != step.scale)) scales.push_back(step.scale);
+    }
+    const int count = static_cast<int>(work.schedule.scales().size());
+    constexpr int kReducedByDefault = 4;
+    if (!scales.empty()) return scales;
+    for (int scale = std::max(0, count - kReducedByDefault); scale < count; ++scale) scales.push_back(scale);
+    return scales;
+  }
+
+  const Scale& full_scale(int scale) const {
+    const Schedule& schedule = subject_.work().schedule;
+    return schedule.full_scale(schedule.clip_of(scale));
+  }
+  void time_scoring(int scale);
+  void time_update(int scale);
+  void time_norm_silu();
+  void time_norm_silu(int64_t pixels, int64_t frames_per_latent, int64_t channels);
+
+  BenchTable finish() {
+    BenchTable table{.key = "kernels",
+                     .title = "Kernels beside their references in plain ATen",
+                     .columns = {{"op", "op"},
+                                 {"shape", "shape"},
+                                 {"MB", "bytes", kInMega, 2},
+                                 {"kernel ms", "seconds/kernel", kInMilliseconds, 4},
+                                 {"reference ms", "seconds/reference", kInMilliseconds, 4},
+                                 {"speed-up", "speed_up", 1, 1},
+                                 {"GB/s", "bytes_per_second", kInGiga, 0},
+                                 {"of copy %", "ceiling_share", kInPercent, 0}},
+                     .rows = std::move(rows_),
+                     .footnotes = {"Medians; all caches are overwritten before each call. MB: what has to be read and "
+                                   "written once."}};
+    if (!has_kernels_) table.footnotes.push_back("Kernels are for GPUs: GB/s are those of the references.");
+    return table;
+  }
+
+  const OpsSubject& subject_;
+  bool has_kernels_;
+  int64_t element_bytes_;
+  std::vector<nlohmann::ordered_json> rows_;
+};
+
+/// Scores and the choice of positions, which all scales of a clip have at one size.
+void KernelBench::time_scoring(int scale) {
+  const Scale& full = full_scale(scale);
+  const int64_t positions = full.tokens();
+  const Tensor current = at::randn({1, kFeatureChannels, full.t, full.h, full.w}, subject_.options(at::kFloat));
+  const SimilarityMaps maps{current, at::randn_like(current), at::randn_like(current.narrow(2, 0, 1))};
+  time({.name = "similarity_score",
+        .shape = fmt::format("64x{}x{}x{}", full.t, full.h, full.w),
+        .bytes = (2 * current.numel() + maps.reference.numel() + 3 * positions) * kFloatBytes,
+        .kernel = [&] { similarity_score(maps, NormDegree::two); },
+        .reference = [&] { reference::similarity_score(maps, NormDegree::two); }});
+  const Ranking ranking{at::rand({positions}, subject_.options(at::kFloat))};
+  const int64_t keep = std::max<int64_t>(1, positions / 2);
+  time({.name = "select_top",
+        .shape = fmt::format("{} of {}", keep, positions),
+        .bytes = positions * (kFloatBytes + 1) + keep * static_cast<int64_t>(sizeof(int64_t)),
+        .kernel = [&] { select_top(ranking, keep); },
+        .reference = [&] { reference::select_top(ranking, keep); }});
+}
+
+/// Scores at the size of a scale, and the update of the features from it.
+void KernelBench::time_update(int scale) {
+  const Scale& full = full_scale(scale);
+  const Scale& grid = subject_.work().schedule.scales()[static_cast<size_t>(scale)];
+  const int64_t positions = full.tokens();
+  const std::string map = fmt::format("{}x{}x{}", full.t, full.h, full.w);
+  const Tensor scores = at::rand({full.t, full.h, full.w}, subject_.options(at::kFloat));
+  time({.name = "area_mean",
+        .shape = fmt::format("{} to {}x{}", map, grid.h, grid.w),
+        .bytes = (positions + grid.tokens()) * kFloatBytes,
+        .kernel = [&] { area_mean(scores, grid); },
+        .reference = [&] { reference::area_mean(scores, grid); }});
+  const Tensor summed = at::randn({1, kFeatureChannels, full.t, full.h, full.w}, subject_.options(at::kFloat));
+  const Tensor codes = at::randn({1, kDetailBits, grid.t, grid.h, grid.w}, subject_.options(at::kFloat));
+  const Tensor mask = scores.gt(0.5).to(at::kByte);
+  time({.name = "partial_update",
+        .shape = fmt::format("64x{} from {}x{}", map, grid.h, grid.w),
+        .bytes = (2 * summed.numel() + codes.numel()) * kFloatBytes + positions,
+        .kernel = [&] { partial_update(summed, codes, mask); },
+        .reference = [&] { reference::partial_update(summed, codes, mask); }});
+}
+
+/// The sizes of the decoder's blocks, from the inside: pixels per position, and frames of a latent frame.
+void KernelBench::time_norm_silu() {
+  const auto& channels = subject_.work().vae.block_out_channels;
+  time_norm_silu(8, 1, channels[4]);
+  time_norm_silu(4, 1, channels[2]);
+  time_norm_silu(2, 2, channels[1]);
+  time_norm_silu(1, 4, channels[0]);
+}
+
+void KernelBench::time_norm_silu(int64_t pixels, int64_t frames_per_latent, int64_t channels) {
+  const Workload& work = subject_.work();
+  const VideoShape size = shape_of(work, frames_of_latents(work.decoded_latents));
+  const int64_t latents = subject_.plan.memory.mode.decode.slice_latents;
+  const int64_t frames = latents * frames_per_latent, height = size.height / pixels, width = size.width / pixels;
+  const auto latent_shape = {int64_t{1}, latents, size.height / kPixelsPerLatent, size.width / kPixelsPerLatent,
+                             channels};
+  const Tensor x = at::randn({1, frames, height, width, channels}, subject_.options());
+  const Tensor gamma = at::ones({channels}, subject_.options(at::kFloat));
+  const std::optional<Modulation> modulation =
+      Modulation{at::randn(latent_shape, subject_.options()), at::randn(latent_shape, subject_.options())};
+  const Tensor before = at::randn({1, kFramesBefore, height, width, channels}, subject_.options());
+  time({.name = "norm_silu",
+        .shape = fmt::format("{}x{}x{}x{}", frames, height, width, channels),
+        .bytes = (2 * x.numel() + 2 * before.numel() + 2 * modulation->factor.numel()) * element_bytes_,
+        .kernel = [&] { norm_silu(x, gamma, modulation, before); },
+        .reference = [&] { reference::norm_silu(x, gamma, modulation, before); }});
+}
+
+}  // namespace
+
+BenchTable bench_kernels(const OpsSubject& subject) { return KernelBench(subject).run(); }
+
+}  // namespace faststar

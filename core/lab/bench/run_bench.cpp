@@ -1,0 +1,122 @@
+#include "core/lab/bench/run_bench.h"
+
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/device.h"
+#include "core/base/log.h"
+#include "core/lab/bench/machine.h"
+#include "core/lab/study/measured_run.h"
+
+namespace faststar {
+namespace {
+
+/// Shows many runs as one: stages keep their costs, details say which run it is.
+class ManyRuns final : public Progress {
+ public:
+  ManyRuns(Progress& shown, const std::vector<BenchVariant>& variants, int rounds) : shown_(shown) {
+    for (const BenchVariant& variant : variants) {
+      for (const auto& [stage, cost] : variant.plan.costs) {
+        if (stage != Stage::load) shown.plan(stage, rounds * cost);
+      }
+    }
+  }
+  void begin(std::string run) { run_ = std::move(run); }
+  void plan(Stage, double) override {}
+  void advance(Stage stage, double cost, std::string_view detail) override {
+    shown_.advance(stage, cost, fmt::format("{}, {}", run_, detail));
+  }
+  bool stop_requested() const override { return shown_.stop_requested(); }
+
+ private:
+  Progress& shown_;
+  std::string run_;
+};
+
+/// Drops the log lines of the code in its scope but for warnings.
+class QuietRuns {
+ public:
+  QuietRuns() {
+    before_ = log::set_sink([this](log::Level level, std::string_view line) {
+      if (level == log::Level::warning) before_(level, line);
+    });
+  }
+  ~QuietRuns() { log::set_sink(before_); }
+  QuietRuns(const QuietRuns&) = delete;
+  QuietRuns& operator=(const QuietRuns&) = delete;
+
+ private:
+  log::Sink before_;
+};
+
+void load_networks(Model& model, const Plan& plan) {
+  if (plan.memory.mode.residency == Residency::one_part) return;  // each loads when its turn comes
+  model.transformer();
+  model.vae(VaeParts::decoder);
+  if (plan.memory.mode.residency == Residency::everything) model.text_encoder();
+}
+
+BenchRun run_once(const Pipeline& pipeline, const Plan& plan, const GpuMonitor& monitor, Progress& progress) {
+  synchronize(pipeline.device());
+  reset_peak_host_bytes();
+  const auto start = BenchClock::now();
+  const RunResult made = run_plan(pipeline, plan, progress);
+  const auto end = BenchClock::now();
+  const auto seconds = [&](Stage stage) {
+    const auto found = made.seconds.find(stage_name(stage));
+    return found == made.seconds.end() ? 0 : found->second;
+  };
+  return {.text = seconds(Stage::text),
+          .tokens = seconds(Stage::tokens),
+          .decode = seconds(Stage::decode) - made.file_seconds,
+          .file = made.file_seconds,
+          .total = seconds_between(start, end),
+          .steps = made.step_seconds,
+          .peak_bytes = pipeline.device().is_cuda() ? made.peak_bytes : peak_host_bytes(),
+          .use = monitor.between(start, end)};
+}
+
+/// The parts of every step of one more run, without its file.
+std::vector<PartTimes> parts_of(const Pipeline& pipeline, const Plan& plan) {
+  const c10::InferenceMode inference;
+  GenerationSettings settings = plan.request.generation;
+  settings.seed = static_cast<uint64_t>(plan.request.outputs.front().seed);
+  const GenerationInput input{.text = pipeline.encode_text(plan.ids)};
+  return time_parts(pipeline, plan.work.schedule, settings, input);
+}
+
+}  // namespace
+
+std::vector<VariantRuns> run_variants(Model& model, const std::vector<BenchVariant>& variants,
+                                      const BenchCounts& counts, const GpuMonitor& monitor, Progress& progress) {
+  const QuietRuns quiet;
+  ManyRuns many(progress, variants, counts.warm_up + counts.runs);
+  std::vector<Pipeline> pipelines;
+  for (const BenchVariant& variant : variants) {
+    pipelines.emplace_back(model).set_kernels(variant.kernels);
+    load_networks(model, variant.plan);
+  }
+  std::vector<VariantRuns> results(variants.size());
+  for (int round = 0; round < counts.warm_up + counts.runs; ++round) {
+    const bool warm_up = round < counts.warm_up;
+    for (size_t turn = 0; turn < variants.size(); ++turn) {
+      // Back and forth: no variant always runs on the heat of the same other one.
+      const size_t i = round % 2 == 0 ? turn : variants.size() - 1 - turn;
+      many.begin(fmt::format("{} {}", variants[i].name,
+                             warm_up ? "warm-up" : fmt::format("{}/{}", round - counts.warm_up + 1, counts.runs)));
+      BenchRun& run = results[i].runs.emplace_back(run_once(pipelines[i], variants[i].plan, monitor, many));
+      run.warm_up = warm_up;
+    }
+  }
+  for (size_t i = 0; i < variants.size(); ++i) {
+    std::error_code unknown;
+    const auto bytes = std::filesystem::file_size(variants[i].plan.request.outputs.front().file, unknown);
+    results[i].file_bytes = unknown ? 0 : static_cast<int64_t>(bytes);
+    results[i].parts = parts_of(pipelines[i], variants[i].plan);
+  }
+  return results;
+}
+
+}  // namespace faststar

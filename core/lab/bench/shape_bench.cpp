@@ -1,0 +1,173 @@
+#include "core/lab/bench/shape_bench.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/config/config.h"
+
+namespace faststar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json rate_json(double flop, double seconds, const Ceilings& ceilings) {
+  return {{"seconds", seconds},
+          {"flop", flop},
+          {"flops", flop / seconds},
+          {"ceiling_share", flop / seconds / ceilings.product_flops}};
+}
+
+/// A matrix product of a layer, and how many of its kind a layer has.
+struct Projection {
+  const char* name;  ///< in the table and in the JSON
+  int64_t in, out;
+  int count;
+  int64_t most_rows;  ///< longer inputs go in pieces
+};
+
+std::vector<Projection> projections_of(const StarArchitecture& star) {
+  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  const int64_t query = star.heads * star.head_dim, key = star.kv_heads * star.head_dim;
+  return {{"q", star.hidden_size, query, 1, kAll},
+          {"kv", star.hidden_size, key, 2, kAll},
+          {"o", query, star.hidden_size, 1, kAll},
+          {"gate_up", star.hidden_size, star.ffn_width, 2, kMlpRows},
+          {"down", star.ffn_width, star.hidden_size, 1, kMlpRows}};
+}
+
+/// Seconds and FLOP/s of x W^T for `rows` rows.
+Json time_product(const OpsSubject& subject, const Projection& projection, int64_t rows, at::ScalarType dtype) {
+  const int64_t piece = std::min(rows, projection.most_rows);
+  const Tensor x = at::randn({piece, projection.in}, subject.options(dtype));
+  const Tensor weight = at::randn({projection.out, projection.in}, subject.options(dtype));
+  const double pieces = static_cast<double>(rows) / static_cast<double>(piece);
+  const double seconds = pieces * subject.clock.time([&] { at::linear(x, weight); }).median();
+  return rate_json(2.0 * static_cast<double>(rows * projection.in * projection.out), seconds, subject.ceilings);
+}
+
+/// The shapes that differ in what products depend on.
+std::vector<CountedShape> product_shapes(const Plan& plan) {
+  std::vector<CountedShape> shapes;
+  for (const CountedShape& counted : pass_shapes(plan)) {
+    const auto found = std::ranges::find_if(shapes, [&](const CountedShape& known) {
+      return known.shape.rows == counted.shape.rows && known.shape.tokens == counted.shape.tokens &&
+             known.shape.bits == counted.shape.bits;
+    });
+    if (found == shapes.end()) {
+      shapes.push_back(counted);
+    } else {
+      found->passes += counted.passes;
+    }
+  }
+  return shapes;
+}
+
+Json linear_row(const OpsSubject& subject, const CountedShape& counted) {
+  const StarArchitecture& star = subject.work().star;
+  const int64_t rows = counted.shape.rows * counted.shape.tokens;
+  Json row = {{"rows", counted.shape.rows}, {"tokens", counted.shape.tokens}, {"passes", counted.passes}};
+  double layer = 0;
+  for (const Projection& projection : projections_of(star)) {
+    row[projection.name] = time_product(subject, projection, rows, subject.work().dtype);
+    layer += projection.count * row[projection.name]["seconds"].get<double>();
+  }
+  row["head"] =
+      time_product(subject, {"head", star.hidden_size, 2 * counted.shape.bits, 1, kMlpRows}, rows, at::kFloat);
+  row["layer_seconds"] = layer;
+  row["run_seconds"] =
+      counted.passes * (static_cast<double>(star.layers) * layer + row["head"]["seconds"].get<double>());
+  return row;
+}
+
+double sum_of(const std::vector<Json>& rows, const char* key) {
+  double sum = 0;
+  for (const Json& row : rows) sum += row[key].get<double>();
+  return sum;
+}
+
+/// The backends that run on this device in this dtype; why the others do not.
+struct Backends {
+  std::vector<AttentionBackend> available;
+  std::vector<std::string> why_not;
+};
+
+Backends backends_of(const OpsSubject& subject) {
+  constexpr int64_t kFew = 64;
+  const StarArchitecture& star = subject.work().star;
+  const Tensor q = at::randn({1, kFew, star.heads, star.head_dim}, subject.options());
+  const Tensor k = at::randn({1, kFew, star.kv_heads, star.head_dim}, subject.options());
+  Backends backends;
+  for (size_t i = 0; i < choice_words(AttentionBackend{}).size(); ++i) {
+    const auto backend = static_cast<AttentionBackend>(i);
+    try {
+      attend(q, k, k, backend);
+      backends.available.push_back(backend);
+    } catch (const Error& error) {
+      backends.why_not.push_back(fmt::format("not measured: {}", error.what()));
+    }
+  }
+  return backends;
+}
+
+Json attention_row(const OpsSubject& subject, const CountedShape& counted, const Backends& backends) {
+  const StarArchitecture& star = subject.work().star;
+  const PassShape& shape = counted.shape;
+  Json row = {{"rows", shape.rows}, {"queries", shape.tokens}, {"keys", shape.keys}, {"passes", counted.passes}};
+  const Tensor q = at::randn({shape.rows, shape.tokens, star.heads, star.head_dim}, subject.options());
+  const Tensor k = at::randn({shape.rows, shape.keys, star.kv_heads, star.head_dim}, subject.options());
+  const Tensor v = at::randn_like(k);
+  const double flop = 4.0 * static_cast<double>(shape.rows * shape.tokens * star.heads * star.head_dim) *
+                      static_cast<double>(shape.keys);
+  for (const AttentionBackend backend : backends.available) {
+    const double seconds = subject.clock.time([&] { attend(q, k, v, backend); }).median();
+    row[choice_name(backend)] = rate_json(flop, seconds, subject.ceilings);
+  }
+  row["run_seconds"] = static_cast<double>(counted.passes * star.layers) *
+                       row[choice_name(AttentionBackend::automatic)]["seconds"].get<double>();
+  return row;
+}
+
+}  // namespace
+
+BenchTable bench_linears(const OpsSubject& subject) {
+  const FlopUnit unit = flop_unit(subject.ceilings.product_flops);
+  BenchTable table{.key = "linears",
+                   .title = fmt::format("Matrix products, {}/s", unit.name),
+                   .columns = {{"rows", "rows"}, {"tokens", "tokens"}, {"passes", "passes"}}};
+  for (const CountedShape& counted : product_shapes(subject.plan)) table.rows.push_back(linear_row(subject, counted));
+  for (const Projection& projection : projections_of(subject.work().star)) {
+    table.columns.push_back({projection.name, fmt::format("{}/flops", projection.name), unit.scale, 1});
+    table.columns.push_back({"%", fmt::format("{}/ceiling_share", projection.name), kInPercent, 0});
+  }
+  table.columns.push_back({"head, float32", "head/flops", unit.scale, 1});
+  table.columns.push_back({"layer ms", "layer_seconds", kInMilliseconds, 3});
+  table.footnotes = {"%: of the product that is the ceiling. layer: all products of a layer.",
+                     fmt::format("All products of the run: {:.2f} s.", sum_of(table.rows, "run_seconds"))};
+  return table;
+}
+
+BenchTable bench_attention(const OpsSubject& subject) {
+  const Backends backends = backends_of(subject);
+  const FlopUnit unit = flop_unit(subject.ceilings.product_flops);
+  BenchTable table{.key = "attention",
+                   .title = "Attention",
+                   .columns = {{"rows", "rows"}, {"queries", "queries"}, {"keys", "keys"}, {"passes", "passes"}}};
+  for (const AttentionBackend backend : backends.available) {
+    const std::string name(choice_name(backend));
+    table.columns.push_back({name + " ms", name + "/seconds", kInMilliseconds, 3});
+    table.columns.push_back({fmt::format("{}/s", unit.name), name + "/flops", unit.scale, 1});
+    table.columns.push_back({"%", name + "/ceiling_share", kInPercent, 0});
+  }
+  for (const CountedShape& counted : pass_shapes(subject.plan)) {
+    table.rows.push_back(attention_row(subject, counted, backends));
+  }
+  table.footnotes = backends.why_not;
+  table.footnotes.push_back(
+      fmt::format("All attention of the run as `auto` chooses: {:.2f} s.", sum_of(table.rows, "run_seconds")));
+  return table;
+}
+
+}  // namespace faststar
