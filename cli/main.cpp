@@ -1,10 +1,12 @@
 #include "cli/commands.h"
 #include "cli/progress/process.h"
+#include "core/base/cpu_quota.h"
 
 int main(int argc, char** argv) {
   faststar::report_uncaught_errors();
   faststar::handle_signals();
   try {
+    faststar::limit_threads_to_quota();
     return faststar::run_application(argc, argv);
   } catch (...) {
     return faststar::report_current_error();

@@ -1,5 +1,6 @@
 #include "cli/workers.h"
 
+#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -214,7 +215,7 @@ std::vector<std::string> given_words(const CLI::App& command, const std::set<std
 WorkerEnds run_workers(const std::vector<WorkerCommand>& commands, ProgressStyle style, Stage stage,
                        OnFailure on_failure) {
   // More threads than cores would wait for each other.
-  const size_t threads = std::max<size_t>(1, std::thread::hardware_concurrency() / commands.size());
+  const size_t threads = std::max<size_t>(1, static_cast<size_t>(at::get_num_threads()) / commands.size());
   setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), /*replace=*/0);
   return WorkerGroup(commands, style, stage, on_failure).watch();
 }
