@@ -1,6 +1,8 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
 #include "cli/commands.h"
@@ -9,9 +11,11 @@
 #include "cli/progress/progress.h"
 #include "cli/workers.h"
 #include "core/base/device.h"
+#include "core/base/launcher.h"
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/batch/batch_items.h"
+#include "core/pipeline/batch/entry_stream.h"
 #include "core/pipeline/batch/pipeline_runner.h"
 
 namespace faststar {
@@ -29,17 +33,36 @@ struct BatchOptions {
   bool check = false;
   bool keep_codes = false;
   MakingOptions making;
+
+  bool reads_stdin() const { return list == "-"; }
 };
 
 /// A range check that does not replace "N" in the help.
 CLI::Validator from_to(int least, int most) { return CLI::Range(least, most).description(""); }
+
+/// Throws Error(usage) for what has no meaning when entries come from stdin.
+void check_stdin_options(const BatchOptions& options) {
+  const auto refuse = [](const std::string& what, const char* why, const char* hint) {
+    fail(ErrorKind::usage, fmt::format("{}: {}, but FILE is -, which reads entries from stdin", what, why), hint);
+  };
+  constexpr const char* kNeedsList = "needs a list in a file";
+  constexpr const char* kWriteList = "write the entries to a .jsonl file, one per line";
+  if (options.check) refuse("--check", kNeedsList, kWriteList);
+  if (options.vbench) refuse("--vbench", kNeedsList, kWriteList);
+  if (!options.refined.empty()) refuse("--refined", kNeedsList, "give each entry its refined_prompt");
+  if (!options.images.empty()) refuse("--images", kNeedsList, "give each entry its image");
+  if (!options.shard.empty()) refuse("--shard", kNeedsList, kWriteList);
+  if (!options.devices.empty()) refuse("--devices", "shares out a list in a file", "--device chooses one GPU");
+  const LaunchedProcess process = launched_process();
+  if (process.count > 1) refuse(process.origin, "several processes share a list in a file", kWriteList);
+}
 
 /// The folder: -o, else FASTSTAR_OUTPUT, else runs/<name of the list>. Needs no model.
 std::filesystem::path batch_root(const BatchOptions& options) {
   const auto flag = options.making.settings.flags.find("output");
   if (flag != options.making.settings.flags.end()) return flag->second;
   if (const auto variable = environment_text("output")) return *variable;
-  return std::filesystem::path("runs") / std::filesystem::path(options.list).stem();
+  return std::filesystem::path("runs") / (options.reads_stdin() ? "stdin" : std::filesystem::path(options.list).stem());
 }
 
 ItemRules item_rules(const BatchOptions& options, const Config& config) {
@@ -53,8 +76,10 @@ ItemRules item_rules(const BatchOptions& options, const Config& config) {
   return rules;
 }
 
-/// The videos of this process. The aspect of `config` chooses the crop of a VBench-I2V image.
+/// The videos of this process; none yet when they come from stdin. The aspect of `config` chooses the crop of a
+/// VBench-I2V image.
 std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
+  if (options.reads_stdin()) return {};
   PromptListFiles files{.list = options.list};
   if (!options.refined.empty()) files.refined = options.refined;
   if (!options.images.empty()) files.images = options.images;
@@ -81,7 +106,9 @@ int run_check(const BatchOptions& options) {
 }
 
 /// The first item without settings of its own, but for its picture: to check the shared settings.
-const BatchItem* plain_item(const std::vector<BatchItem>& items) {
+const BatchItem* plain_item(const BatchOptions& options, const std::vector<BatchItem>& items) {
+  static const BatchItem kOfStdin = {.origin = "stdin", .prompt = "a red ball", .text = "a red ball"};
+  if (options.reads_stdin()) return &kOfStdin;
   const auto plain = std::ranges::find_if(items, [](const BatchItem& item) {
     return item.problem.empty() && item.options.size() == item.options.count("image");
   });
@@ -108,9 +135,11 @@ PlannedBatch plan_batch(BatchOptions& options) {
   return {std::move(resolved), setup, std::move(run)};
 }
 
-void describe_batch(const PlannedBatch& batch) {
+void describe_batch(const BatchOptions& options, const PlannedBatch& batch) {
   log::info("folder: {}", batch.run.folder.root().string());
-  log::info("videos: {}, base seed {}", batch.run.items.size(), *batch.resolved.settings.config.sampling.seed);
+  log::info("videos: {}, base seed {}",
+            options.reads_stdin() ? "as stdin says" : fmt::to_string(batch.run.items.size()),
+            *batch.resolved.settings.config.sampling.seed);
   log::info("model: {}", describe_model(batch.setup.model));
   log::info("device: {}, {}", batch.setup.device, choice_name(batch.setup.precision));
 }
@@ -130,9 +159,29 @@ BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
   const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
   stop_in_two_stages();
   ProgressDisplay progress(runtime);
-  return run_batch(batch.run, runner, progress, [&](const std::filesystem::path& file) {
-    if (!runtime.json) print_path(file);
+  return run_batch(batch.run, runner, progress, [&](const ItemResult& result) {
+    if (result.end == ItemEnd::made && !runtime.json) print_path(batch.run.folder.video(result.item));
   });
+}
+
+/// Makes the entries of stdin as they come, and prints a line of JSON for each video. Returns the exit code.
+int make_entries_of_stdin(const BatchOptions& options, const PlannedBatch& batch, PipelineRunner& runner) {
+  const Config& config = batch.resolved.settings.config;
+  stop_in_two_stages();
+  if (isatty(STDIN_FILENO) == 1) {
+    log::info("type one entry per line, such as {{\"prompt\": \"a red ball\"}}; Ctrl-D ends the batch");
+  }
+  EntryStream entries(STDIN_FILENO, "stdin", item_rules(options, config));
+  ProgressDisplay progress(config.runtime);
+  const BatchSummary summary = run_batch(batch.run, entries, runner, progress, [&](const ItemResult& result) {
+    print_result(to_json_line(result, batch.run.folder));
+    if (std::ferror(stdout) != 0) {
+      fail(ErrorKind::output, "stdout: the results cannot be written any more", "the same command and lines resume");
+    }
+  });
+  log::info("{}", describe(summary));
+  entries.check();
+  return summary.failed.empty() ? 0 : 1;
 }
 
 /// The first exit code of the workers that is neither 0 nor 1, else the largest.
@@ -187,13 +236,14 @@ int run_workers_on(const std::vector<std::string>& devices, std::vector<std::str
 }
 
 int run_batch_command(const CLI::App& command, BatchOptions options) {
+  if (options.reads_stdin()) check_stdin_options(options);
   if (options.check) return run_check(options);
   const std::vector<std::string> devices = parse_devices(options.devices);
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
   const std::string launched = devices.empty() ? launched_gpu() : "";
   if (!launched.empty()) options.making.settings.flags.try_emplace("device", launched);
   const PlannedBatch batch = plan_batch(options);
-  describe_batch(batch);
+  describe_batch(options, batch);
   check_folder_settings(batch.run.folder, batch.resolved);
   if (!devices.empty() && !options.making.dry_run) {
     begin_folder(batch);
@@ -203,9 +253,10 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   Model model(batch.setup, Residency::everything);
   Pipeline pipeline(model);
   PipelineRunner runner(pipeline, batch.resolved);
-  if (const BatchItem* const plain = plain_item(batch.run.items)) runner.check(*plain);
+  if (const BatchItem* const plain = plain_item(options, batch.run.items)) runner.check(*plain);
   if (options.making.dry_run) return 0;
   begin_folder(batch);
+  if (options.reads_stdin()) return make_entries_of_stdin(options, batch, runner);
   const BatchSummary summary = make_videos(batch, runner);
   report(summary, batch);
   return summary.failed.empty() ? 0 : 1;
@@ -214,7 +265,7 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
 }  // namespace
 
 Command add_batch(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("batch", "many videos from a list of prompts");
+  CLI::App* command = app.add_subcommand("batch", "many videos from a list of prompts; - reads entries from stdin");
   const auto options = std::make_shared<BatchOptions>();
   command->add_option("FILE", options->list, "")->required();
   add_command_option(*command, "vbench", options->vbench, "", "VBench file names and sample counts");

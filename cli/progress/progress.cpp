@@ -97,6 +97,15 @@ void ProgressDisplay::plan(Stage stage, double cost) {
   costs_[stage].planned += cost;
 }
 
+void ProgressDisplay::restart() {
+  const std::lock_guard lock(mutex_);
+  costs_.clear();
+  state_ = {};
+  start_ = output_.seconds();
+  shown_at_ = -1;
+  shown_fraction_ = 0;
+}
+
 void ProgressDisplay::advance(Stage stage, double cost, std::string_view detail) {
   const std::lock_guard lock(mutex_);
   costs_[stage].done += cost;

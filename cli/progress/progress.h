@@ -51,6 +51,7 @@ class ProgressDisplay final : public Progress {
   ProgressDisplay& operator=(const ProgressDisplay&) = delete;
 
   void plan(Stage stage, double cost) override;
+  void restart() override;
   void advance(Stage stage, double cost, std::string_view detail) override;
   bool stop_requested() const override;
 

@@ -20,6 +20,8 @@ class Progress {
   virtual ~Progress() = default;
   /// Announces the cost of a stage before any work starts, in estimated seconds. Only the proportions matter.
   virtual void plan(Stage stage, double cost) = 0;
+  /// What is planned from now on is a run of its own: nothing of it is done yet.
+  virtual void restart() {}
   /// `cost` of `stage` is done; `detail` says which part ("scale 12/30").
   virtual void advance(Stage stage, double cost, std::string_view detail) = 0;
   /// True once the user asked to stop (Ctrl-C). Long loops check after every step.

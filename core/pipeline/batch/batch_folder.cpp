@@ -207,20 +207,27 @@ std::string item_hash(const BatchItem& item, const std::string& settings_hash) {
   return fmt::format("{:016x}", hash);
 }
 
+std::string find_conflict(const Manifest& manifest, const BatchItem& item, const std::string& settings_hash) {
+  const ItemState* state = manifest.find(item.file);
+  if (state == nullptr || !state->last.finished) return "";
+  const auto changed = [&](const char* what, const std::string& before, const std::string& now) {
+    return fmt::format("{}:{}: {} was made with {} {}, now it is {}: the list or --samples changed",
+                       manifest.path().string(), state->line, item.file, what, before, now);
+  };
+  if (state->last.prompt_en != item.prompt) return changed("prompt", state->last.prompt_en, item.prompt);
+  if (state->last.seed != item.seed) {
+    return changed("seed", std::to_string(state->last.seed), std::to_string(item.seed));
+  }
+  const std::string hash = item_hash(item, settings_hash);
+  return state->last.settings_hash == hash ? "" : changed("text or settings", state->last.settings_hash, hash);
+}
+
 void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items, const std::string& settings_hash) {
   for (const BatchItem& item : items) {
-    const ItemState* state = manifest.find(item.file);
-    if (state == nullptr || !state->last.finished) continue;
-    const auto refuse = [&](const char* what, const std::string& before, const std::string& now) {
-      fail(ErrorKind::usage,
-           fmt::format("{}:{}: {} was made with {} {}, now it is {}: the list or --samples changed",
-                       manifest.path().string(), state->line, item.file, what, before, now),
-           "use another folder with -o, or the same list and options as before");
-    };
-    if (state->last.prompt_en != item.prompt) refuse("prompt", state->last.prompt_en, item.prompt);
-    if (state->last.seed != item.seed) refuse("seed", std::to_string(state->last.seed), std::to_string(item.seed));
-    const std::string hash = item_hash(item, settings_hash);
-    if (state->last.settings_hash != hash) refuse("text or settings", state->last.settings_hash, hash);
+    const std::string conflict = find_conflict(manifest, item, settings_hash);
+    if (!conflict.empty()) {
+      fail(ErrorKind::usage, conflict, "use another folder with -o, or the same list and options as before");
+    }
   }
 }
 

@@ -97,8 +97,11 @@ void check_names_fit(const BatchFolder& folder, const std::vector<BatchItem>& it
 /// 16 hex digits over everything that changes the video: the shared settings, the text and the item's own settings.
 std::string item_hash(const BatchItem& item, const std::string& settings_hash);
 
-/// Throws Error(usage) when `manifest` has one of `items` with another prompt, seed or settings: the list or --samples
-/// changed.
+/// When `manifest` has a finished video under the name of `item` that was made from another prompt, seed or settings:
+/// one line that says so; else empty.
+std::string find_conflict(const Manifest& manifest, const BatchItem& item, const std::string& settings_hash);
+
+/// Throws Error(usage) at the first conflict: the list or --samples changed.
 void check_same_items(const Manifest& manifest, const std::vector<BatchItem>& items, const std::string& settings_hash);
 
 /// Which videos of a list an evaluator would find. Names are relative to videos/, in the order of the list.

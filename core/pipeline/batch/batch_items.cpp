@@ -60,24 +60,25 @@ int benchmark_samples(Benchmark benchmark, std::string_view dimension) {
 }
 
 /// How many videos of an entry go to which folder below videos/.
-std::map<std::string, int> samples_by_folder(const PromptList& list, const PromptEntry& entry, const ItemRules& rules,
+std::map<std::string, int> samples_by_folder(Benchmark benchmark, const PromptEntry& entry, const ItemRules& rules,
                                              int usual_samples) {
+  if (!entry.problem.empty()) return {{"", 1}};
   if (!rules.for_benchmark || entry.dimensions.empty()) return {{"", usual_samples}};
   std::map<std::string, int> folders;
   for (const std::string& dimension : entry.dimensions) {
-    folders.try_emplace(benchmark_folder(list.benchmark, dimension),
-                        rules.samples.value_or(benchmark_samples(list.benchmark, dimension)));
+    folders.try_emplace(benchmark_folder(benchmark, dimension),
+                        rules.samples.value_or(benchmark_samples(benchmark, dimension)));
   }
   return folders;
 }
 
-std::string file_name(const PromptList& list, size_t number, int sample, const ItemRules& rules) {
-  const std::string& prompt = list.entries[number].prompt;
+std::string file_name(Benchmark benchmark, const std::string& prompt, int64_t index, int sample,
+                      const ItemRules& rules) {
   if (rules.for_benchmark) {
-    return fmt::format("{}-{}.mp4", list.benchmark == Benchmark::vbench2 ? cut_prompt(prompt) : prompt, sample);
+    return fmt::format("{}-{}.mp4", benchmark == Benchmark::vbench2 ? cut_prompt(prompt) : prompt, sample);
   }
   const std::string words = find_invalid_utf8(prompt) ? "video" : slug(prompt);
-  return fmt::format("{:04}-{}-{}{}", number + 1, words, sample, rules.ending);
+  return fmt::format("{:04}-{}-{}{}", index + 1, words, sample, rules.ending);
 }
 
 std::string name_problem(const std::string& prompt, const std::string& name) {
@@ -100,13 +101,32 @@ std::string problem(const BatchItem& item, const std::string& name) {
 BatchItem item_of(const PromptEntry& entry, const std::string& folder, const std::string& name, int64_t seed) {
   BatchItem item{.file = folder.empty() ? name : folder + "/" + name,
                  .origin = entry.origin,
+                 .id = entry.id,
                  .prompt = entry.prompt,
                  .text = entry.refined.value_or(entry.prompt),
                  .seed = seed % kSeeds,
                  .options = entry.options};
   item.options.erase("seed");
   item.problem = problem(item, name);
+  if (!entry.problem.empty()) item.problem = entry.problem;
   return item;
+}
+
+std::vector<BatchItem> items_of(Benchmark benchmark, const PromptEntry& entry, int64_t index, const ItemRules& rules) {
+  const int usual_samples = rules.samples.value_or(rules.for_benchmark ? benchmark_samples(benchmark, "") : 1);
+  const auto own_seed = entry.options.find("seed");
+  const int64_t seed =
+      own_seed == entry.options.end() ? rules.base_seed + index * usual_samples : std::stoll(own_seed->second);
+  std::vector<BatchItem> items;
+  for (const auto& [folder, samples] : samples_by_folder(benchmark, entry, rules, usual_samples)) {
+    for (int sample = 0; sample < samples; ++sample) {
+      const std::string name = file_name(benchmark, entry.prompt, index, sample, rules);
+      BatchItem& item = items.emplace_back(item_of(entry, folder, name, seed + sample));
+      item.index = index;
+      item.sample = sample;
+    }
+  }
+  return items;
 }
 
 }  // namespace
@@ -124,7 +144,6 @@ std::optional<std::string_view> vbench_folder(std::string_view dimension) {
 }
 
 std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules) {
-  const int usual_samples = rules.samples.value_or(rules.for_benchmark ? benchmark_samples(list.benchmark, "") : 1);
   std::vector<BatchItem> items;
   std::map<std::string, size_t> by_file;
   const auto add_once = [&](BatchItem item) {
@@ -135,19 +154,15 @@ std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules
     fail(ErrorKind::input, fmt::format("{}: {} is already the file of {}", item.origin, item.file, first.origin),
          "use VBench_full_info.json, where equal prompts are in different folders, or leave out --vbench");
   };
-  for (size_t number = 0; number < list.entries.size(); ++number) {
-    const PromptEntry& entry = list.entries[number];
-    const auto own_seed = entry.options.find("seed");
-    const int64_t seed = own_seed == entry.options.end()
-                             ? rules.base_seed + static_cast<int64_t>(number) * usual_samples
-                             : std::stoll(own_seed->second);
-    for (const auto& [folder, samples] : samples_by_folder(list, entry, rules, usual_samples)) {
-      for (int sample = 0; sample < samples; ++sample) {
-        add_once(item_of(entry, folder, file_name(list, number, sample, rules), seed + sample));
-      }
-    }
+  int64_t index = 0;
+  for (const PromptEntry& entry : list.entries) {
+    for (BatchItem& item : items_of(list.benchmark, entry, index++, rules)) add_once(std::move(item));
   }
   return items;
+}
+
+std::vector<BatchItem> entry_items(const PromptEntry& entry, int64_t index, const ItemRules& rules) {
+  return items_of(Benchmark::none, entry, index, rules);
 }
 
 std::optional<std::pair<std::string, std::string>> find_case_collision(const std::vector<BatchItem>& items) {

@@ -12,10 +12,12 @@ namespace faststar {
 /// One entry of a list.
 struct PromptEntry {
   std::string origin;                   ///< "prompts.txt:3", for messages
+  std::string id;                       ///< "id" of a `.jsonl` entry as JSON text, for its results; empty: none
   std::string prompt;                   ///< as the list has it, bytes unchanged; file names are made from it
   std::optional<std::string> refined;   ///< the longer text that the model gets instead
   std::vector<std::string> dimensions;  ///< of a benchmark; empty for a plain list
   FieldTexts options;                   ///< settings of this entry alone
+  std::string problem;                  ///< why it cannot be read; empty when it can
 };
 
 /// The benchmark that a list belongs to; it decides names and counts.
@@ -35,9 +37,14 @@ struct PromptListFiles {
 };
 
 /// Reads `.txt` (a prompt per line), `.json` (VBench, VBench-I2V, VBench-2.0) or `.jsonl` (a JSON object per line:
-/// `prompt`, `refined_prompt`, and settings by Field::setting(); file names are relative to the list). Blank lines are
-/// skipped. Throws Error(input) naming file, line or entry, expected and got; Error(usage) for any other extension.
+/// `prompt`, `refined_prompt`, `id`, and settings by Field::setting(); file names are relative to the list). Blank
+/// lines are skipped. Throws Error(input) naming file, line or entry, expected and got; Error(usage) for any other
+/// extension.
 PromptList read_prompt_list(const PromptListFiles& files);
+
+/// One line of a `.jsonl` list. `origin` is what messages call it; file names are relative to `folder`. A line that
+/// cannot be read gives an entry with a problem, and with its id if there is one.
+PromptEntry read_entry_line(const std::string& line, const std::string& origin, const std::filesystem::path& folder);
 
 /// VBench 1: the folder of prompts (prompts_per_dimension/<folder>.txt) and videos that serves a dimension; nothing for
 /// another word. Source: dimension_to_folder.json of github.com/Vchitect/VBench.
@@ -61,6 +68,9 @@ Shard choose_shard(const std::string& flag);
 struct BatchItem {
   std::string file;    ///< below videos/: "scene/alley-0.mp4"; also its name in the manifest
   std::string origin;  ///< "prompts.txt:3", for messages
+  std::string id;      ///< PromptEntry::id
+  int64_t index = 0;   ///< of its entry in the list, from 0
+  int sample = 0;      ///< among the videos of its entry, from 0
   std::string prompt;  ///< the short one, for names; bytes unchanged
   std::string text;    ///< what the model gets, before tag and suffix
   int64_t seed = 0;
@@ -81,6 +91,9 @@ struct ItemRules {
 /// index * samples. Entries with the same file name, text and settings are one video.
 /// Throws Error(input) when two entries have the same file name but another text or settings.
 std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules);
+
+/// The videos of entry `index` of a list that belongs to no benchmark, as list_items; one for an entry with a problem.
+std::vector<BatchItem> entry_items(const PromptEntry& entry, int64_t index, const ItemRules& rules);
 
 /// The first two items whose names differ only in case: one file on some file systems.
 std::optional<std::pair<std::string, std::string>> find_case_collision(const std::vector<BatchItem>& items);

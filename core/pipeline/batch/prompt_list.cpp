@@ -97,6 +97,11 @@ std::string text_of(const std::string& origin, const std::string& key, const jso
   return value.get<std::string>();
 }
 
+std::string id_of(const std::string& origin, const json& value) {
+  if (!value.is_string() && !value.is_number()) fail_key(origin, "id", "a string or a number", shown(value));
+  return value.dump();
+}
+
 /// Checks a setting of an entry and adds it to its options; false when there is none of that name. File names are
 /// relative to `folder`.
 bool read_setting(const std::string& key, const json& value, const fs::path& folder, PromptEntry& entry) {
@@ -124,7 +129,7 @@ bool read_setting(const std::string& key, const json& value, const fs::path& fol
 
 [[noreturn]] void fail_unknown(const std::string& origin, const std::string& key) {
   const Config standard;
-  std::vector<std::string> known = {"prompt", "refined_prompt"};
+  std::vector<std::string> known = {"prompt", "refined_prompt", "id"};
   visit_config(standard, [&](std::string_view section, const Field& field, const auto&) {
     if (is_entry_setting(section, field)) known.emplace_back(field.setting());
   });
@@ -132,15 +137,18 @@ bool read_setting(const std::string& key, const json& value, const fs::path& fol
        fmt::format("the nearest key is {}", nearest_name(key, known)));
 }
 
-/// The object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known one.
-PromptEntry read_entry(const TextLine& line, const fs::path& folder) {
+/// Fills `entry` from the object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known
+/// one.
+void read_entry(const TextLine& line, const fs::path& folder, PromptEntry& entry) {
   const json object = json::parse(line.text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
     fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
                                        object.is_discarded() ? "something else" : object.type_name()));
   }
-  PromptEntry entry{.origin = line.origin};
+  entry.origin = line.origin;
+  if (object.contains("id")) entry.id = id_of(line.origin, object["id"]);
   for (const auto& [key, value] : object.items()) {
+    if (key == "id") continue;
     if (key == "prompt") {
       entry.prompt = text_of(line.origin, key, value);
     } else if (key == "refined_prompt") {
@@ -150,7 +158,6 @@ PromptEntry read_entry(const TextLine& line, const fs::path& folder) {
     }
   }
   if (!object.contains("prompt")) fail_key(line.origin, "prompt", "a string", "");
-  return entry;
 }
 
 /// The content of a VBench file: an array of {prompt_en, dimension, ...}.
@@ -262,7 +269,7 @@ PromptList read_by_extension(const PromptListFiles& files) {
   if (extension == ".jsonl") {
     PromptList list;
     for (const TextLine& line : read_text_lines(files.list)) {
-      list.entries.push_back(read_entry(line, files.list.parent_path()));
+      read_entry(line, files.list.parent_path(), list.entries.emplace_back());
     }
     return list;
   }
@@ -286,6 +293,20 @@ PromptList read_prompt_list(const PromptListFiles& files) {
   PromptList list = read_by_extension(files);
   if (files.refined) add_refined_prompts(*files.refined, list);
   return list;
+}
+
+PromptEntry read_entry_line(const std::string& line, const std::string& origin, const fs::path& folder) {
+  PromptEntry entry;
+  try {
+    read_entry({origin, line}, folder, entry);
+  } catch (const Error& error) {
+    const std::string_view message = error.what();
+    const std::string start = origin + ": ";
+    std::string problem(message.starts_with(start) ? message.substr(start.size()) : message);
+    if (!error.hint().empty()) problem += fmt::format(" ({})", error.hint());
+    return {.origin = origin, .id = entry.id, .prompt = entry.prompt, .problem = std::move(problem)};
+  }
+  return entry;
 }
 
 }  // namespace faststar

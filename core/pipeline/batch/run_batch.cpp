@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/lock_file.h"
@@ -16,13 +17,16 @@
 namespace faststar {
 namespace {
 
+using namespace std::chrono_literals;
+
 /// Every further item of this process would fail too.
 bool stops_the_batch(ErrorKind kind) {
   return kind == ErrorKind::output || kind == ErrorKind::model || kind == ErrorKind::device_lost;
 }
 
 /// The progress of a whole batch, weighted by the cost of each item. All costs are announced to the display before the
-/// first item starts; while an item runs, its own announcements are dropped and its advances passed on.
+/// first item starts, or begun anew for an item that came later; while an item runs, its own announcements are dropped
+/// and its advances passed on.
 class BatchProgress final : public Progress {
  public:
   explicit BatchProgress(Progress& display) : display_(display) {}
@@ -32,6 +36,12 @@ class BatchProgress final : public Progress {
   void announce(const std::string& file, const Costs& costs) {
     for (const auto& [stage, cost] : costs) display_.plan(stage, cost);
     costs_[file] = costs;
+  }
+
+  /// The display shows this item alone.
+  void announce_alone(const std::string& file, const Costs& costs) {
+    display_.restart();
+    announce(file, costs);
   }
 
   /// From now on `advance` is about this item; `label` ("video 3/60") goes before the detail.
@@ -70,12 +80,13 @@ class BatchProgress final : public Progress {
 
 class BatchLoop {
  public:
-  BatchLoop(const BatchRun& run, ItemRunner& runner, Progress& progress,
-            const std::function<void(const std::filesystem::path&)>& on_file)
+  /// `source`: of items that come later; null without.
+  BatchLoop(const BatchRun& run, ItemSource* source, ItemRunner& runner, Progress& progress, const OnResult& on_result)
       : run_(run),
+        source_(source),
         runner_(runner),
         progress_(progress),
-        on_file_(on_file),
+        on_result_(on_result),
         manifest_(run.folder.manifest()),
         locks_(run.folder.locks()) {
     check_same_items(manifest_, run.items, run.settings_hash);
@@ -85,13 +96,13 @@ class BatchLoop {
 
   BatchSummary make_all() {
     find_work();
-    while (!queue_.empty()) {
+    while (take_items(queue_.empty() ? 100ms : 0ms) || !queue_.empty()) {
       if (progress_.stop_requested()) stop(queue_.size());
+      if (queue_.empty()) continue;
       manifest_.refresh();
       drop_settled();
-      if (!queue_.empty() && !make_next()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      if (!queue_.empty() && !make_next()) std::this_thread::sleep_for(100ms);
     }
-    count_cut_texts();
     return std::move(summary_);
   }
 
@@ -105,10 +116,13 @@ class BatchLoop {
     return state == nullptr ? 0 : state->failures - (before == failures_before_.end() ? 0 : before->second);
   }
 
+  /// What cannot be made is not tried again.
+  bool gave_up(const BatchItem& item) const { return failures(item) > (item.problem.empty() ? run_.retries : 0); }
+
   void find_work() {
     for (const BatchItem& item : run_.items) {
       if (finished(item)) {
-        ++summary_.found;
+        settle(item, ItemEnd::found);
       } else {
         queue_.push_back(&item);
         if (item.problem.empty()) progress_.announce(item.file, runner_.costs_of(item));
@@ -117,19 +131,54 @@ class BatchLoop {
     if (summary_.found > 0) log::info("resuming: {} of {} videos are finished", summary_.found, summary_.items);
   }
 
+  /// Queues what came meanwhile; waits up to `patience` for it. False when no more will come.
+  bool take_items(std::chrono::milliseconds patience) {
+    if (source_ == nullptr) return false;
+    std::vector<BatchItem> items = source_->take(patience);
+    if (!items.empty()) manifest_.refresh();
+    for (BatchItem& item : items) accept(late_items_.emplace_back(std::move(item)));
+    return !source_->ended();
+  }
+
+  void accept(const BatchItem& item) {
+    ++summary_.items;
+    if (!finished(item)) return queue_.push_back(&item);
+    settle_finished(item, ItemEnd::found);
+  }
+
+  /// A video of that name exists: it counts unless it was made from something else.
+  void settle_finished(const BatchItem& item, ItemEnd end) {
+    const std::string conflict = find_conflict(manifest_, item, run_.settings_hash);
+    settle(item, conflict.empty() ? end : ItemEnd::failed, conflict);
+  }
+
+  void settle(const BatchItem& item, ItemEnd end, const std::string& error = "") {
+    progress_.settle(item.file);
+    switch (end) {
+      case ItemEnd::made: ++summary_.made; break;
+      case ItemEnd::found: ++summary_.found; break;
+      case ItemEnd::elsewhere: ++summary_.elsewhere; break;
+      case ItemEnd::failed: summary_.failed.push_back({item.file, error}); break;
+    }
+    const ItemState* state = manifest_.find(item.file);
+    if (end != ItemEnd::failed && state != nullptr && state->last.result.text_cut) ++summary_.text_cut;
+    const auto taken = seconds_.extract(item.file);
+    if (on_result_) on_result_({item, end, error, taken.empty() ? 0 : taken.mapped()});
+  }
+
   /// Drops what other processes finished, and what failed too often.
   void drop_settled() {
-    std::erase_if(queue_, [&](const BatchItem* item) {
+    std::deque<const BatchItem*> left;
+    for (const BatchItem* item : std::exchange(queue_, {})) {
       if (finished(*item)) {
-        ++summary_.elsewhere;
-      } else if (failures(*item) > run_.retries) {
-        summary_.failed.push_back({item->file, manifest_.find(item->file)->last.error});
+        settle_finished(*item, ItemEnd::elsewhere);
+      } else if (gave_up(*item)) {
+        settle(*item, ItemEnd::failed, manifest_.find(item->file)->last.error);
       } else {
-        return false;
+        left.push_back(item);
       }
-      progress_.settle(item->file);
-      return true;
-    });
+    }
+    queue_ = std::move(left);
   }
 
   /// False when other processes hold all that is left.
@@ -139,18 +188,29 @@ class BatchLoop {
       const auto lock = locks_.try_lock(item.file);
       if (!lock) continue;
       manifest_.refresh();  // it may have been finished between the last look and the lock
-      if (finished(item) || failures(item) > run_.retries) return true;
+      if (finished(item) || gave_up(item)) return true;
       queue_.erase(next);
-      if (!make(item)) queue_.push_back(&item);
+      if (make(item)) return true;
+      take_items(0ms);
+      queue_.push_back(&item);
       return true;
     }
     return false;
   }
 
+  void begin_progress(const BatchItem& item) {
+    if (source_ == nullptr) {
+      const int64_t number = summary_.items - static_cast<int64_t>(queue_.size());
+      return progress_.begin(item.file, fmt::format("video {}/{}", number, summary_.items));
+    }
+    if (item.problem.empty()) progress_.announce_alone(item.file, runner_.costs_of(item));
+    progress_.begin(item.file, fmt::format("video {}", item.index + 1));
+  }
+
   /// Returns whether the item is finished; a failure is recorded in the manifest.
   bool make(const BatchItem& item) {
-    const int64_t number = summary_.items - static_cast<int64_t>(queue_.size());
-    progress_.begin(item.file, fmt::format("video {}/{}", number, summary_.items));
+    const auto start = std::chrono::steady_clock::now();
+    begin_progress(item);
     run_.folder.remove_partial(item);
     ManifestRecord record{.file = item.file,
                           .prompt_en = item.prompt,
@@ -168,43 +228,43 @@ class BatchLoop {
       record.error = error.what();
       log::warn("{}: {}", item.file, error.what());
     }
+    seconds_[item.file] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     manifest_.append(record);
     if (!record.finished) return false;
     if (!run_.keep_codes) run_.folder.remove_codes(item);
-    ++summary_.made;
-    progress_.settle(item.file);
-    if (on_file_) on_file_(run_.folder.video(item));
+    manifest_.refresh();
+    settle(item, ItemEnd::made);
     return true;
   }
 
   [[noreturn]] void stop(size_t left) const {
     fail(ErrorKind::interrupted, fmt::format("stopped with {} of {} videos left", left, summary_.items),
-         "run the same command again to resume");
-  }
-
-  void count_cut_texts() {
-    for (const BatchItem& item : run_.items) {
-      const ItemState* state = manifest_.find(item.file);
-      if (state != nullptr && state->last.finished && state->last.result.text_cut) ++summary_.text_cut;
-    }
+         source_ == nullptr ? "run the same command again to resume" : "the same command and lines resume");
   }
 
   const BatchRun& run_;
+  ItemSource* source_;
   ItemRunner& runner_;
   BatchProgress progress_;
-  const std::function<void(const std::filesystem::path&)>& on_file_;
+  const OnResult& on_result_;
   Manifest manifest_;
   LockFile locks_;
   std::map<std::string, int> failures_before_;
+  std::map<std::string, double> seconds_;  ///< taken so far for items that have not ended
+  std::deque<BatchItem> late_items_;       ///< of `source_`
   std::deque<const BatchItem*> queue_;
   BatchSummary summary_;
 };
 
 }  // namespace
 
-BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress,
-                       const std::function<void(const std::filesystem::path&)>& on_file) {
-  return BatchLoop(run, runner, progress, on_file).make_all();
+BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress, const OnResult& on_result) {
+  return BatchLoop(run, nullptr, runner, progress, on_result).make_all();
+}
+
+BatchSummary run_batch(const BatchRun& run, ItemSource& source, ItemRunner& runner, Progress& progress,
+                       const OnResult& on_result) {
+  return BatchLoop(run, &source, runner, progress, on_result).make_all();
 }
 
 std::string describe(const BatchSummary& summary) {
@@ -229,6 +289,19 @@ std::string to_json(const BatchSummary& summary, const BatchFolder& folder) {
                                  {"failed", nlohmann::ordered_json::array()}};
   for (const FailedItem& item : summary.failed) json["failed"].push_back({{"file", item.file}, {"error", item.error}});
   return json_text(json, 2) + "\n";
+}
+
+std::string to_json_line(const ItemResult& result, const BatchFolder& folder) {
+  using Json = nlohmann::ordered_json;
+  const bool failed = result.end == ItemEnd::failed;
+  Json json = {{"index", result.item.index}, {"sample", result.item.sample}, {"seed", result.item.seed}};
+  if (!result.item.id.empty()) json["id"] = Json::parse(result.item.id);
+  json["prompt"] = result.item.prompt;
+  json["file"] = failed ? Json() : Json(folder.video(result.item).string());
+  json["status"] = failed ? "failed" : "done";
+  json["error"] = failed ? Json(result.error) : Json();
+  json["seconds"] = std::round(result.seconds * 1e3) / 1e3;
+  return json_text(json) + "\n";
 }
 
 }  // namespace faststar

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -25,6 +26,16 @@ class ItemRunner {
   virtual RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) = 0;
 };
 
+/// Items that come while a batch runs.
+class ItemSource {
+ public:
+  virtual ~ItemSource() = default;
+  /// What came since the last call; waits up to `patience` for the first one.
+  virtual std::vector<BatchItem> take(std::chrono::milliseconds patience) = 0;
+  /// True once everything was taken and no more will come.
+  virtual bool ended() const = 0;
+};
+
 struct BatchRun {
   BatchFolder folder;
   std::vector<BatchItem> items;  ///< of this process; other processes may have the same
@@ -32,6 +43,17 @@ struct BatchRun {
   int retries = 0;               ///< for each item that fails
   bool keep_codes = false;       ///< also those of finished videos
 };
+
+/// How an item ended, for good. made: by this process; found: before this run; elsewhere: by another process meanwhile.
+enum class ItemEnd { made, found, elsewhere, failed };
+
+struct ItemResult {
+  const BatchItem& item;
+  ItemEnd end;
+  std::string error;   ///< why it failed
+  double seconds = 0;  ///< that this process took for it, all attempts together
+};
+using OnResult = std::function<void(const ItemResult&)>;
 
 struct FailedItem {
   std::string file;
@@ -48,15 +70,24 @@ struct BatchSummary {
 };
 
 /// Makes the missing videos of `run.items`. Several processes can work on one folder: whoever holds the lock of an item
-/// makes it, and the others wait for those left. An item that fails is retried after the others. `on_file` is called
-/// with each video that this process finishes. Throws Error(interrupted) when `progress` asks to stop, and any error
-/// that every further item would fail with too: Error(model), Error(output), Error(device_lost).
-BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress,
-                       const std::function<void(const std::filesystem::path&)>& on_file);
+/// makes it, and the others wait for those left. An item that fails is retried after the others, unless it has a
+/// problem. `on_result` is called for each item as it ends. Throws Error(interrupted) when `progress` asks to stop, and
+/// any error that every further item would fail with too: Error(model), Error(output), Error(device_lost).
+BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress, const OnResult& on_result);
+
+/// The same for items that come while others are made, until `source` has ended; `run` has none. A retry comes after
+/// the items that wait. An item whose video was made from something else (find_conflict) fails alone. Each item shows
+/// a progress of its own.
+BatchSummary run_batch(const BatchRun& run, ItemSource& source, ItemRunner& runner, Progress& progress,
+                       const OnResult& on_result);
 
 /// Text: how many videos were made, and which failed and why.
 std::string describe(const BatchSummary& summary);
 /// {"folder","videos","found","made","elsewhere","text_cut","failed":[{"file","error"}]}
 std::string to_json(const BatchSummary& summary, const BatchFolder& folder);
+
+/// One line, with its end:
+/// {"index","sample","seed","id"?,"prompt","file"|null,"status":"done"|"failed","error"|null,"seconds"}
+std::string to_json_line(const ItemResult& result, const BatchFolder& folder);
 
 }  // namespace faststar

@@ -27,8 +27,10 @@ TEST_CASE("a batch makes every video once, and the same command finds them", "[b
   FakeRunner runner;
   std::vector<std::string> told;
   SilentProgress nobody;
-  const BatchSummary summary =
-      run_batch(run, runner, nobody, [&](const fs::path& file) { told.push_back(file.filename()); });
+  const BatchSummary summary = run_batch(run, runner, nobody, [&](const ItemResult& result) {
+    CHECK(result.end == ItemEnd::made);
+    told.push_back(result.item.file);
+  });
   CHECK(summary.made == 3);
   CHECK(told == std::vector<std::string>{"0001-prompt-1-0.mp4", "0002-prompt-2-0.mp4", "0003-prompt-3-0.mp4"});
   CHECK(test::read_text(run.folder.video(run.items[1])) == FakeRunner::content(run.items[1]));
@@ -88,8 +90,9 @@ TEST_CASE("an item with an impossible name never reaches the model", "[batch]") 
   std::vector<BatchItem> items = numbered_items(2);
   items[0].problem = "expected a prompt that can name a file";
   FakeRunner runner;
-  const BatchSummary summary = run_quietly(batch_in(folder.path(), items), runner);
+  const BatchSummary summary = run_quietly(batch_in(folder.path(), items, /*retries=*/3), runner);
   CHECK(summary.failed.at(0).error == "list:1: expected a prompt that can name a file");
+  CHECK(warnings.lines().size() == 1);  // it is not tried again
   CHECK(runner.made == 1);
 }
 
