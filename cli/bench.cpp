@@ -196,7 +196,7 @@ Command add_bench(CLI::App& app) {
   add_counts(*command, *options, "videos of each config (5)");
   add_settings(*command,
                {"prompt", "seed", "guidance", "guidance_reuse", "guidance_reuse_scales", "guidance_reuse_weight",
-                "reduce", "ratios", "attention", "crf", "preset", "progress"},
+                "reduce", "ratios", "attention", "attention_precision", "crf", "preset", "progress"},
                options->settings);
 
   const std::vector<BenchPart> parts = {

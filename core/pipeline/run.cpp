@@ -185,6 +185,7 @@ std::vector<Tensor> RunStages::decode(Stage stage, const Tensor& codes, const Ou
     FrameFiles frame_files(files, shown, {codes.size(2), pipeline_.device(), keep}, on_done);
     const auto on_frames = [&](const Tensor& decoded) { frame_files.push(decoded); };
     pipeline_.decode(codes, on_frames, options);
+    synchronize(pipeline_.device());
     const auto decoded_at = RunClock::now();
     std::vector<Tensor> frames = frame_files.finish();
     result_.file_seconds = seconds_since(decoded_at);

@@ -12,7 +12,10 @@
 #include "core/model/reduce/faststar.h"
 #include "core/model/reduce/selection.h"
 #include "core/model/star/rope.h"
+#include "core/model/vae/depth_to_space.h"
 #include "core/model/vae/norm_silu.h"
+#include "core/model/vae/rgb_conv.h"
+#include "core/model/vae/yuv420.h"
 
 namespace faststar {
 namespace {
@@ -47,7 +50,7 @@ class KernelBench {
     const std::vector<int> scales = reduced_scales();
     time_scoring(scales.back());
     for (const int scale : scales) time_update(scale);
-    time_norm_silu();
+    time_decoder();
     return finish();
   }
 
@@ -141,8 +144,22 @@ class KernelBench {
   }
   void time_scoring(int scale);
   void time_update(int scale);
-  void time_norm_silu();
+  /// An upsampling block: channels before and after, frames that one becomes.
+  struct UpSampled {
+    int64_t in, out, time;
+  };
+  void time_decoder();
+  Tensor activations(int64_t pixels, int64_t frames, int64_t channels) const;
   void time_norm_silu(int64_t pixels, int64_t frames_per_latent, int64_t channels);
+  void time_depth_to_space(int64_t pixels, int64_t frames_per_latent, const UpSampled& block);
+  void time_rgb_conv(int64_t channels);
+  void time_yuv420();
+
+  /// Latent frames that are decoded at once.
+  int64_t slice_latents() const { return subject_.plan.memory.mode.decode.slice_latents; }
+  static std::string shape_of_activations(const Tensor& x) {
+    return fmt::format("{}x{}x{}x{}", x.size(1), x.size(2), x.size(3), x.size(4));
+  }
 
   BenchTable finish() {
     BenchTable table{.key = "kernels",
@@ -210,32 +227,72 @@ void KernelBench::time_update(int scale) {
         .reference = [&] { reference::partial_update(summed, codes, mask); }});
 }
 
-/// The sizes of the decoder's blocks, from the inside: pixels per position, and frames of a latent frame.
-void KernelBench::time_norm_silu() {
+/// The decoder's blocks from the inside, as their convolutions meet them: pixels per position, and frames of a latent
+/// frame. Then the last convolution, and the planes of the file.
+void KernelBench::time_decoder() {
   const auto& channels = subject_.work().vae.block_out_channels;
   time_norm_silu(8, 1, channels[4]);
+  time_depth_to_space(8, 1, {.in = channels[3], .out = channels[2], .time = 1});
   time_norm_silu(4, 1, channels[2]);
+  time_depth_to_space(4, 1, {.in = channels[2], .out = channels[1], .time = 2});
   time_norm_silu(2, 2, channels[1]);
+  time_depth_to_space(2, 2, {.in = channels[1], .out = channels[0], .time = 2});
   time_norm_silu(1, 4, channels[0]);
+  time_rgb_conv(channels[0]);
+  time_yuv420();
+}
+
+/// Activations [1, T, H, W, channels] of a slice of the decoder where a position stands for pixels x pixels.
+Tensor KernelBench::activations(int64_t pixels, int64_t frames, int64_t channels) const {
+  const VideoShape size = shape_of(subject_.work(), 1);
+  return at::randn({1, frames, size.height / pixels, size.width / pixels, channels}, subject_.options());
 }
 
 void KernelBench::time_norm_silu(int64_t pixels, int64_t frames_per_latent, int64_t channels) {
-  const Workload& work = subject_.work();
-  const VideoShape size = shape_of(work, frames_of_latents(work.decoded_latents));
-  const int64_t latents = subject_.plan.memory.mode.decode.slice_latents;
-  const int64_t frames = latents * frames_per_latent, height = size.height / pixels, width = size.width / pixels;
-  const auto latent_shape = {int64_t{1}, latents, size.height / kPixelsPerLatent, size.width / kPixelsPerLatent,
-                             channels};
-  const Tensor x = at::randn({1, frames, height, width, channels}, subject_.options());
+  const Tensor output = activations(pixels, slice_latents() * frames_per_latent, channels);
+  const DeferredSum x{output, at::randn({channels}, subject_.options()), at::randn_like(output)};
   const Tensor gamma = at::ones({channels}, subject_.options(at::kFloat));
-  const std::optional<Modulation> modulation =
-      Modulation{at::randn(latent_shape, subject_.options()), at::randn(latent_shape, subject_.options())};
-  const Tensor before = at::randn({1, kFramesBefore, height, width, channels}, subject_.options());
-  time({.name = "norm_silu",
-        .shape = fmt::format("{}x{}x{}x{}", frames, height, width, channels),
-        .bytes = (2 * x.numel() + 2 * before.numel() + 2 * modulation->factor.numel()) * element_bytes_,
-        .kernel = [&] { norm_silu(x, gamma, modulation, before); },
-        .reference = [&] { reference::norm_silu(x, gamma, modulation, before); }});
+  const Tensor factor = activations(kPixelsPerLatent, slice_latents(), channels);
+  const std::optional<Modulation> modulation = Modulation{factor, at::randn_like(factor)};
+  const Tensor before = activations(pixels, kFramesBefore, channels);
+  time({.name = "norm_silu_of_sum",
+        .shape = shape_of_activations(output),
+        .bytes = (4 * output.numel() + 2 * before.numel() + 2 * factor.numel()) * element_bytes_,
+        .kernel = [&] { norm_silu_of_sum(x, gamma, modulation, before, KeepSum::yes); },
+        .reference = [&] { reference::norm_silu(x.total(), gamma, modulation, before); }});
+}
+
+void KernelBench::time_depth_to_space(int64_t pixels, int64_t frames_per_latent, const UpSampled& block) {
+  const int64_t frames = slice_latents() * frames_per_latent;
+  const Tensor u = activations(pixels, frames, 4 * block.time * block.out);
+  const Tensor x = activations(pixels, frames, block.in);
+  const Tensor bias = at::randn({u.size(-1)}, subject_.options());
+  time({.name = "depth_to_space",
+        .shape = shape_of_activations(u),
+        .bytes = (2 * u.numel() + x.numel()) * element_bytes_,
+        .kernel = [&] { depth_to_space(u, bias, x, block.time, false); },
+        .reference = [&] { reference::depth_to_space(u, bias, x, block.time, false); }});
+}
+
+void KernelBench::time_rgb_conv(int64_t channels) {
+  const Tensor extended = activations(1, kFramesBefore + slice_latents() * kFramesPerLatent, channels);
+  const Tensor weight =
+      at::randn({kRgb, channels, 3, 3, 3}, subject_.options()).contiguous(at::MemoryFormat::ChannelsLast3d);
+  const Tensor bias = at::randn({kRgb}, subject_.options());
+  time({.name = "rgb_conv",
+        .shape = shape_of_activations(extended),
+        .bytes = extended.numel() / channels * (channels + kRgb) * element_bytes_,
+        .kernel = [&] { rgb_conv(extended, weight, bias); },
+        .reference = [&] { reference::rgb_conv(extended, weight, bias); }});
+}
+
+void KernelBench::time_yuv420() {
+  const Tensor decoded = activations(1, slice_latents() * kFramesPerLatent, kRgb).permute({0, 4, 1, 2, 3});
+  time({.name = "yuv420",
+        .shape = fmt::format("{}x{}x{}", decoded.size(2), decoded.size(3), decoded.size(4)),
+        .bytes = decoded.numel() * element_bytes_ + decoded.numel() / 2,
+        .kernel = [&] { to_yuv420(decoded); },
+        .reference = [&] { reference::to_yuv420(decoded); }});
 }
 
 }  // namespace

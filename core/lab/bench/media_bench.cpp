@@ -5,16 +5,19 @@
 #include <fmt/format.h>
 
 #include "core/base/device.h"
+#include "core/base/host_copy.h"
 #include "core/lab/bench/op_clock.h"
 #include "core/lab/bench/test_picture.h"
 #include "core/model/pyramid/codes.h"
+#include "core/model/vae/yuv420.h"
+#include "core/pipeline/frame_files.h"
 
 namespace faststar {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// How frames of the VAE's encoder compare with those in float32.
+/// How features of the VAE's encoder compare with those in float32.
 struct EncodeError {
   double relative = 0;  ///< norm of the difference over the norm
   double bits = 0;      ///< share of features with another sign
@@ -26,25 +29,20 @@ class MediaBench {
       : model_(model), pipeline_(model), plan_(variant.plan), kernels_(variant.kernels), counts_(counts) {
     pipeline_.set_kernels(variant.kernels);
     const VideoSize& size = plan_.request.size;
-    natural_ = moving_test_picture({size.frames, size.height, size.width}, device());
-    noise_ = noise_frames({size.frames, size.height, size.width}, device());
     codes_ = at::randn(
         {1, kFeatureChannels, size.latent_frames, size.height / kPixelsPerFeature, size.width / kPixelsPerFeature},
         at::TensorOptions(device()));
   }
 
   BenchTable run() {
-    const int64_t frames = natural_.size(0);
-    add("decode, frames dropped", frames, [&] {
+    const VideoSize& size = plan_.request.size;
+    add("decode, frames dropped", size.frames, [&] {
       pipeline_.decode(
           codes_, [](const Tensor&) {}, decode_options());
     });
-    if (device().is_cuda()) {
-      Json& copied = add("frames to the host", frames, [&] { natural_.cpu(); });
-      copied["bytes"] = natural_.numel();
-    }
-    time_writing("natural", natural_);
-    time_writing("noise", noise_);
+    const TestPicture video{size.frames, size.height, size.width};
+    time_writing("natural", as_decoded(moving_test_picture(video, device())));
+    time_writing("noise", as_decoded(noise_frames(video, device())));
     time_source();
     return finish();
   }
@@ -52,6 +50,11 @@ class MediaBench {
  private:
   at::Device device() const { return model_.device(); }
   const DecodeOptions& decode_options() const { return plan_.memory.mode.decode; }
+
+  /// Frames uint8 [F, H, W, 3] as a decoder gives them: [1, 3, F, H, W] in its dtype, channels innermost in memory.
+  Tensor as_decoded(const Tensor& frames) const {
+    return (frames.to(at::kFloat) / 127.5 - 1).to(model_.dtype()).permute({3, 0, 1, 2}).unsqueeze(0);
+  }
 
   /// Times `action` and adds a row, which is returned.
   Json& add(const std::string& what, int64_t frames, const std::function<void()>& action) {
@@ -79,36 +82,39 @@ class MediaBench {
 
   int64_t file_bytes() const { return static_cast<int64_t>(std::filesystem::file_size(files().file)); }
 
-  /// Encoding alone, then behind a decode.
-  void time_writing(const char* kind, const Tensor& frames) {
+  /// Copy to the host, encoding alone, and all of it behind a decode. decoded [1, 3, F, H, W].
+  void time_writing(const char* kind, const Tensor& decoded) {
+    const int64_t count = decoded.size(2);
+    const FrameFormat format = VideoOutput(files()).frame_format(device());
+    const Tensor frames = format == FrameFormat::yuv420 ? to_yuv420(decoded) : to_frames(decoded);
     const Tensor host = frames.cpu();
-    Json& written = add(fmt::format("encode and write, {}", kind), frames.size(0), [&] {
+    if (device().is_cuda()) {
+      Json& copied = add(fmt::format("copy to the host, {}", kind), count, [&] { HostCopy(frames).get(); });
+      copied["bytes"] = frames.numel();
+    }
+    Json& written = add(fmt::format("encode and write, {}", kind), count, [&] {
       VideoOutput output(files());
       for (const Tensor& slice : host.split(kFramesPerLatent * decode_options().slice_latents)) output.write(slice);
       output.finish();
     });
     written["bytes"] = file_bytes();
-    Json& decoded = add(fmt::format("decode with file, {}", kind), frames.size(0), [&] { decode_to_file(frames); });
-    decoded["bytes"] = file_bytes();
+    Json& both = add(fmt::format("decode with file, {}", kind), count, [&] { decode_to_file(decoded); });
+    both["bytes"] = file_bytes();
   }
 
-  /// As a run does, but that what is encoded are `frames` in place of those decoded, which meet the same operations.
+  /// As a run does, but that `frames` [1, 3, F, H, W] go to the file in place of the decoded ones.
   void decode_to_file(const Tensor& frames) const {
-    VideoOutput output(files());
-    FrameStream stream(plan_.shown.first_frame);
+    const OutputFiles output = files();
+    // The test pictures have a first frame of their own.
+    const ShownFrames shown{.first_frame = FirstFrame::keep};
+    FrameFiles frame_files(output, shown, {codes_.size(2), device(), /*keep=*/false}, [](int64_t) {});
     int64_t done = 0;
-    const auto write = [&](const std::optional<Tensor>& decoded) {
-      if (!decoded) return;
-      output.write(frames.narrow(0, done, decoded->size(0)));
-      done += decoded->size(0);
-    };
     const auto on_frames = [&](const Tensor& decoded) {
-      write(stream.push(decoded));
-      synchronize(device());
+      frame_files.push(frames.narrow(2, done, decoded.size(2)));
+      done += decoded.size(2);
     };
     pipeline_.decode(codes_, on_frames, decode_options());
-    write(stream.finish());
-    output.finish();
+    frame_files.finish();
   }
 
   /// The clips that v2v continues: one picture and one video clip.
@@ -118,7 +124,8 @@ class MediaBench {
     const Tensor picture = moving_test_picture({frames, size.height, size.width}, device());
     const Tensor pixels = (picture.to(at::kFloat) / 127.5 - 1).permute({3, 0, 1, 2}).unsqueeze(0);  // [1, 3, F, H, W]
     Tensor features;
-    Json& row = add("encode a source", frames, [&] { features = pipeline_.encode(pixels); });
+    const ConvolutionBits bits = kernels_ == Kernels::reference ? ConvolutionBits::float32 : ConvolutionBits::tf32;
+    Json& row = add("encode a source", frames, [&] { features = pipeline_.encode(pixels, {.bits = bits}); });
     const EncodeError error = error_of(features, pixels);
     row["relative_error"] = error.relative;
     row["bits_differing"] = error.bits;
@@ -129,7 +136,7 @@ class MediaBench {
     const BackendScope backends(Kernels::reference);
     const Checkpoints& checkpoints = model_.checkpoints();
     const VideoVae exact(Weights(checkpoints.vae, device(), at::kFloat), checkpoints.vae_architecture);
-    const Tensor expected = exact.encode(pixels);
+    const Tensor expected = exact.encode(pixels, {.bits = ConvolutionBits::float32});
     return {.relative = ((features - expected).norm() / expected.norm()).item<double>(),
             .bits = features.gt(0).ne(expected.gt(0)).to(at::kDouble).mean().item<double>()};
   }
@@ -159,8 +166,7 @@ class MediaBench {
   const Plan& plan_;
   Kernels kernels_;
   BenchCounts counts_;
-  Tensor natural_, noise_;  ///< uint8 [F, H, W, 3]
-  Tensor codes_;            ///< [1, 64, T, h, w]
+  Tensor codes_;  ///< [1, 64, T, h, w]
   std::vector<Json> rows_;
 };
 

@@ -88,25 +88,32 @@ double sum_of(const std::vector<Json>& rows, const char* key) {
   return sum;
 }
 
-/// The backends that run on this device in this dtype; why the others do not.
+/// A way to compute attention, as tables call it.
+struct NamedAttention {
+  std::string name;
+  AttentionSettings settings;
+};
+
+/// Those that run on this device in this dtype; why the others do not.
 struct Backends {
-  std::vector<AttentionBackend> available;
+  std::vector<NamedAttention> available;
   std::vector<std::string> why_not;
 };
 
 Backends backends_of(const OpsSubject& subject) {
-  constexpr int64_t kFew = 64;
-  const StarArchitecture& star = subject.work().star;
-  const Tensor q = at::randn({1, kFew, star.heads, star.head_dim}, subject.options());
-  const Tensor k = at::randn({1, kFew, star.kv_heads, star.head_dim}, subject.options());
-  Backends backends;
-  for (size_t i = 0; i < choice_words(AttentionBackend{}).size(); ++i) {
+  std::vector<NamedAttention> all;
+  for (size_t i = 0; i < kChoiceNames<AttentionBackend>.size(); ++i) {
     const auto backend = static_cast<AttentionBackend>(i);
-    try {
-      attend(q, k, k, backend);
-      backends.available.push_back(backend);
-    } catch (const Error& error) {
-      backends.why_not.push_back(fmt::format("not measured: {}", error.what()));
+    all.push_back({std::string(choice_name(backend)), backend});
+  }
+  all.push_back({"fa3_fp8", {AttentionBackend::fa3, AttentionPrecision::fp8}});
+  Backends backends;
+  for (const NamedAttention& one : all) {
+    const auto obstacle = attention_obstacle(one.settings, subject.work().device, subject.work().dtype);
+    if (obstacle) {
+      backends.why_not.push_back(fmt::format("{} is not measured: it {}.", one.name, obstacle->message));
+    } else {
+      backends.available.push_back(one);
     }
   }
   return backends;
@@ -121,9 +128,9 @@ Json attention_row(const OpsSubject& subject, const CountedShape& counted, const
   const Tensor v = at::randn_like(k);
   const double flop = 4.0 * static_cast<double>(shape.rows * shape.tokens * star.heads * star.head_dim) *
                       static_cast<double>(shape.keys);
-  for (const AttentionBackend backend : backends.available) {
-    const double seconds = subject.clock.time([&] { attend(q, k, v, backend); }).median();
-    row[choice_name(backend)] = rate_json(flop, seconds, subject.ceilings);
+  for (const NamedAttention& one : backends.available) {
+    const double seconds = subject.clock.time([&] { attend(q, k, v, one.settings); }).median();
+    row[one.name] = rate_json(flop, seconds, subject.ceilings);
   }
   row["run_seconds"] = static_cast<double>(counted.passes * star.layers) *
                        row[choice_name(AttentionBackend::automatic)]["seconds"].get<double>();
@@ -155,8 +162,7 @@ BenchTable bench_attention(const OpsSubject& subject) {
   BenchTable table{.key = "attention",
                    .title = "Attention",
                    .columns = {{"rows", "rows"}, {"queries", "queries"}, {"keys", "keys"}, {"passes", "passes"}}};
-  for (const AttentionBackend backend : backends.available) {
-    const std::string name(choice_name(backend));
+  for (const auto& [name, settings] : backends.available) {
     table.columns.push_back({name + " ms", name + "/seconds", kInMilliseconds, 3});
     table.columns.push_back({fmt::format("{}/s", unit.name), name + "/flops", unit.scale, 1});
     table.columns.push_back({"%", name + "/ceiling_share", kInPercent, 0});
