@@ -170,6 +170,7 @@ void add_settings(CLI::App& command, const std::vector<std::string_view>& more, 
   wanted.insert(wanted.end(), more.begin(), more.end());
   add_setting_options(command, wanted, settings);
   for (const char* screen : {"--random-weights", "--json"}) command.get_option(screen)->group(kScreenGroup);
+  command.get_option("--aspect")->group(kMoreGroup);  // the page has 25 lines
   command.footer("\n--help-all shows more options.");
 }
 
