@@ -1,8 +1,11 @@
 #include "core/base/log.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <mutex>
+
+#include "core/base/utf8.h"
 
 namespace faststar::log {
 namespace {
@@ -18,6 +21,14 @@ std::atomic<bool> is_quiet = false;
 
 }  // namespace
 
+std::string shown(std::string_view message) {
+  std::string line = printable(message.substr(0, kMaxMessageBytes));
+  if (message.size() <= kMaxMessageBytes && line.size() <= kMaxMessageBytes) return line;
+  line.resize(std::min(line.size(), kMaxMessageBytes));
+  while (find_invalid_utf8(line)) line.pop_back();  // half a character at the cut
+  return line + "...";
+}
+
 Sink set_sink(Sink sink) {
   const std::lock_guard lock(mutex);
   return std::exchange(current_sink, std::move(sink));
@@ -28,7 +39,7 @@ void set_quiet(bool quiet) { is_quiet = quiet; }
 void write(Level level, std::string_view line) {
   if (level == Level::info && is_quiet) return;
   const std::lock_guard lock(mutex);
-  current_sink(level, line);
+  current_sink(level, shown(line));
 }
 
 }  // namespace faststar::log

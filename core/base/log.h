@@ -9,6 +9,12 @@
 /// Lines for people, on stderr. stdout belongs to results.
 namespace faststar::log {
 
+/// Longest message in bytes. The longest prompt that a model reads fits; what a file says must not fill the screen.
+inline constexpr size_t kMaxMessageBytes = 4096;
+
+/// A message as it is shown, whatever files and prompts say in it: one line, printable(), at most kMaxMessageBytes.
+std::string shown(std::string_view message);
+
 enum class Level { info, warning };
 
 /// Receives every line; the default prints to stderr. Tests install one that fails on a warning.
@@ -20,6 +26,7 @@ Sink set_sink(Sink sink);
 /// Drops `info` lines (`--quiet`); warnings still show.
 void set_quiet(bool quiet);
 
+/// Hands shown(line) to the sink.
 void write(Level level, std::string_view line);
 
 template <typename... Args>

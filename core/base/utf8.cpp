@@ -1,5 +1,7 @@
 #include "core/base/utf8.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace faststar {
@@ -73,12 +75,37 @@ std::u32string shortened(const std::u32string& words) {
   return words.substr(0, drop ? last_dash : kMaxSlugLength);
 }
 
+/// Bytes of the valid character that `text` begins with; 0 when there is none.
+size_t valid_length(std::string_view text) {
+  const size_t length = text.empty() ? 0 : length_of(static_cast<unsigned char>(text[0]));
+  const bool whole = length > 0 && length <= text.size();
+  return whole && is_valid_character(text.substr(0, length)) ? length : 0;
+}
+
+template <typename IsKept>
+std::string escaped(std::string_view text, IsKept&& is_kept_as_is) {
+  std::string shown;
+  while (!text.empty()) {
+    const size_t length = valid_length(text);
+    const std::string_view bytes = text.substr(0, std::max<size_t>(length, 1));
+    if (length == 0) {
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    } else if (const char32_t c = decode_one(bytes); is_terminal_control(c) && !is_kept_as_is(c)) {
+      shown += fmt::format("\\u{:04x}", static_cast<uint32_t>(c));
+    } else {
+      shown += bytes;
+    }
+    text.remove_prefix(bytes.size());
+  }
+  return shown;
+}
+
 }  // namespace
 
 std::optional<size_t> find_invalid_utf8(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
-    const size_t length = length_of(static_cast<unsigned char>(text[at]));
-    if (length == 0 || length > text.size() - at || !is_valid_character(text.substr(at, length))) return at;
+    const size_t length = valid_length(text.substr(at));
+    if (length == 0) return at;
     at += length;
   }
   return std::nullopt;
@@ -109,6 +136,36 @@ bool is_blank(char32_t c) {
 
 bool is_blank_text(std::string_view text) {
   return !find_invalid_utf8(text) && std::ranges::all_of(decode_utf8(text), [](char32_t c) { return is_blank(c); });
+}
+
+bool is_terminal_control(char32_t c) {
+  const bool direction =
+      c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || direction;
+}
+
+std::string printable(std::string_view text) {
+  return escaped(text, [](char32_t) { return false; });
+}
+
+std::string printable_lines(std::string_view text) {
+  return escaped(text, [](char32_t c) { return c == '\n' || c == '\t'; });
+}
+
+std::string shell_quoted(std::string_view text) {
+  const bool plain = printable(text) == text;
+  std::string word = plain ? "'" : "$'";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain) {
+      word += c == '\'' ? "'\\''" : std::string(1, c);
+    } else if (byte < 0x20 || byte >= 0x7f || c == '\'' || c == '\\') {
+      word += fmt::format("\\{:03o}", byte);
+    } else {
+      word += c;
+    }
+  }
+  return word + "'";
 }
 
 std::string slug(const std::string& prompt) {

@@ -27,6 +27,20 @@ bool is_blank(char32_t character);
 /// True for UTF-8 text without a visible character.
 bool is_blank_text(std::string_view text);
 
+/// True for characters that steer a terminal instead of being shown: C0, DEL, C1, line separators and marks of writing
+/// direction.
+bool is_terminal_control(char32_t character);
+
+/// `text` as one line that a terminal shows and does not obey: a character that steers becomes `\u001b`, a byte that is
+/// not UTF-8 `\xff`.
+std::string printable(std::string_view text);
+
+/// The same for text of several lines: line ends and tabs stay. JSON from json_text() stays JSON of the same value.
+std::string printable_lines(std::string_view text);
+
+/// `text` as one word of a POSIX shell; where it is not printable, of bash and zsh ($'...').
+std::string shell_quoted(std::string_view text);
+
 /// A prompt as part of a file name: lower-case ASCII letters, digits and every visible non-ASCII character are kept, a
 /// run of anything else becomes one dash. At most 40 characters (code points), cut between words where that loses
 /// little. "video" when nothing is left. `prompt` is valid UTF-8.

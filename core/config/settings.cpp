@@ -162,10 +162,7 @@ void settle_prompt_source(Settings& settings) {
 }
 
 void fail_value(const Origin& origin, const std::string& expected, std::string_view got) {
-  constexpr size_t kShown = 60;
-  const bool cut = got.size() > kShown;
-  fail(ErrorKind::usage, fmt::format("{}: expected {}, got {}{}", origin.text, expected,
-                                     got.empty() ? "nothing" : got.substr(0, kShown), cut ? "..." : ""));
+  fail(ErrorKind::usage, fmt::format("{}: expected {}, got {}", origin.text, expected, shortened(got)));
 }
 
 std::string config_yaml(const Config& config, const std::string& base) {

@@ -99,7 +99,15 @@ std::string quoted_yaml(const std::string& text) {
   return out + "\"";
 }
 
+std::string shortened(std::string_view text) {
+  constexpr size_t kShown = 60;
+  if (text.empty()) return "nothing";
+  return fmt::format("{}{}", text.substr(0, kShown), text.size() > kShown ? "..." : "");
+}
+
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
+  constexpr size_t kLongestName = 100;  // the work grows with the length, and what comes from files has any
+  name = name.substr(0, kLongestName);
   const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
     return edit_distance(name, a) < edit_distance(name, b);
   });

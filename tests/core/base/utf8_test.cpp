@@ -55,4 +55,33 @@ TEST_CASE("VBench prompts survive as slugs", "[cli]") {
   }
 }
 
+TEST_CASE("printable text steers no terminal", "[text]") {
+  CHECK(printable("a red ball, fa\xc3\xa7"
+                  "ade \xf0\x9f\x8e\x88 \\") ==
+        "a red ball, fa\xc3\xa7"
+        "ade \xf0\x9f\x8e\x88 \\");
+  CHECK(printable("\x1b]0;x\x07\r\n\tmodel: fake\x7f") == "\\u001b]0;x\\u0007\\u000d\\u000a\\u0009model: fake\\u007f");
+  CHECK(printable("\xc2\x9b"
+                  "2J\xe2\x80\xae\xe2\x80\xa8") == "\\u009b2J\\u202e\\u2028");
+  CHECK(printable(std::string_view("\0\xff\x9b\xe2\x80", 5)) == "\\u0000\\xff\\x9b\\xe2\\x80");
+  CHECK(printable_lines("a\n\tb\x1b") == "a\n\tb\\u001b");
+  const nlohmann::json json = {{"k\x1b", "\x7f \xc2\x9b"}};
+  CHECK(nlohmann::json::parse(printable_lines(json_text(json, 2))) == json);
+}
+
+TEST_CASE("a quoted word reaches a program as it was", "[text]") {
+  CHECK(shell_quoted("a b") == "'a b'");
+  CHECK(shell_quoted("it's") == "'it'\\''s'");
+  CHECK(shell_quoted("a\nb\x1b'\\1") == "$'a\\012b\\033\\047\\1341'");
+  for (const std::string word :
+       {"; touch X #", "$(touch X)", "`touch X`", "a'b\"c", "\x1b[2J\n'\\n", "\xff\xc2\x9b", ""}) {
+    FILE* const shell = popen(("bash -c " + shell_quoted("printf %s " + shell_quoted(word))).c_str(), "r");
+    REQUIRE(shell != nullptr);
+    std::string out(100, '\0');
+    out.resize(fread(out.data(), 1, out.size(), shell));
+    pclose(shell);
+    CHECK(out == word);
+  }
+}
+
 }  // namespace faststar
