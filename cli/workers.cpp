@@ -22,6 +22,7 @@
 
 #include "cli/progress/process.h"
 #include "core/base/device.h"
+#include "core/base/json.h"
 #include "core/base/launcher.h"
 #include "core/base/log.h"
 
@@ -227,7 +228,7 @@ void relay(const std::string& device, const std::string& line) {
 }
 
 bool JointProgress::take(const std::string& device, const std::string& line) {
-  const auto event = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto event = parse_json(line);
   if (!event.is_object() || !event.contains("fraction") || !event.contains("detail")) return false;
   if (!event["fraction"].is_number() || !event["detail"].is_string()) return false;
   const double more = std::max(0.0, event["fraction"].get<double>() - shown_);

@@ -1,5 +1,7 @@
 #include "core/config/yaml.h"
 
+#include <yaml-cpp/depthguard.h>
+
 #include <algorithm>
 #include <fstream>
 
@@ -26,6 +28,8 @@ std::string read_text(const std::filesystem::path& path) {
 YAML::Node parse(const std::filesystem::path& path) {
   try {
     return YAML::Load(read_text(path));
+  } catch (const YAML::DeepRecursion&) {
+    fail(ErrorKind::usage, fmt::format("{}: sections inside each other, expected at most two", path.string()));
   } catch (const YAML::Exception& error) {
     fail(ErrorKind::usage, fmt::format("{}:{}: not YAML: {}", path.string(), error.mark.line + 1, error.msg));
   }

@@ -9,8 +9,8 @@ extern "C" {
 #include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "core/base/json.h"
 #include "core/media/ffmpeg.h"
 
 namespace faststar {
@@ -81,16 +81,15 @@ std::string jpeg_comment(std::string_view image) {
   return comment;
 }
 
-/// The bytes of a PNG or JPEG file; nothing for another file.
-std::optional<std::string> image_bytes(const std::filesystem::path& path) {
+/// The start of a PNG or JPEG file, where comments stand; nothing for another file.
+std::optional<std::string> image_start(const std::filesystem::path& path) {
+  constexpr size_t kMaxStart = 4 << 20;  // our comments take some kB, a colour profile before them some hundred
   std::ifstream stream(path, std::ios::binary);
-  std::string start(kPngSignature.size(), '\0');
+  std::string start(kMaxStart, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  if (!stream || !(start.starts_with(kPngSignature) || start.starts_with(kJpegStart))) return std::nullopt;
-  std::ostringstream bytes;
-  bytes << start << stream.rdbuf();
-  if (stream.bad()) fail_errno(ErrorKind::input, path.string(), "read");
-  return std::move(bytes).str();
+  start.resize(static_cast<size_t>(stream.gcount()));
+  if (!start.starts_with(kPngSignature) && !start.starts_with(kJpegStart)) return std::nullopt;
+  return start;
 }
 
 json object_of(const std::string& text, const char* what) {
@@ -112,7 +111,7 @@ std::string to_comment(const Provenance& provenance) {
 }
 
 std::optional<Provenance> parse_comment(const std::string& comment) {
-  const json parsed = json::parse(comment, nullptr, false);
+  const json parsed = parse_json(comment);
   if (!parsed.is_object()) return std::nullopt;
   const auto version = parsed.find("faststar"), command = parsed.find("command"), settings = parsed.find("settings");
   if (version == parsed.end() || command == parsed.end() || settings == parsed.end()) return std::nullopt;
@@ -125,7 +124,7 @@ std::optional<Provenance> parse_comment(const std::string& comment) {
 }
 
 std::string read_comment(const std::filesystem::path& path) {
-  if (const auto image = image_bytes(path)) return comment_of(*image);
+  if (const auto image = image_start(path)) return comment_of(*image);
   return ffmpeg::dictionary_value(ffmpeg::open_input(path)->metadata, "comment");
 }
 

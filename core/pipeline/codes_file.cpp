@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/weights/safetensors.h"
 #include "core/model/pyramid/codes.h"
 
@@ -64,15 +65,15 @@ SavedCodes read_codes(const std::filesystem::path& file) {
   const auto source = open_codes(file);
   const auto metadata = source->metadata().find(kMetadataKey);
   if (metadata == source->metadata().end()) fail_codes(file, "no faststar settings in it");
-  auto settings = nlohmann::ordered_json::parse(metadata->second, nullptr, false);
-  const bool sections = std::all_of(settings.begin(), settings.end(),
-                                    [](const auto& section) { return section.is_object() || section.is_string(); });
-  if (!settings.is_object() || !sections || !settings.contains("command") || !settings["command"].is_string()) {
+  auto settings = parse_json<nlohmann::ordered_json>(metadata->second);
+  if (!settings.is_object() || !settings.contains("command") || !settings["command"].is_string()) {
     fail_codes(file, "its settings are damaged");
   }
   SavedCodes codes;
   codes.command = settings["command"].get<std::string>();
   settings.erase("command");
+  const bool sections = std::ranges::all_of(settings, [](const auto& section) { return section.is_object(); });
+  if (!sections) fail_codes(file, "its settings are damaged");
   codes.settings_json = settings.dump();
   if (const auto vae = source->metadata().find(kVaeKey); vae != source->metadata().end()) {
     codes.vae_fingerprint = vae->second;

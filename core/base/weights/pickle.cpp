@@ -100,10 +100,10 @@ class PickleMachine {
       case Opcode::POP: return drop_top();
       case Opcode::POP_MARK: pop_to_mark(); return;
       case Opcode::DUP: return push_ref(top());
-      case Opcode::PUT: memo_[decimal_index()] = top(); return;
-      case Opcode::BINPUT: memo_[reader_.number<uint8_t>()] = top(); return;
-      case Opcode::LONG_BINPUT: memo_[reader_.number<uint32_t>()] = top(); return;
-      case Opcode::MEMOIZE: memo_[memo_.size()] = top(); return;
+      case Opcode::PUT: return memoize(decimal_index());
+      case Opcode::BINPUT: return memoize(reader_.number<uint8_t>());
+      case Opcode::LONG_BINPUT: return memoize(reader_.number<uint32_t>());
+      case Opcode::MEMOIZE: return memoize(memo_.size());
       case Opcode::GET: return push_memo(decimal_index());
       case Opcode::BINGET: return push_memo(reader_.number<uint8_t>());
       case Opcode::LONG_BINGET: return push_memo(reader_.number<uint32_t>());
@@ -255,6 +255,11 @@ class PickleMachine {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
     if (error != std::errc() || end != text.data() + text.size()) fail_here("expected a decimal number");
     return index;
+  }
+
+  void memoize(uint64_t index) {
+    if (memo_.size() >= kMaxValues) fail_here(fmt::format("more than {} memos", kMaxValues));
+    memo_[index] = top();
   }
 
   void push_memo(uint64_t index) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/utf8.h"
 #include "core/base/weights/mapped_file.h"
 
@@ -32,7 +33,6 @@ struct Entry {
 };
 
 constexpr uint64_t kLengthBytes = 8;
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the official reader
 constexpr auto kMaxInteger = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
 
 at::ScalarType dtype_from_safetensors(std::string_view name) {
@@ -46,8 +46,6 @@ std::string dtype_to_safetensors(at::ScalarType dtype) {
   fail(ErrorKind::internal, fmt::format("safetensors: cannot store {}", dtype_text(dtype)));
 }
 
-constexpr int kMaxJsonDepth = 16;
-
 [[noreturn]] void fail_header(const MappedFile& file, const std::string& what) {
   fail(ErrorKind::model, fmt::format("{}: not a valid safetensors file: {}", file.origin(), what),
        "download or copy it again");
@@ -58,8 +56,11 @@ std::string read_header_text(const MappedFile& file) {
   if (size < kLengthBytes) fail_header(file, fmt::format("{} bytes, expected at least {}", size, kLengthBytes));
   uint64_t length = 0;
   std::memcpy(&length, file.read(0, kLengthBytes).data(), kLengthBytes);
-  if (length > kMaxHeaderBytes || length > size - kLengthBytes) {
+  if (length > size - kLengthBytes) {
     fail_header(file, fmt::format("expected a header of {} bytes, but the file has {}", length, size));
+  }
+  if (length > kMaxModelJsonBytes) {
+    fail_header(file, fmt::format("a header of {} bytes, expected at most {}", length, kMaxModelJsonBytes));
   }
   return file.read(kLengthBytes, static_cast<int64_t>(length));
 }
@@ -225,11 +226,11 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
 }
 
 json parse_json_object(const std::string& text, const std::string& origin) {
+  if (nests_too_deeply(text)) {
+    fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
+  }
   std::vector<std::set<std::string>> open_objects;
-  const auto check = [&](int depth, json::parse_event_t event, const json& parsed) {
-    if (depth > kMaxJsonDepth) {
-      fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
-    }
+  const auto check = [&](int, json::parse_event_t event, const json& parsed) {
     if (event == json::parse_event_t::object_start) open_objects.emplace_back();
     if (event == json::parse_event_t::object_end) open_objects.pop_back();
     // nlohmann silently keeps the last of equal keys.

@@ -32,7 +32,7 @@ constexpr int64_t kDirectoryEndBytes = 22;
 constexpr int64_t kZip64DirectoryEndBytes = 56;
 constexpr int64_t kZip64LocatorBytes = 20;
 constexpr int64_t kMaxComment = 65535;
-constexpr uint64_t kMaxDirectoryBytes = 256 << 20;
+constexpr uint64_t kMaxDirectoryBytes = 32 << 20;  // some 300,000 tensors
 constexpr uint16_t kZip64Extra = 1;
 constexpr uint16_t kEncrypted = 1;
 constexpr uint32_t kInZip64 = 0xffffffff;  // the value of a 32-bit field that the zip64 extra replaces
@@ -259,7 +259,7 @@ TorchArchive read_legacy_archive(const MappedFile& file) {
   std::string_view rest(static_cast<const char*>(pages.const_data_ptr()), static_cast<size_t>(file.size()));
   const auto next = [&rest, origin = fmt::format("{}: old torch.save format", file.origin())] {
     size_t taken = 0;
-    Pickle pickle = parse_pickle(rest, origin, &taken);
+    Pickle pickle = parse_pickle(rest.substr(0, kMaxPickleBytes), origin, &taken);
     rest.remove_prefix(taken);
     return pickle;
   };

@@ -13,7 +13,9 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/torch_file.h"
@@ -68,11 +70,9 @@ SourcePtr open_file(const fs::path& path) {
        "download or copy it again, or give another file");
 }
 
-constexpr int64_t kMaxIndexBytes = 100'000'000;
-
 std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   const MappedFile file(index);
-  if (file.size() > kMaxIndexBytes) {
+  if (file.size() > kMaxModelJsonBytes) {
     fail(ErrorKind::model, fmt::format("{}: {} bytes, too large for an index", file.origin(), file.size()));
   }
   const auto document = parse_json_object(file.read(0, file.size()), file.origin());
@@ -220,7 +220,7 @@ void check_tensor_name(const std::string& name, const std::string& origin) {
 
 void fail_missing(const TensorSource& source, const std::string& name) {
   fail(ErrorKind::model, fmt::format("{}: tensor {} is missing", source.origin(), name),
-       fmt::format("faststar info '{}' lists its tensors", source.origin()));
+       fmt::format("faststar info {} lists its tensors", shell_quoted(source.origin())));
 }
 
 void StoredTensors::add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load) {
@@ -246,7 +246,17 @@ Tensor Weights::get(const std::string& name, at::IntArrayRef shape, at::ScalarTy
                                          shape_text(shape), shape_text(stored)));
     }
   }
-  return source_->read(name, {dtype, shape.vec()}, device_).to(device_, dtype).contiguous();
+  Tensor tensor = source_->read(name, {dtype, shape.vec()}, device_).to(device_, dtype).contiguous();
+  check_finite(tensor, name);
+  return tensor;
+}
+
+/// One pass, and no memory: a sum is finite unless a term is not.
+void Weights::check_finite(const Tensor& tensor, const std::string& name) const {
+  const bool has_values = !source_->makes_any() && !tensor.is_meta() && tensor.is_floating_point();
+  if (!has_values || std::isfinite(tensor.sum().item<double>())) return;
+  fail(ErrorKind::model, fmt::format("{}: tensor {}: contains NaN or infinite values", source_->origin(), name),
+       "download or copy it again");
 }
 
 bool Weights::has(const std::string& name) const { return source_->tensors().contains(name); }

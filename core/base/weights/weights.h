@@ -87,8 +87,8 @@ class Weights {
   /// `dtype` is what get() converts floating-point tensors to.
   Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype);
 
-  /// The tensor `name` of exactly `shape`, on device(). Throws Error(model) naming file and tensor when it
-  /// is missing or has another shape.
+  /// The tensor `name` of exactly `shape`, on device(). Throws Error(model) naming file and tensor when it is missing,
+  /// has another shape, or contains NaN or infinite values.
   Tensor get(const std::string& name, at::IntArrayRef shape) const { return get(name, shape, dtype_); }
   Tensor get(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) const;
 
@@ -105,6 +105,8 @@ class Weights {
   at::ScalarType dtype() const { return dtype_; }
 
  private:
+  void check_finite(const Tensor& tensor, const std::string& name) const;
+
   std::shared_ptr<const TensorSource> source_;
   at::Device device_;
   at::ScalarType dtype_;

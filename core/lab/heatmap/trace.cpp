@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/weights/safetensors.h"
@@ -47,9 +48,14 @@ void count_latents(std::vector<int64_t>& clip_latents, int64_t clip, int64_t lat
 
 Trace read_steps(const Safetensors& file, const nlohmann::json& steps) {
   Trace trace{.origin = file.origin()};
+  std::set<int64_t> seen;
   for (const auto& entry : steps) {
     count_latents(trace.clip_latents, entry.at("clip"), entry.at("grid").at(0), file.origin());
-    TracedStep step = read_step(file, fmt::format("step.{:03}.", entry.at("index").get<int64_t>()), entry);
+    const auto index = entry.at("index").get<int64_t>();
+    // Or a small file could ask for any number of copies of its tensors.
+    if (!seen.insert(index).second)
+      fail(ErrorKind::input, fmt::format("{}: step {} is listed twice", file.origin(), index));
+    TracedStep step = read_step(file, fmt::format("step.{:03}.", index), entry);
     if (step.token_mask.defined()) trace.steps.push_back(std::move(step));
   }
   if (trace.steps.empty()) fail(ErrorKind::input, fmt::format("{}: no step of this run was reduced", file.origin()));

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json.h"
 #include "core/config/reduction.h"
 
 namespace faststar {
@@ -63,8 +64,10 @@ std::vector<const VariantSummary*> scorers(const StudySummary& study) {
 
 std::vector<double> ratios_of(const VariantSummary& variant) {
   const ReductionSettings standard;
-  const auto json = nlohmann::json::parse(setting_of(variant, "ratios", ""), nullptr, /*allow_exceptions=*/false);
-  return json.is_array() ? json.get<std::vector<double>>() : standard.ratios;
+  const auto json = parse_json(setting_of(variant, "ratios", ""));
+  const bool numbers =
+      json.is_array() && std::ranges::all_of(json, [](const auto& ratio) { return ratio.is_number(); });
+  return numbers ? json.get<std::vector<double>>() : standard.ratios;
 }
 
 bool differ_in_last_only(const std::vector<double>& a, const std::vector<double>& b) {

@@ -9,6 +9,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/utf8.h"
 
 namespace faststar {
@@ -196,7 +197,7 @@ std::string to_json_line(const StudyRecord& record) {
 
 StudyRecord parse_record(const std::string& line, const std::string& where) {
   try {
-    return record_of(Json::parse(line));
+    return record_of(parse_json<Json>(line));
   } catch (const nlohmann::json::exception&) {
     fail(ErrorKind::input, fmt::format("{}: not a result of a study", where));
   }

@@ -9,6 +9,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
 
@@ -105,7 +106,7 @@ StepRecord step_of(const Json& line) {
 
 /// Adds what a line says. Throws Json::exception when that is no entry.
 void read_line(const std::string& text, TrainRecord& record) {
-  const Json line = Json::parse(text);
+  const auto line = parse_json<Json>(text);
   if (line.contains("call")) {
     const TrainCall call = call_of(line["call"]);
     if (!call.settings.empty()) record.settings = call.settings;

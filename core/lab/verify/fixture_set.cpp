@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"
 
@@ -49,12 +50,20 @@ StarTask parse_task(const nlohmann::json& task) {
   return parsed;
 }
 
+StarTask read_task(const nlohmann::json& task, const std::filesystem::path& file) {
+  try {
+    return parse_task(task);
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::input, fmt::format("{}: {}", file.string(), error.what()));
+  }
+}
+
 }  // namespace
 
 nlohmann::json read_fixture_json(const std::filesystem::path& path) {
   std::ifstream stream(path);
   if (!stream) fail(ErrorKind::input, fmt::format("{}: cannot be read", path.string()));
-  auto json = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  auto json = parse_json(std::string(std::istreambuf_iterator<char>(stream), {}));
   if (json.is_discarded()) fail(ErrorKind::input, fmt::format("{}: not valid JSON", path.string()));
   return json;
 }
@@ -97,14 +106,17 @@ VideoVae FixtureSet::load_vae(at::ScalarType dtype) const {
   return {weights, detect_vae_architecture(weights)};
 }
 
-StarTask FixtureSet::meta_task() const { return parse_task(read_fixture_json(path("meta.json"))); }
+StarTask FixtureSet::meta_task() const {
+  const std::filesystem::path file = path("meta.json");
+  return read_task(read_fixture_json(file), file);
+}
 
 StarTask FixtureSet::task(const std::string& name) const {
   const auto tasks = read_fixture_json(path("tasks.json"));
   if (!tasks.contains(name)) {
     fail(ErrorKind::input, fmt::format("{}: expected an entry {}, found none", path("tasks.json").string(), name));
   }
-  return parse_task(tasks.at(name));
+  return read_task(tasks.at(name), path("tasks.json"));
 }
 
 }  // namespace faststar

@@ -97,4 +97,17 @@ TEST_CASE("codes of another name than a video's are refused before anything load
   CHECK(error.kind() == ErrorKind::usage);
 }
 
+TEST_CASE("codes with sections that are none, or nested without a floor, are an input error", "[codes]") {
+  const test::TempDir folder;
+  const std::string deep = std::string(5000, '[') + std::string(5000, ']');
+  for (const char* settings : {R"({"command": "t2v", "generate": "x"})", R"({"command": "t2v", "model": 4})"}) {
+    write_safetensors(folder / "c.safetensors", {{"clip.0.summed_codes", at::ones({1, 64, 1, 2, 2})}},
+                      {{"faststar", settings}}, Existing::replace);
+    CHECK(test::error_of([&] { read_codes(folder / "c.safetensors"); }).kind() == ErrorKind::input);
+  }
+  write_safetensors(folder / "c.safetensors", {{"clip.0.summed_codes", at::ones({1, 64, 1, 2, 2})}},
+                    {{"faststar", "{\"command\": \"t2v\", \"a\": " + deep + "}"}}, Existing::replace);
+  CHECK(test::error_of([&] { read_codes(folder / "c.safetensors"); }).kind() == ErrorKind::input);
+}
+
 }  // namespace faststar

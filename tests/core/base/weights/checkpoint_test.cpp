@@ -162,5 +162,20 @@ TEST_CASE("a fingerprint follows names, shapes, dtypes and values, not the file 
   CHECK(print == fingerprint(*open_checkpoint(folder / "a.pth")));
 }
 
+TEST_CASE("weights with NaN or infinite values are refused by name", "[weights_files]") {
+  const TempDir folder;
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    Tensor tensor = at::ones({300, 70}, dtype);
+    tensor[299][69] = value;
+    write_safetensors(folder / "a.safetensors", {{"good", at::ones({2}, dtype)}, {"x", tensor}}, {}, Existing::replace);
+    const Weights weights(open_checkpoint(folder / "a.safetensors"), at::kCPU, at::kBFloat16);
+    CHECK(weights.get("good", {2}).numel() == 2);
+    const Error error = error_of([&] { weights.get("x", {300, 70}); });
+    CHECK(error.kind() == ErrorKind::model);
+    CHECK(test::says(error, "tensor x: contains NaN or infinite values"));
+  }
+}
+
 }  // namespace
 }  // namespace faststar

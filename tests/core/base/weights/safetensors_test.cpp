@@ -160,6 +160,11 @@ TEST_CASE("a header of a million brackets is refused, not followed", "[weights_f
   CHECK(test::says(error_of_file(safetensors_bytes("{\"x\":" + std::string(1'000'000, '['), "")), "nested deeper"));
 }
 
+TEST_CASE("a header longer than any checkpoint's is refused before it is parsed", "[weights_files]") {
+  const std::string header = "{\"x\":[" + std::string(17 << 20, ' ') + "]}";
+  CHECK(test::says(error_of_file(safetensors_bytes(header.c_str(), "")), "expected at most 16777216"));
+}
+
 TEST_CASE("only regular files are opened", "[weights_files]") {
   const test::TempDir folder;
   CHECK(test::says(error_of([&] { open_safetensors(folder.path()); }), "not a regular file"));

@@ -199,6 +199,7 @@ TEST_CASE("pickles made to exhaust memory or stack end in an error", "[weights_f
   CHECK(test::says(error_of_pickle(")" + repeated("\x85")), "more than"));       // nested tuples
   CHECK(test::says(error_of_pickle(repeated("(")), "too many marks"));           //
   CHECK(test::says(error_of_pickle("N" + repeated("2")), "stack is too deep"));  // copies of the top
+  CHECK(test::says(error_of_pickle("N" + repeated("\x94")), "memos"));           // of one value
   CHECK(test::says(error_of_pickle("]q\1h\1a"), "expected tensors by name"));    // a list inside itself
   CHECK(test::says(error_of_pickle("}r\xff\xff\xff\xff"), "expected tensors"));  // a memo index of 4 billion
   const std::string name = pickled_text(std::string(100'000, 'a'));

@@ -66,5 +66,13 @@ TEST_CASE("what is no trace of a reduced run is an input error", "[heatmap]") {
   CHECK(huge.kind() == ErrorKind::input);
 }
 
+TEST_CASE("a trace that lists a step twice is refused: it could ask for any number of copies", "[heatmap]") {
+  const std::string step = R"({"index": 0, "clip": 0, "grid": [2, 2, 4], "scale": 0, "repetition": 0})";
+  const Error twice = error_of_trace({{"step.000.token_mask", at::ones({2, 2, 4}, at::kByte)}},
+                                     "{\"steps\": [" + step + "," + step + "]}");
+  CHECK(twice.kind() == ErrorKind::input);
+  CHECK_THAT(twice.what(), ContainsSubstring("step 0 is listed twice"));
+}
+
 }  // namespace
 }  // namespace faststar
