@@ -151,7 +151,7 @@ void begin_folder(const PlannedBatch& batch) {
 }
 
 void report(const BatchSummary& summary, const PlannedBatch& batch) {
-  log::info("{}", describe(summary));
+  for (const std::string& line : describe(summary)) log::info("{}", line);
   if (batch.resolved.settings.config.runtime.json) print_result(to_json(summary, batch.run.folder));
 }
 

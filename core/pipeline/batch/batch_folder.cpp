@@ -16,6 +16,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/base/json.h"
 #include "core/base/lock_file.h"
 #include "core/base/utf8.h"
 
@@ -51,7 +52,7 @@ std::string to_line(const ManifestRecord& record) {
 
 /// What to_line wrote; nothing for other text.
 std::optional<ManifestRecord> parse_line(const std::string& line) {
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const Json json = parse_json<Json>(line);
   if (!json.is_object()) return std::nullopt;
   try {
     ManifestRecord record;
@@ -236,6 +237,10 @@ Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>&
   Coverage coverage{.expected = static_cast<int64_t>(items.size())};
   std::set<fs::path> folders;
   for (const BatchItem& item : items) {
+    if (!item.problem.empty()) {  // its name may lead out of the folder
+      coverage.missing.push_back(item.file);
+      continue;
+    }
     folders.insert(folder.video(item).parent_path());
     std::error_code error;
     const auto bytes = fs::file_size(folder.video(item), error);
@@ -254,9 +259,9 @@ Coverage check_coverage(const BatchFolder& folder, const std::vector<BatchItem>&
 
 std::string describe(const Coverage& coverage) {
   std::string text;
-  for (const std::string& name : coverage.missing) text += fmt::format("missing {}\n", name);
-  for (const std::string& name : coverage.damaged) text += fmt::format("damaged {}\n", name);
-  for (const std::string& name : coverage.foreign) text += fmt::format("unexpected {}\n", name);
+  for (const std::string& name : coverage.missing) text += fmt::format("missing {}\n", printable(name));
+  for (const std::string& name : coverage.damaged) text += fmt::format("damaged {}\n", printable(name));
+  for (const std::string& name : coverage.foreign) text += fmt::format("unexpected {}\n", printable(name));
   return text + fmt::format("{} videos expected: {} missing, {} damaged, {} unexpected files\n", coverage.expected,
                             coverage.missing.size(), coverage.damaged.size(), coverage.foreign.size());
 }

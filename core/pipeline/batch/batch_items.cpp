@@ -81,21 +81,17 @@ std::string file_name(Benchmark benchmark, const std::string& prompt, int64_t in
   return fmt::format("{:04}-{}-{}{}", index + 1, words, sample, rules.ending);
 }
 
-std::string name_problem(const std::string& prompt, const std::string& name) {
-  if (const auto offset = find_invalid_utf8(prompt)) return fmt::format("the prompt is not UTF-8 (byte {})", *offset);
-  if (name.find('/') != std::string::npos) return "the prompt cannot be a file name: it contains '/'";
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (std::ranges::any_of(name, is_control)) return "the prompt cannot be a file name: it contains a control character";
-  if (name.size() > NAME_MAX)
-    return fmt::format("the prompt cannot be a file name: at most {} bytes, got {}", NAME_MAX, name.size());
-  return "";
-}
-
-std::string problem(const BatchItem& item, const std::string& name) {
+std::string problem(const BatchItem& item, const std::string& folder, const std::string& name) {
   if (is_blank_text(item.text)) return "the prompt is empty";
   const auto image = item.options.find("image");
   if (image != item.options.end() && image->second.empty()) return "image: expected a file name, got nothing";
-  return name_problem(item.prompt, name);
+  const auto offset = find_invalid_utf8(item.prompt);
+  if (offset) return fmt::format("the prompt is not UTF-8 (byte {})", *offset);
+  const auto cannot_be_a_name = [](const char* what, const std::string& why) {
+    return why.empty() ? "" : fmt::format("the {} cannot be a file name: {}", what, why);
+  };
+  const std::string of_prompt = cannot_be_a_name("prompt", file_name_problem(name));
+  return of_prompt.empty() ? cannot_be_a_name("dimension", file_name_problem(folder)) : of_prompt;
 }
 
 BatchItem item_of(const PromptEntry& entry, const std::string& folder, const std::string& name, int64_t seed) {
@@ -107,7 +103,7 @@ BatchItem item_of(const PromptEntry& entry, const std::string& folder, const std
                  .seed = seed % kSeeds,
                  .options = entry.options};
   item.options.erase("seed");
-  item.problem = problem(item, name);
+  item.problem = problem(item, folder, name);
   if (!entry.problem.empty()) item.problem = entry.problem;
   return item;
 }
@@ -141,6 +137,15 @@ std::optional<std::string_view> vbench_folder(std::string_view dimension) {
   if (dimension == "aesthetic_quality" || dimension == "imaging_quality") return "overall_consistency";
   if (dimension == "motion_smoothness" || dimension == "dynamic_degree") return "subject_consistency";
   return std::nullopt;
+}
+
+std::string file_name_problem(const std::string& name) {
+  if (find_invalid_utf8(name)) return "it is not UTF-8";
+  if (name.find('/') != std::string::npos) return "it contains '/'";
+  if (name == "." || name == "..") return "it names a folder";
+  if (std::ranges::any_of(decode_utf8(name), is_terminal_control)) return "it contains a control character";
+  if (name.size() > NAME_MAX) return fmt::format("at most {} bytes, got {}", NAME_MAX, name.size());
+  return "";
 }
 
 std::vector<BatchItem> list_items(const PromptList& list, const ItemRules& rules) {

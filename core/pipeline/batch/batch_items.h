@@ -86,6 +86,9 @@ struct ItemRules {
   std::string ending = ".mp4";  ///< of numbered files
 };
 
+/// Why `name`, which a list gives, cannot be a file or folder in the folder that it belongs to; empty when it can.
+std::string file_name_problem(const std::string& name);
+
 /// Every video of a list, in its order. Seed: base + prompt index * samples + sample index, modulo 2^32, where samples
 /// is the list's usual count (temporal_flickering's 25 do not change it). An entry's own seed replaces base + prompt
 /// index * samples. Entries with the same file name, text and settings are one video.

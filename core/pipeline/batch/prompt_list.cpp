@@ -8,6 +8,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/utf8.h"
 #include "core/config/config_fields.h"
 #include "core/config/value.h"
@@ -90,7 +91,7 @@ std::string flag_text(const json& value) {
 }
 
 /// A value as messages show it.
-std::string shown(const json& value) { return value.is_primitive() ? flag_text(value) : value.type_name(); }
+std::string shown(const json& value) { return value.is_primitive() ? shortened(flag_text(value)) : value.type_name(); }
 
 std::string text_of(const std::string& origin, const std::string& key, const json& value) {
   if (!value.is_string()) fail_key(origin, key, "a string", shown(value));
@@ -133,14 +134,14 @@ bool read_setting(const std::string& key, const json& value, const fs::path& fol
   visit_config(standard, [&](std::string_view section, const Field& field, const auto&) {
     if (is_entry_setting(section, field)) known.emplace_back(field.setting());
   });
-  fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", origin, key),
+  fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", origin, shortened(key)),
        fmt::format("the nearest key is {}", nearest_name(key, known)));
 }
 
 /// Fills `entry` from the object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known
 /// one.
 void read_entry(const TextLine& line, const fs::path& folder, PromptEntry& entry) {
-  const json object = json::parse(line.text, nullptr, /*allow_exceptions=*/false);
+  const auto object = parse_json(line.text);
   if (!object.is_object()) {
     fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
                                        object.is_discarded() ? "something else" : object.type_name()));
@@ -164,11 +165,15 @@ void read_entry(const TextLine& line, const fs::path& folder, PromptEntry& entry
 json parse_array(const fs::path& path, const std::string& text) {
   json document;
   try {
+    if (nests_too_deeply(text))
+      fail(ErrorKind::input, fmt::format("{}: JSON nested deeper than {}", path.string(), kMaxJsonDepth));
     document = json::parse(text);
   } catch (const json::parse_error& error) {
     const size_t offset = std::min(error.byte, text.size());
     const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1;
     fail(ErrorKind::input, fmt::format("{}:{}: not valid JSON", path.string(), line));
+  } catch (const json::out_of_range&) {
+    fail(ErrorKind::input, fmt::format("{}: not valid JSON: a number is too large", path.string()));
   }
   if (!document.is_array() || document.empty()) {
     fail(ErrorKind::input, fmt::format("{}: expected a VBench prompt list ([{{\"prompt_en\": ...}}]), got {}",
@@ -198,7 +203,7 @@ std::vector<std::string> read_dimensions(const JsonEntry& entry, Benchmark bench
     if (!name.is_string()) fail_key(entry.origin, "dimension", kExpected, name.type_name());
     dimensions.push_back(name.get<std::string>());
     if (benchmark == Benchmark::vbench && !vbench_folder(dimensions.back())) {
-      fail_key(entry.origin, "dimension", "one of VBench's 16", dimensions.back());
+      fail_key(entry.origin, "dimension", "one of VBench's 16", shortened(dimensions.back()));
     }
   }
   if (dimensions.empty()) fail_key(entry.origin, "dimension", kExpected, "");
@@ -227,7 +232,10 @@ fs::path image_folder(const PromptListFiles& files) {
 /// Older lists name no image where only the camera differs: "a pond, camera pans left" starts from "a pond.jpg".
 std::string image_name(const JsonEntry& entry, const std::string& prompt) {
   const auto named = entry.text("image_name");
-  return named ? *named : prompt.substr(0, prompt.rfind(", camera ")) + ".jpg";
+  const std::string name = named ? *named : prompt.substr(0, prompt.rfind(", camera ")) + ".jpg";
+  if (!file_name_problem(name).empty())
+    fail_key(entry.origin, "image_name", "a file name without a folder", shortened(name));
+  return name;
 }
 
 Benchmark benchmark_of(const json& document) {

@@ -123,6 +123,7 @@ class BatchLoop {
     for (const BatchItem& item : run_.items) {
       if (finished(item)) {
         settle(item, ItemEnd::found);
+        if (!run_.keep_codes) run_.folder.remove_codes(item);  // whoever made it may have been killed before
       } else {
         queue_.push_back(&item);
         if (item.problem.empty()) progress_.announce(item.file, runner_.costs_of(item));
@@ -225,7 +226,7 @@ class BatchLoop {
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) stop(queue_.size() + 1);
       if (stops_the_batch(error.kind())) throw;
-      record.error = error.what();
+      record.error = log::shown(error.what());
       log::warn("{}: {}", item.file, error.what());
     }
     seconds_[item.file] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -267,7 +268,7 @@ BatchSummary run_batch(const BatchRun& run, ItemSource& source, ItemRunner& runn
   return BatchLoop(run, &source, runner, progress, on_result).make_all();
 }
 
-std::string describe(const BatchSummary& summary) {
+std::vector<std::string> describe(const BatchSummary& summary) {
   std::string text = fmt::format("{} of {} videos finished: {} made now",
                                  summary.found + summary.made + summary.elsewhere, summary.items, summary.made);
   if (summary.found > 0) text += fmt::format(", {} before", summary.found);
@@ -275,8 +276,9 @@ std::string describe(const BatchSummary& summary) {
   if (!summary.failed.empty()) text += fmt::format(", {} failed", summary.failed.size());
   if (summary.text_cut > 0)
     text += fmt::format("; {} prompts were too long for the model and were cut", summary.text_cut);
-  for (const FailedItem& item : summary.failed) text += fmt::format("\nfailed: {}: {}", item.file, item.error);
-  return text;
+  std::vector<std::string> lines = {text};
+  for (const FailedItem& item : summary.failed) lines.push_back(fmt::format("failed: {}: {}", item.file, item.error));
+  return lines;
 }
 
 std::string to_json(const BatchSummary& summary, const BatchFolder& folder) {

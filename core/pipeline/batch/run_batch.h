@@ -81,8 +81,8 @@ BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progre
 BatchSummary run_batch(const BatchRun& run, ItemSource& source, ItemRunner& runner, Progress& progress,
                        const OnResult& on_result);
 
-/// Text: how many videos were made, and which failed and why.
-std::string describe(const BatchSummary& summary);
+/// Lines: how many videos were made, and which failed and why.
+std::vector<std::string> describe(const BatchSummary& summary);
 /// {"folder","videos","found","made","elsewhere","text_cut","failed":[{"file","error"}]}
 std::string to_json(const BatchSummary& summary, const BatchFolder& folder);
 

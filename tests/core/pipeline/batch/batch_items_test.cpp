@@ -156,4 +156,25 @@ TEST_CASE("an empty prompt or image name is a problem of its own item", "[batch]
   CHECK(items[2].problem.empty());
 }
 
+TEST_CASE("a dimension that leads out of the folder is a problem of its own items", "[batch]") {
+  const TempDir folder;
+  const std::string outside = (folder / "outside").string();
+  const auto dimension =
+      GENERATE_COPY(as<std::string>{}, outside, "x/../../..", "..", ".", "a/b", "a\nb", "a\x7f", "\xc2\x9b", "\xff");
+  CAPTURE(dimension);
+  PromptList list{.benchmark = Benchmark::vbench2};
+  list.entries.push_back({.origin = "list:1", .prompt = "a", .dimensions = {dimension}});
+  list.entries.push_back({.origin = "list:2", .prompt = "b", .dimensions = {"Diversity"}});
+  const auto items = list_items(list, {.for_benchmark = true, .samples = 1});
+  REQUIRE(items.size() == 2);
+  CHECK(items[0].problem.starts_with("the dimension cannot be a file name: "));
+  CHECK(items[1].problem.empty());
+  const BatchFolder batch(folder / "run");
+  batch.create(items);
+  CHECK(fs::exists(batch.videos() / "Diversity"));
+  CHECK(std::distance(fs::directory_iterator(batch.videos()), fs::directory_iterator()) == 1);
+  CHECK_FALSE(fs::exists(outside));
+  CHECK(check_coverage(batch, items).foreign.empty());  // looks into no other folder
+}
+
 }  // namespace faststar

@@ -151,4 +151,31 @@ TEST_CASE("a JSON line with a mistake is refused with its place and the nearest 
   CHECK(message(folder, "a.jsonl", "\na ball\n") == "a.jsonl:2: expected a JSON object, got something else");
 }
 
+TEST_CASE("a list names images in its folder only", "[batch]") {
+  const TempDir folder;
+  for (const char* name : {"/etc/passwd", "../a.png", "a/b.png", ".."}) {
+    CHECK(message(folder, "a.json",
+                  fmt::format(R"([{{"prompt_en": "a", "dimension": ["x"], "image_name": "{}"}}])", name)) ==
+          fmt::format("a.json: entry 1: image_name: expected a file name without a folder, got {}", name));
+  }
+}
+
+TEST_CASE("numbers without an end and nesting without a floor are errors of their list", "[batch]") {
+  const TempDir folder;
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  CHECK(message(folder, "a.json", R"([{"prompt_en": 1e400}])") == "a.json: not valid JSON: a number is too large");
+  CHECK(message(folder, "a.json", "[" + deep + "]") == "a.json: JSON nested deeper than 16");
+  for (const std::string& value : {std::string("1e400"), deep, "{\"a\":" + deep + "}"}) {
+    CHECK(message(folder, "a.jsonl", fmt::format("{{\"prompt\": \"a\", \"guidance\": {}}}", value)) ==
+          "a.jsonl:1: expected a JSON object, got something else");
+  }
+}
+
+TEST_CASE("a message shows the beginning of a long value or key", "[batch]") {
+  const TempDir folder;
+  const std::string value(3'000'000, 'x');
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"guidance\": \"" + value + "\"}").size() < 200);
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"" + value + "\": 1}").size() < 200);
+}
+
 }  // namespace faststar
