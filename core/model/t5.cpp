@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/sentencepiece_check.h"
+#include "core/base/weights/mapped_file.h"
 #include "core/model/layers.h"
 
 namespace faststar {
@@ -20,9 +23,10 @@ const char* const kEmbedding = "shared.weight";
 
 /// Settings that the shapes do not show. Without config.json the T5 v1.1 defaults stay.
 void read_config(const std::filesystem::path& path, T5Architecture& arch) {
-  std::ifstream stream(path);
-  if (!stream) return;
-  const auto config = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return;
+  const MappedFile file(path);
+  const auto config = parse_json(file.read(0, std::min(file.size(), kMaxModelJsonBytes)));
   if (!config.is_object()) fail(ErrorKind::model, fmt::format("{}: expected a JSON object", path.string()));
   try {
     const auto projection = config.value("feed_forward_proj", std::string("gated-gelu"));
@@ -30,12 +34,31 @@ void read_config(const std::filesystem::path& path, T5Architecture& arch) {
       fail(ErrorKind::model,
            fmt::format("{}: feed_forward_proj: expected gated-gelu (T5 v1.1), got {}", path.string(), projection));
     }
-    arch.max_distance = config.value("relative_attention_max_distance", arch.max_distance);
+    if (const auto found = config.find("relative_attention_max_distance"); found != config.end()) {
+      arch.max_distance = found->is_number_integer() ? found->get<int64_t>() : 0;
+    }
     arch.epsilon = config.value("layer_norm_epsilon", arch.epsilon);
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::model, fmt::format("{}: {}", path.string(), error.what()));
   }
 }
+
+/// What relative_position_buckets and rms_norm compute with. Throws Error(model).
+void check_settings(const std::filesystem::path& config, const T5Architecture& arch) {
+  constexpr int64_t kMaxDistance = 1'000'000;  // tokens: far more than any text
+  const int64_t exact = arch.buckets / 4;      // distances with a bucket of their own, in each direction
+  if (arch.max_distance <= exact || arch.max_distance > kMaxDistance) {
+    fail(ErrorKind::model, fmt::format("{}: relative_attention_max_distance: expected {} to {} for {} buckets, got {}",
+                                       config.string(), exact + 1, kMaxDistance, arch.buckets, arch.max_distance));
+  }
+  if (!(arch.epsilon > 0 && arch.epsilon < 1)) {
+    fail(ErrorKind::model, fmt::format("{}: layer_norm_epsilon: expected a number between 0 and 1, got {}",
+                                       config.string(), arch.epsilon));
+  }
+}
+
+/// The largest vocabularies, of 256,000 pieces, take 5 MB.
+constexpr int64_t kMaxTokenizerBytes = 64 << 20;
 
 /// T5's `</s>`.
 constexpr int kEndToken = 1;
@@ -61,6 +84,7 @@ T5Architecture detect_t5_architecture(const Weights& weights, const std::filesys
   arch.head_dim = query[0] / arch.heads;
   arch.ffn_width = gate[0];
   arch.layers = count_layers(weights, "encoder.block.", kQueryProjection);
+  check_settings(folder / "config.json", arch);
   return arch;
 }
 
@@ -158,7 +182,13 @@ Tokenizer::Tokenizer(const std::filesystem::path& model)
     fail(ErrorKind::model, fmt::format("{}: the tokenizer is missing", model.string()),
          "a T5 folder needs spiece.model next to the weights");
   }
-  if (!processor_->Load(model.string()).ok() || processor_->GetPieceSize() == 0) {
+  const MappedFile file(model);
+  if (file.size() > kMaxTokenizerBytes) {
+    fail(ErrorKind::model, fmt::format("{}: {} bytes, too large for a tokenizer", model.string(), file.size()));
+  }
+  const std::string bytes = file.read(0, file.size());
+  check_sentencepiece_model(bytes, model.string());
+  if (!processor_->LoadFromSerializedProto(bytes).ok() || processor_->GetPieceSize() == 0) {
     fail(ErrorKind::model, fmt::format("{}: expected a SentencePiece model, got something else", model.string()));
   }
   if (processor_->eos_id() != kEndToken) {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <random>
+
 #include "support/support.h"
 
 namespace faststar {
@@ -60,6 +62,47 @@ TEST_CASE("relative positions share T5's buckets", "[text]") {
   CHECK(bucket(299, 0) == 15);
   CHECK(bucket(0, 299) == 31);
   CHECK(bucket(0, 127) == 31);
+}
+
+TEST_CASE("a vocabulary whose character map leads out of the file is refused before it is used", "[text]") {
+  const test::TempDir dir;
+  const std::string whole = test::read_text(test::golden_dir() / "t5" / "spiece.model");
+  const size_t trie = whole.find("nmt_nfkc") + 8 + 1 + 3 + 4;  // the name; tag and length of the map; the trie's length
+  std::mt19937 random(22);
+  int refused = 0;
+  for (int mutation = 0; mutation < 300; ++mutation) {
+    std::string changed = whole;
+    // Units near the root are on the way of every text.
+    for (int i = 0; i < 3; ++i)
+      changed[trie + random() % (mutation % 2 == 0 ? 1024 : 100'000)] = static_cast<char>(random());
+    test::write_text(dir / "spiece.model", changed);
+    try {
+      const Tokenizer tokenizer(dir / "spiece.model");
+      for (const char* text : {"A red ball", "\xef\xbc\xa1\xe2\x91\xa0 \xc3\xa9\xcc\x81", "\xff\x01\x7f\xf4"}) {
+        CHECK(tokenizer.encode(text, 512).ids.back() == 1);
+      }
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::model);
+      ++refused;
+    }
+  }
+  CHECK(refused > 20);
+}
+
+TEST_CASE("distances and epsilons that nothing can be computed with are errors of config.json", "[text]") {
+  const test::TempDir dir;
+  const Weights weights(open_checkpoint(test::golden_dir() / "t5"), at::kCPU, at::kFloat);
+  for (const char* distance : {"8", "-5", "0", "8.5", "1e300", "1e400", "9223372036854775807", "\"far\""}) {
+    test::write_text(dir / "config.json", fmt::format(R"({{"relative_attention_max_distance": {}}})", distance));
+    CAPTURE(distance);
+    const Error error = test::error_of([&] { detect_t5_architecture(weights, dir.path()); });
+    CHECK(error.kind() == ErrorKind::model);
+    CHECK_THAT(error.what(), ContainsSubstring("config.json: "));
+  }
+  test::write_text(dir / "config.json", R"({"layer_norm_epsilon": -1})");
+  CHECK(test::error_of([&] { detect_t5_architecture(weights, dir.path()); }).kind() == ErrorKind::model);
+  test::write_text(dir / "config.json", R"({"relative_attention_max_distance": 9})");
+  CHECK(detect_t5_architecture(weights, dir.path()).max_distance == 9);
 }
 
 }  // namespace
