@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,8 +14,12 @@
 #include <fstream>
 #include <mutex>
 #include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -25,6 +31,9 @@ namespace {
 }
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
+/// Long names are cut: with the suffix they must stay under the usual 255 bytes.
+std::string short_name(const fs::path& path) { return path.filename().string().substr(0, 200); }
 
 void rename_without_replacing(const fs::path& from, const fs::path& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
@@ -45,21 +54,49 @@ void flush_to_disk(const fs::path& path) {
   if (!flushed && error != EINVAL && error != EROFS) fail_errno(ErrorKind::output, path.string(), "write");
 }
 
-/// `.<name>.<pid>.partial` beside `path`. Long names are cut: with the suffix they must stay under the usual 255 bytes.
-fs::path temporary_name(const fs::path& path) {
-  return folder_of(path) / fmt::format(".{}.{}.partial", path.filename().string().substr(0, 200), getpid());
+constexpr std::string_view kPartial = ".partial", kCheck = ".partial.check";
+
+/// Creates an empty file that nobody made before: a link that was planted under its name is not followed.
+void create_new(const fs::path& file, const fs::path& output) {
+  const int created = open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (created < 0) {
+    fail_errno(ErrorKind::output, output.string(), ("write in " + folder_of(output).string()).c_str());
+  }
+  close(created);
 }
 
 /// Creates a file beside the output and removes it: permissions do not reveal read-only mounts, full inodes or names
 /// that the file system refuses.
 void try_to_create(const fs::path& path) {
   const fs::path temporary = temporary_name(path).string() + ".check";
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) {
-    fail_errno(ErrorKind::output, path.string(), ("write in " + folder_of(path).string()).c_str());
-  }
-  close(file);
   unlink(temporary.c_str());
+  create_new(temporary, path);
+  unlink(temporary.c_str());
+}
+
+/// True for `.<name>.<pid>.partial` and `.partial.check`, <name> being that of `output` or with the same extension.
+bool is_temporary_of(const fs::path& output, std::string_view name) {
+  const bool check = name.ends_with(kCheck);
+  if (!check && !name.ends_with(kPartial)) return false;
+  name.remove_suffix(check ? kCheck.size() : kPartial.size());
+  const size_t dot = name.rfind('.');
+  if (!name.starts_with('.') || dot == 0 || dot + 1 == name.size()) return false;
+  const bool pid = name.find_first_not_of("0123456789", dot + 1) == std::string_view::npos;
+  const std::string extension = output.extension().string();
+  const bool own = name.substr(1, dot - 1) == short_name(output);
+  return pid && (own || (!extension.empty() && name.substr(0, dot).ends_with(extension)));
+}
+
+/// True when no process holds `path`. False also where the file system has no locks.
+bool is_left_over(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  if (fs::is_symlink(status)) return true;  // we make none
+  const int access = fs::is_directory(status) ? O_RDONLY : O_RDWR;
+  const int file = open(path.c_str(), access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const bool free = file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0;
+  if (file >= 0) close(file);
+  return free;
 }
 
 struct TemporaryPaths {
@@ -89,7 +126,7 @@ void check_writable(const fs::path& path, Existing existing) {
     fail(ErrorKind::output, fmt::format("{}: {}", path.string(), why), hint);
   };
   if (!fs::is_directory(folder, ignored)) {
-    refuse(fmt::format("the folder {} does not exist", folder.string()), fmt::format("mkdir -p '{}'", folder.string()));
+    refuse(fmt::format("the folder {} does not exist", folder.string()), "mkdir -p " + shell_quoted(folder.string()));
   }
   if (const size_t bytes = path.filename().native().size(); bytes > NAME_MAX) {
     refuse(fmt::format("expected a file name of at most {} bytes, got {}", NAME_MAX, bytes));
@@ -102,6 +139,27 @@ void check_writable(const fs::path& path, Existing existing) {
   try_to_create(path);
 }
 
+fs::path temporary_name(const fs::path& path) {
+  return folder_of(path) / fmt::format(".{}.{}.partial", short_name(path), getpid());
+}
+
+void remove_leftovers(const fs::path& path) {
+  static std::mutex mutex;
+  static std::set<fs::path>& swept = *new std::set<fs::path>;  // a run of many files need not look again
+  const std::lock_guard lock(mutex);
+  std::error_code ignored;
+  const fs::path kind = path.has_extension() ? path.extension() : path.filename();
+  if (!swept.insert(fs::absolute(folder_of(path), ignored) / kind).second) return;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator entry(folder_of(path), ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    if (is_temporary_of(path, entry->path().filename().string())) leftovers.push_back(entry->path());
+  }
+  for (const fs::path& leftover : leftovers) {
+    if (is_left_over(leftover)) fs::remove_all(leftover, ignored);
+  }
+}
+
 TemporaryPath::TemporaryPath(fs::path path) : path_(std::move(path)) {
   const std::lock_guard lock(temporary_paths().mutex);
   temporary_paths().paths.insert(path_);
@@ -112,6 +170,19 @@ TemporaryPath::~TemporaryPath() {
   temporary_paths().paths.erase(path_);
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  if (held_ >= 0) close(held_);
+}
+
+bool TemporaryPath::hold() {
+  std::error_code ignored;
+  const int access = fs::is_directory(path_, ignored) ? O_RDONLY : O_RDWR;
+  held_ = open(path_.c_str(), access | O_NOFOLLOW | O_CLOEXEC);
+  if (held_ < 0) return errno != ENOENT;
+  flock(held_, LOCK_EX | LOCK_NB);  // where this fails, nobody takes the path for a leftover either
+  struct stat status {};
+  if (fstat(held_, &status) == 0 && status.st_nlink > 0) return true;
+  close(std::exchange(held_, -1));
+  return false;
 }
 
 void remove_temporary_paths() {
@@ -123,6 +194,10 @@ void remove_temporary_paths() {
 AtomicFile::AtomicFile(fs::path final_path, Existing existing)
     : final_(std::move(final_path)), temporary_(temporary_name(final_)), existing_(existing) {
   check_writable(final_, existing);
+  remove_leftovers(final_);
+  do {
+    create_new(temporary(), final_);
+  } while (!temporary_.hold());  // another process took it for a leftover
 }
 
 void AtomicFile::commit() {

@@ -15,6 +15,13 @@ inline Existing replace_if(bool overwrite) { return overwrite ? Existing::replac
 /// folder, device or pipe itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
 void check_writable(const std::filesystem::path& path, Existing existing);
 
+/// `.<name>.<pid>.partial` beside `path`: where a file or folder is written until it is complete.
+std::filesystem::path temporary_name(const std::filesystem::path& path);
+
+/// Removes what killed runs left in the folder of `path`: temporary files and folders for it, and for others of its
+/// extension, that no process holds. Looks once in each folder.
+void remove_leftovers(const std::filesystem::path& path);
+
 /// A file or folder that is removed with this object. A run that is stopped at once removes all of them with
 /// remove_temporary_paths(), because no destructor runs then.
 class TemporaryPath {
@@ -25,15 +32,20 @@ class TemporaryPath {
   TemporaryPath& operator=(const TemporaryPath&) = delete;
   const std::filesystem::path& path() const { return path_; }
 
+  /// Locks what was just created there, so that remove_leftovers() of other processes spares it. False when one of them
+  /// was faster.
+  bool hold();
+
  private:
   std::filesystem::path path_;
+  int held_ = -1;
 };
 
 /// Removes every temporary path of this process, just before it ends. Callable from any thread.
 void remove_temporary_paths();
 
-/// A file that appears under its final name only when it is complete: written as `.<name>.<pid>.partial`
-/// beside it, renamed by commit(), removed when destroyed before that.
+/// A file that appears under its final name only when it is complete: written as temporary_name(), which this creates,
+/// renamed by commit(), removed when destroyed before that.
 class AtomicFile {
  public:
   AtomicFile(std::filesystem::path final_path, Existing existing);

@@ -1,6 +1,7 @@
 #include "core/media/frame_sinks.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,9 +49,9 @@ void check_replaceable(const fs::path& folder, Existing existing) {
 // "frames/" and "frames" are the same folder; its name is needed.
 fs::path without_trailing_slash(fs::path folder) { return folder.has_filename() ? folder : folder.parent_path(); }
 
-fs::path beside(const fs::path& folder, const char* suffix) {
-  const std::string name = folder.filename().string().substr(0, 200);
-  return folder.parent_path() / fmt::format(".{}.{}.{}", name, getpid(), suffix);
+/// Where the frames that are being replaced wait.
+fs::path old_name(const fs::path& folder) {
+  return folder.parent_path() / fmt::format(".{}.{}.old", folder.filename().string().substr(0, 200), getpid());
 }
 
 class BackgroundSink final : public FrameSink {
@@ -131,13 +132,12 @@ class BackgroundSink final : public FrameSink {
 class FrameFolderWriter final : public FrameSink {
  public:
   FrameFolderWriter(fs::path folder, Existing existing)
-      : folder_(without_trailing_slash(std::move(folder))),
-        temporary_(beside(folder_, "partial")),
-        existing_(existing) {
+      : folder_(without_trailing_slash(std::move(folder))), temporary_(temporary_name(folder_)), existing_(existing) {
     check_frame_folder(folder_, existing);
-    std::error_code error;
-    fs::create_directory(temporary_.path(), error);
-    if (error) fail_writing(folder_, error);
+    remove_leftovers(folder_);
+    do {
+      if (mkdir(temporary_.path().c_str(), 0777) != 0) fail_errno(ErrorKind::output, folder_.string(), "write");
+    } while (!temporary_.hold());
   }
 
   void write(const Tensor& frames) override {
@@ -150,7 +150,7 @@ class FrameFolderWriter final : public FrameSink {
   void complete() override { check_frame_folder(folder_, existing_); }
 
   void publish() override {
-    const fs::path old = beside(folder_, "old");
+    const fs::path old = old_name(folder_);
     std::error_code error, absent;
     if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
     if (!error) fs::rename(temporary_.path(), folder_, error);

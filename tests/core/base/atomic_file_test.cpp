@@ -68,5 +68,39 @@ TEST_CASE("a stopped run removes its unfinished files and no others", "[atomic_f
   CHECK(fs::exists(folder / "kept.mp4"));
 }
 
+TEST_CASE("a link that was planted under a temporary name is not followed", "[files]") {
+  const test::TempDir folder;
+  test::write_text(folder / "victim", "kept");
+  const fs::path output = folder / "a.txt";
+  for (const char* ending : {"", ".check"}) {
+    fs::create_symlink(folder / "victim", temporary_name(output).string() + ending);
+    fs::create_symlink(folder / "new", temporary_name(folder / "b.txt").string() + ending);
+  }
+  write_file(output, "whole", Existing::refuse);
+  check_writable(folder / "b.txt", Existing::refuse);
+  CHECK(test::read_text(output) == "whole");
+  CHECK_FALSE(fs::is_symlink(output));
+  CHECK(test::read_text(folder / "victim") == "kept");
+  CHECK_FALSE(fs::exists(folder / "new"));
+}
+
+TEST_CASE("what killed runs left goes at the next run, and what others write or own stays", "[files]") {
+  const test::TempDir folder;
+  for (const char* name : {".a.mp4.1.partial", ".a.mp4.1.partial.check", ".other-7.mp4.99999999.partial"}) {
+    test::write_text(folder / name, "left");
+  }
+  fs::create_directory(folder / ".a.mp4.2.partial");
+  test::write_text(folder / ".a.mp4.2.partial/000000.png", "left");
+  const std::vector<std::string> kept = {".notes.1.partial", "a.mp4.1.partial", ".a.mp4.x.partial", ".mp4", "b.mp4"};
+  for (const std::string& name : kept) test::write_text(folder / name, "kept");
+  test::write_text(folder / ".c.mp4.3.partial", "written by another");
+  TemporaryPath other(folder / ".c.mp4.3.partial");
+  REQUIRE(other.hold());
+  write_file(folder / "a.mp4", "whole", Existing::refuse);
+  for (const std::string& name : kept) CHECK(fs::exists(folder / name));
+  CHECK(fs::exists(other.path()));
+  CHECK(files_in(folder.path()) == kept.size() + 2);
+}
+
 }  // namespace
 }  // namespace faststar
