@@ -12,13 +12,14 @@
 namespace faststar {
 namespace {
 
-/// Makes the files of `plan`, and prints their paths unless the result is printed as JSON.
-void make_files(const Pipeline& pipeline, const Plan& plan, const RuntimeConfig& runtime) {
+/// Makes the files of `plan`, and prints their paths unless the result is printed as JSON. Returns the exit code.
+int make_files(const Pipeline& pipeline, const Plan& plan, const RuntimeConfig& runtime) {
   stop_in_two_stages();
   ProgressDisplay progress(runtime);
-  run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
+  const RunResult result = run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
     if (!runtime.json) print_path(file);
   });
+  return result.side_error.empty() ? 0 : exit_code(ErrorKind::output);
 }
 
 /// The finished files; for a dry run, those that would be made.
@@ -47,9 +48,9 @@ int run_making_command(Task task, MakingOptions options) {
   Model model(request.setup);
   const Pipeline pipeline(model);
   const Plan plan = make_plan(pipeline, request);
-  if (!options.dry_run) make_files(pipeline, plan, runtime);
+  const int code = options.dry_run ? 0 : make_files(pipeline, plan, runtime);
   if (runtime.json) print_result(result_json(request, options.dry_run));
-  return 0;
+  return code;
 }
 
 /// A command that makes one file per seed from one prompt.
@@ -60,12 +61,11 @@ Command add_making(CLI::App& app, Task task, FlagScope scope, const char* descri
   return {command, [task, options] { return run_making_command(task, *options); }};
 }
 
-/// Uses the settings saved with the codes where none are given.
+/// Uses the settings saved with the codes where none are given. Not their model folder: a file must not choose what is
+/// opened.
 void remember(const nlohmann::json& settings, SettingsRequest& request) {
-  const nlohmann::json model = recorded(settings, "model", "model");
   const nlohmann::json preset = recorded(settings, "model", "preset");
   const nlohmann::json first_frame = recorded(settings, "generate", "first_frame");
-  if (model.is_string()) request.remembered["model"] = model;
   if (preset.is_string()) request.remembered_preset = preset;
   if (first_frame.is_string()) request.remembered["first_frame"] = first_frame;
   if (recorded(settings, "model", "random_weights") == true) request.remembered["random_weights"] = "true";
@@ -73,7 +73,10 @@ void remember(const nlohmann::json& settings, SettingsRequest& request) {
 
 int run_decode(const std::string& file, MakingOptions options) {
   SavedCodes codes = read_codes(file);
-  remember(nlohmann::json::parse(codes.settings_json), options.settings);
+  const auto saved = nlohmann::json::parse(codes.settings_json);
+  remember(saved, options.settings);
+  const nlohmann::json folder = recorded(saved, "model", "model");
+  if (folder.is_string()) log::info("made with: --model {}", shell_quoted(folder.get<std::string>()));
   const ResolvedSettings resolved = resolve_options(options);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   const Request request = make_decode_request(std::move(codes), file, resolved);
@@ -83,10 +86,10 @@ int run_decode(const std::string& file, MakingOptions options) {
   const Plan plan = make_plan(pipeline, request);
   save_config(options, resolved);
   if (options.dry_run) return 0;
-  make_files(pipeline, plan, runtime);
+  const int code = make_files(pipeline, plan, runtime);
   const std::string output = request.outputs.front().file.string();
   if (runtime.json) print_result(json_text(nlohmann::json{{"command", "decode"}, {"file", output}}, 2) + "\n");
-  return 0;
+  return code;
 }
 
 }  // namespace

@@ -175,6 +175,7 @@ fs::path embedded_model_dir() { return configs_dir() / "tiny"; }
 
 fs::path preset_file(const std::string& name) {
   std::error_code ignored;
+  if (name.find('/') != std::string::npos) return {};  // a name, perhaps from a file, must not lead elsewhere
   for (const fs::path& file : {configs_dir() / (name + ".yaml"), configs_dir() / name / "model.yaml"}) {
     if (fs::is_regular_file(file, ignored)) return file;
   }

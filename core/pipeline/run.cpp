@@ -279,25 +279,46 @@ class OutputRun {
       stages_.finish_video();
       if (on_file) on_file(output.file);
     }
-    return stages_.result();
+    RunResult result = stages_.result();
+    result.side_error = side_error_;
+    return result;
   }
 
  private:
+  /// Writes a file that goes with the video. A full disk there must not cost the video: says so, and returns false.
+  template <typename Write>
+  bool write_side_file(Write&& write) {
+    try {
+      write();
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::output) throw;
+      log::warn("{}; the run goes on without this file", error.what());
+      if (side_error_.empty()) side_error_ = error.what();
+      return false;
+    }
+  }
+
   void make(const RequestedOutput& output, const GenerationInput& input) {
     bool previewed = false;
+    bool can_preview = output.preview.has_value();
     const auto on_step = [&](const Step& step, const std::vector<Tensor>& clips) {
-      if (!output.preview || !shows_preview(step)) return;
-      preview(output, at::cat(clips, 2), previewed ? Existing::replace : request_.existing);
-      previewed = true;
+      if (!can_preview || !shows_preview(step)) return;
+      can_preview = write_side_file(
+          [&] { preview(output, at::cat(clips, 2), previewed ? Existing::replace : request_.existing); });
+      previewed = can_preview;
     };
     ReductionTrace trace;
     const Tensor codes = stages_.generate(input, output.seed, on_step, output.trace ? &trace : nullptr);
-    if (output.trace) trace.write(*output.trace, output.settings_json, output.seed, request_.existing);
-    if (output.codes) write_codes(*output.codes, saved(output, codes), request_.existing);
+    if (output.trace) {
+      write_side_file([&] { trace.write(*output.trace, output.settings_json, output.seed, request_.existing); });
+    }
+    const bool saves_codes =
+        output.codes && write_side_file([&] { write_codes(*output.codes, saved(output, codes), request_.existing); });
     try {
       decode(output, codes);
     } catch (const std::exception&) {
-      if (!output.codes) keep_codes(output, codes);
+      if (!saves_codes) keep_codes(output, codes);
       throw;
     }
   }
@@ -312,10 +333,17 @@ class OutputRun {
     file += ".codes.safetensors";
     try {
       write_codes(file, saved(output, codes), Existing::replace);
-      log::warn("the decode did not finish; `faststar decode {}` repeats it", file.string());
+      log::warn("the decode did not finish; `faststar decode {}{}` repeats it", shell_quoted(file.string()),
+                model_option());
     } catch (const std::exception& error) {
       log::warn("the decode did not finish, and its codes are lost: {}", error.what());
     }
+  }
+
+  /// What decode needs besides the codes: it opens no folder that a file names.
+  std::string model_option() const {
+    const ModelFolder& model = request_.setup.model;
+    return model.embedded || model.folder.empty() ? "" : " --model " + shell_quoted(model.folder.string());
   }
 
   SavedCodes saved(const RequestedOutput& output, const Tensor& codes) const {
@@ -346,6 +374,7 @@ class OutputRun {
   const Request& request_;
   const Plan& plan_;
   RunStages stages_;
+  std::string side_error_;
 };
 
 }  // namespace

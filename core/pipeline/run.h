@@ -41,6 +41,7 @@ struct RunResult {
   std::string device;                                  ///< "cuda:0"
   std::string prompt;                                  ///< as the model got it, with tag and suffix
   bool text_cut = false;                               ///< the prompt was longer than the model's limit
+  std::string side_error;  ///< why a trace, preview or codes could not be written; empty when all were
 };
 
 /// The stages of one run, in the order they happen. Each is timed, reports its cost, ends with Error(interrupted) when
@@ -90,7 +91,8 @@ class RunStages {
 
 /// Makes the outputs of `plan` one after the other, or decodes its saved codes again; `on_file` is called with each as
 /// it is finished. A stop that `progress` asks for ends it after the current step with Error(interrupted); finished
-/// files stay. Returns what it took.
+/// files stay. A trace, preview or codes that cannot be written are warned about, and the video is made. Returns what
+/// it took.
 RunResult run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
                    const std::function<void(const std::filesystem::path& file)>& on_file = {});
 

@@ -179,5 +179,26 @@ TEST_CASE("a folder that is gone when the file is written is an output error", "
   CHECK(warnings.has("its codes are lost"));
 }
 
+TEST_CASE("a trace for which the disk is too small costs the trace and not the video", "[engine]") {
+  const test::TempDir folder;
+  const Request job = test::small_request(folder, at::kCPU,
+                                          {{"reduce", "faststar"},
+                                           {"trace", (folder / "trace.safetensors").string()},
+                                           {"save_codes", (folder / "codes.safetensors").string()}});
+  SilentProgress progress;
+  const test::CollectWarnings warnings;
+  Model model(job.setup);
+  const Pipeline pipeline(model);
+  const Plan plan = make_plan(pipeline, job);
+  RunResult result;
+  {
+    const test::FullDisk full(1'000'000);
+    result = run_plan(pipeline, plan, progress);
+  }
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"codes.safetensors", "v.mp4"});
+  CHECK_THAT(result.side_error, ContainsSubstring("trace.safetensors: cannot write"));
+  CHECK(warnings.has("the run goes on without this file"));
+}
+
 }  // namespace
 }  // namespace faststar
