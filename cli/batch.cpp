@@ -150,8 +150,12 @@ void begin_folder(const PlannedBatch& batch) {
   save_folder_settings(batch.run.folder, batch.resolved);
 }
 
-void report(const BatchSummary& summary, const PlannedBatch& batch) {
+void log_summary(const BatchSummary& summary) {
   for (const std::string& line : describe(summary)) log::info("{}", line);
+}
+
+void report(const BatchSummary& summary, const PlannedBatch& batch) {
+  log_summary(summary);
   if (batch.resolved.settings.config.runtime.json) print_result(to_json(summary, batch.run.folder));
 }
 
@@ -179,7 +183,7 @@ int make_entries_of_stdin(const BatchOptions& options, const PlannedBatch& batch
       fail(ErrorKind::output, "stdout: the results cannot be written any more", "the same command and lines resume");
     }
   });
-  log::info("{}", describe(summary));
+  log_summary(summary);
   entries.check();
   return summary.failed.empty() ? 0 : 1;
 }

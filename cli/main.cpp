@@ -3,11 +3,12 @@
 #include "core/base/cpu_quota.h"
 
 int main(int argc, char** argv) {
+  faststar::open_standard_descriptors();
   faststar::report_uncaught_errors();
   faststar::handle_signals();
   try {
     faststar::limit_threads_to_quota();
-    return faststar::run_application(argc, argv);
+    return faststar::end_code(faststar::run_application(argc, argv));
   } catch (...) {
     return faststar::report_current_error();
   }

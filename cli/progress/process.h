@@ -7,11 +7,20 @@
 /// What this process says to its caller and hears from it: stdout, exit code, signals.
 namespace faststar {
 
-/// Writes to stdout, where only results go. Throws Error(output) when it cannot (a full disk, a closed pipe).
+/// Opens those of stdin, stdout and stderr that are closed, on /dev/null: the next file that is opened would take their
+/// place, and be written to. Call it first in main.
+void open_standard_descriptors();
+
+/// Writes printable_lines(text) to stdout, where only results go. When that fails (a full disk, a closed pipe), the
+/// work goes on and end_code() tells.
 void print_result(const std::string& text);
 
-/// A line with the path of a finished file, bytes unchanged.
+/// A line with the path of a finished file: printable on a terminal, else bytes unchanged.
 void print_path(const std::filesystem::path& path);
+
+/// The exit code of the program: `code`, or that of an output error, with a warning, when results of a successful
+/// command were lost. A reader that closed its pipe did not want them.
+int end_code(int code);
 
 /// The exit code of a kind; for `interrupted` that of the signal.
 int exit_code(ErrorKind kind);
@@ -19,12 +28,13 @@ int exit_code(ErrorKind kind);
 /// Prints the exception being handled on stderr, `error: ...` and `hint: ...`. Returns its exit code.
 int report_current_error();
 
-/// Makes an exception that nothing catches end the program with one line and exit code 70.
+/// Makes an exception that nothing catches end the program with one line and the exit code of its kind.
 void report_uncaught_errors();
 
 /// From now on SIGINT, SIGTERM and SIGHUP remove unfinished files and end the program, and writes to a closed pipe or
-/// beyond the file size limit fail instead of ending it. Stop signals that were ignored at the start (nohup) stay
-/// ignored. Call it first in main: threads inherit the blocked signals.
+/// beyond the file size limit fail instead of ending it. A mapped file that becomes shorter ends the program with a
+/// line that names it. Stop signals that were ignored at the start (nohup) stay ignored. Call it first in main: threads
+/// inherit the blocked signals.
 void handle_signals();
 
 /// From now on the first signal only asks the run to stop after its current step (stop_requested); a second one ends

@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "cuda/runtime.h"
 
@@ -46,6 +47,11 @@ Error current_error() {
     return {error.device_lost() ? ErrorKind::device_lost : ErrorKind::device, error.what()};
   } catch (const std::filesystem::filesystem_error& error) {
     return {ErrorKind::input, first_line(error.what())};
+  } catch (const std::system_error& error) {
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again;
+    if (!no_thread) return {ErrorKind::internal, first_line(error.what()), kReport};
+    return {ErrorKind::device, "cannot start a thread: " + error.code().message(),
+            "ulimit -u shows how many processes and threads this user may have"};
   } catch (const std::bad_alloc&) {
     return {ErrorKind::device, "out of memory on the host", kLessMemory};
   } catch (const std::exception& error) {

@@ -65,4 +65,13 @@ TEST_CASE("other exceptions are bugs of ours", "[cli]") {
   CHECK(reported([] { fail(ErrorKind::model, "m", "h"); }).hint() == "h");
 }
 
+TEST_CASE("a thread that cannot be made is an error of the machine", "[cli]") {
+  const auto failed = [](std::errc code) {
+    return reported([=] { throw std::system_error(std::make_error_code(code)); });
+  };
+  CHECK(failed(std::errc::resource_unavailable_try_again).kind() == ErrorKind::device);
+  CHECK_FALSE(failed(std::errc::resource_unavailable_try_again).hint().empty());
+  CHECK(failed(std::errc::invalid_argument).kind() == ErrorKind::internal);
+}
+
 }  // namespace faststar

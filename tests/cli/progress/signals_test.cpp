@@ -7,6 +7,7 @@
 
 #include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
+#include "core/base/weights/mapped_file.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -66,6 +67,30 @@ TEST_CASE("a signal that was ignored from the start stays so", "[cli]") {
 TEST_CASE("the second signal ends at once and removes unfinished files", "[cli]") {
   const test::TempDir folder;
   CHECK(exit_code_of_child(SIGINT, folder / "x.partial", true) == 130);
+  CHECK_FALSE(std::filesystem::exists(folder / "x.partial"));
+}
+
+TEST_CASE("a mapped file that becomes shorter ends the program with its name, and nothing is left", "[cli]") {
+  const test::TempDir folder;
+  test::write_text(folder / "w.bin", std::string(1 << 20, 'x'));
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!freopen((folder / "err").c_str(), "w", stderr)) _exit(98);
+    alarm(20);
+    const TemporaryPath file(folder / "x.partial");
+    test::write_text(file.path(), "half");
+    handle_signals();
+    const MappedFile mapped(folder / "w.bin");
+    const Tensor bytes = mapped.map(0, mapped.size());
+    std::filesystem::resize_file(folder / "w.bin", 0);
+    const volatile char last = static_cast<const char*>(bytes.const_data_ptr())[(1 << 20) - 1];
+    _exit(static_cast<int>(last));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 4));
+  CHECK_THAT(test::read_text(folder / "err"),
+             Catch::Matchers::StartsWith("error: " + (folder / "w.bin").string() + ": the file became shorter"));
   CHECK_FALSE(std::filesystem::exists(folder / "x.partial"));
 }
 
