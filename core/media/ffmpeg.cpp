@@ -31,7 +31,7 @@ std::string reason(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = "";
   av_strerror(code, text, sizeof text);
   // For other errors than the system's ("Invalid data found") the log says more.
-  const bool system_error = code > -4096;
+  const bool system_error = code > -4096 && code != AVERROR(EINVAL);
   const std::string detail = std::exchange(last_message, {});
   if (detail == "moov atom not found") return "cut off: its index is missing";
   if (code == AVERROR_INVALIDDATA && detail.empty()) return "damaged, or in a format that FFmpeg does not know";
@@ -125,8 +125,8 @@ CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path)
   CodecPtr codec(allocated(avcodec_alloc_context3(decoder)));
   const std::string what = fmt::format("{}: cannot decode", path.string());
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), ErrorKind::input, what);
-  codec->max_pixels = int64_t{1} << 28;  // 0.8 GB as RGB: larger pictures are refused before memory is allocated
-  codec->thread_count = 0;               // one per core
+  codec->max_pixels = kMaxPixels;  // refused before memory is allocated
+  codec->thread_count = 0;         // one per core
   // Not one thread per frame: a frame could then be returned before its damage is known.
   codec->thread_type = FF_THREAD_SLICE;
   codec->pkt_timebase = stream.time_base;

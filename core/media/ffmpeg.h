@@ -12,6 +12,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,6 +20,10 @@ extern "C" {
 #include "core/base/error.h"
 
 namespace faststar::ffmpeg {
+
+/// Largest picture or frame that is decoded. Cameras make up to 100 megapixels; each pixel takes up
+/// to 15 bytes on its way to RGB.
+inline constexpr int64_t kMaxPixels = int64_t{1} << 27;
 
 struct Free {
   void operator()(AVFrame* frame) const { av_frame_free(&frame); }
