@@ -13,6 +13,7 @@
 #include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"
 #include "core/config/config_fields.h"
@@ -46,11 +47,6 @@ Provenance provenance_of(const fs::path& path) {
   return *provenance;
 }
 
-/// `text` as one word of a shell.
-std::string shell_quoted(const std::string& text) {
-  return "'" + CLI::detail::find_and_replace(text, "'", "'\\''") + "'";
-}
-
 /// A recorded value as its flag accepts it.
 std::string as_text(const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -68,14 +64,20 @@ bool shapes_the_file(const Field& field) {
   return std::ranges::find(kOthers, field.name) == kOthers.end();
 }
 
+/// The flag that sets a recorded value, nothing for the default. Throws Error(input) when it is none of this setting:
+/// the file may come from anywhere.
 template <typename T>
-std::string flag_of(const Field& field, const nlohmann::json& value, const T& standard) {
+std::string flag_of(const fs::path& path, const Field& field, const nlohmann::json& value, const T& standard) {
   const std::string text = as_text(value);
+  T parsed{};
+  if (value.is_object() || !parse_value(text, field, parsed)) {
+    fail(ErrorKind::input, fmt::format("{}: setting {}: expected {}, got {}", path.string(), field.name,
+                                       expected_text(field, parsed), shortened(text)));
+  }
   if (text == default_text(field, standard)) return "";
   // A flag without a value means true.
-  if constexpr (std::is_same_v<T, bool>) {
-    return fmt::format(" {}{}", flag_name(field.setting()), text == "true" ? "" : "=" + text);
-  }
+  if constexpr (std::is_same_v<T, bool>)
+    return fmt::format(" {}{}", flag_name(field.setting()), parsed ? "" : "=false");
   const char* between = text.starts_with("-") ? "=" : " ";  // or it would be read as a flag
   return fmt::format(" {}{}{}", flag_name(field.setting()), between, shell_quoted(text));
 }
@@ -85,7 +87,8 @@ std::string describe_media(const fs::path& path) {
   const Provenance provenance = provenance_of(path);
   const auto settings = nlohmann::ordered_json::parse(provenance.settings_json);
   const std::string run = provenance.run_json.empty() ? "" : fmt::format("run: {}\n", provenance.run_json);
-  return fmt::format("made by faststar {} {}\n{}{}\n", provenance.version, provenance.command, run, settings.dump(2));
+  return fmt::format("made by faststar {} {}\n{}{}\n", printable(provenance.version), provenance.command, run,
+                     json_text(settings, 2));
 }
 
 /// Names the recorded settings that no option can bring back.
@@ -115,7 +118,7 @@ std::string remake_command(const fs::path& path) {
   visit_config(standards, [&](std::string_view section, const Field& field, const auto& standard) {
     const nlohmann::json value = recorded(settings, section, field.name);
     if (value.is_null() || !shapes_the_file(field) || !overlap(field.scope, command)) return;
-    line += flag_of(field, value, standard);
+    line += flag_of(path, field, value, standard);
   });
   return line + "\n";
 }
@@ -158,10 +161,10 @@ int print_models(const std::vector<ModelLayout>& models) {
   bool complete = true;
   for (const ModelLayout& layout : models) {
     const std::string name = layout.preset.empty() ? "no model.yaml; use --config" : read_preset(layout.preset).name;
-    text += fmt::format("model: {}\n", name);
+    text += fmt::format("model: {}\n", printable(name));
     for (const ModelPart& part : model_parts(layout)) {
       const std::string state = describe_part(part);
-      text += fmt::format("  {:<13} {}: {}\n", part.name, part.path.string(), state);
+      text += fmt::format("  {:<13} {}: {}\n", part.name, printable(part.path.string()), printable(state));
       complete = complete && state.starts_with("found");
     }
   }
@@ -172,13 +175,14 @@ int print_models(const std::vector<ModelLayout>& models) {
 /// A checkpoint or codes file: dtypes, parameters, metadata, every tensor with its shape.
 std::string describe_checkpoint(const fs::path& path) {
   const auto source = open_checkpoint(path);
-  std::string text = fmt::format("{}: {}, fingerprint {}\n", path.string(), summary(*source), fingerprint(*source));
+  std::string text =
+      fmt::format("{}: {}, fingerprint {}\n", printable(path.string()), summary(*source), fingerprint(*source));
   if (lower_extension(path) == ".safetensors") {
     const auto file = open_safetensors(path);  // owns the metadata of the loop
-    for (const auto& [key, value] : file->metadata()) text += fmt::format("{}: {}\n", key, value);
+    for (const auto& [key, value] : file->metadata()) text += fmt::format("{}: {}\n", printable(key), printable(value));
   }
   for (const auto& [name, info] : source->tensors()) {
-    text += fmt::format("  {} {} {}\n", name, shape_text(info.shape), dtype_text(info.dtype));
+    text += fmt::format("  {} {} {}\n", printable(name), shape_text(info.shape), dtype_text(info.dtype));
   }
   return text;
 }

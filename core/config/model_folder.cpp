@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -55,9 +56,9 @@ ModelLayout official_layout(const fs::path& tree, const fs::path& weights) {
 
 /// The option that chooses this model among others: "--config 480p", or "--model DIR" where the preset is unknown.
 std::string choice_of(const ModelLayout& layout) {
-  if (layout.preset.empty()) return fmt::format("--model {}", layout.transformer.string());
+  if (layout.preset.empty()) return "--model " + shell_quoted(layout.transformer.string());
   const std::string name = layout.preset.stem().string();
-  return fmt::format("--config {}", preset_file(name) == layout.preset ? name : layout.preset.string());
+  return "--config " + (preset_file(name) == layout.preset ? name : shell_quoted(layout.preset.string()));
 }
 
 [[noreturn]] void fail_ambiguous(const ModelRequest& request, const std::vector<ModelLayout>& models) {
@@ -104,7 +105,7 @@ void check_complete(const ModelRequest& request, const ModelLayout& layout) {
   fail(ErrorKind::model,
        fmt::format("{} {}: incomplete: missing {}; found {}", request.folder_origin, *request.folder,
                    fmt::join(missing, ", "), found.empty() ? "nothing" : fmt::format("{}", fmt::join(found, ", "))),
-       fmt::format("faststar info '{}'", *request.folder));
+       "faststar info " + shell_quoted(*request.folder));
 }
 
 ModelPreset preset_of(const ModelRequest& request, const ModelLayout& layout) {

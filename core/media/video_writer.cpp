@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
 
@@ -127,7 +128,7 @@ const char* container_of(const fs::path& path, const VideoEncoding& encoding) {
   const bool mkv = container != nullptr && std::string_view(container) == "matroska";
   if (encoding.lossless && !mkv) {
     fail(ErrorKind::usage, fmt::format("{}: lossless video needs a name that ends in .mkv", path.string()),
-         fmt::format("-o '{}'", fs::path(path).replace_extension(".mkv").string()));
+         "-o " + shell_quoted(fs::path(path).replace_extension(".mkv").string()));
   }
   if (container != nullptr) return container;
   fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .mp4 or .mkv", path.string()));

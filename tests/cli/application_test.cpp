@@ -1,6 +1,10 @@
 // The built program from outside: exit codes, stdout and stderr. Each start costs half a second.
+#include <ATen/ATen.h>
+
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "core/base/weights/safetensors.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
@@ -165,6 +169,70 @@ TEST_CASE("verify exits 0, 1, 3 or 4", "[cli]") {
   CHECK(nlohmann::json::parse(failed.out).at("passed") == false);
   std::filesystem::copy_file(test::golden_dir() / "vae_io.safetensors", folder.path() / "set" / "vae_io.safetensors");
   CHECK(run(folder, "verify set --device cpu").exit_code == 4);  // its weights are not there
+}
+
+TEST_CASE("messages and results that cannot be delivered do not cost the picture", "[cli][slow]") {
+  const test::TempDir folder;
+  const std::string t2i = "t2i --random-weights --config tiny --seed 3 -p x --device cpu -o ";
+  CHECK(run(folder, t2i + "a.png 2>&-").exit_code == 0);
+  CHECK(run(folder, t2i + "b.png 2>/dev/full").exit_code == 0);
+  CHECK(run(folder, t2i + "c.png >&- <&-").exit_code == 0);
+  const Outcome full = run(folder, t2i + "d.png >/dev/full");
+  CHECK(full.exit_code == 6);
+  CHECK_THAT(full.error, ContainsSubstring("stdout: cannot write: No space left on device\n"));
+  std::system(
+      fmt::format("cd '{}' && '{}' {}e.png 2>&1 </dev/null | true", folder.path().string(), test::program(), t2i)
+          .c_str());
+  for (const char* name : {"a.png", "b.png", "c.png", "d.png", "e.png"}) CHECK(std::filesystem::exists(folder / name));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 5 + 2);  // out and err
+}
+
+TEST_CASE("what a foreign file says is checked before it is printed as a command", "[cli]") {
+  const test::TempDir folder;
+  const auto info_of = [&](const nlohmann::json& settings) {
+    const Provenance made = {
+        .version = "0.1.0\x1b[2J\nmodel: fake", .command = "t2v", .settings_json = settings.dump(), .run_json = ""};
+    write_image(folder / "a.png", test::plain(10, 20, 30), to_comment(made), Existing::replace);
+    return run(folder, "info a.png --command");
+  };
+  using Json = nlohmann::json;
+  for (const Json& settings :
+       {Json{{"model", {{"random_weights", "; touch X #"}}}}, Json{{"generate", {{"count", "1; touch X"}}}},
+        Json{{"sampling", {{"seed", {{"a", "$(touch X)"}}}}}}}) {
+    const Outcome refused = info_of(settings);
+    CHECK(refused.exit_code == 3);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.error, Catch::Matchers::StartsWith("error: a.png: setting "));
+  }
+  const Outcome quoted = info_of({{"prompt", {{"prompt", "'; touch X #\x1b"}}}});
+  CHECK(quoted.out == "faststar t2v --prompt $'\\047; touch X #\\033'\n");
+  const Outcome shown = run(folder, "info a.png");
+  CHECK(shown.out.starts_with("made by faststar 0.1.0\\u001b[2J\\u000amodel: fake t2v\n"));
+  const std::string hint = run(folder, "t2v -p x --dry-run --random-weights -o \"it's/x.mp4\"").error;
+  CHECK_THAT(hint, ContainsSubstring("hint: mkdir -p 'it'\\''s'\n"));
+}
+
+TEST_CASE("decode opens no model folder that the codes name", "[cli]") {
+  const test::TempDir folder;
+  write_safetensors(
+      folder / "c.safetensors", {{"clip.0.summed_codes", at::ones({1, 64, 1, 12, 21})}},
+      {{"faststar", R"({"command": "t2v", "model": {"model": "/nowhere/it's", "preset": "../../etc/x"}})"}},
+      Existing::refuse);
+  const Outcome outcome = run(folder, "decode c.safetensors -o x.png --device cpu");
+  CHECK(outcome.exit_code == 4);
+  CHECK_THAT(outcome.error, ContainsSubstring("made with: --model '/nowhere/it'\\''s'\n"));
+  CHECK_THAT(outcome.error, ContainsSubstring("the codes were made with another VAE"));
+}
+
+TEST_CASE("a current folder that was removed is said in one line", "[cli]") {
+  const test::TempDir folder;
+  const std::string command =
+      fmt::format("mkdir '{0}/gone' && cd '{0}/gone' && rmdir '{0}/gone' && '{1}' t2i -p x --dry-run 2>'{0}/err'",
+                  folder.path().string(), test::program());
+  const int status = std::system(command.c_str());
+  CHECK(WEXITSTATUS(status) == 2);
+  CHECK(test::read_text(folder / "err") ==
+        "error: the current folder does not exist any more\nhint: cd to another folder\n");
 }
 
 }  // namespace faststar

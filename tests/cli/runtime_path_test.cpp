@@ -53,8 +53,9 @@ std::vector<std::string> runtime_paths(const std::string& file) {
 
 }  // namespace
 
-TEST_CASE("the program looks for libraries in named folders only", "[cli]") {
-  const auto paths = runtime_paths(test::read_text(test::program()));
+TEST_CASE("the program and these tests look for libraries in named folders only", "[cli]") {
+  const std::string file = GENERATE(test::program(), std::string("/proc/self/exe"));
+  const auto paths = runtime_paths(test::read_text(file));
   REQUIRE_FALSE(paths.empty());
   for (const std::string& path : paths) {
     INFO(path);

@@ -10,6 +10,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/config/model_folder.h"
 #include "core/lab/train/model_weights.h"
 #include "core/lab/train/run_folder.h"
@@ -314,7 +315,8 @@ TrainJob stage_job(const RecipeStage& stage, const TrainJob& common, std::option
       fail(ErrorKind::usage,
            fmt::format("stage {} starts from stage {}: {} holds no finished run", stage.name, stage.from,
                        start.string()),
-           fmt::format("train that stage first, or name a model: --from {}", embedded_model_dir().string()));
+           fmt::format("train that stage first, or name a model: --from {}",
+                       shell_quoted(embedded_model_dir().string())));
     }
     from = RunFolder::model_of(start).string();
   }

@@ -81,7 +81,7 @@ TEST_CASE("what chooses among several models names those that are there", "[conf
 
   fs::copy_file(preset_file("tiny"), folder / "model.yaml");
   CHECK(error_of([&] { resolve_model(request); }).hint() ==
-        "--config " + (folder / "model.yaml").string() + " or --config 720p or --config 480p-interact");
+        "--config '" + (folder / "model.yaml").string() + "' or --config 720p or --config 480p-interact");
 }
 
 TEST_CASE("an incomplete model says what is missing and what is there", "[config]") {
