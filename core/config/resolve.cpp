@@ -50,7 +50,8 @@ void apply_config_files(const ConfigChain& chain, Settings& settings) {
 
 ResolvedSettings resolve_settings(const SettingsRequest& request) {
   ConfigChain chain = request.config.empty() ? ConfigChain{} : follow_config(request.config);
-  if (!chain.preset && !request.remembered_preset.empty()) chain.preset = preset_file(request.remembered_preset);
+  const fs::path remembered = preset_file(request.remembered_preset);
+  if (!chain.preset && !remembered.empty()) chain.preset = remembered;
   // The model is a setting, and its preset lies under all other settings: find it first.
   Settings user;
   apply_user_sources(request, chain, user);
