@@ -111,9 +111,6 @@ struct Slices {
     for (const Convolution& conv : network) sum += kFramesBefore * pixels_at(conv, shape) * conv.in;
     return count > 1 ? sum : 0;
   }
-  /// Frames besides those of the slice that a convolution holds: before its input, and in a slice between others what
-  /// is remembered for the next one while the old is still there.
-  int64_t frames_more() const { return count > 2 ? 2 * kFramesBefore : kFramesBefore; }
 
   int64_t longest, count;
 };
@@ -188,11 +185,11 @@ int64_t decode_peak_bytes(const VaeArchitecture& architecture, const VideoShape&
       // The second of a residual block: the block's input, the first one's output, the extended input and the output.
       // As much in a first one whose norm adds what the block before left: its output and residual, the sum, the
       // extended.
-      case Place::resnet: held = (4 * frames + slices.frames_more()) * in + modulation; break;
+      case Place::resnet: held = (4 * frames + kFramesBefore) * in + modulation; break;
       // The input, and the output before and after it became pixels.
       case Place::resampler: held = frames * (in + 2 * out); break;
       // The input, the extended input and the output.
-      case Place::last: held = (2 * frames + slices.frames_more()) * in + frames * out + modulation; break;
+      case Place::last: held = (2 * frames + kFramesBefore) * in + frames * out + modulation; break;
     }
     largest = std::max(largest, held);
   }
@@ -209,7 +206,7 @@ int64_t encode_peak_bytes(const VaeArchitecture& architecture, const VideoShape&
     if (conv.place != Place::resnet) continue;
     // As in the decoder; and the workspace.
     const int64_t in = pixels_at(conv, size) * conv.in;
-    largest = std::max(largest, ((4 + 3) * frames_at(conv, slices.longest) + slices.frames_more()) * in);
+    largest = std::max(largest, ((4 + 3) * frames_at(conv, slices.longest) + kFramesBefore) * in);
   }
   constexpr int64_t kCopies = 2;  // the pixels as given, and with channels last
   const int64_t kept =

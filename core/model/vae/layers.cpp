@@ -63,9 +63,11 @@ Tensor VideoPass::frames_before() const {
 
 void VideoPass::remember(const Tensor& extended) {
   if (convolution_ == last_frames_.size()) last_frames_.emplace_back();
-  // A copy: a view would keep the whole slice alive.
   if (!at_end) {
-    last_frames_[convolution_] = extended.narrow(1, extended.size(1) - kFramesBefore, kFramesBefore).clone();
+    Tensor& last = last_frames_[convolution_];
+    last = Tensor();  // what it held is in `extended`
+    // A copy: a view would keep the whole slice alive.
+    last = extended.narrow(1, extended.size(1) - kFramesBefore, kFramesBefore).clone();
   }
   ++convolution_;
 }
