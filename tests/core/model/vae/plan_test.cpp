@@ -116,13 +116,6 @@ TEST_CASE("the released decoder has the parameters that its authors count", "[va
   CHECK(decoder_parameter_count({}) == 129'920'451 + kProjection);
 }
 
-/// A plan must not be too small, or a run that was let in fails. It is a little too large where operations free what they
-/// read before they are done.
-void check_planned(int64_t measured, double planned) {
-  CHECK(static_cast<double>(measured) < 1.02 * planned);
-  CHECK(static_cast<double>(measured) > 0.94 * planned);
-}
-
 TEST_CASE("a decode does what its plan says", "[vae]") {
   const int64_t latents = GENERATE(1, 2, 5, 6);
   const int64_t slice = GENERATE(1, 2);
@@ -134,7 +127,7 @@ TEST_CASE("a decode does what its plan says", "[vae]") {
   CAPTURE(latents, slice, run.peak_bytes);
   CHECK(run.flops == decode_flops(kSmall, size));
   const auto peak = static_cast<double>(decode_peak_bytes(kSmall, size, at::kFloat, {.slice_latents = slice}));
-  check_planned(run.peak_bytes, peak);
+  CHECK(static_cast<double>(run.peak_bytes) == Approx(peak).epsilon(0.03));
 }
 
 TEST_CASE("an encode does what its plan says", "[vae]") {
@@ -149,7 +142,7 @@ TEST_CASE("an encode does what its plan says", "[vae]") {
   const int64_t slice = std::min(frames, kEncodeSliceFrames);
   const int64_t workspace = 3 * slice * size.height * size.width * kSmall.block_out_channels[0] * 4;
   const auto peak = static_cast<double>(encode_peak_bytes(kSmall, size) - workspace);
-  check_planned(run.peak_bytes, peak);
+  CHECK(static_cast<double>(run.peak_bytes) == Approx(peak).epsilon(0.03));
 }
 
 TEST_CASE("shorter slices and pictures need less memory", "[vae]") {
