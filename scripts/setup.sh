@@ -152,6 +152,8 @@ find_missing_packages() {
   require_module libavutil libavutil-dev
   require_module libswscale libswscale-dev
   require_module libswresample libswresample-dev
+  require_module libavfilter libavfilter-dev
+  require_module lcms2 liblcms2-dev
   require_module sentencepiece libsentencepiece-dev
   require_module fmt libfmt-dev
   require_module CLI11 libcli11-dev
@@ -188,7 +190,7 @@ find_python() {
 announce() {
   local part download=0 disk=0
   say "set-up will install:"
-  ((${#missing_packages[@]} == 0)) || say "  system packages, at most 150 MB to download and 550 MB on disk: ${missing_packages[*]}"
+  ((${#missing_packages[@]} == 0)) || say "  system packages, at most 180 MB to download and 620 MB on disk: ${missing_packages[*]}"
   for part in "${missing_parts[@]}"; do
     say "  ${part_name[$part]}, from PyPI into .faststar/: ${part_download[$part]} MB to download, ${part_disk[$part]} MB on disk"
     download=$((download + part_download[$part]))

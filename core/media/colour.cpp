@@ -110,6 +110,13 @@ Tensor ToRgb::operator()(const AVFrame& frame) {
 // The matrix maps a source point (x, y) to (m[0] x + m[3] y, m[1] x + m[4] y); y points down.
 bool swaps_sides(const int32_t* m) { return m != nullptr && std::abs(m[1]) > std::abs(m[0]); }
 
+bool is_quarter_turn(const int32_t* m) {
+  if (m == nullptr) return true;
+  const double scale = std::abs(static_cast<double>(m[0])) + std::abs(static_cast<double>(m[1]));
+  const auto is_nothing = [&](int32_t part) { return std::abs(static_cast<double>(part)) < scale / 100; };
+  return (is_nothing(m[0]) && is_nothing(m[4])) || (is_nothing(m[1]) && is_nothing(m[3]));
+}
+
 Tensor turn_upright(const Tensor& pixels, const int32_t* m) {
   if (m == nullptr) return pixels;
   const bool swapped = swaps_sides(m);

@@ -44,6 +44,9 @@ class ToRgb {
 /// `pixels` [H, W, 3] turned by a display matrix (quarter turns and mirrors); unchanged when it is nullptr.
 Tensor turn_upright(const Tensor& pixels, const int32_t* display_matrix);
 
+/// True when the matrix does nothing but quarter turns and mirrors; nullptr does nothing.
+bool is_quarter_turn(const int32_t* display_matrix);
+
 /// True when the matrix swaps width and height.
 bool swaps_sides(const int32_t* display_matrix);
 

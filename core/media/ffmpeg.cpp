@@ -5,11 +5,12 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <fstream>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include "core/base/atomic_file.h"
+#include "core/media/file_kind.h"
 
 namespace faststar::ffmpeg {
 namespace {
@@ -32,7 +33,7 @@ std::string reason(int code) {
   av_strerror(code, text, sizeof text);
   // For other errors than the system's ("Invalid data found") the log says more.
   const bool system_error = code > -4096 && code != AVERROR(EINVAL);
-  const std::string detail = std::exchange(last_message, {});
+  const std::string detail = take_message();
   if (detail == "moov atom not found") return "cut off: its index is missing";
   if (code == AVERROR_INVALIDDATA && detail.empty()) return "damaged, or in a format that FFmpeg does not know";
   return system_error || detail.empty() ? text : detail;
@@ -47,6 +48,17 @@ T* allocated(T* pointer) {
   return pointer;
 }
 
+/// TGA files begin with nothing that tells them: the name does, and a header that makes sense. Source: Truevision TGA
+/// file format specification 2.0, fields 2, 3 and 5.6.
+bool is_tga(const std::filesystem::path& path) {
+  if (lower_extension(path) != ".tga") return false;
+  char header[18] = "";
+  std::ifstream(path, std::ios::binary).read(header, sizeof header);
+  const int map = header[1], kind = header[2] & ~8, depth = header[16];  // 8: run lengths
+  return (map == 0 || map == 1) && kind >= 1 && kind <= 3 &&
+         (depth == 8 || depth == 15 || depth == 16 || depth == 24 || depth == 32);
+}
+
 }  // namespace
 
 void CloseInput::operator()(AVFormatContext* input) const {
@@ -59,6 +71,8 @@ void CloseOutput::operator()(AVFormatContext* output) const {
   avio_closep(&output->pb);
   avformat_free_context(output);
 }
+
+std::string take_message() { return std::exchange(last_message, {}); }
 
 void Options::set(const std::string& name, const std::string& value) {
   if (av_dict_set(&dictionary_, name.c_str(), value.c_str(), 0) < 0) throw std::bad_alloc();
@@ -86,9 +100,8 @@ FramePtr make_picture(AVPixelFormat format, int width, int height) {
 }
 
 InputPtr open_input(const std::filesystem::path& path) {
+  check_is_media_file(path);
   const std::string what = fmt::format("{}: cannot read", path.string());
-  std::error_code ignored;  // opening the file reports it
-  if (std::filesystem::is_directory(path, ignored)) fail(ErrorKind::input, what + ": expected a file, got a folder");
   AVIOContext* file = nullptr;
   check(avio_open(&file, url_of(path).c_str(), AVIO_FLAG_READ), ErrorKind::input, what);
   AVFormatContext* context = avformat_alloc_context();
@@ -100,7 +113,12 @@ InputPtr open_input(const std::filesystem::path& path) {
   context->flags |= AVFMT_FLAG_CUSTOM_IO;  // the file is ours to close, also when opening fails
   Options options;
   options.set("protocol_whitelist", "file");
-  const int code = avformat_open_input(&context, "", nullptr, options.get());
+  const AVInputFormat* format = nullptr;  // by content
+  if (is_tga(path)) {
+    format = av_find_input_format("image2pipe");
+    context->video_codec_id = AV_CODEC_ID_TARGA;
+  }
+  const int code = avformat_open_input(&context, "", format, options.get());
   if (code < 0) avio_closep(&file);
   check(code, ErrorKind::input, what);
   return InputPtr(context);

@@ -66,6 +66,9 @@ class Options {
 /// thread, or Error(device) when memory ran out, except while reading.
 int check(int code, ErrorKind kind, const std::string& what);
 
+/// What libav last complained of on this thread, which is then forgotten; empty without.
+std::string take_message();
+
 /// An empty frame or packet. Throw std::bad_alloc.
 FramePtr make_frame();
 PacketPtr make_packet();
@@ -75,8 +78,8 @@ FramePtr make_picture(AVPixelFormat format, int width, int height);
 /// The presentation time of `packet` in its stream's unit; the decoding time where the container has no other.
 int64_t time_of(const AVPacket& packet);
 
-/// Opens a file by its content, never by its name ("%03d" and "a:b" are plain characters). Containers that refer to
-/// other files are refused. Throws Error(input).
+/// Opens a file by its content, not by its name ("%03d" and "a:b" are plain characters), but for TGA. Containers that
+/// refer to other files are refused. Throws Error(input), and as check_is_media_file.
 InputPtr open_input(const std::filesystem::path& path);
 /// The same, with its streams probed. Throws Error(input).
 InputPtr open_streams(const std::filesystem::path& path);

@@ -3,12 +3,21 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <fstream>
+#include <new>
+#include <sstream>
 #include <string_view>
 
+#include "core/base/log.h"
 #include "core/media/colour.h"
+#include "core/media/colour_profile.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/filter.h"
 #include "core/media/metadata.h"
+#include "core/media/picture_file.h"
+#include "core/media/pixel_shape.h"
+#include "core/media/video_reader.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -63,37 +72,113 @@ constexpr int32_t kOrientationMatrices[8][9] = {
     {0, 1, 0, 1, 0}, {0, 1, 0, -1, 0}, {0, -1, 0, -1, 0}, {0, -1, 0, 1, 0},
 };
 
-// Decoders report EXIF either as a display matrix or as text.
-const int32_t* orientation_matrix(const AVFrame& frame) {
-  if (const int32_t* matrix = ffmpeg::display_matrix(frame)) return matrix;
-  const int orientation = std::atoi(ffmpeg::dictionary_value(frame.metadata, "Orientation").c_str());
-  return orientation >= 1 && orientation <= 8 ? kOrientationMatrices[orientation - 1] : nullptr;
+/// True for a container of pictures, animated or not, which is read by this file.
+bool is_picture_format(const AVFormatContext& input) {
+  const std::string_view format = input.iformat->name;
+  return format.starts_with("image2") || format.ends_with("_pipe") || format == "ico" || format == "gif" ||
+         format == "apng" || ffmpeg::dictionary_value(input.metadata, "major_brand") == "avif";
 }
 
-ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, const fs::path& path) {
+/// The stream to decode; negative without. An icon holds its picture in several sizes.
+int picture_stream(AVFormatContext& input, std::string_view file) {
+  const int icon = picture_file::largest_icon(file);
+  if (icon >= 0 && icon < static_cast<int>(input.nb_streams)) return icon;
+  return av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+}
+
+/// FFmpeg's own words on a damaged picture ("overread 8") say little alone.
+void check_picture_code(int code, const std::string& what) {
+  if (code != AVERROR_INVALIDDATA && code != AVERROR_EXTERNAL) {
+    ffmpeg::check(code, ErrorKind::input, what);
+    return;
+  }
+  const std::string detail = ffmpeg::take_message();
+  fail(ErrorKind::input, what + ": damaged or cut off" + (detail.empty() ? "" : " (" + detail + ")"));
+}
+
+/// The PNG file in `packet` without what a picture can be shown without; null when it is none or cut off.
+ffmpeg::PacketPtr without_damage(const AVPacket& packet) {
+  const std::string_view file(reinterpret_cast<const char*>(packet.data), static_cast<size_t>(packet.size));
+  if (!picture_file::is_png(file)) return nullptr;
+  const auto chunks = picture_file::png_chunks(file);
+  if (chunks.empty() || chunks.back().type != "IEND") return nullptr;
+  const std::string kept = picture_file::without_optional_chunks(file);
+  auto clean = ffmpeg::make_packet();
+  if (av_new_packet(clean.get(), static_cast<int>(kept.size())) < 0) throw std::bad_alloc();
+  std::ranges::copy(kept, clean->data);
+  return clean;
+}
+
+/// Decodes one packet; nullptr flushes. Returns FFmpeg's code.
+int decode_packet(AVCodecContext& codec, const AVPacket* packet, AVFrame& frame) {
+  const int code = avcodec_send_packet(&codec, packet);
+  return code < 0 ? code : avcodec_receive_frame(&codec, &frame);
+}
+
+ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, int stream, const fs::path& path) {
   const std::string what = fmt::format("{}: cannot read the picture", path.string());
-  const int stream = av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (stream < 0) fail(ErrorKind::input, fmt::format("{}: not a picture", path.string()));
   const auto codec = ffmpeg::open_decoder(*input.streams[stream], path);
   // Refuse half a picture. The TIFF decoder refuses missing data anyway, but would also refuse unknown tags.
   if (codec->codec_id != AV_CODEC_ID_TIFF) codec->err_recognition |= AV_EF_EXPLODE;
   auto packet = ffmpeg::make_packet();
   auto frame = ffmpeg::make_frame();
   while (true) {
-    const int read = av_read_frame(&input, packet.get());
-    if (read != AVERROR_EOF) ffmpeg::check(read, ErrorKind::input, what);
-    if (read >= 0 && packet->stream_index != stream) {
-      av_packet_unref(packet.get());
-      continue;
-    }
-    ffmpeg::check(avcodec_send_packet(codec.get(), read < 0 ? nullptr : packet.get()), ErrorKind::input, what);
     av_packet_unref(packet.get());
-    const int code = avcodec_receive_frame(codec.get(), frame.get());
+    const int read = av_read_frame(&input, packet.get());
+    if (read != AVERROR_EOF) check_picture_code(read, what);
+    if (read >= 0 && packet->stream_index != stream) continue;
+    int code = decode_packet(*codec, read < 0 ? nullptr : packet.get(), *frame);
     if (code == AVERROR(EAGAIN)) continue;
+    if (code < 0 && read >= 0) {
+      if (const auto clean = without_damage(*packet)) {
+        avcodec_flush_buffers(codec.get());
+        code = decode_packet(*codec, clean.get(), *frame);
+        if (code >= 0)
+          log::info("{}: a damaged part beside the pixels, such as its colour profile, is not used", path.string());
+      }
+    }
     if (code == AVERROR_EOF) fail(ErrorKind::input, what + ": the file ends too early");
-    ffmpeg::check(code, ErrorKind::input, what);
+    check_picture_code(code, what);
     return frame;
   }
+}
+
+std::string file_bytes(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  if (!file) fail_errno(ErrorKind::input, path.string(), "read");
+  return std::move(bytes).str();
+}
+
+/// Refuses what FFmpeg would decode to half a picture or a black one.
+void check_whole_picture(std::string_view bytes, const fs::path& path) {
+  const std::string what = fmt::format("{}: cannot read the picture", path.string());
+  if (picture_file::is_jpeg(bytes) && !picture_file::is_whole_jpeg(bytes)) {
+    fail(ErrorKind::input, what + ": cut off: the JPEG has no end");
+  }
+  if (picture_file::is_jpeg_in_tiff(bytes)) {
+    fail(ErrorKind::input, what + ": a TIFF with JPEG inside", "save it as PNG, or as a TIFF with LZW, first");
+  }
+  const auto avif = picture_file::avif(bytes);
+  if (avif && avif->is_tiled) {
+    fail(ErrorKind::input, what + ": an AVIF made of tiles", "convert it to PNG or JPEG first");
+  }
+}
+
+/// The ICC profile of a decoded picture; empty for sRGB.
+std::string profile_of(const AVFrame& frame, std::string_view file) {
+  const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_ICC_PROFILE);
+  if (data != nullptr) return {reinterpret_cast<const char*>(data->data), static_cast<size_t>(data->size)};
+  const auto avif = picture_file::avif(file);
+  if (avif && !avif->profile.empty()) return std::string(avif->profile);
+  return profile_of_primaries(frame.color_primaries);
+}
+
+Tensor first_frame_of_video(const fs::path& path) {
+  VideoReader video(path);
+  if (!video.advance()) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
+  return video.pixels();
 }
 
 void check_picture(const Tensor& pixels) {
@@ -108,13 +193,27 @@ void check_picture(const Tensor& pixels) {
 
 Tensor read_image(const fs::path& path) {
   const auto input = ffmpeg::open_input(path);
-  const auto frame = decode_first_frame(*input, path);
-  return turn_upright(ToRgb()(*frame), orientation_matrix(*frame));
+  if (!is_picture_format(*input)) return first_frame_of_video(path);
+  const std::string bytes = file_bytes(path);
+  const int stream = picture_stream(*input, bytes);
+  if (stream < 0) fail(ErrorKind::input, fmt::format("{}: not a picture", path.string()));
+  check_whole_picture(bytes, path);
+  const auto frame = decode_first_frame(*input, stream, path);
+  const AVRational shape = av_guess_sample_aspect_ratio(input.get(), input->streams[stream], frame.get());
+  const auto shown = ToneMap(path.string())(*frame);
+  const Tensor stored = ToRgb()(*shown);
+  const Tensor pixels = with_square_pixels(to_srgb(stored, profile_of(*shown, bytes), path.string()), shape);
+  return turn_upright(pixels, kOrientationMatrices[picture_file::orientation(bytes) - 1]);
 }
 
 bool is_picture(const fs::path& path) {
-  const std::string_view format = ffmpeg::open_input(path)->iformat->name;
-  return format == "image2" || format.ends_with("_pipe");  // libavformat's names of picture formats
+  const auto input = ffmpeg::open_input(path);
+  const std::string_view format = input->iformat->name;
+  if (format != "gif" && format != "apng") return is_picture_format(*input);
+  const auto packet = ffmpeg::make_packet();  // an animation has a second frame
+  if (av_read_frame(input.get(), packet.get()) < 0) return true;
+  av_packet_unref(packet.get());
+  return av_read_frame(input.get(), packet.get()) < 0;
 }
 
 bool has_picture_name(const fs::path& path) {

@@ -7,13 +7,13 @@
 
 namespace faststar {
 
-/// A picture in any format that FFmpeg decodes (PNG, JPEG, WebP, ...): uint8 [H, W, 3] RGB, turned upright by
-/// its EXIF orientation; grey becomes RGB, 16 bits become 8, transparent pixels are blended with white. The first
-/// frame of an animation. Throws Error(input) when the file is missing, damaged, cut off or has more than
-/// 2^28 pixels.
+/// A picture in any format that FFmpeg decodes (PNG, JPEG, WebP, ...): uint8 [H, W, 3] RGB, turned upright as EXIF or
+/// AVIF says, with square pixels, in sRGB as its colour profile says; grey becomes RGB, 16 bits become 8, transparent
+/// pixels are blended with white. The first frame of an animation or a video; the largest picture of an icon. Throws
+/// Error(input) when the file is missing, damaged, cut off or has more than 2^28 pixels.
 Tensor read_image(const std::filesystem::path& path);
 
-/// True when the content of `path` is a picture (PNG, JPEG, WebP, ...), not a video or an animation.
+/// True when the content of `path` is a picture (PNG, JPEG, WebP, AVIF, an icon, ...), not a video or an animation.
 /// Throws Error(input) when the file is missing or FFmpeg does not know its format.
 bool is_picture(const std::filesystem::path& path);
 

@@ -12,6 +12,8 @@ extern "C" {
 
 #include "core/base/json.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/file_kind.h"
+#include "core/media/picture_file.h"
 
 namespace faststar {
 namespace {
@@ -24,12 +26,6 @@ constexpr size_t kPngHeaderEnd = 8 + 25;  // signature, IHDR chunk
 // iTXt: keyword, 0, not compressed, method 0, no language, no translated keyword (PNG specification 11.3.3.4).
 constexpr std::string_view kPngKeyword{"comment\0\0\0\0\0", 12};
 constexpr size_t kMaxInSegment = 65533;
-
-uint32_t big_endian(std::string_view bytes) {
-  uint32_t value = 0;
-  for (const char c : bytes) value = value << 8 | static_cast<uint8_t>(c);
-  return value;
-}
 
 std::string big_endian(uint32_t value, int bytes) {
   std::string text;
@@ -58,25 +54,17 @@ std::string jpeg_segments(std::string_view comment) {
 }
 
 std::string png_comment(std::string_view image) {
-  for (size_t at = kPngSignature.size(); at + 12 <= image.size();) {
-    const size_t size = big_endian(image.substr(at, 4));
-    const std::string_view type = image.substr(at + 4, 4);
-    if (type == "IDAT" || size > image.size() - at - 12) break;
-    const std::string_view body = image.substr(at + 8, size);
+  for (const auto& [type, body] : picture_file::png_chunks(image)) {
+    if (type == "IDAT") break;
     if (type == "iTXt" && body.starts_with(kPngKeyword)) return std::string(body.substr(kPngKeyword.size()));
-    at += size + 12;
   }
   return {};
 }
 
 std::string jpeg_comment(std::string_view image) {
   std::string comment;
-  for (size_t at = kJpegStart.size(); at + 4 <= image.size() && image[at] == '\xff';) {
-    const char marker = image[at + 1];
-    const size_t size = big_endian(image.substr(at + 2, 2));
-    if (marker == '\xda' || size < 2 || size > image.size() - at - 2) break;
-    if (marker == '\xfe') comment.append(image.substr(at + 4, size - 2));
-    at += size + 2;
+  for (const auto& [marker, body] : picture_file::jpeg_segments(image)) {
+    if (marker == "\xfe") comment.append(body);
   }
   return comment;
 }
@@ -84,6 +72,7 @@ std::string jpeg_comment(std::string_view image) {
 /// The start of a PNG or JPEG file, where comments stand; nothing for another file.
 std::optional<std::string> image_start(const std::filesystem::path& path) {
   constexpr size_t kMaxStart = 4 << 20;  // our comments take some kB, a colour profile before them some hundred
+  check_is_media_file(path);
   std::ifstream stream(path, std::ios::binary);
   std::string start(kMaxStart, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -14,6 +14,9 @@
 #include "core/base/log.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/filter.h"
+#include "core/media/frame_list.h"
+#include "core/media/pixel_shape.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -45,108 +48,14 @@ bool can_skip_ahead(const AVInputFormat& container, const AVCodecParameters& vid
   return std::ranges::find(kCodecs, video.codec_id) != kCodecs.end();
 }
 
-}  // namespace
-
-/// A frame that a container holds, known without decoding it.
-struct ListedFrame {
-  int64_t time = 0;  ///< in the stream's unit
-  bool is_key = false;
-};
-
-namespace {
-
-/// The frames in the container's index, without those that its edit list hides.
-std::vector<ListedFrame> frames_in_index(AVStream& stream) {
-  std::vector<ListedFrame> frames;
-  if (stream.nb_frames <= 0) return frames;
-  for (int i = 0; i < avformat_index_get_entries_count(&stream); ++i) {
-    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
-    if (entry->size <= 0 || (entry->flags & AVINDEX_DISCARD_FRAME) != 0) continue;
-    frames.push_back({entry->timestamp, (entry->flags & AVINDEX_KEYFRAME) != 0});
-  }
-  return frames;
-}
-
-std::vector<ListedFrame> frames_in_file(const fs::path& path, int stream) {
-  const auto input = ffmpeg::open_streams(path);
-  const auto packet = ffmpeg::make_packet();
-  std::vector<ListedFrame> frames;
-  while (av_read_frame(input.get(), packet.get()) >= 0) {
-    if (packet->stream_index == stream && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
-      frames.push_back({ffmpeg::time_of(*packet), (packet->flags & AV_PKT_FLAG_KEY) != 0});
-    }
-    av_packet_unref(packet.get());
-  }
-  return frames;
+/// Frames a second by the time stamps; by the container's word where that agrees with them to a frame.
+double measured_rate(double declared, const FrameList& list, AVRational time_base) {
+  const double measured = 1 / (list.interval() * av_q2d(time_base));
+  const bool agrees = std::abs(declared / measured - 1) * static_cast<double>(list.size()) <= 1.5;
+  return agrees || !std::isfinite(measured) ? declared : measured;
 }
 
 }  // namespace
-
-/// The frames of a video that are shown, in decoding order.
-class FrameList {
- public:
-  /// From the container's index where it has a full one (mp4), else by reading the whole file once.
-  FrameList(AVStream& stream, const fs::path& path) : frames_(frames_in_index(stream)), from_index_(!frames_.empty()) {
-    if (!from_index_) frames_ = frames_in_file(path, stream.index);
-    for (const ListedFrame& frame : frames_) sorted_times_.push_back(frame.time);
-    std::ranges::sort(sorted_times_);
-  }
-
-  size_t size() const { return frames_.size(); }
-  bool from_index() const { return from_index_; }
-
-  /// True when the times are far from even. Rounding moves a frame by little; a dropped frame, or a phone that saves
-  /// light, by half a frame and more.
-  bool is_uneven() const {
-    if (size() < 3) return false;
-    const double average =
-        static_cast<double>(sorted_times_.back() - sorted_times_.front()) / static_cast<double>(size() - 1);
-    const auto is_gap = [&](int64_t a, int64_t b) { return static_cast<double>(b - a) > 1.5 * average; };
-    return std::ranges::adjacent_find(sorted_times_, is_gap) != sorted_times_.end();
-  }
-
-  /// From the first frame's appearance until the last one has been shown for an average interval; in the stream's unit.
-  double time_shown() const {
-    const auto frames = static_cast<double>(size());
-    return static_cast<double>(sorted_times_.back() - sorted_times_.front()) * frames / (frames - 1);
-  }
-
-  /// The last keyframe before `position`; 0 when there is none.
-  size_t last_key_before(size_t position) const {
-    position = std::min(position, size());
-    while (position > 0 && !frames_[--position].is_key) continue;
-    return position;
-  }
-
-  /// A time from which seeking backwards leads to the keyframe at `position`, whether the container seeks by decoding
-  /// or by presentation times.
-  int64_t seek_time(size_t position) const {
-    const auto next = std::find_if(frames_.begin() + static_cast<int64_t>(position) + 1, frames_.end(),
-                                   std::mem_fn(&ListedFrame::is_key));
-    if (next != frames_.end()) return next->time - 1;
-    return frames_.back().time + (frames_.back().time - frames_.front().time);  // after all of them
-  }
-
-  /// How many frames come before the first one from which on all times are later than `time`.
-  size_t count_until(int64_t time) const {
-    const auto later = [time](const ListedFrame& frame) { return frame.time > time; };
-    return static_cast<size_t>(std::find_if_not(frames_.rbegin(), frames_.rend(), later).base() - frames_.begin());
-  }
-
-  /// The position of the keyframe in `packet`; nothing when the list has no such keyframe.
-  std::optional<size_t> position_of_key(const AVPacket& packet) const {
-    const int64_t time = from_index_ ? packet.dts : ffmpeg::time_of(packet);
-    const auto found =
-        std::ranges::find_if(frames_, [time](const ListedFrame& frame) { return frame.is_key && frame.time == time; });
-    if (found == frames_.end()) return std::nullopt;
-    return static_cast<size_t>(found - frames_.begin());
-  }
-
- private:
-  std::vector<ListedFrame> frames_;
-  bool from_index_;  // an index has decoding times, packets also presentation times
-  std::vector<int64_t> sorted_times_;
-};
 
 struct VideoReader::Parts {
   explicit Parts(const fs::path& file)
@@ -155,19 +64,26 @@ struct VideoReader::Parts {
         input(ffmpeg::open_streams(path)),
         stream(&video_stream(*input, path)),
         codec(ffmpeg::open_decoder(*stream, path)),
-        list(*stream, path) {
+        to_sdr(path.string()),
+        list(*stream, path),
+        continuous(*input, *stream) {
     const auto earlier = begin(std::numeric_limits<int64_t>::min());
     if (!earlier) fail(ErrorKind::input, fmt::format("{}: the video has no frames", path.string()));
     never_seen = *earlier;
-    if (following->best_effort_timestamp != AV_NOPTS_VALUE) origin = following->best_effort_timestamp;
+    const int64_t first = following->best_effort_timestamp;
+    origin = first != AV_NOPTS_VALUE ? first : list.first_time();
     read_info();
   }
 
   void read_info() {
-    info.width = following->width;
-    info.height = following->height;
-    if (swaps_sides(ffmpeg::display_matrix(*stream))) std::swap(info.width, info.height);
-    info.fps = frames_a_second(*stream, path);
+    pixel_shape = av_guess_sample_aspect_ratio(input.get(), stream, following.get());
+    const PixelSize size = square_size({following->height, following->width}, pixel_shape);
+    info.width = size.width;
+    info.height = size.height;
+    const int32_t* const matrix = ffmpeg::display_matrix(*stream);
+    if (swaps_sides(matrix)) std::swap(info.width, info.height);
+    if (!is_quarter_turn(matrix)) log::warn("{}: turned by other than a quarter, which is not undone", path.string());
+    info.fps = measured_rate(frames_a_second(*stream, path), list, stream->time_base);
     info.frames = static_cast<int64_t>(list.size());
     info.variable_rate = list.is_uneven();
     info.duration = info.variable_rate ? list.time_shown() * av_q2d(stream->time_base)
@@ -191,8 +107,8 @@ struct VideoReader::Parts {
   template <typename EarlyEnough>
   bool skip_ahead(size_t count, EarlyEnough early_enough) {
     size_t key = can_skip_ahead(*input->iformat, *stream->codecpar) ? list.last_key_before(count) : 0;
-    if (key == 0) return true;  // it is there already
-    constexpr int kTries = 3;   // some containers lead to the keyframe after the one asked for
+    if (key == 0 || deinterlacer) return true;  // it is there already; a frame is made of its neighbours' lines, too
+    constexpr int kTries = 3;                   // some containers lead to the keyframe after the one asked for
     for (int i = 0; i < kTries && key > 0; ++i) {
       if (!begin_near_key(key)) return false;
       if (early_enough()) return true;
@@ -205,6 +121,7 @@ struct VideoReader::Parts {
   bool begin_near_key(size_t position) {
     if (av_seek_frame(input.get(), stream->index, list.seek_time(position), AVSEEK_FLAG_BACKWARD) < 0) return false;
     avcodec_flush_buffers(codec.get());
+    is_drained = false;
     if (!read_packet()) return false;
     const int64_t time = packet->pts;
     const auto found = list.position_of_key(*packet);
@@ -221,8 +138,25 @@ struct VideoReader::Parts {
     return true;
   }
 
-  /// The next frame in order of presentation; null at the end.
+  /// The next frame in order of presentation, as a whole picture; null at the end.
   ffmpeg::FramePtr decode() {
+    while (true) {
+      if (deinterlacer) {
+        if (auto frame = deinterlacer->receive()) return frame;
+        if (is_drained) return nullptr;
+      }
+      auto frame = decode_stored();
+      is_drained = !frame;
+      if (frame && is_interlaced(*frame) && !std::exchange(met_interlaced, true)) {
+        deinterlacer = make_deinterlacer(*frame, stream->time_base, path.string());
+      }
+      if (!deinterlacer) return frame;
+      deinterlacer->send(frame.get());
+    }
+  }
+
+  /// The next frame as it is stored.
+  ffmpeg::FramePtr decode_stored() {
     auto frame = ffmpeg::make_frame();
     while (true) {
       const int code = avcodec_receive_frame(codec.get(), frame.get());
@@ -247,12 +181,15 @@ struct VideoReader::Parts {
     } while (code >= 0 && packet->stream_index != stream->index);
     if (code == AVERROR_EOF) return false;
     ffmpeg::check(code, ErrorKind::input, what);
+    continuous.correct(*packet);
     return true;
   }
 
   /// Sends what read_packet() read.
   void send_packet(bool any) {
-    if (any && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0) {
+    // Where two transport streams are joined, the last packet of the first one is marked, and whole.
+    const bool may_be_joined = (input->iformat->flags & AVFMT_TS_DISCONT) != 0;
+    if (any && (packet->flags & AV_PKT_FLAG_CORRUPT) != 0 && !may_be_joined) {
       fail(ErrorKind::input, fmt::format("{}: damaged or cut off after frame {}", what, read_frames));
     }
     if (any && packet->size > 0 && (packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
@@ -281,9 +218,15 @@ struct VideoReader::Parts {
   AVStream* stream;
   ffmpeg::CodecPtr codec;
   ffmpeg::PacketPtr packet = ffmpeg::make_packet();
+  std::unique_ptr<ffmpeg::FilterGraph> deinterlacer;  // from the first interlaced frame on
+  bool met_interlaced = false;
+  bool is_drained = false;  // the decoder has no more for the deinterlacer
+  ToneMap to_sdr;
   ToRgb to_rgb;
+  AVRational pixel_shape = {0, 1};
   VideoInfo info;
   FrameList list;
+  ContinuousTime continuous;
   int64_t read_frames = 0;
   std::vector<int64_t> sent_times;  // presentation times of the frames sent since begin()
   bool warned = false;
@@ -304,7 +247,8 @@ int64_t VideoReader::index() const { return parts_->index; }
 double VideoReader::time() const { return parts_->current_time; }
 
 double VideoReader::end_time() const {
-  return parts_->following ? parts_->following_time : parts_->current_time + 1 / parts_->info.fps;
+  if (parts_->following) return parts_->following_time;
+  return std::max(parts_->current_time + 1 / parts_->info.fps, parts_->info.duration);
 }
 
 void VideoReader::skip_towards_frame(int64_t index) {
@@ -338,7 +282,9 @@ Tensor VideoReader::pixels() {
   if (parts.current->decode_error_flags != 0 && !std::exchange(parts.warned, true)) {
     log::warn("{}: frame {} is damaged; used as decoded", parts.path.string(), parts.index);
   }
-  const Tensor pixels = turn_upright(parts.to_rgb(*parts.current), ffmpeg::display_matrix(*parts.stream));
+  const Tensor stored = parts.to_rgb(*parts.to_sdr(*parts.current));
+  const Tensor pixels =
+      turn_upright(with_square_pixels(stored, parts.pixel_shape), ffmpeg::display_matrix(*parts.stream));
   if (pixels.size(0) != parts.info.height || pixels.size(1) != parts.info.width) {
     fail(ErrorKind::input,
          fmt::format("{}: its size changes at frame {}: expected {}x{}, got {}x{}", parts.what, parts.index,

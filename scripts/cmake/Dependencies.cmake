@@ -1,5 +1,8 @@
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)
+# Its headers only: libavfilter is loaded when a video needs it (core/media/filter.h).
+pkg_check_modules(AVFILTER REQUIRED libavfilter)
+pkg_check_modules(LCMS2 REQUIRED IMPORTED_TARGET lcms2)
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
 find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)

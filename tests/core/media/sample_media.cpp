@@ -115,12 +115,40 @@ void write_by_recipe(const fs::path& path, const Tensor& frames, const std::vect
   write_encoded_frames(path, frames, times_ms, *open_encoder("libx264", AV_PIX_FMT_YUV420P, frames, recipe), recipe);
 }
 
+void write_pictures(const fs::path& path, const std::vector<ffmpeg::FramePtr>& pictures, const PictureVideo& recipe) {
+  const AVFrame& first = *pictures.front();
+  const auto codec = ffmpeg::make_encoder(recipe.encoder, "");
+  codec->width = first.width;
+  codec->height = first.height;
+  codec->pix_fmt = static_cast<AVPixelFormat>(first.format);
+  codec->time_base = recipe.time_base;
+  codec->color_trc = first.color_trc;
+  codec->color_primaries = first.color_primaries;
+  codec->colorspace = first.colorspace;
+  codec->color_range = first.color_range;
+  codec->sample_aspect_ratio = first.sample_aspect_ratio;
+  codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  if (recipe.set_up) recipe.set_up(*codec);
+  must(avcodec_open2(codec.get(), codec->codec, nullptr));
+  const auto output = ffmpeg::open_output(path, recipe.container);
+  AVStream* stream = avformat_new_stream(output.get(), nullptr);
+  must(avcodec_parameters_from_context(stream->codecpar, codec.get()));
+  stream->time_base = codec->time_base;
+  stream->sample_aspect_ratio = codec->sample_aspect_ratio;
+  if (recipe.set_up_file) recipe.set_up_file(*output);
+  must(avformat_write_header(output.get(), nullptr));
+  for (const auto& picture : pictures) write_packets(*output, *codec, picture.get());
+  write_packets(*output, *codec, nullptr);
+  must(av_write_trailer(output.get()));
+}
+
 void write_encoded(const fs::path& path, const char* name, const AVFrame& picture) {
   const auto codec = ffmpeg::make_encoder(name, "");
   codec->width = picture.width;
   codec->height = picture.height;
   codec->pix_fmt = static_cast<AVPixelFormat>(picture.format);
   codec->time_base = {1, 1};
+  codec->sample_aspect_ratio = picture.sample_aspect_ratio;
   ffmpeg::Options options;
   options.set("lossless", "1");  // libwebp
   must(avcodec_open2(codec.get(), codec->codec, options.get()));
@@ -133,6 +161,10 @@ void write_encoded(const fs::path& path, const char* name, const AVFrame& pictur
 
 bool can_encode(const char* name) {
   return or_say(avcodec_find_encoder_by_name(name) != nullptr, fmt::format("has no {} encoder", name));
+}
+
+bool can_decode(const char* name) {
+  return or_say(avcodec_find_decoder_by_name(name) != nullptr, fmt::format("has no {} decoder", name));
 }
 
 bool can_read(const char* format) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,11 +42,24 @@ struct VideoRecipe {
 void write_by_recipe(const std::filesystem::path& path, const Tensor& frames, const std::vector<int64_t>& times_ms,
                      const VideoRecipe& recipe);
 
+/// How pictures of any format become a video.
+struct PictureVideo {
+  const char* container = "matroska";
+  const char* encoder = "ffv1";
+  AVRational time_base = {1, 1000};                   ///< of the pictures' times
+  std::function<void(AVCodecContext&)> set_up;        ///< changes the encoder before it is opened
+  std::function<void(AVFormatContext&)> set_up_file;  ///< changes the container before it is written
+};
+/// The pictures, each at its own time (pts), all of the first one's size and format, with its colour tags.
+void write_pictures(const std::filesystem::path& path, const std::vector<ffmpeg::FramePtr>& pictures,
+                    const PictureVideo& recipe = {});
+
 /// What the encoder `name` makes of one picture, written as a file.
 void write_encoded(const std::filesystem::path& path, const char* name, const AVFrame& picture);
 
 /// False, with a line in the output, when this FFmpeg lacks the encoder that a test needs.
 bool can_encode(const char* name);
+bool can_decode(const char* name);
 
 /// False, with a line in the output, when this FFmpeg does not read, or write, the container that a test needs.
 bool can_read(const char* format);

@@ -1,0 +1,59 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What is written in the bytes of picture files and FFmpeg does not hand on. Damaged files are read as far as they
+/// make sense.
+namespace faststar::picture_file {
+
+/// A part of a file with a name; both are views of the file.
+struct Part {
+  std::string_view type;
+  std::string_view body;
+};
+
+bool is_png(std::string_view file);
+bool is_jpeg(std::string_view file);
+bool is_webp(std::string_view file);
+
+/// The chunks of a PNG file, IEND included, without one that is cut off.
+std::vector<Part> png_chunks(std::string_view file);
+/// The segments of a JPEG file before its first scan; the type is the marker's second byte.
+std::vector<Part> jpeg_segments(std::string_view file);
+/// The chunks of a WebP file.
+std::vector<Part> webp_chunks(std::string_view file);
+
+/// EXIF orientation, 1 to 8 (TIFF 6.0, tag 274), of a JPEG, PNG, WebP, TIFF or AVIF file; 1 when it says nothing.
+int orientation(std::string_view file);
+
+/// True when JPEG data ends as it should. A baseline file may lack the mark of its end once all its components were
+/// there: a progressive one could have had another scan.
+bool is_whole_jpeg(std::string_view file);
+
+/// True for a TIFF file whose first picture is compressed as JPEG.
+bool is_jpeg_in_tiff(std::string_view file);
+
+/// The number of the largest picture in an icon file (.ico); -1 for other files.
+int largest_icon(std::string_view file);
+
+/// A PNG file without all chunks that a picture can be shown without, transparency kept.
+std::string without_optional_chunks(std::string_view png);
+
+/// The pictures in AVIF files. Source: ISO/IEC 23008-12 (HEIF) 6 and 9.
+struct Avif {
+  int orientation = 1;       ///< as above
+  bool is_tiled = false;     ///< the picture is made of several
+  std::string_view profile;  ///< ICC; empty without
+};
+/// Nothing when `file` is no AVIF picture.
+std::optional<Avif> avif(std::string_view file);
+
+/// The brands in the first box of an ISO base media file; empty for other files.
+std::vector<std::string_view> brands(std::string_view file);
+
+/// An unsigned number of `bytes` (at most 8), most significant byte first; 0 when `bytes` ends before.
+uint64_t big_endian(std::string_view bytes, size_t count);
+
+}  // namespace faststar::picture_file
