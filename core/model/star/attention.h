@@ -35,7 +35,7 @@ struct AttentionObstacle {
 std::optional<AttentionObstacle> attention_obstacle(AttentionSettings settings, at::Device device,
                                                     at::ScalarType dtype);
 
-/// What `settings` mean there, for people: "fa3 from 512 tokens, else aten".
+/// What `settings` mean there, for people: "fa3 from 16 tokens, else aten".
 std::string attention_text(AttentionSettings settings, at::Device device, at::ScalarType dtype);
 
 /// softmax(q k^T / sqrt(D)) v without a mask; query head i reads kv head i / (N / Nkv).

@@ -40,7 +40,7 @@ Tensor frames_of_source(const Request& job) {
   const Repetitions& repetitions = job.generation.repetitions;
   const VideoVae& vae = model.vae(VaeParts::encoder_and_decoder);
   const Tensor pixels = read_source(*job.source, job.size).to(model.device());
-  const auto bits = condition_bits(vae.encode(pixels), schedule, repetitions, job.detail_scale_min_tokens);
+  const auto bits = condition_bits(Pipeline(model).encode(pixels), schedule, repetitions, job.detail_scale_min_tokens);
   std::vector<Tensor> frames;
   vae.decode(accumulated_features(bits, schedule, repetitions),
              [&](const Tensor& decoded) { frames.push_back(to_frames(decoded)); });
