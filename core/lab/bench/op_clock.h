@@ -20,9 +20,9 @@ class OpClock {
  public:
   explicit OpClock(at::Device device);
 
-  /// Seconds of the work that `op` queues, after one call to warm up: about half a second of calls, 3 to 15. On a GPU
-  /// by CUDA events, on the CPU by the host's clock. Before each call a large buffer is overwritten, so that no operand
-  /// lies in a cache, and so that a GPU has work to do while the calls of the operation are queued.
+  /// Seconds of the work that `op` queues, after one call to warm up: about half a second of calls, 3 to 15 (on the CPU
+  /// to 5). On a GPU by CUDA events, on the CPU by the host's clock. Before each call a large buffer is overwritten, so
+  /// that no operand lies in a cache, and so that a GPU has work to do while the calls of the operation are queued.
   Samples time(const std::function<void()>& op) const;
 
  private:
