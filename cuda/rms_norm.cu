@@ -7,7 +7,7 @@ namespace faststar::cuda {
 // RMS norm over the last dimension (core/model/layers.h). One block a row; the row is read once into
 // registers when it is made of whole, aligned 16-byte vectors and fits (width <= 32,768 in bf16, 16,384 in float32), so
 // each element moves twice: 4 B in bf16, against 26 B of the six ATen ops. Other rows take a scalar path that reads
-// them twice.
+// them twice. `bench ops`, H200: 2,118 GB/s, half of a copy, at 144,000 rows of 4096 in bf16.
 
 namespace {
 
@@ -82,7 +82,8 @@ void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64
 
 // RMS norm of a head and the rotation of its pairs (core/model/layers.h). One warp a head: a lane holds every
 // 32nd pair in registers (two pairs of a head of 128), so x moves once in and once out (4 B an element in bf16, against
-// 40 B of the ATen ops). The rows of cos and sin are shared by all heads of a token through L2.
+// 40 B of the ATen ops). The rows of cos and sin are shared by all heads of a token through L2. H200, `bench ops`:
+// 1,822 GB/s at 144,000 tokens of 32 heads in bf16.
 
 namespace {
 

@@ -13,7 +13,8 @@ namespace faststar::cuda {
 // The tokens that rank highest, as a mask and as an ascending list (core/model/reduce/selection.h). Keys of score and
 // tie-break word are sorted with their indices by CUB's radix sort, which is stable: with the same keys the order is
 // the reference's. 72,000 tokens: 0.9 MB of keys, a handful of launches. ATen sorts int64 keys the same way, but makes
-// the tie-break words in about a hundred launches.
+// the tie-break words in about a hundred launches. H200, `bench ops`: 0.12 ms for 36,000 of 72,000; launches, not
+// bytes.
 
 namespace {
 

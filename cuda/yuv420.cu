@@ -2,7 +2,7 @@
 // frame: it reads them with the 3 around that the chroma filter needs, keeps their chroma in shared memory and halves
 // it there, first along lines, then across. Each pixel moves 6 B in (bf16, 9 B with what neighbouring blocks read
 // again) and 1.5 B out. ATen's chain of to_frames and integer sums moves about 250 B, and 3 B instead of 1.5 would go
-// to the host.
+// to the host. H200, `bench ops`: 0.077 ms for 8 frames of 720p, 722 GB/s.
 #include "cuda/bt601.h"
 #include "cuda/launch.cuh"
 
