@@ -58,7 +58,7 @@ std::string table_text(const BenchTable& table) {
 std::string report_text(const BenchReport& report) {
   std::string text;
   for (const std::string& line : report.lines) text += line + "\n";
-  for (const BenchTable& table : report.tables) text += "\n" + table_text(table);
+  for (const BenchTable& table : report.tables) text += fmt::format("\n{}", table_text(table));
   if (!report.warnings.empty()) text += "\n";
   for (const std::string& warning : report.warnings) text += fmt::format("note: {}\n", warning);
   return text;
