@@ -173,12 +173,12 @@ Command add_evaluate(CLI::App& app) {
   add("model", options->model, "DIR", "a model folder (the embedded model)", kScreenGroup);
   add("device", options->model, "NAME", "cpu, cuda or cuda:N", kScreenGroup);
   add("precision", options->model, "NAME", "fp32 or bf16", kScreenGroup);
-  add("guidance", options->model, "X", "guidance scale (the model's own)", kMoreGroup);
+  add("guidance", options->model, "X", "guidance scale (default: from the model)", kMoreGroup);
   add("progress", options->model, "STYLE", "auto, bar, plain, json or none", kMoreGroup);
   add_command_option(*command, "training", options->training, "NAME|FILE", "recipe of the model (train-tiny)");
   add_command_option(*command, "stage", options->stage, "NAME", "stage of that recipe (the last one)");
   add_command_option(*command, "log", options->log, "FILE", "log.jsonl of the training: write MODEL.md");
-  add_command_option(*command, "commit", options->commit, "TEXT", "commit of the training, for MODEL.md");
+  add_command_option(*command, "commit", options->commit, "TEXT", "training commit, recorded in MODEL.md");
   add_command_option(*command, "quick", options->quick, "", "use a tenth of the clips");
   add_command_option(*command, "json", options->json, "", "print the results as JSON");
   add_command_option(*command, "overwrite", options->overwrite, "", "replace existing results");

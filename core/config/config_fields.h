@@ -145,7 +145,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit({.name = "no_metadata", .help = "do not store the settings in the file", .scope = writing}, c.no_metadata);
   visit({.name = "save_codes", .help = "also save the codes (.safetensors)", .argument = "FILE", .scope = one_file},
         c.save_codes);
-  visit({.name = "preview", .help = "also write a coarse preview early", .argument = "FILE", .scope = one_video},
+  visit({.name = "preview", .help = "also write an early, coarse preview", .argument = "FILE", .scope = one_video},
         c.preview);
   visit({.name = "trace", .help = "also save reduction scores and masks", .argument = "FILE", .scope = one_video},
         c.trace);

@@ -9,8 +9,8 @@ struct AVFilterGraph;
 
 namespace faststar::ffmpeg {
 
-/// libavfilter. It is loaded when the first video needs it, not linked: Debian's brings seventy libraries along, speech
-/// synthesis and OpenCL among them, for two kinds of video. Where it is missing, those are read without.
+/// libavfilter. It is loaded when the first video needs it, not linked: Debian's brings some thirty more libraries
+/// along, speech synthesis and OpenCL among them, for two kinds of video. Where it is missing, those are read without.
 class FilterLibrary {
  public:
   /// The version whose headers this program was built with.

@@ -143,7 +143,7 @@ class MediaBench {
 
   BenchTable finish() {
     return {.key = "media",
-            .title = fmt::format("Decode, encode, file: {}x{}, {} frames, {}", plan_.request.size.width,
+            .title = fmt::format("Decoding, encoding and writing: {}x{}, {} frames, {}", plan_.request.size.width,
                                  plan_.request.size.height, plan_.request.size.frames,
                                  choice_name(kernels_) == "auto" ? "own kernels" : "reference operations"),
             .columns = {{"what", "what"},

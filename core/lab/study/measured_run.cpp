@@ -70,24 +70,17 @@ class RunRecorder final : public GenerationObserver {
     run_.step_ms.assign(steps.size(), 0);
     run_.bits = input.given_bits;
     for (const Step& step : steps) {
-      run_.tokens += schedule.scales()[static_cast<size_t>(step.scale)].tokens();
-      kept_by_step_.push_back(gate_.kept_tokens(step));
+      passes_.push_back({step, schedule.scales()[static_cast<size_t>(step.scale)].tokens(), gate_.kept_tokens(step)});
     }
-    steps_ = steps;
   }
 
   MeasuredRun finish(Tensor codes) {
     run_.codes = std::move(codes);
-    int64_t computed_rows = 0;
-    for (const Step& step : steps_) {
-      const int64_t kept = kept_by_step_[static_cast<size_t>(step.index)];
-      run_.kept += kept;
-      computed_rows += rows_.of(step) * kept;
-      if (!rows_.reuses(step)) continue;
-      ++run_.guidance.one_row_passes;
-      run_.guidance.one_row_tokens += kept;
-    }
-    run_.guidance.work = static_cast<double>(computed_rows) / static_cast<double>(rows_.all() * run_.tokens);
+    PassTotals totals;
+    for (const Pass& pass : passes_) totals.add(rows_, pass.step, pass.tokens, pass.kept);
+    run_.tokens = totals.tokens;
+    run_.kept = totals.kept;
+    run_.guidance = {totals.one_row_passes, totals.one_row_tokens, totals.work()};
     return std::move(run_);
   }
 
@@ -107,6 +100,12 @@ class RunRecorder final : public GenerationObserver {
   }
 
  private:
+  struct Pass {
+    Step step;
+    int64_t tokens = 0;
+    int64_t kept = 0;
+  };
+
   ReducedPassRecord describe(const ReducedStep& step) {
     ReducedPassRecord record{.scale = step.step.scale,
                              .repetition = step.step.repetition,
@@ -117,7 +116,7 @@ class RunRecorder final : public GenerationObserver {
                              .pruned_again = {}};
     if (!step.plan.kept.defined()) return record;
     record.kept = step.plan.kept.size(0);  // some methods choose the number themselves
-    kept_by_step_[static_cast<size_t>(step.step.index)] = record.kept;
+    passes_[static_cast<size_t>(step.step.index)].kept = record.kept;
     const Tensor pruned = pruned_positions(step);
     const bool comparable = pruned_before_.defined() && pruned_before_.sizes() == pruned.sizes();
     if (comparable && pruned_before_.any().item<bool>()) {
@@ -130,8 +129,7 @@ class RunRecorder final : public GenerationObserver {
   Spectrum spectrum_;
   ReductionGate gate_;
   GuidanceRows rows_;
-  std::vector<Step> steps_;
-  std::vector<int64_t> kept_by_step_;
+  std::vector<Pass> passes_;
   PassClock clock_;
   MeasuredRun run_;
   Tensor pruned_before_;

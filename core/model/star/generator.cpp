@@ -240,7 +240,8 @@ class StarRun {
       return difference.defined() ? scaled[0] + difference * settings_.guidance.reuse.weight : scaled[0];
     }
     const Tensor guided = guide_rows(step, scaled);
-    if (settings_.guidance.reuse.passes != GuidanceReuse::none) {
+    const GuidanceReuseSettings& reuse = settings_.guidance.reuse;
+    if (reuse.passes != GuidanceReuse::none && reuse.weight != 0) {
       carried_.keep(step.clip, scale_of(step), guided - scaled[0], drawn);
     }
     return guided;

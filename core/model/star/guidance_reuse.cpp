@@ -23,6 +23,17 @@ int64_t GuidanceRows::of(const Step& step) const {
   return late || (repetitions_ && step.repetition > 0) ? 1 : all_;
 }
 
+void PassTotals::add(const GuidanceRows& rows, const Step& step, int64_t pass_tokens, int64_t pass_kept) {
+  ++passes;
+  tokens += pass_tokens;
+  kept += pass_kept;
+  computed_rows += rows.of(step) * pass_kept;
+  all_rows += rows.all() * pass_tokens;
+  if (!rows.reuses(step)) return;
+  ++one_row_passes;
+  one_row_tokens += pass_kept;
+}
+
 void CarriedGuidance::keep(int clip, const Scale& scale, const Tensor& difference, const Tensor& drawn) {
   Tensor all = difference;
   if (drawn.defined()) {

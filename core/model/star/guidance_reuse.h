@@ -28,6 +28,22 @@ class GuidanceRows {
   int first_clip_ = 0;        ///< clips before it always run all rows
 };
 
+/// What the passes of a run compute.
+struct PassTotals {
+  int64_t passes = 0;
+  int64_t tokens = 0;          ///< of all passes
+  int64_t kept = 0;            ///< of these, computed
+  int64_t one_row_passes = 0;  ///< passes without the unconditional row, because guidance is reused
+  int64_t one_row_tokens = 0;  ///< computed tokens of these
+  int64_t computed_rows = 0;   ///< computed tokens of all passes, counted once a guidance row
+  int64_t all_rows = 0;        ///< the same without any saving
+
+  /// A pass over `tokens` tokens, of which `kept` are computed.
+  void add(const GuidanceRows& rows, const Step& step, int64_t tokens, int64_t kept);
+  /// Fraction of the work of a run without any saving.
+  double work() const { return static_cast<double>(computed_rows) / static_cast<double>(all_rows); }
+};
+
 /// What guidance added to the conditional logits: guided - conditional, for every token of a scale. It is kept from the
 /// newest pass that ran both rows.
 class CarriedGuidance {

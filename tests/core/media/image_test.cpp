@@ -15,11 +15,6 @@ namespace {
 using test::error_of;
 using test::TempDir;
 
-int largest_difference(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.sizes() == b.sizes());
-  return (a.to(at::kInt) - b.to(at::kInt)).abs().max().item<int>();
-}
-
 // Smooth, so that JPEG changes it little, and different at every corner: red grows to the right, green downwards.
 Tensor gradient(int64_t height, int64_t width) {
   const Tensor red = at::linspace(20, 220, width).view({1, width, 1}).expand({height, width, 1});
@@ -48,7 +43,7 @@ TEST_CASE("a JPEG stays close, also with odd sides", "[media]") {
   const TempDir folder;
   const std::string name = GENERATE("p.jpg", "p.jpeg", "p.JPG");
   write_image(folder / name, gradient(61, 45), "", Existing::refuse);
-  CHECK(largest_difference(read_image(folder / name), gradient(61, 45)) <= 4);
+  CHECK(test::largest_difference(read_image(folder / name), gradient(61, 45)) <= 4);
 }
 
 TEST_CASE("a lossless WebP gives its pixels back", "[media]") {
@@ -78,7 +73,7 @@ TEST_CASE("every kind of PNG becomes 8-bit RGB", "[media]") {
   const TempDir folder;
   test::write_encoded(folder / "p.png", "png", *stored_picture(c.format, 2, 1, c.stored));
   CAPTURE(av_get_pix_fmt_name(c.format));
-  CHECK(largest_difference(read_image(folder / "p.png"), at::tensor(c.expected, at::kByte).view({1, 2, 3})) <= 1);
+  CHECK(test::largest_difference(read_image(folder / "p.png"), at::tensor(c.expected, at::kByte).view({1, 2, 3})) <= 1);
 }
 
 /// `jpeg` with an EXIF segment that holds nothing but the orientation.
@@ -115,7 +110,7 @@ TEST_CASE("a JPEG is turned as its EXIF orientation says", "[media]") {
   write_image(folder / "stored.jpg", stored_as(upright, orientation).contiguous(), "", Existing::refuse);
   const std::string stored = test::read_text(folder / "stored.jpg");
   test::write_text(folder / "p.jpg", with_orientation(stored, static_cast<char>(orientation)));
-  CHECK(largest_difference(read_image(folder / "p.jpg"), upright) <= 6);
+  CHECK(test::largest_difference(read_image(folder / "p.jpg"), upright) <= 6);
 }
 
 TEST_CASE("a comment of any length and language survives in PNG and JPEG", "[media]") {
@@ -126,7 +121,7 @@ TEST_CASE("a comment of any length and language survives in PNG and JPEG", "[med
       GENERATE(std::string("{\"prompt\":\"a \\\"fox\\\"\\n façades 狐\"}"), std::string(200000, 'y'), std::string());
   write_image(folder / name, gradient(20, 30), comment, Existing::refuse);
   CHECK(read_comment(folder / name) == comment);
-  CHECK(largest_difference(read_image(folder / name), gradient(20, 30)) <= 6);
+  CHECK(test::largest_difference(read_image(folder / name), gradient(20, 30)) <= 6);
 }
 
 TEST_CASE("comments are not looked for behind damage", "[media]") {

@@ -23,11 +23,6 @@ namespace {
 using test::error_of;
 using test::TempDir;
 
-int most_different(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.sizes() == b.sizes());
-  return (a.to(at::kInt) - b.to(at::kInt)).abs().max().item<int>();
-}
-
 std::string number(uint32_t value, int bytes, bool little = false) {
   std::string text;
   for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * (little ? i : bytes - 1 - i) & 0xff);
@@ -242,15 +237,15 @@ TEST_CASE("a picture with a colour profile is converted to sRGB", "[media]") {
   std::string bytes = test::read_text(folder / "stored.jpg");
   bytes.insert(2, "\xff\xe2" + number(static_cast<uint32_t>(body.size() + 2), 2) + body);
   test::write_text(folder / "p.jpg", bytes);
-  CHECK(most_different(read_image(folder / "p.jpg"), test::plain(203, 100, 55)) <= 4);
+  CHECK(test::largest_difference(read_image(folder / "p.jpg"), test::plain(203, 100, 55)) <= 4);
 }
 
 TEST_CASE("Display P3 said by a code is as its profile", "[media]") {
   CHECK(profile_of_primaries(AVCOL_PRI_BT709).empty());
   const Tensor red = to_srgb(test::plain(200, 100, 60), profile_of_primaries(AVCOL_PRI_SMPTE432), "p.avif");
-  CHECK(most_different(red, test::plain(215, 93, 47)) <= 3);
-  CHECK(most_different(to_srgb(test::plain(90, 90, 90), profile_of_primaries(AVCOL_PRI_SMPTE432), "p.avif"),
-                       test::plain(90, 90, 90)) <= 1);
+  CHECK(test::largest_difference(red, test::plain(215, 93, 47)) <= 3);
+  CHECK(test::largest_difference(to_srgb(test::plain(90, 90, 90), profile_of_primaries(AVCOL_PRI_SMPTE432), "p.avif"),
+                                 test::plain(90, 90, 90)) <= 1);
 }
 
 TEST_CASE("a PNG with a damaged colour profile is read without it, half a PNG is not", "[media]") {
@@ -285,7 +280,7 @@ TEST_CASE("a JPEG without its end is whole only where no scan can be missing", "
   const std::string whole = test::read_text(folder / "p.jpg"), cut = whole.substr(0, whole.size() - 2);
   CHECK(picture_file::is_whole_jpeg(whole));
   test::write_text(folder / "cut.jpg", cut);
-  CHECK(most_different(read_image(folder / "cut.jpg"), read_image(folder / "p.jpg")) == 0);
+  CHECK(test::largest_difference(read_image(folder / "cut.jpg"), read_image(folder / "p.jpg")) == 0);
   std::string progressive = cut;
   progressive[cut.find("\xff\xc0") + 1] = '\xc2';
   CHECK_FALSE(picture_file::is_whole_jpeg(progressive));

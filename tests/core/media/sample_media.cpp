@@ -97,6 +97,11 @@ Tensor noise_frames(int64_t count, int64_t height, int64_t width) {
   return (seeded_randn({count, height, width, 3}, 7) * 60 + 128).clamp(0, 255).to(at::kByte);
 }
 
+int largest_difference(const Tensor& a, const Tensor& b) {
+  REQUIRE(a.sizes() == b.sizes());
+  return (a.to(at::kInt) - b.to(at::kInt)).abs().max().item<int>();
+}
+
 void write_video(const fs::path& path, const Tensor& frames, const VideoEncoding& encoding,
                  const std::string& comment) {
   const VideoFormat format{.width = static_cast<int>(frames.size(2)), .height = static_cast<int>(frames.size(1))};

@@ -24,6 +24,9 @@ Tensor plain(int red, int green, int blue, int64_t height = 48, int64_t width = 
 /// Random pixels, which no codec makes small: uint8 [count, height, width, 3].
 Tensor noise_frames(int64_t count, int64_t height, int64_t width);
 
+/// The largest difference of two pictures of one size, in levels.
+int largest_difference(const Tensor& a, const Tensor& b);
+
 void write_video(const std::filesystem::path& path, const Tensor& frames, const VideoEncoding& encoding = {},
                  const std::string& comment = "");
 
