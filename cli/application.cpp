@@ -11,6 +11,7 @@
 #include "cli/progress/process.h"
 #include "core/base/device.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/model/star/attention.h"
 #include "cuda/runtime.h"
 
@@ -28,7 +29,8 @@ std::vector<std::string> option_names(const CLI::App& app, const CLI::App& comma
   std::vector<std::string> names;
   for (const CLI::App* level : {&app, &command}) {
     for (const CLI::Option* option : level->get_options()) {
-      if (option->get_group() == kRetiredGroup) continue;
+      const bool is_in_help = option->get_group() == kScreenGroup || option->get_group() == kMoreGroup;
+      if (!is_in_help && !option->check_lname("help") && !option->check_lname("help-all")) continue;
       for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     }
   }
@@ -36,7 +38,8 @@ std::vector<std::string> option_names(const CLI::App& app, const CLI::App& comma
 }
 
 void refuse_unknown(const CLI::App& app) {
-  const std::vector<std::string> extras = app.remaining(true);
+  std::vector<std::string> extras = app.remaining(true);
+  std::erase(extras, "--");  // before names that begin with a dash
   if (extras.empty()) return;
   const auto used = app.get_subcommands();
   const std::string word = extras.front().substr(0, extras.front().find('='));
@@ -48,11 +51,16 @@ void refuse_unknown(const CLI::App& app) {
   } else if (used.empty()) {
     for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
   } else {
-    fail(ErrorKind::usage, fmt::format("{}: unknown argument", word),
-         fmt::format("put quotes around text with spaces; {} lists the options", help));
+    const bool takes_prompt = used.front()->get_option_no_throw("--prompt") != nullptr;
+    fail(ErrorKind::usage, fmt::format("{}: unknown argument", shortened(word)),
+         fmt::format("{}; {} lists the options",
+                     takes_prompt ? "-p \"TEXT\" gives a prompt, in quotes" : "put quotes around text with spaces",
+                     help));
   }
-  fail(ErrorKind::usage, fmt::format("{}: unknown {}", word, is_option ? "option" : "command"),
-       fmt::format("did you mean {}? {} lists all", nearest_name(word, known), help));
+  const std::string nearest = nearest_name(word, known);
+  fail(ErrorKind::usage, fmt::format("{}: unknown {}", shortened(word), is_option ? "option" : "command"),
+       nearest.empty() ? fmt::format("{} lists all", help)
+                       : fmt::format("did you mean {}? {} lists all", nearest, help));
 }
 
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.

@@ -125,6 +125,9 @@ void check_writable(const fs::path& path, Existing existing) {
   const auto refuse = [&path](const std::string& why, const std::string& hint = "") {
     fail(ErrorKind::output, fmt::format("{}: {}", path.string(), why), hint);
   };
+  if (fs::exists(folder, ignored) && !fs::is_directory(folder, ignored)) {
+    refuse(fmt::format("{} is a file, not a folder", folder.string()), "use -o to name another file");
+  }
   if (!fs::is_directory(folder, ignored)) {
     refuse(fmt::format("the folder {} does not exist", folder.string()), "mkdir -p " + shell_quoted(folder.string()));
   }

@@ -17,6 +17,27 @@ namespace {
 constexpr const char* kReport = "this is a bug in faststar; please report it with the command line";
 constexpr const char* kLessMemory = "a smaller --resolution or a shorter --duration needs less memory";
 
+/// What follows `before` in `text`, up to `after`; empty without.
+std::string between(const std::string& text, const std::string& before, const std::string& after) {
+  const size_t start = text.find(before);
+  if (start == std::string::npos) return {};
+  const size_t begin = start + before.size(), end = text.find(after, begin);
+  return end == std::string::npos ? std::string() : text.substr(begin, end - begin);
+}
+
+/// The numbers of LibTorch's paragraph on exhausted memory, whose advice is for users of Python.
+std::string memory_text(const std::string& what) {
+  std::string text = "out of memory";
+  if (const auto gpu = between(what, "GPU ", " has a total"); !gpu.empty()) text += " on GPU " + gpu;
+  std::string asked = between(what, "ried to allocate ", ". ");
+  if (asked.empty()) asked = between(what, "tried to allocate ", " bytes");
+  if (!asked.empty())
+    text += ": " + asked + (asked.find_first_not_of("0123456789") == asked.npos ? " bytes" : "") + " more needed";
+  const auto total = between(what, "total capacity of ", " of which"), free = between(what, "of which ", " is free");
+  if (!total.empty() && !free.empty()) text += ", " + free + " of " + total + " free";
+  return text;
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 Error from_torch(const c10::Error& error) {
@@ -24,7 +45,7 @@ Error from_torch(const c10::Error& error) {
   // The CPU allocator has no exception type of its own.
   const bool host_memory = what.find("DefaultCPUAllocator") != std::string::npos;
   const bool device_memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
-  if (host_memory || device_memory) return {ErrorKind::device, "out of memory: " + what, kLessMemory};
+  if (host_memory || device_memory) return {ErrorKind::device, memory_text(what), kLessMemory};
   if (what.starts_with("CUDA error")) return {ErrorKind::device_lost, what, "faststar --list-devices"};
   return {ErrorKind::internal, what, kReport};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace faststar {
 namespace {
@@ -25,9 +26,11 @@ char32_t decode_one(std::string_view bytes) {
   return character;
 }
 
+bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0u) == 0x80u; }
+
 bool is_valid_character(std::string_view bytes) {
   for (const char byte : bytes.substr(1)) {
-    if ((static_cast<unsigned char>(byte) & 0xc0u) != 0x80u) return false;
+    if (!is_continuation(byte)) return false;
   }
   const char32_t character = decode_one(bytes);
   const bool overlong = (bytes.size() == 3 && character < 0x800) || (bytes.size() == 4 && character < 0x10000);
@@ -166,6 +169,26 @@ std::string shell_quoted(std::string_view text) {
     }
   }
   return word + "'";
+}
+
+std::string shortened(std::string_view text, size_t most) {
+  if (text.empty()) return "nothing";
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && is_continuation(text[most])) --most;  // no half character
+  return fmt::format("{}...", text.substr(0, most));
+}
+
+std::vector<std::string> words_in(std::string_view text) {
+  const auto is_in_word = [](unsigned char c) { return c >= 0x80 || std::isalnum(c) != 0; };
+  std::vector<std::string> words;
+  for (auto begin = std::ranges::find_if(text, is_in_word); begin != text.end();) {
+    const auto end = std::find_if_not(begin, text.end(), is_in_word);
+    std::string word(begin, end);
+    std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
+    begin = std::find_if(end, text.end(), is_in_word);
+  }
+  return words;
 }
 
 std::string slug(const std::string& prompt) {

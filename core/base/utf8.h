@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace faststar {
 
@@ -40,6 +41,15 @@ std::string printable_lines(std::string_view text);
 
 /// `text` as one word of a POSIX shell; where it is not printable, of bash and zsh ($'...').
 std::string shell_quoted(std::string_view text);
+
+/// Most bytes of a prompt in a message.
+inline constexpr size_t kShownPrompt = 300;
+
+/// `text` as messages show it: "nothing" for no text, and at most `most` bytes and "...".
+std::string shortened(std::string_view text, size_t most = 60);
+
+/// The words of `text`, each once, in their order: letters and digits, ASCII ones in lower case.
+std::vector<std::string> words_in(std::string_view text);
 
 /// A prompt as part of a file name: lower-case ASCII letters, digits and every visible non-ASCII character are kept, a
 /// run of anything else becomes one dash. At most 40 characters (code points), cut between words where that loses

@@ -122,6 +122,10 @@ ModelFolder resolve_without_folder(const ModelRequest& request) {
   const fs::path folder = embedded_model_dir();
   const ModelLayout layout = own_layout(folder);
   std::error_code ignored;
+  if (layout.preset.empty() && !request.preset) {
+    fail(ErrorKind::model, fmt::format("{}: the model that comes with faststar is missing", folder.string()),
+         "--model DIR takes another; `cmake --install` brings it back");
+  }
   if (!request.preset || fs::equivalent(*request.preset, layout.preset, ignored)) {
     return {.folder = folder,
             .preset = read_preset(layout.preset),
@@ -158,6 +162,8 @@ ModelLayout own_layout(const fs::path& folder) {
 }
 
 fs::path ModelLayout::vocabulary() const { return t5 / "spiece.model"; }
+
+fs::path ModelLayout::words() const { return preset.empty() ? fs::path() : preset.parent_path() / "words.txt"; }
 
 std::vector<ModelLayout> find_models(const fs::path& folder) {
   std::vector<ModelLayout> models;

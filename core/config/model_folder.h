@@ -16,6 +16,8 @@ struct ModelLayout {
   std::filesystem::path t5;           ///< Hugging Face folder with spiece.model
 
   std::filesystem::path vocabulary() const;  ///< the tokenizer's file in t5
+  /// The words that it was trained with, one a line; models that know a language have no such file.
+  std::filesystem::path words() const;
 };
 
 /// The layout of our own model folders: model.yaml, transformer/, vae.*, t5/. The parts need not exist. Throws

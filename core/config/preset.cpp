@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -159,6 +160,21 @@ const SupportedSize& find_size(const ModelPreset& preset, const Settings& settin
        names.empty() ? "" : fmt::format("--resolution {}", names.front()));
 }
 
+/// The trained length that is nearest to `seconds`.
+int nearest_duration(const SupportedSize& size, int seconds) {
+  return *std::ranges::min_element(size.trained, {}, [seconds](int length) { return std::abs(length - seconds); });
+}
+
+/// The names that --config takes: all YAML files of the installation, and its models.
+std::vector<std::string> config_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(configs_dir())) {
+    const std::string name = entry.path().stem().string();
+    if (!preset_file(name).empty()) names.push_back(name);
+  }
+  return names;
+}
+
 /// The last file of `chain` must not be one of the others.
 void check_no_cycle(const std::vector<fs::path>& chain) {
   std::error_code ignored;
@@ -212,9 +228,9 @@ fs::path find_config(const std::string& name_or_file, const fs::path& folder, co
     const fs::path preset = preset_file(name_or_file);
     if (!preset.empty()) return preset;
   }
+  const std::string nearest = nearest_name(name_or_file, config_names());
   fail(ErrorKind::usage, fmt::format("{}: {}: no such file and no such preset", origin, name_or_file),
-       fmt::format("presets: {}; variants with token reduction, such as faststar-720p: configs/README.md",
-                   fmt::join(preset_names(), ", ")));
+       nearest.empty() ? "configs/README.md lists the presets" : fmt::format("did you mean {}?", nearest));
 }
 
 std::vector<fs::path> base_chain(const fs::path& file) {
@@ -267,7 +283,7 @@ void check_video_size(const ModelPreset& preset, const Settings& settings) {
   fail(ErrorKind::usage,
        fmt::format("{} {}: at {}, {} supports {} s{}", settings.origin("duration").text, seconds, resolution,
                    preset.name, fmt::join(size.trained, ", "), also),
-       fmt::format("--duration {}", preset.settings.config.generate.duration.count));
+       fmt::format("--duration {}", nearest_duration(size, seconds)));
 }
 
 }  // namespace faststar

@@ -3,24 +3,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace faststar {
 namespace {
 
-/// Levenshtein distance: insertions, deletions and replacements of one character.
+/// Insertions, deletions and replacements of one character, and swaps of two neighbours (optimal string alignment).
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);  // distances of a[0, i) to every prefix of b
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = std::exchange(row[j], std::min({replaced, row[j] + 1, row[j - 1] + 1}));
+  std::vector<std::vector<size_t>> distance(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      size_t& best = distance[i][j];
+      if (i == 0 || j == 0) {
+        best = i + j;
+        continue;
+      }
+      best =
+          std::min({distance[i - 1][j - 1] + (a[i - 1] != b[j - 1]), distance[i - 1][j] + 1, distance[i][j - 1] + 1});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) best = std::min(best, distance[i - 2][j - 2] + 1);
     }
   }
-  return row.back();
+  return distance[a.size()][b.size()];
 }
 
 }  // namespace
@@ -99,19 +103,18 @@ std::string quoted_yaml(const std::string& text) {
   return out + "\"";
 }
 
-std::string shortened(std::string_view text) {
-  constexpr size_t kShown = 60;
-  if (text.empty()) return "nothing";
-  return fmt::format("{}{}", text.substr(0, kShown), text.size() > kShown ? "..." : "");
-}
-
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
   constexpr size_t kLongestName = 100;  // the work grows with the length, and what comes from files has any
   name = name.substr(0, kLongestName);
   const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
     return edit_distance(name, a) < edit_distance(name, b);
   });
-  return nearest == known.end() ? "" : *nearest;
+  if (nearest == known.end()) return "";
+  const auto letters = [](std::string_view text) {
+    return text.substr(std::min(text.find_first_not_of('-'), text.size()));
+  };
+  const size_t most = std::max<size_t>(letters(name).size() / 3, 1);
+  return edit_distance(letters(name), letters(*nearest)) <= most ? *nearest : "";
 }
 
 }  // namespace faststar

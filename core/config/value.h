@@ -132,10 +132,8 @@ std::string expected_text(const Field& field, const std::optional<T>&) {
 /// `text` as a double-quoted YAML scalar; bytes above ASCII stay as they are (file names are bytes).
 std::string quoted_yaml(const std::string& text);
 
-/// A value as messages show it: "nothing" for no text, and at most 60 bytes and "...".
-std::string shortened(std::string_view text);
-
-/// The one of `known` with the fewest single-character edits to `name` (the first on a tie); "" when there is none.
+/// The one of `known` with the fewest single-character edits to `name` (the first on a tie); "" when there is none, or
+/// when more than a third of the letters differ.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace faststar

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "core/base/weights/mapped_file.h"
 #include "core/config/config_fields.h"
 
 namespace faststar {
@@ -26,8 +27,10 @@ std::string read_text(const std::filesystem::path& path) {
 }
 
 YAML::Node parse(const std::filesystem::path& path) {
+  const std::string text = read_text(path);
+  refuse_lfs_pointer(text, path.string());
   try {
-    return YAML::Load(read_text(path));
+    return YAML::Load(text);
   } catch (const YAML::DeepRecursion&) {
     fail(ErrorKind::usage, fmt::format("{}: sections inside each other, expected at most two", path.string()));
   } catch (const YAML::Exception& error) {
@@ -112,8 +115,10 @@ std::vector<YamlEntry> YamlDocument::entries(const YAML::Node& mapping, std::str
 void YamlDocument::fail_unknown(const YamlEntry& entry, std::string_view section,
                                 const std::vector<std::string>& known) const {
   const std::string dotted = section.empty() ? entry.key : fmt::format("{}.{}", section, entry.key);
+  const std::string nearest = nearest_name(entry.key, known);
   fail(ErrorKind::usage, fmt::format("{}: {}: unknown key", where(entry.key_node), dotted),
-       fmt::format("the nearest known one is {}", nearest_name(entry.key, known)));
+       nearest.empty() ? fmt::format("known here: {}", fmt::join(known, ", "))
+                       : fmt::format("the nearest known one is {}", nearest));
 }
 
 std::string node_text(const YAML::Node& node) {

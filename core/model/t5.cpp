@@ -26,7 +26,9 @@ void read_config(const std::filesystem::path& path, T5Architecture& arch) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return;
   const MappedFile file(path);
-  const auto config = parse_json(file.read(0, std::min(file.size(), kMaxModelJsonBytes)));
+  const std::string text = file.read(0, std::min(file.size(), kMaxModelJsonBytes));
+  refuse_lfs_pointer(text, path.string());
+  const auto config = parse_json(text);
   if (!config.is_object()) fail(ErrorKind::model, fmt::format("{}: expected a JSON object", path.string()));
   try {
     const auto projection = config.value("feed_forward_proj", std::string("gated-gelu"));
@@ -187,6 +189,7 @@ Tokenizer::Tokenizer(const std::filesystem::path& model)
     fail(ErrorKind::model, fmt::format("{}: {} bytes, too large for a tokenizer", model.string(), file.size()));
   }
   const std::string bytes = file.read(0, file.size());
+  refuse_lfs_pointer(bytes, model.string());
   check_sentencepiece_model(bytes, model.string());
   if (!processor_->LoadFromSerializedProto(bytes).ok() || processor_->GetPieceSize() == 0) {
     fail(ErrorKind::model, fmt::format("{}: expected a SentencePiece model, got something else", model.string()));

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/base/weights/weights.h"
 #include "core/config/preset.h"
 
@@ -247,7 +248,7 @@ TextIds Pipeline::tokenize(const std::string& prompt, const std::optional<std::s
   const auto encode = [&](const std::string& text, const char* what) {
     const Tokenizer::Encoded encoded = model_.tokenizer().encode(text, most);
     cut = !encoded.cut.empty();
-    if (cut) log::warn("{}: longer than {} tokens, cut off: \"{}\"", what, most, encoded.cut);
+    if (cut) log::warn("{}: longer than {} tokens, cut off: \"{}\"", what, most, shortened(encoded.cut, kShownPrompt));
     return at::tensor(encoded.ids, at::kLong);
   };
   TextIds ids{.prompt = encode(prompt, "prompt"), .negative = {}, .cut = cut};

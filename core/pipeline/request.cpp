@@ -48,9 +48,14 @@ void check_schedule(const VideoSize& size, const GenerationSettings& generation)
                                      schedule.scales_per_clip(), size.pn, generation.semantic_scales));
 }
 
-/// Flags that say how to reduce do nothing while no method is on.
+/// Flags that say how to reduce do nothing while no method is on, and a trace would be empty.
 void check_reduction_flags(const Settings& settings) {
   if (settings.config.reduction.method != ReductionMethod::none) return;
+  if (settings.config.output.trace) {
+    fail(ErrorKind::usage,
+         fmt::format("{}: a trace holds what reduction did, and nothing is reduced", settings.origin("trace").text),
+         "add --reduce faststar");
+  }
   if (settings.origin("no_reduce").source != Source::standard) return;
   for (const char* detail : {"ratios", "p_norm", "reduce_preset"}) {
     const Origin& origin = settings.origin(detail);
@@ -349,7 +354,7 @@ std::vector<std::string> describe(const Request& request) {
   const int64_t frames = request.frames_shown();
   std::vector<std::string> lines = {
       fmt::format("model: {}", describe_model(request.setup.model)),
-      fmt::format("prompt used: {}", request.model_prompt),
+      fmt::format("prompt used: {}", shortened(request.model_prompt, kShownPrompt)),
       fmt::format("size: {}x{}, {} frame{}", size.width, size.height, frames, frames > 1 ? "s" : ""),
       fmt::format("device: {}, {}", request.setup.device, choice_name(request.setup.precision))};
   if (const at::Device device(request.setup.device); device.is_cuda()) {

@@ -293,7 +293,8 @@ double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10;
   fail(ErrorKind::device,
        fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), rounded_up(need + reserve),
                    limit, gigabytes(supply + reserve)),
-       "a smaller --resolution or --duration, --precision bf16, or another --device");
+       fmt::format("a smaller --resolution or --duration{}, or another --device",
+                   work.dtype == at::kFloat ? ", --precision bf16" : ""));
 }
 
 /// `need` tells what counts of a plan.

@@ -127,7 +127,7 @@ TEST_CASE("each entry of stdin gets its result while the pipe stays open, and th
     const json second = batch.result();
     CHECK(second["index"] == 1);
     CHECK(second["status"] == "failed");
-    CHECK(second["error"] == "stdin:3: expected a JSON object, got something else");
+    CHECK(second["error"] == "stdin:3: not valid JSON at character 2");
     batch.write("{\"prompt\": \"a blue box\"}");
     batch.end_input();  // the last line needs no line end
     CHECK(batch.result()["seed"] == 9);

@@ -61,6 +61,11 @@ Tensor MappedFile::map(int64_t offset, int64_t count) const {
       at::TensorOptions().dtype(at::kByte));
 }
 
+void refuse_lfs_pointer(std::string_view bytes, const std::string& origin) {
+  if (!bytes.starts_with("version https://git-lfs")) return;
+  fail(ErrorKind::model, fmt::format("{}: a Git LFS pointer, not the file itself", origin), "git lfs pull");
+}
+
 Tensor elements_of(const Tensor& bytes, at::ScalarType dtype) {
   if (dtype == at::kBool) return bytes.ne(0);  // any other byte than 0 and 1 would be an invalid bool
   const auto address = reinterpret_cast<uintptr_t>(bytes.const_data_ptr());

@@ -37,6 +37,10 @@ class MappedFile {
   int64_t size_ = 0;
 };
 
+/// Throws Error(model) when `bytes`, the beginning of the file that messages call `origin`, are those of a Git LFS
+/// pointer, which stands for a file that was not downloaded.
+void refuse_lfs_pointer(std::string_view bytes, const std::string& origin);
+
 /// Elements of `dtype` in uint8 `bytes` [count * item size] -> [count], without a copy unless they are misaligned.
 Tensor elements_of(const Tensor& bytes, at::ScalarType dtype);
 

@@ -226,6 +226,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
 }
 
 json parse_json_object(const std::string& text, const std::string& origin) {
+  refuse_lfs_pointer(text, origin);
   if (nests_too_deeply(text)) {
     fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
   }

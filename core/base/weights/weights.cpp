@@ -58,10 +58,7 @@ std::string start_of(const fs::path& path) {
 SourcePtr open_file(const fs::path& path) {
   const std::string start = start_of(path);
   if (is_torch_file(start)) return open_torch_file(path);
-  if (start.starts_with("version https://git-lfs")) {
-    fail(ErrorKind::model, fmt::format("{}: a Git LFS pointer, not the weights themselves", path.string()),
-         "git lfs pull");
-  }
+  refuse_lfs_pointer(start, path.string());
   constexpr size_t kSafetensorsBrace = 8;
   const bool json_follows = start.size() > kSafetensorsBrace && start[kSafetensorsBrace] == '{';
   if (json_follows || path.extension() == ".safetensors") return open_safetensors(path);

@@ -170,7 +170,8 @@ std::vector<StudyVariant> pick_variants(const std::vector<StudyVariant>& variant
     const auto found = std::ranges::find(variants, name, &StudyVariant::name);
     if (found == variants.end()) {
       fail(ErrorKind::usage, fmt::format("--variants: {}: the study file has no such variant", name),
-           fmt::format("did you mean {}?", nearest_name(name, known)));
+           nearest_name(name, known).empty() ? fmt::format("one of {}", fmt::join(known, ", "))
+                                             : fmt::format("did you mean {}?", nearest_name(name, known)));
     }
     picked.push_back(*found);
     begin = comma + 1;

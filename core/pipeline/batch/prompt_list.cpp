@@ -134,17 +134,38 @@ bool read_setting(const std::string& key, const json& value, const fs::path& fol
   visit_config(standard, [&](std::string_view section, const Field& field, const auto&) {
     if (is_entry_setting(section, field)) known.emplace_back(field.setting());
   });
+  const std::string nearest = nearest_name(key, known);
   fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", origin, shortened(key)),
-       fmt::format("the nearest key is {}", nearest_name(key, known)));
+       nearest.empty()
+           ? "keys are prompt, image, video, and the other options that t2v, i2v and v2v list with --help-all"
+           : fmt::format("the nearest key is {}", nearest));
+}
+
+/// The value of `text`. Throws Error(input) with the place of a mistake; `origin` names the file, or its line.
+json parse_input(const std::string& text, const std::string& origin) {
+  if (nests_too_deeply(text)) {
+    fail(ErrorKind::input, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
+  }
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    const std::string before =
+        text.substr(0, std::min(std::max<size_t>(error.byte, 1), text.size() + 1) - 1);  // the mistake is the last read
+    const std::string line =
+        text.find('\n') != text.npos ? fmt::format(":{}", std::ranges::count(before, '\n') + 1) : "";
+    const size_t column = before.size() - (before.rfind('\n') + 1) + 1;
+    fail(ErrorKind::input, fmt::format("{}{}: not valid JSON at character {}", origin, line, column));
+  } catch (const json::out_of_range&) {
+    fail(ErrorKind::input, fmt::format("{}: not valid JSON: a number is too large", origin));
+  }
 }
 
 /// Fills `entry` from the object of one line of a `.jsonl` file. Unknown keys are errors that name the nearest known
 /// one.
 void read_entry(const TextLine& line, const fs::path& folder, PromptEntry& entry) {
-  const auto object = parse_json(line.text);
+  const json object = parse_input(line.text, line.origin);
   if (!object.is_object()) {
-    fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin,
-                                       object.is_discarded() ? "something else" : object.type_name()));
+    fail(ErrorKind::input, fmt::format("{}: expected a JSON object, got {}", line.origin, object.type_name()));
   }
   entry.origin = line.origin;
   if (object.contains("id")) entry.id = id_of(line.origin, object["id"]);
@@ -163,18 +184,7 @@ void read_entry(const TextLine& line, const fs::path& folder, PromptEntry& entry
 
 /// The content of a VBench file: an array of {prompt_en, dimension, ...}.
 json parse_array(const fs::path& path, const std::string& text) {
-  json document;
-  try {
-    if (nests_too_deeply(text))
-      fail(ErrorKind::input, fmt::format("{}: JSON nested deeper than {}", path.string(), kMaxJsonDepth));
-    document = json::parse(text);
-  } catch (const json::parse_error& error) {
-    const size_t offset = std::min(error.byte, text.size());
-    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1;
-    fail(ErrorKind::input, fmt::format("{}:{}: not valid JSON", path.string(), line));
-  } catch (const json::out_of_range&) {
-    fail(ErrorKind::input, fmt::format("{}: not valid JSON: a number is too large", path.string()));
-  }
+  json document = parse_input(text, path.string());
   if (!document.is_array() || document.empty()) {
     fail(ErrorKind::input, fmt::format("{}: expected a VBench prompt list ([{{\"prompt_en\": ...}}]), got {}",
                                        path.string(), document.is_array() ? "an empty list" : document.type_name()));

@@ -46,6 +46,21 @@ TEST_CASE("exhausted memory of any kind is a device error with a hint", "[cli]")
   CHECK(reported([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); }).kind() == ErrorKind::device);
 }
 
+TEST_CASE("exhausted memory is told in one line, without advice for Python", "[cli]") {
+  const Error gpu = reported([] {
+    TORCH_CHECK_WITH(OutOfMemoryError, false,
+                     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 1 has a total capacity of 15.77 GiB of which "
+                     "310.00 MiB is free. Including non-PyTorch memory, this process has 15.4 GiB memory in use. If "
+                     "reserved but unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments "
+                     "to avoid fragmentation.");
+  });
+  CHECK(std::string(gpu.what()) == "out of memory on GPU 1: 2.00 GiB more needed, 310.00 MiB of 15.77 GiB free");
+  CHECK(std::string(reported([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); }).what()) ==
+        "out of memory");
+  const Error host = reported([] { at::empty({int64_t{1} << 55}); });
+  CHECK(test::says(host, "out of memory: 144115188075855872 bytes more needed"));
+}
+
 TEST_CASE("an error of CUDA that is none of memory is a lost device", "[cli]") {
   CHECK(reported([] { TORCH_CHECK(false, "CUDA error: an illegal memory access was encountered"); }).kind() ==
         ErrorKind::device_lost);

@@ -50,6 +50,10 @@ TEST_CASE("places that cannot be written are found before any work", "[files]") 
   CHECK(kind_of_check(folder / "missing" / "a.txt") == ErrorKind::output);
   CHECK(kind_of_check(folder.path()) == ErrorKind::output);
   CHECK(kind_of_check("/proc/a.txt") == ErrorKind::output);
+  test::write_text(folder / "p.png", "");
+  const Error in_file = test::error_of([&] { check_writable(folder / "p.png" / "o.mp4", Existing::refuse); });
+  CHECK(test::says(in_file, (folder / "p.png").string() + " is a file, not a folder"));
+  std::filesystem::remove(folder / "p.png");
   check_writable(folder / "a.txt", Existing::refuse);
   CHECK(files_in(folder.path()) == 0);
 }

@@ -23,6 +23,14 @@ TEST_CASE("the first byte that is not UTF-8 is found", "[utf8]") {
   CHECK_FALSE(find_invalid_utf8(""));
 }
 
+TEST_CASE("a long text is shortened for messages between two characters", "[utf8]") {
+  CHECK(shortened("a red ball") == "a red ball");
+  CHECK(shortened("") == "nothing");
+  CHECK(shortened("ab\xc3\xa9\xc3\xa9", 4) == "ab\xc3\xa9...");
+  CHECK(shortened("ab\xc3\xa9\xc3\xa9", 3) == "ab...");
+  CHECK(shortened("\x80\x80", 1) == "...");  // what is not UTF-8 has no characters
+}
+
 TEST_CASE("a slug is lower case, dashed and at most 40 characters", "[cli]") {
   CHECK(slug("A Red ball, moving left!") == "a-red-ball-moving-left");
   CHECK(slug("--- ???") == "video");

@@ -77,6 +77,8 @@ TEST_CASE("a length that was not trained runs with a warning, one that is not li
   CHECK(std::string(error.what())
             .find("--duration 10800: at 720p, InfinityStar 8B 720p supports 5 s (trained) and 1, 2") == 0);
   CHECK(error.hint() == "--duration 5");
+  const ModelPreset tiny = read_preset(preset_file("tiny"));
+  CHECK(error_of([&] { check_video_size(tiny, with_duration(tiny, 5)); }).hint() == "--duration 4");
 }
 
 TEST_CASE("a resolution that the preset does not list is refused by name", "[config]") {

@@ -80,10 +80,11 @@ TEST_CASE("files that build on each other are refused", "[config]") {
   CHECK(std::string(error.what()).find("build on each other") != std::string::npos);
 }
 
-TEST_CASE("an unknown name lists the presets", "[config]") {
+TEST_CASE("an unknown name is answered with the nearest preset, or with where they are listed", "[config]") {
   const Error error = error_of([] { follow_config("1080p"); });
   CHECK(error.kind() == ErrorKind::usage);
-  CHECK(error.hint().starts_with("presets: 480p, 480p-interact, 720p, tiny; "));
+  CHECK(error.hint() == "configs/README.md lists the presets");
+  CHECK(error_of([] { follow_config("faststar-70p"); }).hint() == "did you mean faststar-720p?");
   const TempDir folder;
   test::write_text(folder / "mine.yaml", "base: [720p]\n");
   CHECK(error_of([&] { follow_config((folder / "mine.yaml").string()); }).kind() == ErrorKind::usage);

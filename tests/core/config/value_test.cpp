@@ -89,6 +89,9 @@ TEST_CASE("the nearest name is the one with the fewest edits", "[config]") {
   CHECK(nearest_name("guidence", {"seed", "guidance", "guidance_method"}) == "guidance");
   CHECK(nearest_name("--promt", {"--preset", "--prompt", "--prompt-file"}) == "--prompt");
   CHECK(nearest_name("anything", {}).empty());
+  CHECK(nearest_name("vea", {"vae", "star"}) == "vae");
+  CHECK(nearest_name("a red ball", {"--reduce", "--reduce-tie-break"}).empty());
+  CHECK(nearest_name("1080p", {"480p", "720p", "tiny"}).empty());
 }
 
 }  // namespace faststar

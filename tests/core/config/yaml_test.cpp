@@ -41,6 +41,13 @@ TEST_CASE("sections set their fields and remember the line", "[config]") {
   CHECK(settings.origin("preset").source == Source::standard);
 }
 
+TEST_CASE("a Git LFS pointer in a configuration's place is the model's fault", "[config]") {
+  const Error error = error_of([] { read("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"); });
+  CHECK(error.kind() == ErrorKind::model);
+  CHECK(test::says(error, "my.yaml: a Git LFS pointer"));
+  CHECK(error.hint() == "git lfs pull");
+}
+
 TEST_CASE("an unknown key names file, line, key and the nearest known one", "[config]") {
   const Error key = error_of([] { read("guidance:\n  guidance: 3\n  guidence_method: cfg\n"); });
   CHECK(std::string(key.what()).ends_with("my.yaml:3: guidance.guidence_method: unknown key"));

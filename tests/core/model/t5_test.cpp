@@ -40,6 +40,8 @@ TEST_CASE("a file that is no vocabulary is a model error naming it", "[text]") {
   CHECK(wrong.kind() == ErrorKind::model);
   CHECK(std::string(wrong.what()).find("spiece.model: expected a SentencePiece model") != std::string::npos);
   CHECK(test::error_of([&] { Tokenizer(dir / "absent.model"); }).kind() == ErrorKind::model);
+  test::write_text(dir / "spiece.model", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n");
+  CHECK(test::error_of([&] { Tokenizer(dir / "spiece.model"); }).hint() == "git lfs pull");
 }
 
 TEST_CASE("a truncated vocabulary is a model error", "[text]") {

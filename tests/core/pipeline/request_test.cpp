@@ -128,6 +128,7 @@ TEST_CASE("reduction that cannot work is refused before weights load", "[cli]") 
   CHECK(plan_error({{"reduce", "faststar"}, {"ratios", "0.1,0.2"}}).kind() == ErrorKind::usage);
   CHECK(plan_error({{"reduce", "tome"}, {"ratios", "0.95"}}).kind() == ErrorKind::usage);
   CHECK(plan_error({{"ratios", "0.2"}}).hint() == "add --reduce faststar");
+  CHECK(plan_error({{"trace", "t.safetensors"}}).hint() == "add --reduce faststar");
   const TempDir folder;
   const InFolder here(folder.path());
   const Request job = plan({{"reduce", "faststar"}, {"seed", "1"}}, "720p");

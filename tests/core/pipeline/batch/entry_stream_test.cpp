@@ -81,7 +81,7 @@ TEST_CASE("every line that is not blank counts for names and seeds, also one tha
   CHECK(items[2].problem == "promt: not a key of a batch entry (the nearest key is prompt)");
   CHECK(items[2].origin == "stdin:4");
   CHECK(items[2].id == "4");
-  CHECK(items[3].problem == "expected a JSON object, got something else");
+  CHECK(items[3].problem == "not valid JSON at character 2");
   CHECK(items[3].index == 2);  // one item, whatever --samples says
   CHECK(items[4].file == "0004-c-0.mp4");
   CHECK(items[4].seed == 106);

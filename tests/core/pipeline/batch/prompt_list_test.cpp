@@ -81,7 +81,7 @@ TEST_CASE("a VBench file gives prompts, dimensions and refined prompts", "[batch
 
 TEST_CASE("a VBench file with a mistake is refused with its place", "[batch]") {
   const TempDir folder;
-  CHECK(message(folder, "a.json", "[\n{\"prompt_en\": }]") == "a.json:2: not valid JSON");
+  CHECK(message(folder, "a.json", "[\n{\"prompt_en\": }]") == "a.json:2: not valid JSON at character 15");
   CHECK(message(folder, "a.json", "{}")
             .starts_with("a.json: expected a VBench prompt list ([{\"prompt_en\": ...}]), got object"));
   CHECK(message(folder, "a.json", R"([{"prompt_en": "a", "dimension": ["scene"]}, 3])") ==
@@ -148,7 +148,8 @@ TEST_CASE("a JSON line with a mistake is refused with its place and the nearest 
         "a.jsonl:1: guidance: expected a number from 0 to 1000, got much");
   CHECK(message(folder, "a.jsonl", "{\"prompt\": 3}") == "a.jsonl:1: prompt: expected a string, got 3");
   CHECK(message(folder, "a.jsonl", "{\"guidance\": 3}") == "a.jsonl:1: prompt: expected a string, got nothing");
-  CHECK(message(folder, "a.jsonl", "\na ball\n") == "a.jsonl:2: expected a JSON object, got something else");
+  CHECK(message(folder, "a.jsonl", "\na ball\n") == "a.jsonl:2: not valid JSON at character 1");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", }") == "a.jsonl:1: not valid JSON at character 17");
 }
 
 TEST_CASE("a list names images in its folder only", "[batch]") {
@@ -165,10 +166,12 @@ TEST_CASE("numbers without an end and nesting without a floor are errors of thei
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   CHECK(message(folder, "a.json", R"([{"prompt_en": 1e400}])") == "a.json: not valid JSON: a number is too large");
   CHECK(message(folder, "a.json", "[" + deep + "]") == "a.json: JSON nested deeper than 16");
-  for (const std::string& value : {std::string("1e400"), deep, "{\"a\":" + deep + "}"}) {
-    CHECK(message(folder, "a.jsonl", fmt::format("{{\"prompt\": \"a\", \"guidance\": {}}}", value)) ==
-          "a.jsonl:1: expected a JSON object, got something else");
-  }
+  const auto of_line = [&](const std::string& value) {
+    return message(folder, "a.jsonl", fmt::format("{{\"prompt\": \"a\", \"guidance\": {}}}", value));
+  };
+  CHECK(of_line("1e400") == "a.jsonl:1: not valid JSON: a number is too large");
+  CHECK(of_line(deep) == "a.jsonl:1: JSON nested deeper than 16");
+  CHECK(of_line("{\"a\":" + deep + "}") == "a.jsonl:1: JSON nested deeper than 16");
 }
 
 TEST_CASE("a message shows the beginning of a long value or key", "[batch]") {
