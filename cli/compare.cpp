@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "core/media/resize.h"
 #include "core/media/video_writer.h"
 #include "core/pipeline/outputs.h"
+#include "core/pipeline/same_work.h"
 
 namespace faststar {
 namespace {
@@ -77,7 +79,7 @@ using Fidelities = std::vector<FrameFidelity>;
 
 /// The video of --side-by-side; null without it, and for two pictures, whose file is a picture too.
 std::unique_ptr<FrameSink> side_by_side_video(const CompareCommand& command, const FrameSource& a,
-                                                const FrameSource& b) {
+                                              const FrameSource& b) {
   if (command.side_by_side.empty()) return nullptr;
   if (!a.fps() && !b.fps()) {
     check_image_output(command.side_by_side);
@@ -138,6 +140,17 @@ std::optional<double> token_seconds(const std::filesystem::path& file) {
   return seconds.is_number() ? std::optional(seconds.get<double>()) : std::nullopt;
 }
 
+/// False, with a warning, when both files say how they were made and that is not the same video.
+bool are_versions_of_one(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const auto of_a = read_provenance(a), of_b = read_provenance(b);
+  if (!of_a || !of_b) return true;
+  const auto apart = settings_apart(of_a->settings_json, of_b->settings_json);
+  if (apart.empty()) return true;
+  log::warn("{} and {} are not versions of one video: they differ in {}", a.string(), b.string(),
+            fmt::join(apart, ", "));
+  return false;
+}
+
 /// The row of those seconds; empty when a file does not record them.
 std::string time_row(const std::filesystem::path& a, const std::filesystem::path& b) {
   const auto of_a = token_seconds(a), of_b = token_seconds(b);
@@ -193,13 +206,15 @@ int run_compare(const CompareCommand& command) {
   check_outputs(command);
   FrameSource a(command.a), b(command.b);
   check_pair(command, a, b);
+  const bool comparable = are_versions_of_one(command.a, command.b);
   set_up_backends();
   const at::Device device = pick_device(command.device);
   const auto lpips = open_lpips(command, device);
   const Fidelities frames = measure(command, a, b, lpips ? &*lpips : nullptr, device);
   if (!command.csv.empty()) write_file(command.csv, fidelity_csv(frames, command.skip), command.existing());
   print_result(command.json ? to_json(summarize_fidelity(frames)) + "\n"
-                            : fidelity_table(frames, command.skip, a.size()) + time_row(command.a, command.b));
+                            : fidelity_table(frames, command.skip, a.size()) +
+                                  (comparable ? time_row(command.a, command.b) : ""));
   const bool starts_alike = command.skip == 0 && frames.size() > 1 && frames.front().mse == 0;
   if (starts_alike) log::info("frame 0 is identical in both files; --skip 1 leaves it out");
   return 0;

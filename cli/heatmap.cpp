@@ -1,15 +1,19 @@
 #include "core/lab/heatmap/heatmap.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
+#include "core/base/log.h"
 #include "core/media/image.h"
+#include "core/media/metadata.h"
 #include "core/media/video_reader.h"
 #include "core/media/video_writer.h"
+#include "core/pipeline/same_work.h"
 
 namespace faststar {
 namespace {
@@ -64,6 +68,15 @@ void write_heatmap(const HeatmapCommand& command, const Trace& trace, VideoReade
   write_image(command.output, painter.paint(frames), "", command.existing());
 }
 
+/// Warns when trace and video say how they were made and that is not the same.
+void check_same_run(const Trace& trace, const std::string& video) {
+  const auto provenance = read_provenance(video);
+  if (!provenance || trace.settings_json.empty()) return;
+  const auto apart = settings_apart(trace.settings_json, provenance->settings_json);
+  if (apart.empty()) return;
+  log::warn("{} is not of the run of {}: they differ in {}", trace.origin, video, fmt::join(apart, ", "));
+}
+
 int run_heatmap(const HeatmapCommand& command) {
   constexpr int64_t kMaxRows = 32;
   if (command.rows < 1 || command.rows > kMaxRows) {
@@ -73,6 +86,7 @@ int run_heatmap(const HeatmapCommand& command) {
   if (has_picture_name(command.output)) check_image_output(command.output);
   const Trace trace = read_trace(command.trace);
   VideoReader video(command.video);
+  check_same_run(trace, command.video);
   write_heatmap(command, trace, video);
   print_path(command.output);
   return 0;

@@ -24,6 +24,34 @@ void write_two_videos(const test::TempDir& folder) {
   test::write_video(folder / "b.mkv", frames, kLossless);
 }
 
+/// What faststar stores with a video.
+std::string comment_of_run(const std::string& prompt, int seed, const std::string& reduction, double seconds) {
+  const nlohmann::json settings = {{"prompt", {{"model_prompt", prompt}, {"prompt", prompt}}},
+                                   {"sampling", {{"seed", seed}}},
+                                   {"reduction", {{"method", reduction}}},
+                                   {"output", {{"crf", seed}}}};
+  const nlohmann::json run = {{"seconds", {{"tokens", seconds}}}};
+  return to_comment({"1", "t2v", settings.dump(), run.dump()});
+}
+
+TEST_CASE("compare says when two videos are not versions of one, and not how fast then", "[cli]") {
+  const test::TempDir folder;
+  const Tensor frames = test::noise_frames(3, 24, 32);
+  const auto write = [&](const char* name, const std::string& comment) {
+    test::write_video(folder / name, frames, kLossless, comment);
+  };
+  write("dense.mkv", comment_of_run("a red ball", 1, "none", 10));
+  write("reduced.mkv", comment_of_run("a red ball", 1, "faststar", 5));
+  write("other.mkv", comment_of_run("a blue box", 2, "none", 6));
+  const Outcome versions = run(folder, "compare dense.mkv reduced.mkv --device cpu");
+  CHECK(versions.out.find("2.00x as fast") != std::string::npos);
+  CHECK(versions.error.find("warning") == std::string::npos);
+  const Outcome unrelated = run(folder, "compare dense.mkv other.mkv --device cpu");
+  CHECK(unrelated.exit_code == 0);
+  CHECK(unrelated.out.find("as fast") == std::string::npos);
+  CHECK(unrelated.error.find("are not versions of one video: they differ in prompt, seed") != std::string::npos);
+}
+
 TEST_CASE("compare measures every frame and leaves out those that are skipped", "[cli]") {
   const test::TempDir folder;
   write_two_videos(folder);

@@ -73,7 +73,9 @@ Trace parse_trace(const std::filesystem::path& path) {
   try {
     const auto document = parse_json_object(metadata->second, file->origin());
     if (!document.contains("steps")) refuse("list of steps");
-    return read_steps(*file, document["steps"]);
+    Trace trace = read_steps(*file, document["steps"]);
+    if (document.contains("settings")) trace.settings_json = document["settings"].dump();
+    return trace;
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::input, fmt::format("{}: list of steps: {}", file->origin(), error.what()));
   }

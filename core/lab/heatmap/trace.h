@@ -21,6 +21,7 @@ struct TracedStep {
 /// The part of a file written by `--trace` that heatmaps need.
 struct Trace {
   std::string origin;                 ///< the file, for messages
+  std::string settings_json;          ///< of the run; empty when the file has none
   std::vector<int64_t> clip_latents;  ///< latent frames of each clip, in order
   std::vector<TracedStep> steps;      ///< the reduced ones, in order
 };
