@@ -280,11 +280,35 @@ class VideoWriter final : public FrameSink {
   bool is_complete_ = false;
 };
 
+/// "2 sound tracks"; empty for none.
+std::string tracks_text(int64_t count, const char* kind) {
+  return count == 0 ? "" : fmt::format("{} {} track{}", count, kind, count == 1 ? "" : "s");
+}
+
+/// What a video has beside its pictures and the sound in stream `sound` does not go along.
+void say_left_out(const AVFormatContext& input, int sound, const fs::path& file) {
+  int64_t sounds = 0, subtitles = 0;
+  for (int i = 0; i < static_cast<int>(input.nb_streams); ++i) {
+    const AVMediaType type = input.streams[i]->codecpar->codec_type;
+    sounds += type == AVMEDIA_TYPE_AUDIO && i != sound ? 1 : 0;
+    subtitles += type == AVMEDIA_TYPE_SUBTITLE ? 1 : 0;
+  }
+  if (sounds + subtitles == 0) return;
+  log::warn("{}: dropped: {}{}{}", file.string(), tracks_text(sounds, "other sound"),
+            sounds > 0 && subtitles > 0 ? " and " : "", tracks_text(subtitles, "subtitle"));
+}
+
 }  // namespace
+
+bool has_sound(const fs::path& video) {
+  const ffmpeg::InputPtr input = ffmpeg::open_streams(video);
+  return av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
+}
 
 std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video) {
   const ffmpeg::InputPtr input = ffmpeg::open_streams(part.file);
   const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
+  say_left_out(*input, index, part.file);
   if (index < 0) return nullptr;
   const AVStream& stream = *input->streams[index];
   auto track = read_track(*input, stream, part);

@@ -42,8 +42,12 @@ struct SoundPart {
   double seconds = 0;
 };
 
+/// True when `video` has sound. Throws Error(input) when it cannot be opened.
+bool has_sound(const std::filesystem::path& video);
+
 /// The sound of `part`, or nothing when there is none. Sound that a video called `video` cannot hold, or that is
-/// damaged, is dropped with one warning. Throws Error(input) when the file cannot be opened.
+/// damaged, is dropped with one warning; other sound tracks and subtitles with another one. Throws Error(input) when
+/// the file cannot be opened.
 std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const std::filesystem::path& video);
 
 /// What a video file holds besides its frames.

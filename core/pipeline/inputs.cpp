@@ -2,18 +2,23 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/config/value.h"
 #include "core/media/frame_source.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/video_reader.h"
+#include "core/model/pyramid/schedule.h"
 #include "core/model/vae/architecture.h"
 
 namespace faststar {
@@ -28,6 +33,7 @@ std::string without_outer_blanks(const std::string& text) {
 }
 
 constexpr double kFramesPerSecond = 16;
+constexpr double kAlmost = 1e-3;  // seconds: containers round times to 1/1000
 
 /// Resizes frames to the run's pixels; says once what that cuts or adds.
 FrameTransform fitting(const std::filesystem::path& file, PixelSize source, const VideoSize& size, Fit fit) {
@@ -59,11 +65,10 @@ Tensor read_span(VideoReader& video, const FrameSpan& span, const FrameTransform
     return frames_at(video, frame_indices(video.info().fps, video.info().frames, span), transform);
   }
   // As with even frames the end is exclusive: the last frame is shown in its place.
-  const auto count = static_cast<double>(video.info().frames);
-  const double last = video.info().duration * (count - 1) / count;
+  const double last = video.info().duration - kAlmost;
   std::vector<double> times;
   for (int64_t frame = 0; frame < span.count; ++frame) {
-    times.push_back(std::min(span.start + static_cast<double>(frame) / kFramesPerSecond, last));
+    times.push_back(std::min(std::max(span.start, 0.0) + static_cast<double>(frame) / kFramesPerSecond, last));
   }
   return frames_shown_at(video, times, transform);
 }
@@ -74,7 +79,8 @@ FrameSpan last_span(const VideoInfo& info, double seconds, int64_t frames) {
 }
 
 void check_length(const std::filesystem::path& file, const VideoInfo& info, double start, double seconds) {
-  if (info.duration >= start + seconds) return;
+  const double slack = info.variable_rate ? 0.5 / info.fps : 0;  // the last frame's end may be rounded, or not known
+  if (info.duration + slack >= start + seconds) return;
   const std::string from = start > 0 ? fmt::format(" after --start {:g}", start) : "";
   fail(ErrorKind::input,
        fmt::format("{}: expected at least {:g} s of video{}, but it is {:.2f} s long", file.string(), seconds, from,
@@ -91,6 +97,26 @@ std::filesystem::path named_file(const std::optional<std::string>& name, const c
 bool made_by(const ModelPreset& model, const std::filesystem::path& file) {
   const auto provenance = read_provenance(file);
   return provenance && recorded(nlohmann::json::parse(provenance->settings_json), "model", "name") == model.name;
+}
+
+/// Names the words of the prompt that are not in the list of those that the model was trained with, where it has one.
+void warn_about_words(const ModelPreset& preset, const std::filesystem::path& list, const std::string& prompt) {
+  std::ifstream file(list);
+  if (!file) return;
+  const std::set<std::string> known{std::istream_iterator<std::string>(file), {}};
+  std::vector<std::string> unknown = words_in(prompt);
+  std::erase_if(unknown, [&](const std::string& word) { return known.contains(word); });
+  if (unknown.empty()) return;
+  log::warn("{} does not know {}: its words are in {}; --model DIR takes a model that knows more", preset.name,
+            shortened(fmt::format("{}", fmt::join(unknown, ", "))), list.string());
+}
+
+/// The embedded model was trained for one shape; the official ones for all.
+void warn_about_shape(const ModelPreset& preset, const VideoSize& size) {
+  const Aspect trained = preset.settings.config.generate.aspect;
+  if (size.aspect_key == nearest_aspect_key(static_cast<double>(trained.height) / trained.width)) return;
+  log::warn("{} was trained for --aspect {} only: another shape will not be meaningful", preset.name,
+            value_text(trained));
 }
 
 }  // namespace
@@ -153,7 +179,13 @@ std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolve
 }
 
 std::shared_ptr<const SoundTrack> read_source_sound(const Request& request, const std::filesystem::path& file) {
-  if (request.task != Task::video_to_video || request.source->only_new) return nullptr;
+  if (request.task != Task::video_to_video) return nullptr;
+  if (request.source->only_new) {
+    if (has_sound(request.source->file)) {
+      log::warn("{}: sound dropped: it belongs to the part that --only-new leaves out", request.source->file.string());
+    }
+    return nullptr;
+  }
   const double seconds = static_cast<double>(frames_of_latents(request.source->latents)) / kFramesPerSecond;
   return read_sound({request.source->file, request.source->start.value_or(0), seconds}, file);
 }
@@ -167,6 +199,9 @@ void warn_about_untrained_use(const Request& request) {
     log::warn("{} only knows simple shapes: with other images and videos the output will not be meaningful",
               model.preset.name);
   }
+  if (model.random_weights) return;
+  warn_about_words(model.preset, model.layout.words(), request.prompt);
+  if (model.embedded) warn_about_shape(model.preset, request.size);
 }
 
 Tensor read_source(const SourceClip& source, const VideoSize& size) {

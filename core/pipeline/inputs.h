@@ -40,9 +40,9 @@ Tensor read_source(const SourceClip& source, const VideoSize& size);
 /// The source's sound for its part of a video called `file`; null when that part is left out or silent.
 std::shared_ptr<const SoundTrack> read_source_sound(const Request& request, const std::filesystem::path& file);
 
-/// Logs one warning when the output will not be meaningful: interactive runs of a model that was not trained for them,
-/// and the embedded model with pictures and videos that it did not make. Throws Error(input) when the source cannot be
-/// read.
+/// Logs warnings when the output will not be meaningful: interactive runs of a model that was not trained for them, and
+/// the embedded model with pictures and videos that it did not make, words that it does not know, or another shape.
+/// Throws Error(input) when the source cannot be read.
 void warn_about_untrained_use(const Request& request);
 
 }  // namespace faststar

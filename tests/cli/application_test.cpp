@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/weights/safetensors.h"
+#include "core/config/preset.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
@@ -52,6 +53,47 @@ TEST_CASE("help and version go to stdout", "[cli]") {
   CHECK(run(folder, "--list-devices").out.starts_with("cpu\n"));
 }
 
+TEST_CASE("a file whose name begins with a dash is named after --", "[cli]") {
+  const test::TempDir folder;
+  test::write_video(folder / "-d.mp4", test::numbered_frames(2), {}, to_comment({"1", "t2v", "{}", ""}));
+  const Outcome info = run(folder, "info -- -d.mp4");
+  CHECK(info.exit_code == 0);
+  CHECK(info.out.starts_with("made by faststar 1 t2v"));
+}
+
+TEST_CASE("a reader that has read enough ends the output quietly", "[cli]") {
+  const test::TempDir folder;
+  const Outcome cut =
+      run(folder,
+          fmt::format("--help 2>help.err | true; sleep 0.1; '{}' t2v --help-all 2>>help.err | true", test::program()));
+  CHECK(test::read_text(folder / "help.err").empty());
+  CHECK(cut.exit_code == 0);
+}
+
+TEST_CASE("an installation without the embedded model says what is missing", "[cli]") {
+  namespace fs = std::filesystem;
+  const test::TempDir folder;
+  const fs::path configs = folder / "share/faststar/configs";
+  fs::create_directories(configs);
+  fs::create_directories(folder / "bin");
+  fs::copy_file(preset_file("720p"), configs / "720p.yaml");
+  fs::copy_file(test::program(), folder / "bin/faststar");
+  const Outcome missing = run(folder, "--version >version; bin/faststar t2v -p x --dry-run --device cpu 2>missing");
+  CHECK(missing.exit_code == 4);
+  CHECK(test::read_text(folder / "missing").find("the model that comes with faststar is missing") != std::string::npos);
+}
+
+TEST_CASE("the embedded model says which words and shapes it does not know", "[cli]") {
+  const test::TempDir folder;
+  const Outcome piano =
+      run(folder, "t2v -p 'a cat playing the piano in the snow' --aspect 9:16 --dry-run -q --device cpu");
+  CHECK(piano.exit_code == 0);
+  CHECK(piano.error.find("does not know cat, playing, piano, snow:") != std::string::npos);
+  CHECK(piano.error.find("--model DIR takes a model that knows more") != std::string::npos);
+  CHECK(piano.error.find("was trained for --aspect 16:9 only") != std::string::npos);
+  CHECK(run(folder, "t2v -p 'a red ball moving left on a blue background' --dry-run -q --device cpu").error.empty());
+}
+
 TEST_CASE("a plan is printed on stderr and as JSON on stdout", "[cli]") {
   const test::TempDir folder;
   const Outcome plan = run(folder, "t2v -p 'a red ball' --random-weights --dry-run --json --seed 3 --device cpu",
@@ -92,6 +134,10 @@ TEST_CASE("exit code 2: what the user typed", "[cli]") {
   CHECK(run(folder, retired + " --tome-dst-rand=false").error.find("this setting was removed") != std::string::npos);
   CHECK(run(folder, "t2v --help-all").out.find("tie-break") == std::string::npos);
   CHECK(run(folder, "").exit_code == 2);
+  CHECK(run(folder, "t2v 'a red ball'").error ==
+        "error: a red ball: unknown argument\n"
+        "hint: -p \"TEXT\" gives a prompt, in quotes; faststar t2v --help lists the options\n");
+  CHECK(run(folder, "t2v -p x --nothing-like-it").error.find("did you mean") == std::string::npos);
   CHECK(run(folder, "t2w").error.find("did you mean t2v?") != std::string::npos);
   CHECK(run(folder, "t2v -p").exit_code == 2);
   CHECK(run(folder, "t2v -p x --precision fp8").error == "error: --precision: expected one of fp32, bf16, got fp8\n");

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <functional>
@@ -173,6 +174,7 @@ void export_model(const fs::path& folder, const TrainedModel& model) {
   write_t5_config(layout.t5 / "config.json", model.t5_architecture);
   copy_file(model.vocabulary, layout.vocabulary(), Existing::replace);
   copy_file(model.preset, folder / "model.yaml", Existing::replace);
+  write_file(folder / "words.txt", fmt::format("{}\n", fmt::join(model.words, "\n")), Existing::replace);
 }
 
 NamedTensors read_weights(const fs::path& checkpoint) {

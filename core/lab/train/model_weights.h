@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
@@ -37,6 +38,7 @@ struct TrainedModel {
   T5Architecture t5_architecture;
   std::filesystem::path vocabulary;  ///< spiece.model
   std::filesystem::path preset;      ///< model.yaml
+  std::vector<std::string> words;    ///< that it was trained with
 };
 
 /// Writes a folder for --model: bfloat16 safetensors under the official names, vocabulary and preset.

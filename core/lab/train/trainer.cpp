@@ -265,7 +265,8 @@ class Training {
                                    .t5 = without_prefix(weights, kT5Prefix),
                                    .t5_architecture = plan_.star.t5,
                                    .vocabulary = folder_.vocabulary(),
-                                   .preset = plan_.preset.file});
+                                   .preset = plan_.preset.file,
+                                   .words = world_words(job_.settings.world)});
   }
 
   TrainReport report(bool finished) const {

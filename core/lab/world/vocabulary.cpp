@@ -1,10 +1,9 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sentencepiece_trainer.h>
 
 #include <algorithm>
-#include <cctype>
 #include <functional>
-#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 #include "core/lab/world/piece_list.h"
 #include "core/lab/world/world.h"
 
@@ -115,23 +115,6 @@ std::vector<std::string> sample_captions(WorldSettings settings, double foreign_
   return captions;
 }
 
-/// All words of `captions` in lower case.
-std::vector<std::string> words_of(const std::vector<std::string>& captions) {
-  std::set<std::string> words;
-  std::string word;
-  for (const std::string& caption : captions) {
-    for (const char c : caption + " ") {
-      if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
-        word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      } else if (!word.empty()) {
-        words.insert(std::move(word));
-        word.clear();
-      }
-    }
-  }
-  return {words.begin(), words.end()};
-}
-
 }  // namespace
 
 std::string train_vocabulary(std::span<const std::string> texts, std::span<const std::string> words, int pieces) {
@@ -140,9 +123,16 @@ std::string train_vocabulary(std::span<const std::string> texts, std::span<const
   return list.serialise();
 }
 
+std::vector<std::string> world_words(const WorldSettings& settings) {
+  const auto captions = sample_captions(settings, 0);
+  auto words = words_in(fmt::format("{}", fmt::join(captions, " ")));
+  std::ranges::sort(words);
+  return words;
+}
+
 std::string train_world_vocabulary(const WorldSettings& settings, int pieces) {
   constexpr double kForeign = .5;  // of the texts: where word parts are learned from
-  return train_vocabulary(sample_captions(settings, kForeign), words_of(sample_captions(settings, 0)), pieces);
+  return train_vocabulary(sample_captions(settings, kForeign), world_words(settings), pieces);
 }
 
 }  // namespace faststar

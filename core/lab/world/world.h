@@ -60,6 +60,9 @@ class World {
 /// few for the words and characters or too many for `texts`.
 std::string train_vocabulary(std::span<const std::string> texts, std::span<const std::string> words, int pieces);
 
+/// The words of a world's captions, in lower case and sorted, without those that mean nothing in it.
+std::vector<std::string> world_words(const WorldSettings& settings);
+
 /// The vocabulary for the captions of a world: every word of its sentences is one piece, letters and word parts spell
 /// the rest. Throws as train_vocabulary.
 std::string train_world_vocabulary(const WorldSettings& settings, int pieces);

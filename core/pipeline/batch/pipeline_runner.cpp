@@ -52,8 +52,8 @@ Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files
   const std::string prompt = checked_prompt(item.text, item.origin, ErrorKind::input);
   config.prompt.prompt = prompt;
   Request request = make_shared_request(task_of(item), resolved);
-  warn_about_untrained_use(request);
   set_prompt(request, prompt, config);
+  warn_about_untrained_use(request);
   request.existing = Existing::replace;
   request.outputs = {{.seed = item.seed,
                       .file = files.video,

@@ -136,9 +136,8 @@ bool read_setting(const std::string& key, const json& value, const fs::path& fol
   });
   const std::string nearest = nearest_name(key, known);
   fail(ErrorKind::input, fmt::format("{}: {}: not a key of a batch entry", origin, shortened(key)),
-       nearest.empty()
-           ? "keys are prompt, image, video, and the other options that t2v, i2v and v2v list with --help-all"
-           : fmt::format("the nearest key is {}", nearest));
+       nearest.empty() ? "keys are prompt, image, video and options of t2v, i2v and v2v (--help-all)"
+                       : fmt::format("the nearest key is {}", nearest));
 }
 
 /// The value of `text`. Throws Error(input) with the place of a mistake; `origin` names the file, or its line.

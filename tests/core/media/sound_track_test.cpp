@@ -87,6 +87,41 @@ TEST_CASE("a file without sound has none, without a word", "[media]") {
   CHECK(read_sound({folder / "silent.mkv", 0, 1}, folder / "part.mkv") == nullptr);
 }
 
+TEST_CASE("a second sound track and subtitles are dropped with one line", "[media]") {
+  if (!test::can_read("wav")) return;
+  const test::TempDir folder;
+  const fs::path one = make_source(folder);
+  const auto input = ffmpeg::open_streams(one);
+  {
+    const auto output = ffmpeg::open_output(folder / "two.mkv", "matroska");
+    for (const unsigned from : {0U, 1U, 1U}) {
+      AVStream* stream = avformat_new_stream(output.get(), nullptr);
+      REQUIRE(avcodec_parameters_copy(stream->codecpar, input->streams[from]->codecpar) >= 0);
+      stream->time_base = input->streams[from]->time_base;
+    }
+    AVStream* subtitles = avformat_new_stream(output.get(), nullptr);
+    subtitles->codecpar->codec_type = AVMEDIA_TYPE_SUBTITLE;
+    subtitles->codecpar->codec_id = AV_CODEC_ID_TEXT;
+    subtitles->time_base = {1, 1000};
+    REQUIRE(avformat_write_header(output.get(), nullptr) >= 0);
+    const auto packet = ffmpeg::make_packet();
+    while (av_read_frame(input.get(), packet.get()) >= 0) {
+      if (packet->stream_index == 1) {
+        const ffmpeg::PacketPtr again(av_packet_clone(packet.get()));
+        again->stream_index = 2;
+        REQUIRE(av_interleaved_write_frame(output.get(), again.get()) >= 0);
+      }
+      REQUIRE(av_interleaved_write_frame(output.get(), packet.get()) >= 0);
+    }
+    REQUIRE(av_write_trailer(output.get()) >= 0);
+  }
+  const test::CollectWarnings warnings;
+  CHECK(read_sound({folder / "two.mkv", 0, 2}, folder / "part.mkv") != nullptr);
+  CHECK(warnings.lines().size() == 1);
+  CHECK(warnings.has("two.mkv: dropped: 1 other sound track and 1 subtitle track"));
+  CHECK(has_sound(folder / "two.mkv"));
+}
+
 TEST_CASE("sound that the container cannot hold, or that lies elsewhere, is dropped with one line", "[media]") {
   if (!test::can_read("wav")) return;
   const test::TempDir folder;

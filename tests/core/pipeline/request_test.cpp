@@ -188,6 +188,7 @@ TEST_CASE("--device cuda without a GPU is a device error", "[cli]") {
 TEST_CASE("a video is continued by one clip, unless a length is named", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
+  test::write_video("clip.mp4", test::numbered_frames(2));
   const Request job = plan({{"video", "clip.mp4"}, {"only_new", "true"}}, "480p", Task::video_to_video);
   CHECK(job.size.frames == 161);
   CHECK(job.source->latents == 21);

@@ -49,6 +49,21 @@ Tensor frames_of_source(const Request& job) {
 
 }  // namespace
 
+TEST_CASE("sound that --only-new leaves out is dropped with one line", "[engine]") {
+  if (!test::can_read("wav")) return;
+  const test::TempDir folder;
+  const std::string header(
+      "RIFF\x64\x1f\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\x40\x1f\0\0", 44);
+  test::write_text(folder / "sound.wav", header + std::string(8000, '\0'));  // what matters of a video here
+  Request request;
+  request.task = Task::video_to_video;
+  request.source = SourceClip{.file = folder / "sound.wav", .only_new = true};
+  const test::CollectWarnings warnings;
+  CHECK(read_source_sound(request, folder / "new.mp4") == nullptr);
+  CHECK(warnings.lines().size() == 1);
+  CHECK(warnings.has("sound dropped: it belongs to the part that --only-new leaves out"));
+}
+
 TEST_CASE("a video given as the picture lends its first frame, and that is said", "[engine]") {
   const test::TempDir folder;
   const test::CollectWarnings warnings;

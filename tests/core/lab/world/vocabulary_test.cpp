@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <set>
 
+#include "core/base/utf8.h"
+#include "core/config/preset.h"
 #include "core/lab/world/world.h"
 #include "core/model/t5.h"
 #include "support/support.h"
@@ -26,6 +29,16 @@ TEST_CASE("every word of the world is one token, in any case", "[world]") {
   CHECK(tokens_of("a red ball bouncing on a blue striped background") == 9);
   CHECK(tokens_of("A turquoise heart becomes smaller") == 5);
   CHECK(world_tokenizer().encode("A RED Ball", 64).ids == world_tokenizer().encode("a red ball", 64).ids);
+}
+
+TEST_CASE("the embedded model's folder lists the words of its world", "[world]") {
+  const auto listed = words_in(test::read_text(embedded_model_dir() / "words.txt"));
+  const std::set<std::string> known(listed.begin(), listed.end());
+  for (const std::string& word : world_words({.two_objects = .5, .camera_pan = .3})) {
+    CAPTURE(word);
+    CHECK(known.contains(word));
+  }
+  CHECK_FALSE(known.contains("piano"));
 }
 
 TEST_CASE("words from outside are spelled with pieces that the vocabulary knows", "[world]") {
