@@ -7,6 +7,7 @@
 #include "cli/progress/progress.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
+#include "core/config/config_fields.h"
 #include "core/config/preset.h"
 #include "core/lab/study/report.h"
 #include "core/lab/study/run_study.h"
@@ -56,9 +57,8 @@ Settings take_reduction(Settings& settings) {
   Settings base = settings;
   settings.config.reduction = {};
   settings.config.guidance.reuse = {};
-  visit_reduction_sections(base.config.reduction, [&](std::string_view, const auto& section) {
-    visit_fields(section,
-                 [&](const Field& field, const auto&) { settings.origins.erase(std::string(field.setting())); });
+  visit_config(base.config, [&](std::string_view section, const Field& field, const auto&) {
+    if (section.starts_with("reduction")) settings.origins.erase(std::string(field.setting()));
   });
   return base;
 }

@@ -183,7 +183,13 @@ void visit_sections(Self& c, Visitor&& visit) {
   visit("guidance", c.guidance);
   visit("sampling", c.sampling);
   visit("schedule", c.schedule);
-  visit_reduction_sections(c.reduction, visit);
+  visit("reduction", c.reduction);
+  visit("reduction.faststar", c.reduction.faststar);
+  visit("reduction.fastvar", c.reduction.fastvar);
+  visit("reduction.sparsevar", c.reduction.sparsevar);
+  visit("reduction.tome", c.reduction.tome);
+  visit("reduction.stepvar", c.reduction.stepvar);
+  visit("reduction.random", c.reduction.random);
   visit("output", c.output);
   visit("runtime", c.runtime);
 }

@@ -1,7 +1,7 @@
 #pragma once
 #include <optional>
 #include <span>
-#include <string>
+#include <string_view>
 
 #include "core/config/fields.h"
 #include "core/model/reduce/settings.h"
@@ -94,18 +94,6 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit({.name = "weight", .flag = "stepvar_weight", .help = "weight of the structure score", .range = {0, 1e6}},
         c.weight);
   visit({.name = "normalize", .flag = "stepvar_normalize", .help = "normalize scores before adding"}, c.normalize);
-}
-
-/// Calls visit(section name, section): `reduction`, then the section of each method inside it.
-template <FieldsOf<ReductionConfig> Self, typename Visitor>
-void visit_reduction_sections(Self& c, Visitor&& visit) {
-  visit("reduction", c);
-  visit("reduction.faststar", c.faststar);
-  visit("reduction.fastvar", c.fastvar);
-  visit("reduction.sparsevar", c.sparsevar);
-  visit("reduction.tome", c.tome);
-  visit("reduction.stepvar", c.stepvar);
-  visit("reduction.random", c.random);
 }
 
 /// A setting of earlier versions. The program now always does what `value` meant.

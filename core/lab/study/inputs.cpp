@@ -77,12 +77,11 @@ void apply_variant(const YamlDocument& document, const YAML::Node& mapping, cons
   const auto inner = [&](const YamlEntry& entry) {
     const std::string section = fmt::format("{}.{}", name, entry.key);
     bool known = false;
-    visit_reduction_sections(settings.config.reduction,
-                             [&](std::string_view other, const auto&) { known = known || other == section; });
+    visit_sections(settings.config, [&](std::string_view other, const auto&) { known = known || other == section; });
     if (known) apply_variant(document, entry.value, section, settings);
     return known || (name == kReduction && read_reuse(document, entry, settings.config.guidance));
   };
-  visit_reduction_sections(settings.config.reduction, [&](std::string_view section, auto& fields) {
+  visit_sections(settings.config, [&](std::string_view section, auto& fields) {
     if (section == name) read_fields(document, mapping, name, fields, inner, was_set);
   });
 }
