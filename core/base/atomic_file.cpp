@@ -18,7 +18,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/base/utf8.h"
 
 namespace faststar {
@@ -221,6 +220,18 @@ void cut_torn_line(const fs::path& file) {
   if (opened >= 0) close(opened);
   errno = error;
   if (!cut) fail_errno(ErrorKind::output, file.string(), "write");
+}
+
+std::string read_text(std::istream& stream, const std::string& origin, const char* expected, size_t mebibytes,
+                      ErrorKind kind) {
+  std::string text;
+  for (char block[1 << 16]; stream.read(block, sizeof(block)) || stream.gcount() > 0;) {
+    text.append(block, static_cast<size_t>(stream.gcount()));
+    if (text.size() > mebibytes << 20)
+      fail(kind, fmt::format("{}: expected {}, got more than {} MiB", origin, expected, mebibytes));
+  }
+  if (!stream.eof()) fail_errno(kind, origin, "read");
+  return text;
 }
 
 void write_file(const fs::path& path, const std::string& text, Existing existing) {

@@ -1,6 +1,9 @@
 #pragma once
 #include <filesystem>
+#include <istream>
 #include <string>
+
+#include "core/base/error.h"
 
 namespace faststar {
 
@@ -64,6 +67,11 @@ class AtomicFile {
 /// Removes everything after the last line end: the line that a killed process left half-written. Does nothing when the
 /// file does not exist. Throws Error(output).
 void cut_torn_line(const std::filesystem::path& file);
+
+/// All of `stream`, which messages call `origin`. Throws Error(kind) when it cannot be read, or is larger than what is
+/// `expected` ("a prompt") can be: who names a video by mistake gets an error, not a long wait.
+std::string read_text(std::istream& stream, const std::string& origin, const char* expected, size_t mebibytes,
+                      ErrorKind kind);
 
 /// Writes a file that holds `text`, atomically. Throws Error(output).
 void write_file(const std::filesystem::path& path, const std::string& text, Existing existing);

@@ -5,29 +5,16 @@
 #include <algorithm>
 #include <fstream>
 
+#include "core/base/atomic_file.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/config/config_fields.h"
 
 namespace faststar {
 namespace {
 
-std::string read_text(const std::filesystem::path& path) {
-  constexpr size_t kLargest = 1 << 20;
-  std::ifstream stream(path, std::ios::binary);
-  std::string text(kLargest + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad() || (stream.fail() && !stream.eof())) {
-    fail_errno(ErrorKind::usage, path.string(), "read");
-  }
-  text.resize(static_cast<size_t>(stream.gcount()));
-  if (text.size() > kLargest) {
-    fail(ErrorKind::usage, fmt::format("{}: expected a configuration file, got more than 1 MiB", path.string()));
-  }
-  return text;
-}
-
 YAML::Node parse(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text = read_text(stream, path.string(), "a configuration file", 1, ErrorKind::usage);
   refuse_lfs_pointer(text, path.string());
   try {
     return YAML::Load(text);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/base/atomic_file.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
 #include "core/config/value.h"
@@ -134,21 +135,10 @@ std::string checked_prompt(const std::string& text, const std::string& origin, E
   return prompt;
 }
 
-std::string read_text(std::istream& stream, const std::string& origin, const char* expected, size_t mebibytes) {
-  std::string text;
-  for (char block[1 << 16]; stream.read(block, sizeof(block)) || stream.gcount() > 0;) {
-    text.append(block, static_cast<size_t>(stream.gcount()));
-    if (text.size() > mebibytes << 20)
-      fail(ErrorKind::input, fmt::format("{}: expected {}, got more than {} MiB", origin, expected, mebibytes));
-  }
-  if (!stream.eof()) fail_errno(ErrorKind::input, origin, "read");
-  return text;
-}
-
 std::string read_prompt(const Settings& settings) {
   const PromptConfig& prompt = settings.config.prompt;
   const auto read = [](std::istream& stream, const std::string& origin) {
-    return checked_prompt(read_text(stream, origin, "a prompt", 1), origin, ErrorKind::input);
+    return checked_prompt(read_text(stream, origin, "a prompt", 1, ErrorKind::input), origin, ErrorKind::input);
   };
   if (prompt.prompt_file) {
     std::ifstream file(*prompt.prompt_file, std::ios::binary);

@@ -1,5 +1,4 @@
 #pragma once
-#include <istream>
 #include <string>
 
 #include "core/base/error.h"
@@ -13,10 +12,6 @@ namespace faststar {
 /// `text` without outer white space. `origin` is what messages call it ("--prompt").
 /// Throws Error(kind) when it is not UTF-8, holds a NUL, or nothing is left.
 std::string checked_prompt(const std::string& text, const std::string& origin, ErrorKind kind);
-
-/// All of `stream`, which messages call `origin`. Throws Error(input) when it cannot be read, or is larger than what is
-/// `expected` ("a prompt") can be: who names a video by mistake gets an error, not a long wait.
-std::string read_text(std::istream& stream, const std::string& origin, const char* expected, size_t mebibytes);
 
 /// The prompt of `settings`, checked: --prompt, `-` for all of stdin, or the whole of --prompt-file.
 /// Throws Error(usage) when there is none or the flag holds no valid text, Error(input) when a file or stdin cannot be

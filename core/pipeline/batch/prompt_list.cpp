@@ -13,7 +13,6 @@
 #include "core/config/config_fields.h"
 #include "core/config/value.h"
 #include "core/pipeline/batch/batch_items.h"
-#include "core/pipeline/inputs.h"
 
 namespace faststar {
 namespace {
@@ -25,7 +24,7 @@ using nlohmann::json;
 std::string read_list_file(const fs::path& path) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   std::ifstream stream(path, std::ios::binary);
-  std::string text = read_text(stream, path.string(), "a list of prompts", 64);
+  std::string text = read_text(stream, path.string(), "a list of prompts", 64, ErrorKind::input);
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   return text;
 }
