@@ -12,7 +12,7 @@
 #include "core/lab/evaluate/evaluation.h"
 #include "core/lab/train/model_card.h"
 #include "core/media/image.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/prompt.h"
 
 namespace faststar {
 namespace {

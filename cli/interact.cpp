@@ -16,8 +16,9 @@
 #include "cli/progress/progress.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
-#include "core/pipeline/inputs.h"
 #include "core/pipeline/interactive_run.h"
+#include "core/pipeline/prompt.h"
+#include "core/pipeline/untrained_use.h"
 
 namespace faststar {
 namespace {

@@ -6,8 +6,8 @@
 #include "cli/progress/progress.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
-#include "core/pipeline/inputs.h"
 #include "core/pipeline/run.h"
+#include "core/pipeline/untrained_use.h"
 
 namespace faststar {
 namespace {

@@ -13,7 +13,7 @@
 #include "core/lab/study/run_study.h"
 #include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/batch/batch_items.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/prompt.h"
 #include "core/pipeline/run.h"
 
 namespace faststar {

@@ -59,6 +59,14 @@ constexpr size_t kMaxSlugLength = 40;
 
 bool is_ascii_letter_or_digit(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
+/// White space and invisible formatting characters: what neither a tokenizer nor a reader sees.
+bool is_blank(char32_t c) {
+  const bool control = c <= 0x20 || (c >= 0x7f && c <= 0xa0);
+  const bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || c == 0x3000;
+  const bool formatting = (c >= 0x205f && c <= 0x206f) || c == 0xfeff;
+  return control || space || formatting;
+}
+
 /// Quotation marks, dashes and ellipses of typography, full-width stops: no letters.
 bool is_punctuation(char32_t c) {
   return (c >= 0x2010 && c <= 0x2027) || (c >= 0x2030 && c <= 0x205e) || (c >= 0x3001 && c <= 0x303f) ||
@@ -130,15 +138,16 @@ std::string encode_utf8(std::u32string_view characters) {
   return text;
 }
 
-bool is_blank(char32_t c) {
-  const bool control = c <= 0x20 || (c >= 0x7f && c <= 0xa0);
-  const bool space = c == 0x1680 || (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || c == 0x3000;
-  const bool formatting = (c >= 0x205f && c <= 0x206f) || c == 0xfeff;
-  return control || space || formatting;
-}
-
 bool is_blank_text(std::string_view text) {
   return !find_invalid_utf8(text) && std::ranges::all_of(decode_utf8(text), [](char32_t c) { return is_blank(c); });
+}
+
+std::string without_outer_blanks(std::string_view text) {
+  const std::u32string characters = decode_utf8(text);
+  const auto seen = [](char32_t c) { return !is_blank(c); };
+  const auto begin = std::find_if(characters.begin(), characters.end(), seen);
+  const auto end = std::find_if(characters.rbegin(), characters.rend(), seen).base();
+  return begin < end ? encode_utf8({begin, end}) : "";
 }
 
 bool is_terminal_control(char32_t c) {

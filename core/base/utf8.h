@@ -22,11 +22,11 @@ std::string json_text(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-/// True for white space and invisible formatting characters: characters that neither a tokenizer nor a reader sees.
-bool is_blank(char32_t character);
-
-/// True for UTF-8 text without a visible character.
+/// True for UTF-8 text without a visible character: white space and invisible formatting are blanks.
 bool is_blank_text(std::string_view text);
+
+/// Valid UTF-8 without the blanks around it.
+std::string without_outer_blanks(std::string_view text);
 
 /// True for characters that steer a terminal instead of being shown: C0, DEL, C1, line separators and marks of writing
 /// direction.

@@ -19,6 +19,27 @@ std::optional<VideoOutput> open_video(const OutputFiles& files, int64_t latents)
 
 }  // namespace
 
+VideoOutput::VideoOutput(const OutputFiles& files) : h264_alone_(!files.encoding.lossless && !files.frames_dir) {
+  sinks_.push_back(
+      in_background(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing)));
+  if (files.frames_dir) {
+    sinks_.push_back(in_background(make_frame_folder_writer(*files.frames_dir, files.existing)));
+  }
+}
+
+FrameFormat VideoOutput::frame_format(at::Device device) const {
+  return h264_alone_ && device.is_cuda() ? FrameFormat::yuv420 : FrameFormat::rgb;
+}
+
+void VideoOutput::write(const Tensor& frames) {
+  for (const auto& sink : sinks_) sink->write(frames);
+}
+
+void VideoOutput::finish() {
+  for (const auto& sink : sinks_) sink->complete();
+  for (const auto& sink : sinks_) sink->publish();
+}
+
 FrameFiles::FrameFiles(const OutputFiles& files, const ShownFrames& shown, const Source& source,
                        std::function<void(int64_t frames)> on_done)
     : files_(files),

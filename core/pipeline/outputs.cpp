@@ -126,25 +126,4 @@ VideoFormat format_of(const VideoSize& size) {
   return {.width = static_cast<int>(size.width), .height = static_cast<int>(size.height)};
 }
 
-VideoOutput::VideoOutput(const OutputFiles& files) : h264_alone_(!files.encoding.lossless && !files.frames_dir) {
-  sinks_.push_back(
-      in_background(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing)));
-  if (files.frames_dir) {
-    sinks_.push_back(in_background(make_frame_folder_writer(*files.frames_dir, files.existing)));
-  }
-}
-
-FrameFormat VideoOutput::frame_format(at::Device device) const {
-  return h264_alone_ && device.is_cuda() ? FrameFormat::yuv420 : FrameFormat::rgb;
-}
-
-void VideoOutput::write(const Tensor& frames) {
-  for (const auto& sink : sinks_) sink->write(frames);
-}
-
-void VideoOutput::finish() {
-  for (const auto& sink : sinks_) sink->complete();
-  for (const auto& sink : sinks_) sink->publish();
-}
-
 }  // namespace faststar

@@ -5,8 +5,10 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/model/reduce/gate.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/outputs.h"
 #include "core/pipeline/run.h"
+#include "core/pipeline/source.h"
+#include "core/pipeline/untrained_use.h"
 
 namespace faststar {
 namespace {
@@ -16,12 +18,12 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
   Workload work{.star = checkpoints.star_architecture,
                 .t5 = checkpoints.t5_architecture,
                 .vae = checkpoints.vae_architecture,
-                .schedule = request.schedule,
+                .schedule = request.codes ? Schedule({request.codes->scale()}) : request.schedule,
                 .repetitions = {{1}, {1}},
-                .decoded_latents = request.schedule.latent_frames(),
                 .dtype = model.dtype(),
                 .device = model.device(),
                 .attention_precision = request.generation.attention.precision};
+  work.decoded_latents = work.schedule.latent_frames();
   if (request.codes) return work;
   work.repetitions = request.generation.repetitions;
   work.guidance_rows = GuidanceRows(request.generation.guidance, request.schedule);
@@ -29,11 +31,10 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
   work.preview = request.outputs.front().preview.has_value();
   work.warm = model.has_transformer();
   work.gate = ReductionGate(request.generation.reduction, work.schedule, work.repetitions);
+  work.given_clips = request.given_clips();
   if (request.task == Task::interactive) {
     work.condition_tokens = interactive_condition_tokens(work.schedule);
     work.decoded_latents *= 2;
-  } else if (request.source) {
-    while (work.schedule.frames_of(work.given_clips).begin < request.source->latents) ++work.given_clips;
   }
   if (request.source) work.source_frames = frames_of_latents(request.source->latents);
   return work;
@@ -82,7 +83,11 @@ void plan_generation(const Pipeline& pipeline, Plan& plan) {
   const Request& request = plan.request;
   check_depth(request.generation.reduction, model.checkpoints().star_architecture.layers);
   plan.ids = pipeline.tokenize(request.model_prompt, request.negative, request.text_limit);
-  if (request.source) plan.source = read_source(*request.source, request.size);
+  if (request.source) {
+    warn_about_untrained_source(request);
+    plan.sound = read_source_sound(request);
+    plan.source = read_source(*request.source, request.size);
+  }
   plan.work = workload_of(model, request, plan.ids);
   plan.memory = choose_memory_plan(plan.work, model.budget());
   log::info("memory: {}", plan.memory.text_line());

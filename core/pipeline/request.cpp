@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -10,16 +11,35 @@
 #include "core/base/random.h"
 #include "core/base/utf8.h"
 #include "core/config/preset.h"
-#include "core/media/image.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/gate.h"
 #include "core/model/star/guidance_reuse.h"
 #include "core/model/vae/architecture.h"
-#include "core/pipeline/inputs.h"
 #include "core/pipeline/outputs.h"
+#include "core/pipeline/prompt.h"
 
 namespace faststar {
 namespace {
+
+std::filesystem::path named_file(const std::optional<std::string>& name, const char* what, const char* hint) {
+  if (!name || name->empty()) fail(ErrorKind::usage, fmt::format("no {}", what), hint);
+  return *name;
+}
+
+/// Throws Error(usage) when it was not named.
+std::optional<SourceClip> find_source(Task task, const ResolvedSettings& resolved) {
+  const GenerateConfig& generate = resolved.settings.config.generate;
+  if (task == Task::image_to_video) {
+    return SourceClip{.file = named_file(generate.image, "input image", "--image FILE"), .fit = generate.fit};
+  }
+  const bool continues = task == Task::video_to_video || (task == Task::interactive && generate.video);
+  if (!continues) return std::nullopt;
+  return SourceClip{.file = named_file(generate.video, "video to continue", "--video FILE"),
+                    .fit = generate.fit,
+                    .start = task == Task::interactive ? std::nullopt : std::optional(generate.start),
+                    .only_new = generate.only_new,
+                    .latents = 1 + resolved.model.preset.latents_per_clip};
+}
 
 VideoSize choose_size(Task task, const ResolvedSettings& resolved) {
   const GenerateConfig& generate = resolved.settings.config.generate;
@@ -172,15 +192,12 @@ void set_outputs(Request& request, Settings& settings) {
     if (output.preview) check_video_output(*output.preview, format_of(request.size), {});
     output.settings_json = output_settings(request, settings.config, output.seed);
   }
-  request.sound = read_source_sound(request, request.outputs.front().file);
 }
 
 /// The steps of the clips that are made.
 std::vector<Step> steps_made(const Request& request) {
   std::vector<Step> steps = request.schedule.steps(request.generation.repetitions);
-  const bool holds_source = request.source && request.schedule.first_video_clip() > 0;
-  const int64_t given = holds_source ? request.source->latents : 0;
-  std::erase_if(steps, [&](const Step& step) { return request.schedule.frames_of(step.clip).begin < given; });
+  std::erase_if(steps, [given = request.given_clips()](const Step& step) { return step.clip < given; });
   return steps;
 }
 
@@ -215,6 +232,18 @@ std::string describe_guidance_reuse(const Request& request) {
 }
 
 }  // namespace
+
+const char* task_command(Task task) {
+  constexpr std::array names = {"t2v", "t2i", "i2v", "v2v", "interact"};
+  return names[static_cast<size_t>(task)];
+}
+
+int Request::given_clips() const {
+  if (!source || schedule.first_video_clip() == 0) return 0;
+  int clips = 0;
+  while (schedule.frames_of(clips).begin < source->latents) ++clips;
+  return clips;
+}
 
 int64_t Request::frames_shown() const {
   return size.frames - (leaves_out_source() ? frames_of_latents(source->latents) : 0);
@@ -332,7 +361,6 @@ Request make_decode_request(SavedCodes codes, const std::string& file, const Res
   request.size.frames = frames_of_latents(scale.t);
   request.size.height = pixels_of_features(scale.h);
   request.size.width = pixels_of_features(scale.w);
-  request.schedule = Schedule({scale});
   if (left_out) {
     int64_t latents = 0;
     for (size_t clip = 0; clip < std::min<size_t>(2, codes.clips.size()); ++clip) latents += codes.clips[clip].size(2);

@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -23,10 +22,7 @@ enum class Task {
 };
 
 /// The command that does a task.
-constexpr const char* task_command(Task task) {
-  constexpr std::array names = {"t2v", "t2i", "i2v", "v2v", "interact"};
-  return names[static_cast<size_t>(task)];
-}
+const char* task_command(Task task);
 
 /// The grid of a run and the pixels it becomes.
 struct VideoSize {
@@ -73,14 +69,15 @@ struct Request {
   GenerationSettings generation;  ///< but for the seed, which each output has
   int detail_scale_min_tokens = 0;
   std::optional<SourceClip> source;
-  std::optional<SavedCodes> codes;          ///< to decode again; nothing is generated then
-  std::shared_ptr<const SoundTrack> sound;  ///< of the source, for its part of the video
+  std::optional<SavedCodes> codes;  ///< to decode again; nothing is generated then
   FirstFrame first_frame = FirstFrame::copy;
   VideoEncoding encoding;
   bool metadata = true;                  ///< files hold the settings that remake them
   Existing existing = Existing::refuse;  ///< for every file of `outputs`
   std::vector<RequestedOutput> outputs;  ///< one a seed, in order
 
+  /// First clips whose bits the source gives; none in interactive mode, where it is a condition.
+  int given_clips() const;
   bool leaves_out_source() const { return source && source->only_new; }
   /// Frames of a file: all, or those after the source.
   int64_t frames_shown() const;

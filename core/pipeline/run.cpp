@@ -14,7 +14,7 @@
 #include "core/base/utf8.h"
 #include "core/media/metadata.h"
 #include "core/model/pyramid/codes.h"
-#include "core/pipeline/frame_files.h"
+#include "core/pipeline/outputs.h"
 
 namespace faststar {
 namespace {
@@ -217,7 +217,7 @@ OutputFiles RunStages::files_of(const RequestedOutput& output) const {
           .frames_dir = output.frames_dir,
           .format = format_of(request.size),
           .encoding = request.encoding,
-          .extras = {comment_of(output), request.sound},
+          .extras = {comment_of(output), plan_.sound},
           .existing = request.existing};
 }
 

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "core/base/progress.h"
-#include "core/pipeline/outputs.h"
+#include "core/pipeline/frame_files.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/reduction_trace.h"
+#include "core/pipeline/request.h"
 
 namespace faststar {
 
@@ -17,7 +18,8 @@ namespace faststar {
 struct Plan {
   Request request;
   TextIds ids;
-  std::optional<Tensor> source;  ///< pixels of read_source
+  std::optional<Tensor> source;             ///< pixels of read_source
+  std::shared_ptr<const SoundTrack> sound;  ///< of the source, for its part of the video
   Workload work;
   MemoryPlan memory;
   ShownFrames shown;

@@ -11,6 +11,7 @@
 #include "core/model/pyramid/codes.h"
 #include "core/model/vae/yuv420.h"
 #include "core/pipeline/frame_files.h"
+#include "core/pipeline/outputs.h"
 
 namespace faststar {
 namespace {

@@ -4,7 +4,8 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/prompt.h"
+#include "core/pipeline/untrained_use.h"
 
 namespace faststar {
 namespace {
@@ -47,8 +48,8 @@ PipelineRunner::PipelineRunner(Pipeline& pipeline, ResolvedSettings resolved)
 
 Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files) const {
   ResolvedSettings resolved = resolved_;
-  Config& config = resolved.settings.config;
   apply_entry(resolved.settings, item.options, item.origin);
+  Config& config = resolved.settings.config;
   const std::string prompt = checked_prompt(item.text, item.origin, ErrorKind::input);
   config.prompt.prompt = prompt;
   Request request = make_shared_request(task_of(item), resolved);
@@ -59,12 +60,12 @@ Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files
                       .file = files.video,
                       .codes = files.codes,
                       .settings_json = output_settings(request, config, item.seed)}};
-  request.sound = read_source_sound(request, files.video);
+  request.codes = saved_codes(request);
   return request;
 }
 
-Plan PipelineRunner::plan_of(const BatchItem& item) const {
-  return make_plan(pipeline_, request_of(item, {"estimate.mp4", ""}));
+Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) const {
+  return make_plan(pipeline_, request_of(item, files));
 }
 
 void PipelineRunner::check(const BatchItem& item) {
@@ -113,12 +114,7 @@ std::optional<SavedCodes> PipelineRunner::saved_codes(const Request& request) co
 RunResult PipelineRunner::run(const BatchItem& item, const ItemFiles& files, Progress& progress) {
   const BriefLog brief(warnings_, log::Level::warning);
   try {
-    Request request = request_of(item, files);
-    if (auto codes = saved_codes(request)) {
-      request.schedule = Schedule({codes->scale()});
-      request.codes = std::move(codes);
-    }
-    return run_plan(pipeline_, make_plan(pipeline_, std::move(request)), progress);
+    return run_plan(pipeline_, plan_of(item, files), progress);
   } catch (...) {
     throw current_error();  // LibTorch errors count for this item too
   }

@@ -22,7 +22,7 @@ class PipelineRunner final : public ItemRunner {
 
  private:
   Request request_of(const BatchItem& item, const ItemFiles& files) const;
-  Plan plan_of(const BatchItem& item) const;
+  Plan plan_of(const BatchItem& item, const ItemFiles& files = {"estimate.mp4", ""}) const;
   std::optional<SavedCodes> saved_codes(const Request& request) const;
 
   Pipeline& pipeline_;

@@ -1,4 +1,5 @@
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/prompt.h"
+
 #include "support/support.h"
 
 namespace faststar {

@@ -1,11 +1,12 @@
 #include "core/pipeline/request.h"
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/media/metadata.h"
 #include "core/media/sample_media.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/untrained_use.h"
 #include "support/process_state.h"
 #include "support/support.h"
 
@@ -212,20 +213,23 @@ TEST_CASE("what a command cannot do without is named", "[cli]") {
 
 namespace {
 
-/// What warn_about_untrained_use() says of a job of `task`.
-std::vector<std::string> untrained_warnings(Task task, FieldTexts flags, const std::string& config) {
+/// What `warn` says of a job of `task`.
+std::vector<std::string> untrained_warnings(Task task, FieldTexts flags, const std::string& config,
+                                            const std::function<void(const Request&)>& warn) {
   ResolvedSettings resolved = resolve_settings({.flags = with_defaults(std::move(flags)), .config = config});
   const test::CollectWarnings of_planning;
   const Request job = make_shared_request(task, resolved);
   const test::CollectWarnings warnings;
-  warn_about_untrained_use(job);
+  warn(job);
   return warnings.lines();
 }
 
 }  // namespace
 
 TEST_CASE("interact says when the model is not made for it", "[cli]") {
-  const auto said = [](const std::string& config) { return untrained_warnings(Task::interactive, {}, config); };
+  const auto said = [](const std::string& config) {
+    return untrained_warnings(Task::interactive, {}, config, warn_about_untrained_use);
+  };
   CHECK(said("480p-interact").empty());
   for (const char* other : {"480p", ""}) {
     REQUIRE(said(other).size() == 1);
@@ -243,7 +247,7 @@ TEST_CASE("the embedded model says when it continues what it did not make", "[cl
   const std::string comment = to_comment({"1", "t2v", output_settings(job, config, 1), ""});
   test::write_video("own.mp4", test::numbered_frames(40), {}, comment);
   const auto said = [](const std::string& video, const std::string& preset) {
-    return untrained_warnings(Task::video_to_video, {{"video", video}}, preset);
+    return untrained_warnings(Task::video_to_video, {{"video", video}}, preset, warn_about_untrained_source);
   };
   CHECK(said("own.mp4", "").empty());
   CHECK(said("other.mp4", "480p").empty());

@@ -10,6 +10,7 @@
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/faststar.h"
+#include "core/pipeline/outputs.h"
 #include "core/pipeline/small_request.h"
 #include "support/full_disk.h"
 #include "support/stop_after.h"

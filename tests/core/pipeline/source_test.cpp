@@ -1,4 +1,6 @@
 // Videos that start from a picture or go on from a video.
+#include "core/pipeline/source.h"
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -8,7 +10,6 @@
 #include "core/media/video_reader.h"
 #include "core/model/pyramid/codes.h"
 #include "core/pipeline/codes_file.h"
-#include "core/pipeline/inputs.h"
 #include "core/pipeline/small_request.h"
 
 namespace faststar {
@@ -59,7 +60,7 @@ TEST_CASE("sound that --only-new leaves out is dropped with one line", "[engine]
   request.task = Task::video_to_video;
   request.source = SourceClip{.file = folder / "sound.wav", .only_new = true};
   const test::CollectWarnings warnings;
-  CHECK(read_source_sound(request, folder / "new.mp4") == nullptr);
+  CHECK(read_source_sound(request) == nullptr);
   CHECK(warnings.lines().size() == 1);
   CHECK(warnings.has("sound dropped: it belongs to the part that --only-new leaves out"));
 }
@@ -75,6 +76,7 @@ TEST_CASE("a video given as the picture lends its first frame, and that is said"
 TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded", "[engine]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const test::TempDir folder;
+  const test::CollectWarnings not_its_own_picture;
   const Request job = test::small_request(folder, device,
                                           {{"image", write_picture(folder).string()},
                                            {"first_frame", "keep"},
