@@ -9,7 +9,6 @@
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
-#include "core/base/device.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
 #include "core/model/star/attention.h"

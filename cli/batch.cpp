@@ -10,7 +10,6 @@
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
 #include "cli/workers.h"
-#include "core/base/device.h"
 #include "core/base/launcher.h"
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_folder.h"

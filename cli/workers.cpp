@@ -21,7 +21,6 @@
 #include <thread>
 
 #include "cli/progress/process.h"
-#include "core/base/device.h"
 #include "core/base/json.h"
 #include "core/base/launcher.h"
 #include "core/base/log.h"

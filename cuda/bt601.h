@@ -2,7 +2,6 @@
 // 8-bit RGB to YUV420P, BT.601 in limited range, in swscale's integers (SWS_BICUBIC | SWS_ACCURATE_RND |
 // SWS_FULL_CHR_H_INP): what core/media/colour.h gives for the same pixels, bit for bit. Shared by the kernel and the
 // ATen reference of core/model/vae/yuv420.h.
-#include <cstdint>
 
 namespace faststar::bt601 {
 

@@ -64,10 +64,9 @@ GpuList list_gpus() {
   for (int device = 0; device < count; ++device) {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, device), fmt::format("cuda:{}", device));
-    list.gpus.push_back({properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
-                         static_cast<int64_t>(properties.totalGlobalMem),
-                         fmt::format("{:04x}:{:02x}:{:02x}.0", properties.pciDomainID, properties.pciBusID,
-                                     properties.pciDeviceID)});
+    list.gpus.push_back(
+        {properties.name, properties.major * 10 + properties.minor, static_cast<int64_t>(properties.totalGlobalMem),
+         fmt::format("{:04x}:{:02x}:{:02x}.0", properties.pciDomainID, properties.pciBusID, properties.pciDeviceID)});
   }
   return list;
 }

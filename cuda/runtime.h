@@ -39,7 +39,6 @@ Stream current_stream(int device);
 struct Gpu {
   std::string name;
   int capability = 0;  ///< 90 for compute capability 9.0
-  int multiprocessors = 0;
   int64_t total_bytes = 0;
   std::string bus_id;  ///< "0000:18:00.0": what the driver's tools call it
 };

@@ -1,6 +1,5 @@
 #include "core/base/sentencepiece_check.h"
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>

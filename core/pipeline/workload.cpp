@@ -124,10 +124,6 @@ double attention_flops(const Workload& work, const Step& step) {
   return 4.0 * static_cast<double>(work.guidance_rows.of(step) * tokens) * keys * width;
 }
 
-double step_flops(const Workload& work, const Step& step) {
-  return linear_flops(work, step) + attention_flops(work, step);
-}
-
 double step_seconds(const Workload& work, const Step& step) {
   const Rates rates = rates_of(work);
   if (tokens_of(work, step) == 0) return 0;

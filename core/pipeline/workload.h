@@ -50,10 +50,9 @@ std::vector<Step> steps_to_run(const Workload& work);
 VideoShape shape_of(const Workload& work, int64_t frames);
 
 /// Floating-point operations of one pass over the visual tokens, all guidance rows it runs: matrix products of the
-/// layers, attention of the layers, and both.
+/// layers, and attention of the layers.
 double linear_flops(const Workload& work, const Step& step);
 double attention_flops(const Workload& work, const Step& step);
-double step_flops(const Workload& work, const Step& step);
 
 /// Estimated seconds, for the shares of a progress display. Rates are those of the device kinds we measured.
 double step_seconds(const Workload& work, const Step& step);

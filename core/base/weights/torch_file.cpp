@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <utility>
 #include <vector>
 
 #include "core/base/error.h"

@@ -200,7 +200,7 @@ class StarRun {
     }
     if (reduction_) reduction_->method->see_logits(step, guided);
     const Tensor bits = draw_bits(step, guided, plan);
-    return observer_.on_bits({step, scale_of(step), raw, bits, drawn_tokens(plan)});
+    return observer_.on_bits({step, raw, bits});
   }
 
   /// The hidden states of the guidance batch: [B, L, C], B being the rows that the pass runs, L all tokens or those

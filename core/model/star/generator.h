@@ -52,14 +52,12 @@ struct GenerationInput {
   std::optional<InteractiveCondition> condition = {};  ///< interactive mode only
 };
 
-/// What a step sampled. `logits` are raw: [batch, t h w, 2 d], row 0 conditional; of the tokens `drawn` only in a
-/// reduced step.
+/// What a step sampled. `logits` are raw: [batch, t h w, 2 d], row 0 conditional; in a reduced step of the drawn tokens
+/// only.
 struct StepResult {
   const Step& step;
-  const Scale& scale;
   const Tensor& logits;
-  const Tensor& bits;   ///< [1, t, h, w, d] uint8; 0 where nothing was drawn
-  const Tensor& drawn;  ///< [U] int64; undefined: all tokens
+  const Tensor& bits;  ///< [1, t, h, w, d] uint8; 0 where nothing was drawn
 };
 
 /// What a reduced step decided and did.

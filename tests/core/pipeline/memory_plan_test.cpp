@@ -34,6 +34,10 @@ void set_size(Workload& work, const std::string& pn, int latent_frames) {
   work.decoded_latents = latent_frames;
 }
 
+double step_flops(const Workload& work, const Step& step) {
+  return linear_flops(work, step) + attention_flops(work, step);
+}
+
 TEST_CASE("a 720p video costs what the model's arithmetic says", "[plan]") {
   const Workload work = full_size();
   double flops = 0;
