@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -68,37 +69,33 @@ void check_schedule(const VideoSize& size, const GenerationSettings& generation)
                                      schedule.scales_per_clip(), size.pn, generation.semantic_scales));
 }
 
-/// Flags that say how to reduce do nothing while no method is on, and a trace would be empty.
-void check_reduction_flags(const Settings& settings) {
-  if (settings.config.reduction.method != ReductionMethod::none) return;
-  if (settings.config.output.trace) {
+/// Throws Error(usage) when one of `flags` was given: they do nothing without `needed`.
+void refuse_idle(const Settings& settings, std::initializer_list<const char*> flags, const char* needed,
+                 const char* hint) {
+  for (const char* flag : flags) {
+    const Origin& origin = settings.origin(flag);
+    if (origin.source != Source::flag) continue;
+    fail(ErrorKind::usage, fmt::format("{}: has no effect without {}", origin.text, needed), hint);
+  }
+}
+
+void check_idle_flags(const Settings& settings) {
+  const GuidanceSettings& guidance = settings.config.guidance;
+  const bool reduces = settings.config.reduction.method != ReductionMethod::none;
+  if (!reduces && settings.config.output.trace) {
     fail(ErrorKind::usage,
          fmt::format("{}: a trace holds what reduction did, and nothing is reduced", settings.origin("trace").text),
          "add --reduce faststar");
   }
-  if (settings.origin("no_reduce").source != Source::standard) return;
-  for (const char* detail : {"ratios", "p_norm", "reduce_preset"}) {
-    const Origin& origin = settings.origin(detail);
-    if (origin.source != Source::flag) continue;
-    fail(ErrorKind::usage, fmt::format("{}: has no effect without a reduction method", origin.text),
-         "add --reduce faststar");
+  if (!reduces && settings.origin("no_reduce").source == Source::standard) {
+    refuse_idle(settings, {"ratios", "p_norm", "reduce_preset"}, "a reduction method", "add --reduce faststar");
   }
-}
-
-/// Flags that say how to reuse guidance do nothing while it is not reused, or while there is no guidance.
-void check_guidance_flags(const Settings& settings) {
-  const GuidanceSettings& guidance = settings.config.guidance;
-  const bool reuses = guidance.reuse.passes != GuidanceReuse::none;
-  for (const char* detail : {"guidance_reuse_scales", "guidance_reuse_weight"}) {
-    const Origin& origin = settings.origin(detail);
-    if (origin.source != Source::flag || reuses) continue;
-    fail(ErrorKind::usage, fmt::format("{}: has no effect without guidance reuse", origin.text),
-         "add --guidance-reuse late");
+  if (guidance.reuse.passes == GuidanceReuse::none) {
+    refuse_idle(settings, {"guidance_reuse_scales", "guidance_reuse_weight"}, "guidance reuse",
+                "add --guidance-reuse late");
+  } else if (guidance.scale == 1) {
+    refuse_idle(settings, {"guidance_reuse"}, "guidance", "remove it, or set --guidance to a value other than 1");
   }
-  const Origin& origin = settings.origin("guidance_reuse");
-  if (!reuses || guidance.scale != 1 || origin.source != Source::flag) return;
-  fail(ErrorKind::usage, fmt::format("{}: has no effect without guidance", origin.text),
-       "remove it, or set --guidance to a value other than 1");
 }
 
 /// H.264 options say nothing about a lossless file.
@@ -304,8 +301,7 @@ Request make_shared_request(Task task, ResolvedSettings& resolved) {
   request.schedule = schedule_of(task, request.size);
   request.detail_scale_min_tokens = config.schedule.detail_scale_min_tokens;
   check_encoding(settings);
-  check_reduction_flags(settings);
-  check_guidance_flags(settings);
+  check_idle_flags(settings);
   request.setup = model_setup(resolved);
   set_encoding(request, config);
   return request;
