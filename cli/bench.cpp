@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <algorithm>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -15,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/lab/bench/bench_variants.h"
+#include "core/lab/bench/error_bench.h"
 #include "core/lab/bench/kernel_bench.h"
 #include "core/lab/bench/media_bench.h"
 #include "core/lab/bench/run_report.h"
@@ -75,7 +77,8 @@ std::filesystem::path make_folder(const std::filesystem::path& folder) {
 /// On stdout; as JSON, and the tables on stderr, with --json.
 void print_report(const BenchReport& report, const Config& config) {
   if (!config.runtime.json) return print_result(report_text(report));
-  log::info("{}", report_text(report));
+  std::istringstream lines(report_text(report));
+  for (std::string line; std::getline(lines, line);) log::info("{}", line);
   print_result(report_json(report));
 }
 
@@ -106,7 +109,7 @@ struct BenchSession {
       : folder(make_folder(path)),
         candidates(bench_candidates(settings, against, path)),
         config(candidates.front().resolved.settings.config),
-        model(announced(candidates.front().request.setup, config), Residency::everything),
+        model(announced(shared_setup(candidates), config), Residency::everything),
         variants(plan_variants(model, std::move(candidates))),
         monitor(model.device()) {}
 };
@@ -133,7 +136,12 @@ int bench_ops(const BenchCommand& command) {
   const OpClock clock(session.model.device());
   const OpsSubject subject{session.plan(), session.variants.front().kernels, context.ceilings, clock};
   BenchReport report = begin_report(context);
-  report.tables = {bench_kernels(subject), bench_linears(subject), bench_attention(subject)};
+  report.tables = {bench_kernels(subject), bench_linears(subject)};
+  if (!fp8_obstacle(session.model.device())) {
+    report.tables.push_back(bench_linears(subject, LinearPrecision::fp8));
+  }
+  report.tables.push_back(bench_attention(subject));
+  report.tables.push_back(bench_errors(subject));
   print_report(report, session.config);
   return 0;
 }
@@ -165,8 +173,9 @@ int bench_files(const BenchCommand& command) {
 }
 
 void add_settings(CLI::App& command, const std::vector<std::string_view>& more, SettingsRequest& settings) {
-  std::vector<std::string_view> wanted = {"model",     "random_weights", "duration", "resolution", "aspect", "device",
-                                          "precision", "kernels",        "vram",     "json",       "quiet"};
+  std::vector<std::string_view> wanted = {"model",  "random_weights", "duration",   "resolution",       "aspect",
+                                          "device", "precision",      "fp8_scales", "last_repetitions", "kernels",
+                                          "vram",   "json",           "quiet"};
   wanted.insert(wanted.end(), more.begin(), more.end());
   add_setting_options(command, wanted, settings);
   for (const char* screen : {"--random-weights", "--json"}) command.get_option(screen)->group(kScreenGroup);

@@ -172,7 +172,7 @@ Command add_evaluate(CLI::App& app) {
   };
   add("model", options->model, "DIR", "a model folder (the embedded model)", kScreenGroup);
   add("device", options->model, "NAME", "cpu, cuda or cuda:N", kScreenGroup);
-  add("precision", options->model, "NAME", "fp32 or bf16", kScreenGroup);
+  add("precision", options->model, "NAME", "fp32, bf16 or fp8", kScreenGroup);
   add("guidance", options->model, "X", "guidance scale (default: from the model)", kMoreGroup);
   add("progress", options->model, "STYLE", "auto, bar, plain, json or none", kMoreGroup);
   add_command_option(*command, "training", options->training, "NAME|FILE", "recipe of the model (train-tiny)");

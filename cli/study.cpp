@@ -97,11 +97,27 @@ bool shows_world(const Request& request) {
          request.size.frames == kCheckedFrames;
 }
 
+/// The study's model in the precision of a variant.
+struct PrecisionModel {
+  PrecisionModel(ModelSetup setup, Precision precision)
+      : model(in_precision(std::move(setup), precision), Residency::everything), pipeline(model) {}
+  Model model;
+  Pipeline pipeline;
+
+ private:
+  static ModelSetup in_precision(ModelSetup setup, Precision precision) {
+    check_precision(precision, at::Device(setup.device), "variant: precision");
+    setup.precision = precision;
+    setup.linears = precision == Precision::fp8 ? LinearPrecision::both : LinearPrecision::backbone;
+    return setup;
+  }
+};
+
 void check_variants(const std::vector<StudyVariant>& variants, const Schedule& schedule,
                     const Repetitions& repetitions) {
   for (const StudyVariant& variant : variants) {
     try {
-      const ReductionGate checked(variant.reduction, schedule, repetitions);
+      const ReductionGate checked(variant.reduction, schedule, repetitions.with_last(variant.last_repetitions));
     } catch (const Error& error) {
       fail(error.kind(), fmt::format("variant {}: {}", variant.name, error.what()), error.hint());
     }
@@ -136,11 +152,18 @@ int run_variants(const StudyCommand& command) {
   const Pipeline pipeline(loaded);
   const EvaluatedModel evaluated = evaluated_model(
       pipeline, request, [&](const std::string& prompt) { return pipeline.encode_text(prompt, request.text_limit); });
-  const StudyModel model{.evaluated = evaluated,
-                         .schedule = schedule,
-                         .world = checker ? &clips : nullptr,
-                         .checker = checker ? &*checker : nullptr,
-                         .setup = setup_hash(loaded, config, command)};
+  StudyModel model{.evaluated = evaluated,
+                   .schedule = schedule,
+                   .others = {},
+                   .world = checker ? &clips : nullptr,
+                   .checker = checker ? &*checker : nullptr,
+                   .setup = setup_hash(loaded, config, command)};
+  std::map<Precision, PrecisionModel> others;
+  for (const StudyVariant& variant : study.variants) {
+    if (!variant.precision) continue;
+    const auto [other, is_new] = others.try_emplace(*variant.precision, request.setup, *variant.precision);
+    if (is_new) model.others[*variant.precision] = &other->second.pipeline;
+  }
   stop_in_two_stages();
   ProgressDisplay progress(config.runtime);
   run_study(model, study, progress);
@@ -174,8 +197,8 @@ Command add_study(CLI::App& app) {
   add_command_option(*command, "report", options->report, "", "only write the table, JSON and HTML page");
   add_setting_options(*command,
                       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image",
-                       "tau_video", "device", "precision", "attention", "attention_precision", "kernels", "progress",
-                       "quiet", "ratios", "p_norm", "reduce_scales"},
+                       "tau_video", "device", "precision", "fp8_scales", "attention", "attention_precision", "kernels",
+                       "progress", "quiet", "ratios", "p_norm", "reduce_scales"},
                       options->settings);
   return {command, [options] { return run_reduction_study(*options); }};
 }

@@ -59,6 +59,7 @@ TrainJob common_job(const TrainCommand& command, const LaunchedProcess& process)
   if (command.overfit) job.data = TrainData::few_clips;
   const auto precision = command.precision.empty() ? (picked.is_cuda() ? Precision::bf16 : Precision::fp32)
                                                    : parse_choice<Precision>("--precision", command.precision);
+  if (precision == Precision::fp8) fail(ErrorKind::usage, "--precision fp8: training takes bf16 or fp32");
   job.dtype = dtype_of(precision);
   job.execution = picked.is_cuda() && !command.eager ? Execution::graph : Execution::eager;
   if (!command.phase.empty()) job.last_phase = parse_choice<TrainPhase>("--phase", command.phase);

@@ -22,12 +22,13 @@ struct VerifyCommand {
 
 std::string describe(const ComponentResult& result) {
   if (result.verdict == Verdict::absent) return fmt::format("{:<17} absent", result.name);
-  std::string line = fmt::format("{:<17} {}  {} values, largest error {:.1e}", result.name,
-                                 result.verdict == Verdict::pass ? "pass" : "FAIL", result.elements, result.max_rel);
-  if (result.tolerance > 0) line += fmt::format(" (allowed {:.0e})", result.tolerance);
+  std::string line = fmt::format("{:<17} {}  {} values, ", result.name,
+                                 result.verdict == Verdict::pass ? "pass" : "FAIL", result.elements);
+  line += result.judged_by_norm ? fmt::format("error {:.1e} of the norm", result.norm_rel)
+                                : fmt::format("largest error {:.1e}", result.max_rel);
+  if (result.tolerance > 0) line += fmt::format(" (allowed {:.1e})", result.tolerance);
   if (result.bits > 0) line += fmt::format(", {} of {} bits differ", result.bits_differing, result.bits);
   if (result.reference_max_rel) line += fmt::format(", ATen path {:.1e}", *result.reference_max_rel);
-  if (!result.reason.empty()) line += "\n    " + result.reason;
   return line;
 }
 
@@ -35,12 +36,15 @@ int run_verify(const VerifyCommand& command) {
   const auto precision = parse_choice<Precision>("--precision", command.precision);
   const VerifyOptions options{.device = pick_device(command.device),
                               .dtype = dtype_of(precision),
+                              .linears = precision == Precision::fp8 ? LinearPrecision::fp8 : LinearPrecision::backbone,
                               .attention = parse_choice<AttentionBackend>("--attention", command.attention)};
   if (const auto obstacle = attention_obstacle(options.attention, options.device, options.dtype)) {
     fail(ErrorKind::device, fmt::format("--attention {}: {}", command.attention, obstacle->message), obstacle->hint);
   }
-  const VerifyReport report = verify_fixture_set(
-      command.folder, options, [](const ComponentResult& result) { log::info("{}", describe(result)); });
+  const VerifyReport report = verify_fixture_set(command.folder, options, [](const ComponentResult& result) {
+    log::info("{}", describe(result));
+    if (!result.reason.empty()) log::info("    {}", result.reason);
+  });
   print_result(command.json ? to_json(report) + "\n" : fmt::format("{}\n", report.passed ? "passed" : "failed"));
   return report.passed ? 0 : 1;
 }
@@ -52,7 +56,7 @@ Command add_verify(CLI::App& app) {
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("folder", options->folder, "folder with a fixture set")->required();
   add_command_option(*command, "device", options->device, "NAME", "cpu, cuda or cuda:N");
-  add_command_option(*command, "precision", options->precision, "NAME", "fp32 (the default) or bf16");
+  add_command_option(*command, "precision", options->precision, "NAME", "fp32 (the default), bf16 or fp8");
   add_command_option(*command, "attention", options->attention, "NAME", "auto, fa3, cudnn or aten");
   add_command_option(*command, "json", options->json, "", "print the report as JSON");
   return {command, [options] { return run_verify(*options); }};

@@ -55,6 +55,32 @@ void norm_rope(const NormRope& op, FloatType type, Stream stream);
 /// core/model/layers.h. out, gate, up [elements].
 void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
 
+/// core/model/quantize.h. x, up, values are aligned to 16 bytes.
+struct QuantizeRows {
+  void* values;              // [rows, width] E4M3
+  float* scale;              // [rows]
+  const void* x;             // [rows, width]
+  const void* up;            // as x: quantizes silu(x) * up; null: none
+  const float* norm_weight;  // [width]: quantizes the RMS norm of x; null: none
+  int64_t rows, width;
+  float eps;  // of the norm
+};
+/// True when there is a kernel for rows of this width.
+bool quantize_rows_takes(int64_t width, FloatType type);
+void quantize_rows(const QuantizeRows& op, FloatType type, Stream stream);
+
+/// core/model/star/attention.h. x and values are aligned to 16 bytes, a group is made of whole vectors of 16 bytes of
+/// x.
+struct QuantizeHeads {
+  void* values;    // [batch, tokens, groups, group_width] E4M3
+  float* descale;  // [batch, groups]
+  int* largest;    // [batch, groups]: workspace
+  const void* x;   // as values; rows lie `batch_stride` elements apart
+  int64_t batch, tokens, groups, group_width;
+  int64_t batch_stride;
+};
+void quantize_heads(const QuantizeHeads& op, FloatType type, Stream stream);
+
 /// core/model/reduce/faststar.h. Maps have 64 channels and are contiguous.
 enum class SimilarityNorm { sum, squares, largest };
 struct Similarity {

@@ -96,6 +96,13 @@ __device__ inline float rounded(float value) {
   return to_float(from_float<T>(value));
 }
 
+/// silu(gate) * up; silu is rounded to T first (core/model/layers.h).
+template <typename T>
+__device__ inline T swiglu_element(T gate, T up) {
+  const float g = to_float(gate);
+  return from_float<T>(rounded<T>(g / (1.0f + expf(-g))) * to_float(up));
+}
+
 /// Two neighbours, even index first: one load or store.
 template <typename T>
 struct alignas(2 * sizeof(T)) Pair {

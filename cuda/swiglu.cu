@@ -8,12 +8,6 @@ namespace {
 
 constexpr int kThreads = 256;
 
-template <typename T>
-__device__ T swiglu_element(T gate, T up) {
-  const float g = to_float(gate);
-  return from_float<T>(rounded<T>(g / (1.0f + expf(-g))) * to_float(up));
-}
-
 template <typename T, int kSize>
 __global__ void swiglu_kernel(Vector<T, kSize>* out, const Vector<T, kSize>* gate, const Vector<T, kSize>* up,
                               int64_t vectors) {

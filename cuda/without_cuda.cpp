@@ -32,6 +32,9 @@ void rms_norm_gradient(const RmsNormGradient&, FloatType, Stream) { refuse(); }
 void norm_rope(const NormRope&, FloatType, Stream) { refuse(); }
 void swiglu(void*, const void*, const void*, int64_t, FloatType, Stream) { refuse(); }
 void swiglu_gradient(const SwigluGradient&, FloatType, Stream) { refuse(); }
+bool quantize_rows_takes(int64_t, FloatType) { refuse(); }
+void quantize_rows(const QuantizeRows&, FloatType, Stream) { refuse(); }
+void quantize_heads(const QuantizeHeads&, FloatType, Stream) { refuse(); }
 void similarity_score(const Similarity&, Stream) { refuse(); }
 int64_t select_top_workspace(int64_t, Stream) { refuse(); }
 void select_top(const TopSelection&, Stream) { refuse(); }

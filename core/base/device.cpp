@@ -118,6 +118,12 @@ at::Device pick_device(const std::string& text) {
   return cuda_device(index);
 }
 
+int gpu_capability(at::Device device) {
+  static const std::vector<cuda::Gpu> gpus = cuda::list_gpus().gpus;
+  const auto index = static_cast<size_t>(device.index() < 0 ? 0 : device.index());
+  return index < gpus.size() ? gpus[index].capability : 0;
+}
+
 std::string device_name(at::Device device) {
   if (device.is_cpu()) return "cpu";
   return cuda::list_gpus().gpus.at(static_cast<size_t>(device.index())).name;

@@ -50,6 +50,9 @@ bool runs_on(std::string_view architectures, int capability);
 /// missing, naming what was found and what is needed.
 at::Device pick_device(const std::string& text);
 
+/// 90 for compute capability 9.0; 0 for a GPU that does not exist.
+int gpu_capability(at::Device device);
+
 /// "NVIDIA H200", or "cpu".
 std::string device_name(at::Device device);
 

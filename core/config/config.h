@@ -10,6 +10,7 @@
 #include "core/media/resize.h"
 #include "core/media/video_writer.h"
 #include "core/model/pyramid/schedule.h"
+#include "core/model/quantize.h"
 #include "core/model/star/attention.h"
 #include "core/model/star/guidance.h"
 #include "core/model/vae/video_vae.h"
@@ -80,9 +81,10 @@ struct SamplingConfig {
 };
 
 struct ScheduleConfig {
-  Repetitions repetitions;          ///< passes per scale
-  int semantic_scales = 0;          ///< scales of a clip that the semantic head predicts (16 bits a token)
-  int detail_scale_min_tokens = 0;  ///< conditioning: scales with h w at least this have 64 bits a token
+  Repetitions repetitions;            ///< passes per scale
+  std::vector<int> last_repetitions;  ///< of the last scales of video clips, in place of theirs; none: theirs
+  int semantic_scales = 0;            ///< scales of a clip that the semantic head predicts (16 bits a token)
+  int detail_scale_min_tokens = 0;    ///< conditioning: scales with h w at least this have 64 bits a token
 };
 
 struct OutputConfig {
@@ -96,19 +98,21 @@ struct OutputConfig {
   std::optional<std::string> trace;       ///< also write scores and masks of the reduction (.safetensors)
 };
 
-enum class Precision { fp32, bf16 };
+/// fp8: as bf16, but the linear layers of the transformer multiply in E4M3 (RuntimeConfig::fp8_scales).
+enum class Precision { fp32, bf16, fp8 };
 
 constexpr at::ScalarType dtype_of(Precision precision) {
-  return precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
+  return precision == Precision::fp32 ? at::kFloat : at::kBFloat16;
 }
 
 /// How progress is shown on stderr; `automatic` is a bar on a terminal, else plain lines.
 enum class ProgressStyle { automatic, bar, plain, json, none };
 
 struct RuntimeConfig {
-  std::optional<std::string> device;   ///< cpu, cuda or cuda:N; none: the first GPU, else the CPU
-  std::optional<Precision> precision;  ///< of the transformer; none: bf16 on a GPU, fp32 on a CPU
-  std::optional<double> vram;          ///< GPU memory limit in GB = 10^9 bytes; none: all that is free
+  std::optional<std::string> device;      ///< cpu, cuda or cuda:N; none: the first GPU, else the CPU
+  std::optional<Precision> precision;     ///< of the transformer; none: bf16 on a GPU, fp32 on a CPU
+  std::optional<ScaleChoice> fp8_scales;  ///< that fp8 is for, in video clips; none: every pass of every clip
+  std::optional<double> vram;             ///< GPU memory limit in GB = 10^9 bytes; none: all that is free
   AttentionBackend attention = AttentionBackend::automatic;
   AttentionPrecision attention_precision = AttentionPrecision::automatic;
   Kernels kernels = Kernels::automatic;  ///< reference: plain ATen instead of our CUDA kernels
@@ -116,6 +120,12 @@ struct RuntimeConfig {
   bool quiet = false;  ///< only warnings and errors
   bool json = false;   ///< print the result as JSON on stdout
 };
+
+/// The weights that the transformer's linear layers need.
+inline LinearPrecision linears_of(const RuntimeConfig& runtime) {
+  if (runtime.precision != Precision::fp8) return LinearPrecision::backbone;
+  return runtime.fp8_scales ? LinearPrecision::both : LinearPrecision::fp8;
+}
 
 /// By YAML section.
 struct Config {
@@ -137,7 +147,7 @@ constexpr auto choice_words(GuidanceMethod) { return word_list("apg", "cfg"); }
 constexpr auto choice_words(GuidanceReuse) { return word_list("none", "repetitions", "late", "full"); }
 constexpr auto choice_words(Sampling) { return word_list("philox", "greedy"); }
 constexpr auto choice_words(H264Preset) { return kH264Presets; }
-constexpr auto choice_words(Precision) { return word_list("fp32", "bf16"); }
+constexpr auto choice_words(Precision) { return word_list("fp32", "bf16", "fp8"); }
 constexpr auto choice_words(AttentionBackend) { return word_list("auto", "fa3", "cudnn", "aten"); }
 constexpr auto choice_words(AttentionPrecision) { return word_list("auto", "bf16", "fp8"); }
 constexpr auto choice_words(Kernels) { return word_list("auto", "reference"); }

@@ -15,6 +15,10 @@ void apply_user_sources(const SettingsRequest& request, const ConfigChain& chain
   apply_flags(settings, request.flags);
   settle_prompt_source(settings);
   settle_reduction(settings);
+  ScheduleConfig& schedule = settings.config.schedule;
+  if (!schedule.repetitions.video.empty()) {
+    schedule.repetitions = schedule.repetitions.with_last(schedule.last_repetitions);
+  }
 }
 
 /// A preset as `base:` names it: its name when it belongs to the installation, else its path.

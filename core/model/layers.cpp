@@ -113,14 +113,24 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
 }  // namespace
 
 Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
-               std::optional<at::ScalarType> dtype)
-    : weight(weights.get(prefix + ".weight", {out, in}, dtype.value_or(weights.dtype()))) {
-  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype.value_or(weights.dtype()));
+               std::optional<at::ScalarType> asked)
+    : weight(weights.get(prefix + ".weight", {out, in}, asked.value_or(weights.dtype()))), dtype(weight.scalar_type()) {
+  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
 }
 
-Tensor Linear::operator()(const Tensor& x) const {
+Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
+               LinearPrecision precision)
+    : Linear(weights, prefix, in, out, has_bias) {
+  if (precision != LinearPrecision::backbone) fp8 = quantize_rows(weight);
+  if (precision == LinearPrecision::fp8) weight = Tensor();
+}
+
+Tensor Linear::operator()(const ScaledRows& x) const {
   const ProfileRange range(PassPart::linear);
-  return at::linear(x.to(weight.scalar_type()), weight, bias);
+  const bool has_weight = weight.defined();
+  if (!x.is_fp8() && has_weight) return at::linear(x.values.to(dtype), weight, bias);
+  const Tensor product = fp8_product(x.is_fp8() ? x : quantize_rows(x.values), fp8.value(), dtype);
+  return bias ? product + *bias : product;
 }
 
 int64_t count_layers(const Weights& weights, const std::string& prefix, const std::string& suffix) {

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "core/base/weights/weights.h"
+#include "core/model/quantize.h"
 
 /// What the layers of the transformer and of T5 share.
 namespace faststar {
@@ -10,15 +11,22 @@ namespace faststar {
 struct Linear {
   enum class Bias { absent, present };
 
-  /// `dtype`: for a layer whose dtype differs from its surroundings (the fp32 heads of a bf16 backbone).
+  /// In one dtype: that of the weights, or another (the fp32 heads of a bf16 backbone).
   Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
          std::optional<at::ScalarType> dtype = {});
-  Linear(const Tensor& weight, const Tensor& bias) : weight(weight), bias(bias) {}
-  /// x [..., in] -> [..., out] in the weight's dtype; a wider x (a float32 residual stream) is rounded to it.
-  Tensor operator()(const Tensor& x) const;
+  /// Rounded to E4M3 while it loads, where `precision` says so.
+  Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
+         LinearPrecision precision);
+  Linear(const Tensor& weight, const Tensor& bias) : weight(weight), bias(bias), dtype(weight.scalar_type()) {}
 
-  Tensor weight;               // [out, in]
-  std::optional<Tensor> bias;  // [out]
+  /// x [..., in] -> [..., out] in `dtype`, in E4M3 when x is or when the layer has no other weight. Other rows are
+  /// first converted as the weight is, a float32 residual stream to bfloat16.
+  Tensor operator()(const ScaledRows& x) const;
+
+  Tensor weight;                  // [out, in]; undefined in a layer that has E4M3 alone
+  std::optional<ScaledRows> fp8;  // the same rounded to E4M3
+  std::optional<Tensor> bias;     // [out]
+  at::ScalarType dtype;           // of results
 };
 
 /// How many of the tensors `<prefix>0<suffix>`, `<prefix>1<suffix>`, ... the weights hold before the first gap.

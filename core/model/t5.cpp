@@ -125,8 +125,8 @@ struct T5Encoder::Block {
   /// x [B, T, C] float32; bias [1, N, T, T] in the weights' dtype.
   Tensor operator()(const Tensor& x, const Tensor& bias, const T5Architecture& arch) const {
     const Tensor attended =
-        x + attend(rms_norm(x, attention_norm, arch.epsilon).to(q.weight.dtype()), bias, arch).to(at::kFloat);
-    return attended + feed_forward(rms_norm(attended, ffn_norm, arch.epsilon).to(q.weight.dtype())).to(at::kFloat);
+        x + attend(rms_norm(x, attention_norm, arch.epsilon).to(q.dtype), bias, arch).to(at::kFloat);
+    return attended + feed_forward(rms_norm(attended, ffn_norm, arch.epsilon).to(q.dtype)).to(at::kFloat);
   }
 
   Linear q, k, v, o, wi_0, wi_1, wo;

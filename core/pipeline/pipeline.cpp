@@ -71,9 +71,11 @@ Checkpoints open_checkpoints(const ModelLayout& layout) {
   return open;
 }
 
-Checkpoints open_model(const ModelFolder& model) {
+Checkpoints open_model(const ModelSetup& setup) {
+  const ModelFolder& model = setup.model;
   Checkpoints open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
   open.star_architecture.norm_weights = model.preset.norm_weights;
+  open.star_architecture.linears = setup.linears;
   if (open.star_architecture.text_width != open.t5_architecture.hidden_size) {
     fail(ErrorKind::model,
          fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),
@@ -135,6 +137,13 @@ void check_attention(const Settings& settings, at::Device device, at::ScalarType
 
 }  // namespace
 
+void check_precision(Precision precision, at::Device device, const std::string& asked) {
+  const auto obstacle = precision == Precision::fp8 ? fp8_obstacle(device) : std::nullopt;
+  if (!obstacle) return;
+  fail(device.is_cpu() ? ErrorKind::usage : ErrorKind::device, fmt::format("{} fp8: {}", asked, *obstacle),
+       device.is_cpu() ? "--precision fp32" : "--precision bf16");
+}
+
 ModelSetup model_setup(const ResolvedSettings& resolved) {
   const Settings& settings = resolved.settings;
   const RuntimeConfig& runtime = settings.config.runtime;
@@ -151,10 +160,12 @@ ModelSetup model_setup(const ResolvedSettings& resolved) {
               settings.origin("precision").text);
   }
   const Precision precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32);
+  check_precision(precision, device, settings.origin("precision").text);
   check_attention(settings, device, dtype_of(precision));
   return {.model = resolved.model,
           .device = device.str(),
           .precision = precision,
+          .linears = linears_of(runtime),
           .kernels = runtime.kernels,
           .vram = runtime.vram};
 }
@@ -173,7 +184,7 @@ Model::Model(ModelSetup setup, Residency most)
       most_(most),
       device_(pick_device(setup_.device)),
       guard_(device_),
-      checkpoints_(open_model(setup_.model)) {
+      checkpoints_(open_model(setup_)) {
   set_up_backends();
 }
 

@@ -41,9 +41,14 @@ struct ModelSetup {
   ModelFolder model;
   std::string device;  ///< for pick_device; names a device that works
   Precision precision = Precision::fp32;
+  LinearPrecision linears = LinearPrecision::backbone;  ///< of the transformer
   Kernels kernels = Kernels::automatic;
   std::optional<double> vram;  ///< most device memory in GB; none: all that is free
 };
+
+/// Throws Error(usage) starting with `asked` when a precision needs a GPU and the device is none, Error(device) when it
+/// needs a newer one.
+void check_precision(Precision precision, at::Device device, const std::string& asked);
 
 /// The setup that settings describe. Throws Error(device), and Error(usage) for what the device cannot do.
 ModelSetup model_setup(const ResolvedSettings& resolved);

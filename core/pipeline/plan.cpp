@@ -26,6 +26,7 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
   work.decoded_latents = work.schedule.latent_frames();
   if (request.codes) return work;
   work.repetitions = request.generation.repetitions;
+  work.fp8 = Fp8Passes(request.generation.linears, request.generation.fp8_scales, work.schedule);
   work.guidance_rows = GuidanceRows(request.generation.guidance, request.schedule);
   work.text_tokens = std::max(ids.prompt.size(0), ids.negative ? ids.negative->size(0) : 0);
   work.preview = request.outputs.front().preview.has_value();

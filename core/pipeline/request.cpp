@@ -96,6 +96,9 @@ void check_idle_flags(const Settings& settings) {
   } else if (guidance.scale == 1) {
     refuse_idle(settings, {"guidance_reuse"}, "guidance", "remove it, or set --guidance to a value other than 1");
   }
+  if (settings.config.runtime.precision != Precision::fp8) {
+    refuse_idle(settings, {"fp8_scales"}, "8-bit linear layers", "add --precision fp8");
+  }
 }
 
 /// H.264 options say nothing about a lossless file.
@@ -264,6 +267,8 @@ GenerationSettings generation_settings(const Config& config) {
           .tau_video = config.sampling.tau_video,
           .sampling = config.sampling.sampling,
           .attention = {config.runtime.attention, config.runtime.attention_precision},
+          .linears = linears_of(config.runtime),
+          .fp8_scales = config.runtime.fp8_scales,
           .reduction = config.reduction};
 }
 

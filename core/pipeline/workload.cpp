@@ -66,6 +66,8 @@ namespace {
 struct Rates {
   double linear;         ///< FLOP/s of matrix products
   double attention;      ///< FLOP/s
+  double fp8_linear;     ///< as linear, in E4M3
+  double fp8_attention;  ///< as attention, in E4M3
   double convolution;    ///< FLOP/s of the decoder
   double encoder;        ///< FLOP/s of the encoder, which is float32 everywhere
   double step_overhead;  ///< seconds a pass needs at least, beside reading the weights
@@ -79,6 +81,8 @@ Rates rates_of(const Workload& work) {
   if (work.device.is_cpu())
     return {.linear = 1.2e11,
             .attention = 6e10,
+            .fp8_linear = 1e10,
+            .fp8_attention = 6e10,
             .convolution = 7.7e10,
             .encoder = 4.7e10,
             .step_overhead = 2e-3,
@@ -87,8 +91,14 @@ Rates rates_of(const Workload& work) {
             .text_start = 0,
             .bandwidth = 1e10};
   const bool wide = work.dtype == at::kFloat;
-  return {.linear = wide ? 4e13 : 6.5e14,
-          .attention = wide ? 1e13 : 5.5e14,
+  const bool fp8_linears = work.star.linears == LinearPrecision::fp8;
+  const bool fp8_attention = work.attention_precision == AttentionPrecision::fp8;
+  return {.linear = wide          ? 4e13
+                    : fp8_linears ? 1.2e15
+                                  : 6.5e14,
+          .attention = wide            ? 1e13
+                       : fp8_attention ? 8.5e14
+                                       : 5.5e14,
           .convolution = wide ? 2e13 : 2e14,
           .encoder = 2e13,
           .step_overhead = 5e-3,
@@ -98,9 +108,28 @@ Rates rates_of(const Workload& work) {
           .bandwidth = 3e12};
 }
 
+/// Of the layers.
 double linear_parameters(const StarArchitecture& star) {
   const double attention = 2.0 * static_cast<double>(star.hidden_size * (star.heads + star.kv_heads) * star.head_dim);
   return static_cast<double>(star.layers) * (attention + 3.0 * static_cast<double>(star.hidden_size * star.ffn_width));
+}
+
+/// The weights of the transformer. Its two heads are float32 in any precision; they are too small to count apart, as
+/// are the scales of E4M3.
+int64_t transformer_bytes(const Workload& work) {
+  const auto in_linears = static_cast<int64_t>(linear_parameters(work.star));
+  const LinearPrecision linears = work.star.linears;
+  const int64_t linear_bytes =
+      (linears == LinearPrecision::fp8 ? 0 : element_bytes(work)) + (linears == LinearPrecision::backbone ? 0 : 1);
+  return in_linears * linear_bytes + (parameter_count(work.star) - in_linears) * element_bytes(work);
+}
+
+/// True when a pass attends in E4M3, if FlashAttention-3 is there.
+bool attends_in_fp8(const Workload& work, const Step& step) {
+  if (work.attention_precision != AttentionPrecision::automatic) {
+    return work.attention_precision == AttentionPrecision::fp8;
+  }
+  return work.fp8.contains(step) && tokens_of(work, step) >= kFp8MinQueries;
 }
 
 /// What a pass needs more because it is the first of its kind.
@@ -127,9 +156,13 @@ double attention_flops(const Workload& work, const Step& step) {
 double step_seconds(const Workload& work, const Step& step) {
   const Rates rates = rates_of(work);
   if (tokens_of(work, step) == 0) return 0;
-  const double weights = static_cast<double>(element_bytes(work)) * linear_parameters(work.star) / rates.bandwidth;
-  const double linear = std::max(linear_flops(work, step) / rates.linear, weights);
-  return rates.step_overhead + first_time_seconds(work, step) + linear + attention_flops(work, step) / rates.attention;
+  const bool fp8 = work.fp8.contains(step);
+  const double weights = linear_parameters(work.star) * static_cast<double>(fp8 ? 1 : element_bytes(work));
+  const double linear =
+      std::max(linear_flops(work, step) / (fp8 ? rates.fp8_linear : rates.linear), weights / rates.bandwidth);
+  const double attention =
+      attention_flops(work, step) / (attends_in_fp8(work, step) ? rates.fp8_attention : rates.attention);
+  return rates.step_overhead + first_time_seconds(work, step) + linear + attention;
 }
 
 double decode_seconds(const Workload& work, int64_t latent_frames) {
@@ -212,7 +245,7 @@ int64_t block_bytes(const Workload& work, const Step& step) {
       work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
   const int64_t joined = layer_kv_bytes(work, rows + batch * context_tokens(work, step));
   // E4M3 has a byte where bfloat16 has two.
-  const int64_t rounded = work.attention_precision == AttentionPrecision::fp8 ? (row_bytes + joined) / 2 : 0;
+  const int64_t rounded = attends_in_fp8(work, step) ? (row_bytes + joined) / 2 : 0;
   const int64_t attention = 4 * row_bytes + expansion * joined + rounded;
   const int64_t piece =
       std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
@@ -237,13 +270,12 @@ struct PartBytes {
   int64_t vae = 0;
 };
 
-/// The two heads of the transformer are float32 in any precision; they are too small to count apart.
 PartBytes weight_bytes(const Workload& work) {
   const int64_t element = element_bytes(work);
   const int64_t encoder =
       work.source_frames > 0 ? encoder_parameter_count(work.vae) * static_cast<int64_t>(sizeof(float)) : 0;
   return {.text = parameter_count(work.t5) * element,
-          .transformer = parameter_count(work.star) * element,
+          .transformer = transformer_bytes(work),
           .vae = decoder_parameter_count(work.vae) * element + encoder};
 }
 

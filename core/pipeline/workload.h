@@ -5,6 +5,7 @@
 
 #include "core/model/pyramid/schedule.h"
 #include "core/model/reduce/gate.h"
+#include "core/model/star/generator.h"
 #include "core/model/star/guidance_reuse.h"
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
@@ -30,6 +31,7 @@ struct Workload {
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
   AttentionPrecision attention_precision = AttentionPrecision::automatic;
+  Fp8Passes fp8;                      ///< passes whose linear layers multiply in E4M3
   std::optional<ReductionGate> gate;  ///< none: every pass computes every token
 };
 

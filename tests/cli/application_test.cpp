@@ -140,7 +140,8 @@ TEST_CASE("exit code 2: what the user typed", "[cli]") {
   CHECK(run(folder, "t2v -p x --nothing-like-it").error.find("did you mean") == std::string::npos);
   CHECK(run(folder, "t2w").error.find("did you mean t2v?") != std::string::npos);
   CHECK(run(folder, "t2v -p").exit_code == 2);
-  CHECK(run(folder, "t2v -p x --precision fp8").error == "error: --precision: expected one of fp32, bf16, got fp8\n");
+  CHECK(run(folder, "t2v -p x --precision int8").error ==
+        "error: --precision: expected one of fp32, bf16, fp8, got int8\n");
   CHECK(run(folder, "t2v -p x --random-weights --duration 3h --dry-run").exit_code == 2);
 }
 

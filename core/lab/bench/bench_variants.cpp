@@ -52,8 +52,8 @@ void check_same_model(const Model& model, const BenchCandidate& first, const Ben
     fail(ErrorKind::usage, fmt::format("--against {}: {}, but all variants run on one model", other.name, why),
          "measure it in a run of its own");
   };
-  if (other.request.setup.precision != first.request.setup.precision) {
-    refuse(fmt::format("expected the precision of {}, {}, got {}", first.name,
+  if (dtype_of(other.request.setup.precision) != dtype_of(first.request.setup.precision)) {
+    refuse(fmt::format("expected a precision like that of {}, {}, got {}", first.name,
                        choice_name(first.request.setup.precision), choice_name(other.request.setup.precision)));
   }
   if (preset.file == first.request.setup.model.preset.file) return;
@@ -61,6 +61,7 @@ void check_same_model(const Model& model, const BenchCandidate& first, const Ben
   if (!preset.architecture) refuse(fmt::format("{} does not say the sizes of its networks", preset.name));
   StarArchitecture star = preset.architecture->transformer;
   star.norm_weights = checkpoints.star_architecture.norm_weights;
+  star.linears = checkpoints.star_architecture.linears;
   star.chunks = checkpoints.star_architecture.chunks;  // names of layers, not their sizes
   if (star != checkpoints.star_architecture || preset.architecture->vae != checkpoints.vae_architecture) {
     refuse(fmt::format("{} has networks of other sizes than {}", preset.name, first.request.setup.model.preset.name));
@@ -87,6 +88,14 @@ std::vector<BenchCandidate> bench_candidates(const SettingsRequest& settings, co
     }
   }
   return candidates;
+}
+
+ModelSetup shared_setup(const std::vector<BenchCandidate>& candidates) {
+  ModelSetup setup = candidates.front().request.setup;
+  for (const BenchCandidate& other : candidates) {
+    if (other.request.setup.linears != setup.linears) setup.linears = LinearPrecision::both;
+  }
+  return setup;
 }
 
 std::vector<BenchVariant> plan_variants(Model& model, std::vector<BenchCandidate> candidates) {

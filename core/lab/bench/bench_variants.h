@@ -20,7 +20,10 @@ struct BenchCandidate {
 std::vector<BenchCandidate> bench_candidates(const SettingsRequest& settings, const std::vector<std::string>& against,
                                              const std::filesystem::path& folder);
 
-/// Their plans on the model of the first. Throws Error(usage) for one with other network sizes or another precision.
+/// The setup of the first, with the weights that any of them needs.
+ModelSetup shared_setup(const std::vector<BenchCandidate>& candidates);
+
+/// Their plans on the model of the first. Throws Error(usage) for one with other network sizes or another dtype.
 std::vector<BenchVariant> plan_variants(Model& model, std::vector<BenchCandidate> candidates);
 
 }  // namespace faststar

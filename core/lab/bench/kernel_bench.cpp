@@ -45,6 +45,8 @@ class KernelBench {
       time_norm_rope(shape, subject_.work().star.heads);
       time_norm_rope(shape, subject_.work().star.kv_heads);
       time_swiglu(shape);
+      time_rounding(shape);
+      time_rounded_heads(shape);
       time_philox(shape);
     }
     const std::vector<int> scales = reduced_scales();
@@ -112,6 +114,47 @@ class KernelBench {
           .bytes = 3 * gate.numel() * element_bytes_,
           .kernel = [&] { swiglu(gate, up); },
           .reference = [&] { reference::swiglu(gate, up); }});
+  }
+
+  /// What feeds the 8-bit linear layers, with what is rounded.
+  void time_rounding(const PassShape& shape) {
+    const StarArchitecture& star = subject_.work().star;
+    const int64_t rows = shape.rows * shape.tokens;
+    const auto bytes = [&](const Tensor& x, int64_t read) {
+      return x.numel() * (read * element_bytes_ + 1) + x.size(0) * kFloatBytes;
+    };
+    const Tensor x = at::randn({rows, star.hidden_size}, subject_.options());
+    const Tensor weight = at::ones({star.hidden_size}, subject_.options(at::kFloat));
+    time({.name = "quantize_rows",
+          .shape = fmt::format("{}x{}", rows, star.hidden_size),
+          .bytes = bytes(x, 1),
+          .kernel = [&] { quantize_rows(x); },
+          .reference = [&] { reference::quantize_rows(x); }});
+    time({.name = "rms_norm_fp8",
+          .shape = fmt::format("{}x{}", rows, star.hidden_size),
+          .bytes = bytes(x, 1) + star.hidden_size * kFloatBytes,
+          .kernel = [&] { rms_norm_fp8(x, weight, kEpsilon); },
+          .reference = [&] { reference::quantize_rows(reference::rms_norm(x, weight, kEpsilon)); }});
+    const Tensor gate = at::randn({std::min(rows, kMlpRows), star.ffn_width}, subject_.options());
+    const Tensor up = at::randn_like(gate);
+    time({.name = "swiglu_fp8",
+          .shape = fmt::format("{}x{}", gate.size(0), gate.size(1)),
+          .bytes = bytes(gate, 2),
+          .kernel = [&] { swiglu_fp8(gate, up); },
+          .reference = [&] { reference::quantize_rows(reference::swiglu(gate, up)); }});
+  }
+
+  /// Queries and keys for attention in 8 bits.
+  void time_rounded_heads(const PassShape& shape) {
+    const StarArchitecture& star = subject_.work().star;
+    for (const auto& [tokens, heads] : {std::pair(shape.tokens, star.heads), std::pair(shape.keys, star.kv_heads)}) {
+      const Tensor x = at::randn({shape.rows, tokens, heads, star.head_dim}, subject_.options());
+      time({.name = "quantize_heads",
+            .shape = fmt::format("{}x{}x{}x{}", shape.rows, tokens, heads, star.head_dim),
+            .bytes = x.numel() * (element_bytes_ + 1),
+            .kernel = [&] { quantize_heads(x, star.kv_heads); },
+            .reference = [&] { reference::quantize_heads(x, star.kv_heads); }});
+    }
   }
 
   void time_philox(const PassShape& shape) {

@@ -48,6 +48,16 @@ Json time_product(const OpsSubject& subject, const Projection& projection, int64
   return rate_json(2.0 * static_cast<double>(rows * projection.in * projection.out), seconds, subject.ceilings);
 }
 
+/// The same of rows that are rounded to E4M3 already.
+Json time_fp8_product(const OpsSubject& subject, const Projection& projection, int64_t rows) {
+  const int64_t piece = std::min(rows, projection.most_rows);
+  const ScaledRows x = quantize_rows(at::randn({piece, projection.in}, subject.options()));
+  const ScaledRows weight = quantize_rows(at::randn({projection.out, projection.in}, subject.options()));
+  const double pieces = static_cast<double>(rows) / static_cast<double>(piece);
+  const double seconds = pieces * subject.clock.time([&] { fp8_product(x, weight, subject.work().dtype); }).median();
+  return rate_json(2.0 * static_cast<double>(rows * projection.in * projection.out), seconds, subject.ceilings);
+}
+
 /// The shapes that differ in what products depend on.
 std::vector<CountedShape> product_shapes(const Plan& plan) {
   std::vector<CountedShape> shapes;
@@ -65,20 +75,24 @@ std::vector<CountedShape> product_shapes(const Plan& plan) {
   return shapes;
 }
 
-Json linear_row(const OpsSubject& subject, const CountedShape& counted) {
+/// Products of a layer of one shape, in the dtype of the run or in E4M3.
+Json linear_row(const OpsSubject& subject, const CountedShape& counted, LinearPrecision precision) {
   const StarArchitecture& star = subject.work().star;
   const int64_t rows = counted.shape.rows * counted.shape.tokens;
   Json row = {{"rows", counted.shape.rows}, {"tokens", counted.shape.tokens}, {"passes", counted.passes}};
   double layer = 0;
   for (const Projection& projection : projections_of(star)) {
-    row[projection.name] = time_product(subject, projection, rows, subject.work().dtype);
+    row[projection.name] = precision == LinearPrecision::fp8
+                               ? time_fp8_product(subject, projection, rows)
+                               : time_product(subject, projection, rows, subject.work().dtype);
     layer += projection.count * row[projection.name]["seconds"].get<double>();
   }
+  row["layer_seconds"] = layer;
+  row["run_seconds"] = static_cast<double>(counted.passes * star.layers) * layer;
+  if (precision == LinearPrecision::fp8) return row;
   row["head"] =
       time_product(subject, {"head", star.hidden_size, 2 * counted.shape.bits, 1, kMlpRows}, rows, at::kFloat);
-  row["layer_seconds"] = layer;
-  row["run_seconds"] =
-      counted.passes * (static_cast<double>(star.layers) * layer + row["head"]["seconds"].get<double>());
+  row["run_seconds"] = row["run_seconds"].get<double>() + counted.passes * row["head"]["seconds"].get<double>();
   return row;
 }
 
@@ -139,20 +153,25 @@ Json attention_row(const OpsSubject& subject, const CountedShape& counted, const
 
 }  // namespace
 
-BenchTable bench_linears(const OpsSubject& subject) {
+BenchTable bench_linears(const OpsSubject& subject, LinearPrecision precision) {
+  const bool fp8 = precision == LinearPrecision::fp8;
   const FlopUnit unit = flop_unit(subject.ceilings.product_flops);
-  BenchTable table{.key = "linears",
-                   .title = fmt::format("Matrix products, {}/s", unit.name),
+  BenchTable table{.key = fp8 ? "linears_fp8" : "linears",
+                   .title = fmt::format("Matrix products{}, {}/s", fp8 ? " in E4M3" : "", unit.name),
                    .columns = {{"rows", "rows"}, {"tokens", "tokens"}, {"passes", "passes"}}};
-  for (const CountedShape& counted : product_shapes(subject.plan)) table.rows.push_back(linear_row(subject, counted));
+  for (const CountedShape& counted : product_shapes(subject.plan)) {
+    table.rows.push_back(linear_row(subject, counted, precision));
+  }
   for (const Projection& projection : projections_of(subject.work().star)) {
     table.columns.push_back({projection.name, fmt::format("{}/flops", projection.name), unit.scale, 1});
     table.columns.push_back({"%", fmt::format("{}/ceiling_share", projection.name), kInPercent, 0});
   }
-  table.columns.push_back({"head, float32", "head/flops", unit.scale, 1});
+  if (!fp8) table.columns.push_back({"head, float32", "head/flops", unit.scale, 1});
   table.columns.push_back({"layer ms", "layer_seconds", kInMilliseconds, 3});
-  table.footnotes = {"%: of the product that is the ceiling. layer: all products of a layer.",
-                     fmt::format("All products of the run: {:.2f} s.", sum_of(table.rows, "run_seconds"))};
+  table.footnotes = {
+      "%: of the product that is the ceiling. layer: all products of a layer.",
+      fmt::format("All {} of the run: {:.2f} s.", fp8 ? "of them" : "products", sum_of(table.rows, "run_seconds"))};
+  if (fp8) table.footnotes.push_back("Rounding to E4M3 is not in it: quantize_rows in the table of kernels.");
   return table;
 }
 

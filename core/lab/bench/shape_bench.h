@@ -4,8 +4,8 @@
 
 namespace faststar {
 
-/// Every matrix product of the transformer's layers at every number of rows of the run.
-BenchTable bench_linears(const OpsSubject& subject);
+/// Every matrix product of the transformer's layers at every number of rows of the run, in its dtype or in E4M3.
+BenchTable bench_linears(const OpsSubject& subject, LinearPrecision precision = LinearPrecision::backbone);
 
 /// Attention at every shape of the run, by every backend that runs here.
 BenchTable bench_attention(const OpsSubject& subject);

@@ -1,6 +1,7 @@
 #include "core/lab/study/inputs.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -20,6 +21,10 @@ StudyPrompt numbered(int64_t index, int64_t seed) {
 /// The section of token reduction, and what the keys of guidance reuse begin with in theirs.
 constexpr std::string_view kReduction = "reduction";
 constexpr std::string_view kReuse = "guidance_reuse";
+/// What a variant may take from the sections `runtime` and `schedule`.
+constexpr std::string_view kPrecision = "precision";
+constexpr std::string_view kFp8Scales = "fp8_scales";
+constexpr std::string_view kLastRepetitions = "last_repetitions";
 
 void flatten(const nlohmann::ordered_json& section, const std::string& prefix, VariantTexts& texts) {
   for (const auto& [key, value] : section.items()) {
@@ -56,15 +61,20 @@ VariantTexts differing_texts(const ReductionConfig& reduction, const GuidanceReu
   return texts;
 }
 
-/// Reads a key of guidance reuse; false for another one.
-bool read_reuse(const YamlDocument& document, const YamlEntry& entry, GuidanceSettings& guidance) {
+/// Reads a key that a variant may take from another section; false for any other.
+bool read_other_section(const YamlDocument& document, const YamlEntry& entry, Config& config) {
   bool known = false;
-  visit_fields(guidance, [&](const Field& field, auto& member) {
-    if (!field.name.starts_with(kReuse) || !field.has_key(entry.key)) return;
+  const auto read = [&](const Field& field, auto& member) {
+    const bool may = field.name.starts_with(kReuse) || field.name == kPrecision || field.name == kFp8Scales ||
+                     field.name == kLastRepetitions;
+    if (!may || !field.has_key(entry.key)) return;
     read_value(entry.value, field, {Source::file, fmt::format("{}: {}", document.where(entry.key_node), entry.key)},
                member);
     known = true;
-  });
+  };
+  visit_fields(config.guidance, read);
+  visit_fields(config.runtime, read);
+  visit_fields(config.schedule, read);
   return known;
 }
 
@@ -79,7 +89,8 @@ void apply_variant(const YamlDocument& document, const YAML::Node& mapping, cons
     bool known = false;
     visit_sections(settings.config, [&](std::string_view other, const auto&) { known = known || other == section; });
     if (known) apply_variant(document, entry.value, section, settings);
-    return known || (name == kReduction && read_reuse(document, entry, settings.config.guidance));
+    if (known || name != kReduction) return known;
+    return read_other_section(document, entry, settings.config);
   };
   visit_sections(settings.config, [&](std::string_view section, auto& fields) {
     if (section == name) read_fields(document, mapping, name, fields, inner, was_set);
@@ -87,17 +98,30 @@ void apply_variant(const YamlDocument& document, const YAML::Node& mapping, cons
 }
 
 StudyVariant read_variant(const YamlDocument& document, const YamlEntry& entry, Settings settings) {
+  settings.config.runtime.precision.reset();
+  settings.config.runtime.fp8_scales.reset();
+  settings.config.schedule.last_repetitions.clear();
   apply_variant(document, entry.value, std::string(kReduction), settings);
   settle_reduction(settings);
   const Config& config = settings.config;
   StudyVariant variant{.name = entry.key,
                        .reduction = config.reduction,
                        .reuse = config.guidance.reuse,
+                       .precision = config.runtime.precision,
+                       .fp8_scales = config.runtime.fp8_scales,
+                       .last_repetitions = config.schedule.last_repetitions,
                        .settings = differing_texts(config.reduction, config.guidance.reuse)};
+  if (variant.precision) variant.settings[std::string(kPrecision)] = choice_name(*variant.precision);
+  if (variant.fp8_scales) variant.settings[std::string(kFp8Scales)] = value_text(*variant.fp8_scales);
+  if (!variant.last_repetitions.empty()) {
+    variant.settings[std::string(kLastRepetitions)] = fmt::format("{}", fmt::join(variant.last_repetitions, ","));
+  }
   const bool reduces = config.reduction.method != ReductionMethod::none;
-  if (reduces || config.guidance.reuse.passes != GuidanceReuse::none) return variant;
-  fail(ErrorKind::usage, fmt::format("{}: {}: expected a method that reduces tokens, or guidance_reuse",
-                                     document.where(entry.key_node), entry.key));
+  const bool reuses = config.guidance.reuse.passes != GuidanceReuse::none;
+  if (reduces || reuses || variant.precision || !variant.last_repetitions.empty()) return variant;
+  fail(ErrorKind::usage,
+       fmt::format("{}: {}: expected a method that reduces tokens, guidance_reuse, precision or last_repetitions",
+                   document.where(entry.key_node), entry.key));
 }
 
 void add_variants(const YamlDocument& document, const YamlEntry& section, const Settings& base,
@@ -135,9 +159,14 @@ std::vector<StudyPrompt> listed_prompts(const std::vector<std::string>& texts, i
 }
 
 std::vector<StudyVariant> control_variants() {
-  return {{.name = kDenseVariant, .kind = VariantKind::dense, .reduction = {}, .reuse = {}, .settings = {}},
-          {.name = kOtherSeedVariant, .kind = VariantKind::other_seed, .reduction = {}, .reuse = {}, .settings = {}},
-          {.name = kNoiseFloorVariant, .kind = VariantKind::noise_floor, .reduction = {}, .reuse = {}, .settings = {}}};
+  std::vector<StudyVariant> variants(3);
+  variants[0].name = kDenseVariant;
+  variants[0].kind = VariantKind::dense;
+  variants[1].name = kOtherSeedVariant;
+  variants[1].kind = VariantKind::other_seed;
+  variants[2].name = kNoiseFloorVariant;
+  variants[2].kind = VariantKind::noise_floor;
+  return variants;
 }
 
 StudyFile read_study_file(const std::filesystem::path& file, const Settings& base) {

@@ -36,7 +36,8 @@ enum class VariantKind {
   reduced,
 };
 
-/// Settings of token reduction and guidance reuse by "key" or "section.key", where they differ from the defaults.
+/// Settings of token reduction and guidance reuse, precision and repetitions, by "key" or "section.key", where they
+/// differ from the defaults.
 using VariantTexts = std::map<std::string, std::string>;
 
 /// One variant of a study.
@@ -45,7 +46,10 @@ struct StudyVariant {
   VariantKind kind = VariantKind::reduced;
   ReductionSettings reduction;
   GuidanceReuseSettings reuse;
-  VariantTexts settings;  ///< of both; results with other settings are not mixed
+  std::optional<Precision> precision;     ///< none: that of the study
+  std::optional<ScaleChoice> fp8_scales;  ///< of precision fp8
+  std::vector<int> last_repetitions;      ///< of the last scales of video clips; empty: those of the study
+  VariantTexts settings;                  ///< of all these; results with other settings are not mixed
 };
 
 /// The control variants of every study, and the two variants that tables and plots compare with.
@@ -64,8 +68,8 @@ struct StudyFile {
 };
 
 /// Reads a study's YAML: `world`, and in `variants` and `beyond` a name with keys of the section `reduction`, and those
-/// of guidance reuse, for each variant. Keys that a variant leaves out are taken from `base`. Throws Error(usage)
-/// naming file, line and key.
+/// of guidance reuse, `precision`, `fp8_scales` and `last_repetitions`, for each variant. Keys that a variant leaves
+/// out are taken from `base`. Throws Error(usage) naming file, line and key.
 StudyFile read_study_file(const std::filesystem::path& file, const Settings& base);
 
 /// The variants in the comma-separated list `names`; all when it is empty. Throws Error(usage) for an unknown name.

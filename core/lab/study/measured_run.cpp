@@ -150,6 +150,22 @@ class PartsByStep final : public GenerationObserver {
   std::vector<PartTimes> by_step_;
 };
 
+/// Counts bits that differ from those of another run and goes on with that run's.
+class FlipCounter final : public GenerationObserver {
+ public:
+  FlipCounter(const std::vector<Tensor>& bits) : bits_(bits), shares_(bits.size(), 0) {}
+  Tensor on_bits(const StepResult& result) override {
+    const auto step = static_cast<size_t>(result.step.index);
+    shares_[step] = result.bits.ne(bits_[step]).to(at::kDouble).mean().item<double>();
+    return bits_[step];
+  }
+  const std::vector<double>& shares() const { return shares_; }
+
+ private:
+  const std::vector<Tensor>& bits_;
+  std::vector<double> shares_;
+};
+
 }  // namespace
 
 MeasuredRun measure_run(const Pipeline& pipeline, const Schedule& schedule, const GenerationSettings& settings,
@@ -163,6 +179,13 @@ std::vector<PartTimes> time_parts(const Pipeline& pipeline, const Schedule& sche
   PartsByStep parts(pipeline.device(), schedule.steps(settings.repetitions).size());
   pipeline.generate(schedule, settings, input, &parts);
   return parts.by_step();
+}
+
+std::vector<double> flipped_bits(const Pipeline& pipeline, const Schedule& schedule, const GenerationSettings& settings,
+                                 const GenerationInput& input, const std::vector<Tensor>& bits) {
+  FlipCounter counter(bits);
+  pipeline.generate(schedule, settings, input, &counter);
+  return counter.shares();
 }
 
 size_t shared_steps(const GenerationSettings& settings, const Schedule& schedule) {

@@ -48,6 +48,12 @@ MeasuredRun measure_run(const Pipeline& pipeline, const Schedule& schedule, cons
 std::vector<PartTimes> time_parts(const Pipeline& pipeline, const Schedule& schedule,
                                   const GenerationSettings& settings, const GenerationInput& input);
 
+/// Shares of the bits, by step, that these settings draw otherwise than `bits` when every pass reads what `bits` say
+/// (teacher forcing): what other arithmetic changes by itself. `pipeline` may have another precision than the one that
+/// drew `bits`. 0 for steps that were not computed.
+std::vector<double> flipped_bits(const Pipeline& pipeline, const Schedule& schedule, const GenerationSettings& settings,
+                                 const GenerationInput& input, const std::vector<Tensor>& bits);
+
 /// Number of first steps that neither token reduction nor guidance reuse can change: those before the scale that
 /// precedes the first changed one (some methods read that scale, and guidance is carried on from it). Their bits can be
 /// taken from a dense run.

@@ -133,6 +133,23 @@ StudyTable part_table(const StudySummary& study) {
   return table;
 }
 
+/// Flipped bits of each scale in %, of the variants with other arithmetic; no rows when there are none.
+StudyTable flip_table(const StudySummary& study) {
+  StudyTable table{.head = {"variant"}, .rows = {}};
+  for (const VariantSummary& variant : study.variants) {
+    if (variant.flipped.empty()) continue;
+    auto& row = table.rows.emplace_back(std::vector<std::string>{variant.name});
+    for (const double share : variant.flipped) row.push_back(fmt::format("{:.2f}", 100 * share));
+  }
+  for (size_t scale = 0; scale < study.scales.size(); ++scale) table.head.push_back(fmt::format("{}", scale));
+  return table;
+}
+
+constexpr const char* kFlipNotes =
+    "Bits of each scale, in %, that other arithmetic draws otherwise than the dense run, when every pass reads the "
+    "bits "
+    "of the dense run.";
+
 /// Explains the parts and how they were timed.
 std::string part_notes() {
   return fmt::format(
@@ -194,6 +211,7 @@ Json variant_json(const VariantSummary& variant) {
           {"backbone_speedup", spread_json(variant.backbone_speedup)},
           {"end_to_end_speedup", spread_json(variant.end_to_end_speedup)},
           {"scale_ms", variant.scale_ms},
+          {"flipped_bits", variant.flipped},
           {"part_ms", variant.part_ms.empty() ? Json(nullptr) : parts_json(variant.part_ms)},
           {"attributes_right", value_or_null(variant.right)},
           {"attributes_right_above_dense", spread_json(variant.right_from_dense)},
@@ -271,6 +289,8 @@ std::string study_markdown(const StudySummary& study) {
   std::string text = fmt::format("{}\n{}\n", markdown_of(variant_table(study)), table_notes(study));
   const StudyTable parts = part_table(study);
   if (!parts.rows.empty()) text += fmt::format("\n{}\n{}\n", markdown_of(parts), part_notes());
+  const StudyTable flips = flip_table(study);
+  if (!flips.rows.empty()) text += fmt::format("\n{}\n{}\n", markdown_of(flips), kFlipNotes);
   return text;
 }
 
@@ -286,6 +306,8 @@ std::string study_html(const StudySummary& study) {
   page += draw(latency_plot(study));
   const StudyTable parts = part_table(study);
   if (!parts.rows.empty()) page += table_element(parts) + note(part_notes());
+  const StudyTable flips = flip_table(study);
+  if (!flips.rows.empty()) page += table_element(flips) + note(kFlipNotes);
   return page + "</body>\n</html>\n";
 }
 

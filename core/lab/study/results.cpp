@@ -109,6 +109,7 @@ StudyRecord record_of(const Json& json) {
                      .part_ms = json.contains("part_ms") ? parse_parts(json.at("part_ms")) : std::vector<PartTimes>(),
                      .scales = {},
                      .high_frequency = json.value("high_frequency", std::vector<double>()),
+                     .flipped = json.value("flipped", std::vector<double>()),
                      .passes = {},
                      .from_dense = {},
                      .seen = {},
@@ -187,6 +188,7 @@ std::string to_json_line(const StudyRecord& record) {
   if (!record.part_ms.empty()) json["part_ms"] = parts_json(record.part_ms);
   for (const Scale& scale : record.scales) json["scales"].push_back({scale.t, scale.h, scale.w});
   if (!record.high_frequency.empty()) json["high_frequency"] = record.high_frequency;
+  if (!record.flipped.empty()) json["flipped"] = record.flipped;
   for (const ReducedPassRecord& pass : record.passes) json["passes"].push_back(pass_json(pass));
   put(json, "from_dense", record.from_dense);
   put(json, record.seen);

@@ -49,6 +49,7 @@ struct StudyRecord {
   std::vector<PartTimes> part_ms;      ///< by scale, from a separate run; empty: not measured
   std::vector<Scale> scales;           ///< dense variant only
   std::vector<double> high_frequency;  ///< dense variant only: fraction by scale
+  std::vector<double> flipped;         ///< by scale: see flipped_bits; empty where the arithmetic is the dense run's
   std::vector<ReducedPassRecord> passes;
   std::optional<ClipDistance> from_dense;   ///< empty for the dense variant
   std::optional<SeenAttributes> seen;       ///< prompts of the procedural world

@@ -53,7 +53,12 @@ GenerationSettings PromptStudy::settings_of(const StudyVariant& variant) const {
   settings.seed = prompt_.seed + (variant.kind == VariantKind::other_seed ? kOtherSeed : 0);
   settings.reduction = variant.reduction;
   settings.guidance.reuse = variant.reuse;
+  settings.repetitions = settings.repetitions.with_last(variant.last_repetitions);
   if (variant.kind == VariantKind::noise_floor) settings.attention = AttentionBackend::aten;
+  if (variant.precision) {
+    settings.linears = *variant.precision == Precision::fp8 ? LinearPrecision::both : LinearPrecision::backbone;
+    settings.fp8_scales = variant.fp8_scales;
+  }
   return settings;
 }
 
@@ -75,14 +80,34 @@ PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum sp
 }
 
 PromptStudy::Clip PromptStudy::variant_clip(const StudyVariant& variant, const Clip& dense) const {
-  Pipeline pipeline = model_.evaluated.pipeline;
-  if (variant.kind == VariantKind::noise_floor) pipeline.set_kernels(Kernels::reference);
   const GenerationSettings settings = settings_of(variant);
-  const size_t shared = variant.kind == VariantKind::reduced ? shared_steps(settings, model_.schedule) : 0;
+  const bool may_share = variant.kind == VariantKind::reduced && !variant.precision && variant.last_repetitions.empty();
+  const size_t shared = may_share ? shared_steps(settings, model_.schedule) : 0;
   const auto& bits = dense.run.bits;
-  Clip clip = make(pipeline, settings, {bits.begin(), bits.begin() + static_cast<int64_t>(shared)});
+  Clip clip = make(pipeline_of(variant), settings, {bits.begin(), bits.begin() + static_cast<int64_t>(shared)});
   std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
   return clip;
+}
+
+Pipeline PromptStudy::pipeline_of(const StudyVariant& variant) const {
+  Pipeline pipeline = variant.precision ? *model_.others.at(*variant.precision) : model_.evaluated.pipeline;
+  if (variant.kind == VariantKind::noise_floor) pipeline.set_kernels(Kernels::reference);
+  return pipeline;
+}
+
+std::vector<double> PromptStudy::flipped_of(const StudyVariant& variant) const {
+  if (variant.kind != VariantKind::noise_floor && !variant.precision) return {};
+  StudyVariant arithmetic = variant;
+  arithmetic.reduction = {};
+  arithmetic.reuse = {};
+  arithmetic.last_repetitions.clear();
+  const std::vector<double> by_step =
+      flipped_bits(pipeline_of(variant), model_.schedule, settings_of(arithmetic), {.text = text_}, dense_.run.bits);
+  const Repetitions& repetitions = model_.evaluated.generation.repetitions;
+  std::vector<double> shares = by_scale(by_step, repetitions);
+  const std::vector<double> passes = by_scale(std::vector<double>(by_step.size(), 1), repetitions);
+  for (size_t scale = 0; scale < shares.size(); ++scale) shares[scale] /= passes[scale];
+  return shares;
 }
 
 StudyRecord PromptStudy::measure(const StudyVariant& variant) {
@@ -95,20 +120,23 @@ StudyRecord PromptStudy::measure(const StudyVariant& variant) {
                      .seed = prompt_.seed,
                      .variant = variant.name,
                      .settings = variant.settings,
-                     .tokens = clip.run.tokens,
+                     .tokens = dense_.run.tokens,
                      .kept = clip.run.kept,
                      .guidance = clip.run.guidance,
                      .text_ms = text_ms_,
                      .decode_ms = clip.decode_ms,
-                     .scale_ms = by_scale(clip.run.step_ms),
+                     .scale_ms = by_scale(clip.run.step_ms, settings_of(variant).repetitions),
                      .part_ms = time_parts_of(variant),
                      .scales = {},
                      .high_frequency = clip.run.high_frequency,
+                     .flipped = flipped_of(variant),
                      .passes = clip.run.passes,
                      .from_dense = {},
                      .seen = {},
                      .given_dense = {},
                      .given_truth = {}};
+  // Of the dense run's passes, of which a variant may lack some.
+  record.guidance.work *= static_cast<double>(clip.run.tokens) / static_cast<double>(dense_.run.tokens);
   if (is_dense) {
     record.scales = model_.schedule.scales();
   } else {
@@ -140,13 +168,14 @@ SeenAttributes PromptStudy::check(const Tensor& decoded) const {
 std::vector<PartTimes> PromptStudy::time_parts_of(const StudyVariant& variant) const {
   const bool compared = variant.kind == VariantKind::dense || variant.kind == VariantKind::reduced;
   if (!compared || prompt_.index >= kPromptsTimedByPart) return {};
-  return by_scale(time_parts(model_.evaluated.pipeline, model_.schedule, settings_of(variant), {.text = text_}));
+  const GenerationSettings settings = settings_of(variant);
+  return by_scale(time_parts(pipeline_of(variant), model_.schedule, settings, {.text = text_}), settings.repetitions);
 }
 
 template <typename Ms>
-std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms) const {
+std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms, const Repetitions& repetitions) const {
   std::vector<Ms> sums(model_.schedule.scales().size(), Ms{});
-  for (const Step& step : model_.schedule.steps(model_.evaluated.generation.repetitions)) {
+  for (const Step& step : model_.schedule.steps(repetitions)) {
     sums[static_cast<size_t>(step.scale)] += step_ms[static_cast<size_t>(step.index)];
   }
   return sums;

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ inline constexpr int64_t kPromptsTimedByPart = 3;
 struct StudyModel {
   const EvaluatedModel& evaluated;
   const Schedule& schedule;
-  const HeldOutClips* world = nullptr;  ///< renders the scene of a caption; null: no such prompts
+  std::map<Precision, const Pipeline*> others;  ///< the model in the other precisions that variants ask for
+  const HeldOutClips* world = nullptr;          ///< renders the scene of a caption; null: no such prompts
   const AttributeChecker* checker = nullptr;
   std::string setup;  ///< see StudyRecord
 };
@@ -46,6 +48,10 @@ class PromptStudy {
             Spectrum spectrum = Spectrum::leave) const;
   Clip dense_clip(std::vector<Tensor> given, Spectrum spectrum) const;
   Clip variant_clip(const StudyVariant& variant, const Clip& dense) const;
+  /// What runs the passes of a variant.
+  Pipeline pipeline_of(const StudyVariant& variant) const;
+  /// By scale; empty for a variant with the arithmetic of the dense run.
+  std::vector<double> flipped_of(const StudyVariant& variant) const;
   void render_truth();
   void measure_given(const StudyVariant& variant, StudyRecord& record) const;
   SeenAttributes check(const Tensor& decoded) const;
@@ -53,7 +59,7 @@ class PromptStudy {
   std::vector<PartTimes> time_parts_of(const StudyVariant& variant) const;
   /// Sums over the steps of each scale.
   template <typename Ms>
-  std::vector<Ms> by_scale(const std::vector<Ms>& step_ms) const;
+  std::vector<Ms> by_scale(const std::vector<Ms>& step_ms, const Repetitions& repetitions) const;
 
   const StudyModel& model_;
   const StudyPrompt& prompt_;

@@ -119,6 +119,17 @@ std::vector<ReducedPassRecord> mean_passes(const RecordsByPrompt& records) {
   return means;
 }
 
+std::vector<double> mean_by_scale(const RecordsByPrompt& records, std::vector<double> StudyRecord::*by_scale) {
+  std::vector<double> means((records.begin()->second->*by_scale).size(), 0);
+  for (const auto& [prompt, record] : records) {
+    const std::vector<double>& values = record->*by_scale;
+    for (size_t scale = 0; scale < std::min(means.size(), values.size()); ++scale) {
+      means[scale] += values[scale] / static_cast<double>(records.size());
+    }
+  }
+  return means;
+}
+
 /// The records of a study by variant and prompt.
 class Summarizer {
  public:
@@ -137,7 +148,7 @@ class Summarizer {
     if (dense.empty()) return summary;
     summary.setup = dense.begin()->second->setup;
     summary.scales = dense.begin()->second->scales;
-    summary.high_frequency = mean_spectrum(dense);
+    summary.high_frequency = mean_by_scale(dense, &StudyRecord::high_frequency);
     return summary;
   }
 
@@ -148,22 +159,13 @@ class Summarizer {
     return found == variants_.end() ? none : found->second;
   }
 
-  static std::vector<double> mean_spectrum(const RecordsByPrompt& dense) {
-    std::vector<double> shares(dense.begin()->second->high_frequency.size(), 0);
-    for (const auto& [prompt, record] : dense) {
-      for (size_t scale = 0; scale < std::min(shares.size(), record->high_frequency.size()); ++scale) {
-        shares[scale] += record->high_frequency[scale] / static_cast<double>(dense.size());
-      }
-    }
-    return shares;
-  }
-
   VariantSummary summarize(const std::string& name, const RecordsByPrompt& records) const {
     const StudyRecord& first = *records.begin()->second;
     VariantSummary variant{.name = name, .settings = first.settings};
     variant.prompts = static_cast<int64_t>(records.size());
     variant.tokens = first.tokens;
     variant.scale_ms = median_by_scale(records);
+    variant.flipped = mean_by_scale(records, &StudyRecord::flipped);
     variant.part_ms = median_parts(records);
     variant.passes = mean_passes(records);
     variant.kept =

@@ -39,6 +39,7 @@ struct VariantSummary {
   Spread backbone_speedup;  ///< dense over this, prompt by prompt
   Spread end_to_end_speedup;
   std::vector<double> scale_ms;           ///< median by scale
+  std::vector<double> flipped;            ///< mean share of flipped bits by scale; empty: not measured
   std::vector<PartTimes> part_ms;         ///< medians by scale, over the prompts timed by part; empty: none
   std::optional<double> right;            ///< fraction of clips with all attributes of their caption right
   Spread right_from_dense;                ///< 1, 0 or -1 a prompt: right only here, alike, right only in the dense clip

@@ -29,13 +29,15 @@ std::optional<Comparison::Difference> Comparison::measure(const std::string& wha
   }
   if (expected.numel() == 0) return Difference{};
   const Tensor wide = expected.to(at::kCPU, at::kDouble);
-  const double absolute = (actual.to(at::kCPU, at::kDouble) - wide).abs().max().item<double>();
+  const Tensor difference = actual.to(at::kCPU, at::kDouble) - wide;
+  const double absolute = difference.abs().max().item<double>();
   const double magnitude = wide.abs().max().item<double>();
   if (!std::isfinite(absolute)) {
     require(false, fmt::format("{}: some values are not finite", what));
     return std::nullopt;
   }
-  return Difference{absolute, magnitude > 0 ? absolute / magnitude : absolute};
+  if (magnitude == 0) return Difference{absolute, absolute, absolute};
+  return Difference{absolute, absolute / magnitude, (difference.norm() / wide.norm()).item<double>()};
 }
 
 std::optional<Comparison::Difference> Comparison::record(const std::string& what, const Tensor& actual,
@@ -45,6 +47,7 @@ std::optional<Comparison::Difference> Comparison::record(const std::string& what
     result_.elements += expected.numel();
     result_.max_abs = std::max(result_.max_abs, difference->absolute);
     result_.max_rel = std::max(result_.max_rel, difference->relative);
+    result_.norm_rel = std::max(result_.norm_rel, difference->of_norm);
   }
   return difference;
 }
@@ -58,6 +61,14 @@ void Comparison::close(const std::string& what, const Tensor& actual, const Tens
   if (!difference) return;
   require(difference->relative <= tolerance, fmt::format("{}: off by {:.2e} of the largest magnitude, allowed {:.2e}",
                                                          what, difference->relative, tolerance));
+}
+
+void Comparison::close_in_norm(const std::string& what, const Tensor& actual, const Tensor& expected) {
+  const auto difference = record(what, actual, expected);
+  result_.judged_by_norm = true;
+  if (!difference) return;
+  require(difference->of_norm <= result_.tolerance,
+          fmt::format("{}: off by {:.2e} of the norm, allowed {:.2e}", what, difference->of_norm, result_.tolerance));
 }
 
 void Comparison::within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest) {

@@ -15,9 +15,11 @@ struct ComponentResult {
   int64_t elements = 0;  ///< values compared
   double max_abs = 0;    ///< largest difference
   double max_rel = 0;    ///< largest difference over the largest magnitude of its tensor
+  double norm_rel = 0;   ///< norm of the differences over that of their tensor, the largest of the tensors
   int64_t bits = 0;      ///< bits compared
   int64_t bits_differing = 0;
   double tolerance = 0;                     ///< relative, of the main quantity
+  bool judged_by_norm = false;              ///< tolerance is that of norm_rel, else of max_rel
   std::optional<double> reference_max_rel;  ///< of the plain ATen path in the same run (bfloat16 on a GPU)
   Verdict verdict = Verdict::absent;
   std::string reason;  ///< the first check that failed; empty otherwise
@@ -34,6 +36,9 @@ class Comparison {
   /// Values within the component's tolerance of the largest magnitude of `expected`.
   void close(const std::string& what, const Tensor& actual, const Tensor& expected);
   void close(const std::string& what, const Tensor& actual, const Tensor& expected, double tolerance);
+  /// The norm of the differences within the component's tolerance of that of `expected`: for arithmetic whose single
+  /// errors are large and whose mean error is known.
+  void close_in_norm(const std::string& what, const Tensor& actual, const Tensor& expected);
   /// Values at most `largest` apart.
   void within(const std::string& what, const Tensor& actual, const Tensor& expected, double largest);
   /// Values exactly equal.
@@ -53,6 +58,7 @@ class Comparison {
   struct Difference {
     double absolute = 0;
     double relative = 0;
+    double of_norm = 0;
   };
   /// nullopt when shapes differ or values are not finite; that fails the component.
   std::optional<Difference> measure(const std::string& what, const Tensor& actual, const Tensor& expected);

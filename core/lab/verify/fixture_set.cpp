@@ -83,8 +83,8 @@ Tensor Fixture::operator[](const std::string& name) const {
 
 std::string Fixture::step_name(const std::string& prefix, int step) { return fmt::format("{}.{:03}", prefix, step); }
 
-FixtureSet::FixtureSet(std::filesystem::path folder, at::Device device, at::ScalarType dtype)
-    : folder_(std::move(folder)), device_(device), dtype_(dtype) {
+FixtureSet::FixtureSet(std::filesystem::path folder, at::Device device, at::ScalarType dtype, LinearPrecision linears)
+    : folder_(std::move(folder)), device_(device), dtype_(dtype), linears_(linears) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder_, ignored)) {
     fail(ErrorKind::input, fmt::format("{}: expected a folder with a fixture set", folder_.string()));
@@ -98,7 +98,9 @@ bool FixtureSet::has(const std::string& file) const {
 
 StarTransformer FixtureSet::load_transformer() const {
   const Weights weights(open_checkpoint(path("star_weights")), device_, dtype_);
-  return {weights, detect_star_architecture(weights)};
+  StarArchitecture arch = detect_star_architecture(weights);
+  arch.linears = linears_;
+  return {weights, arch};
 }
 
 VideoVae FixtureSet::load_vae(at::ScalarType dtype) const {

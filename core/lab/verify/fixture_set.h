@@ -47,7 +47,7 @@ struct StarTask {
 /// A folder in the form of the parity README. Files that are not there are absent, not wrong.
 class FixtureSet {
  public:
-  FixtureSet(std::filesystem::path folder, at::Device device, at::ScalarType dtype);
+  FixtureSet(std::filesystem::path folder, at::Device device, at::ScalarType dtype, LinearPrecision linears);
 
   bool has(const std::string& file) const;
   std::filesystem::path path(const std::string& file) const { return folder_ / file; }
@@ -68,6 +68,7 @@ class FixtureSet {
   std::filesystem::path folder_;
   at::Device device_;
   at::ScalarType dtype_;
+  LinearPrecision linears_;
 };
 
 }  // namespace faststar

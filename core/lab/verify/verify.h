@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "core/lab/verify/comparison.h"
+#include "core/model/quantize.h"
 #include "core/model/star/attention.h"
 
 namespace faststar {
 
 struct VerifyOptions {
   at::Device device = at::kCPU;
-  at::ScalarType dtype = at::kFloat;  ///< float32, or bfloat16 for transformer, T5 and VAE decoder
+  at::ScalarType dtype = at::kFloat;                    ///< float32, or bfloat16 for transformer, T5 and VAE decoder
+  LinearPrecision linears = LinearPrecision::backbone;  ///< of the transformer
   AttentionBackend attention = AttentionBackend::automatic;
 };
 
@@ -22,9 +24,11 @@ struct VerifyReport {
 
 /// Compares every component with what the official implementation computed (rules: the parity README). In bfloat16
 /// runs are teacher-forced and their bits counted but not judged; on a GPU an error may be at most 1.5 times that of
-/// the plain ATen path. Conditioned tasks and `quantize` always decode in float32: they test the path, `vae_decode`
-/// tests the precision. `on_result` is called with each component as it finishes. Throws Error(input) for a set that
-/// cannot be read or is empty, Error(model) when its weights do not load.
+/// the plain ATen path. With 8-bit linear layers the same
+/// holds, but logits are judged by the norm of their errors. Conditioned tasks and
+/// `quantize` always decode in float32: they test the path, `vae_decode` tests the precision. `on_result` is called
+/// with each component as it finishes. Throws Error(input) for a set that cannot be read or is empty, Error(model) when
+/// its weights do not load.
 VerifyReport verify_fixture_set(const std::filesystem::path& folder, const VerifyOptions& options,
                                 const std::function<void(const ComponentResult&)>& on_result = {});
 
@@ -35,6 +39,6 @@ std::string to_json(const VerifyReport& report);
 struct Tolerances {
   double t5, logits, vae;
 };
-Tolerances tolerances_of(at::ScalarType dtype);
+Tolerances tolerances_of(const VerifyOptions& options);
 
 }  // namespace faststar

@@ -129,7 +129,7 @@ ComponentResult verify_t5(const FixtureSet& set, const VerifyOptions& options) {
   const T5Encoder encoder(weights, detect_t5_architecture(weights, set.path("t5")));
   const Fixture io = set.open("t5/io.safetensors");
   const Tensor ids = io["input_ids"][0].to(at::kLong);
-  Comparison comparison("t5", tolerances_of(options.dtype).t5);
+  Comparison comparison("t5", tolerances_of(options).t5);
   comparison.close("last_hidden_state", encoder(ids).unsqueeze(0), io["last_hidden_state"]);
   // Unmasked positions do not attend to the rest: encoding them alone gives the same.
   const std::string masked = fmt::format("last_hidden_state_first{}_masked", kMaskedLength);
@@ -195,7 +195,7 @@ ComponentResult verify_vae_encode(const FixtureSet& set, const VerifyOptions&) {
   const VideoVae vae = set.load_vae(at::kFloat);
   const Fixture io = set.open("vae_io.safetensors");
   const Tensor pixels = io["pixels"].to(set.device());
-  Comparison comparison("vae_encode", tolerances_of(at::kFloat).vae);  // the encoder is always float32
+  Comparison comparison("vae_encode", tolerances_of({.dtype = at::kFloat}).vae);  // the encoder is always float32
   comparison.close("features_mean", vae.encode(pixels), io["features_mean"]);
   comparison.close("features_first_frame", vae.encode(pixels.narrow(2, 0, 1)), io["features_first_frame"]);
   return comparison.result();
@@ -205,7 +205,7 @@ ComponentResult verify_vae_decode(const FixtureSet& set, const VerifyOptions& op
   const VideoVae vae = set.load_vae(options.dtype);
   const Fixture io = set.open("vae_io.safetensors");
   const auto decoded = [&](const char* features) { return decode_whole(vae, io[features].to(set.device())); };
-  Comparison comparison("vae_decode", tolerances_of(options.dtype).vae);
+  Comparison comparison("vae_decode", tolerances_of(options).vae);
   comparison.close("decoded", decoded("features_mean"), io["decoded"]);
   comparison.close("decoded_first_frame", decoded("features_first_frame"), io["decoded_first_frame"]);
   comparison.close("decoded_even", decoded("features_even"), io["decoded_even"]);

@@ -77,6 +77,16 @@ void check_repetitions(const std::vector<int>& list, const char* name, int scale
 
 }  // namespace
 
+Repetitions Repetitions::with_last(const std::vector<int>& last) const {
+  if (last.size() > video.size()) {
+    fail(ErrorKind::usage,
+         fmt::format("last_repetitions: expected at most {} scales, got {}", video.size(), last.size()));
+  }
+  Repetitions changed = *this;
+  std::ranges::copy(last, changed.video.end() - static_cast<std::ptrdiff_t>(last.size()));
+  return changed;
+}
+
 Schedule::Schedule(std::vector<Scale> scales, FirstClip first) : scales_(std::move(scales)), first_clip_(first) {
   if (scales_.empty()) fail(ErrorKind::usage, "schedule: expected at least one scale, got none");
   scales_per_clip_ = count_scales_per_clip(scales_);

@@ -19,6 +19,9 @@ struct Scale {
 struct Repetitions {
   std::vector<int> image;  ///< the first clip (one latent frame)
   std::vector<int> video;  ///< every later clip
+
+  /// The same with `last` for the last scales of every video clip. Throws Error(usage) when there are fewer scales.
+  Repetitions with_last(const std::vector<int>& last) const;
 };
 
 /// One transformer pass over the visual tokens.

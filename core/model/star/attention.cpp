@@ -9,6 +9,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/model/star/fa3.h"
+#include "cuda/kernels.h"
 #include "cuda/runtime.h"
 
 namespace faststar {
@@ -24,12 +25,6 @@ const char* const kInstallFa3 = "./scripts/setup.sh --with-fa3";
 
 bool is_half(at::ScalarType dtype) { return dtype == at::kBFloat16 || dtype == at::kHalf; }
 
-int capability_of(at::Device device) {
-  static const std::vector<cuda::Gpu> gpus = cuda::list_gpus().gpus;
-  const auto index = static_cast<size_t>(device.index() < 0 ? 0 : device.index());
-  return index < gpus.size() ? gpus[index].capability : 0;
-}
-
 std::optional<AttentionObstacle> gpu_obstacle(at::Device device, at::ScalarType dtype, bool dtype_fits) {
   if (!device.is_cuda()) return AttentionObstacle{"needs a GPU, but the device is the CPU", "--attention auto"};
   if (dtype_fits) return std::nullopt;
@@ -39,7 +34,7 @@ std::optional<AttentionObstacle> gpu_obstacle(at::Device device, at::ScalarType 
 
 std::optional<AttentionObstacle> fa3_obstacle(at::Device device, at::ScalarType dtype) {
   if (auto obstacle = gpu_obstacle(device, dtype, dtype == at::kBFloat16)) return obstacle;
-  if (const int capability = capability_of(device); !fa3::runs_on_capability(capability)) {
+  if (const int capability = gpu_capability(device); !fa3::runs_on_capability(capability)) {
     return AttentionObstacle{fmt::format("needs a GPU of compute capability 9.x, but {} has {}.{}", device_name(device),
                                          capability / 10, capability % 10),
                              "--attention auto"};
@@ -134,11 +129,12 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, AttentionSettin
   return compute(heads_first(q), heads_first(k), heads_first(v), scale).transpose(1, 2);
 }
 
-QuantizedHeads quantize_heads(const Tensor& x, int64_t groups) {
+QuantizedHeads reference::quantize_heads(const Tensor& x, int64_t groups) {
   const Tensor grouped = x.unflatten(2, {groups, -1});  // [B, L, groups, heads, D]
   const Tensor largest = at::linalg_vector_norm(grouped, std::numeric_limits<double>::infinity(), {1, 3, 4});
   const Tensor tiniest = at::full({}, std::numeric_limits<float>::min(), largest.options().dtype(at::kFloat));
-  const Tensor descale = at::exp2(at::ceil(at::log2((largest.to(at::kFloat) / kLargestE4m3).maximum(tiniest))));
+  const auto [mantissa, exponent] = at::frexp((largest.to(at::kFloat) / kLargestE4m3).maximum(tiniest));
+  const Tensor descale = at::ldexp(at::ones_like(mantissa), exponent - mantissa.eq(0.5).to(exponent.dtype()));
   const Tensor factor = descale.reciprocal().to(x.scalar_type()).view({x.size(0), 1, groups, 1, 1});
   QuantizedHeads quantized{at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)), descale};
   const Tensor values = quantized.values.view(grouped.sizes());
@@ -149,10 +145,44 @@ QuantizedHeads quantize_heads(const Tensor& x, int64_t groups) {
   return quantized;
 }
 
+namespace {
+
+/// True when the kernel can read heads like these: [B, L, N, D] with contiguous rows, in whole aligned vectors.
+bool reads_heads(const Tensor& x, int64_t groups) {
+  const int64_t vector = 16 / x.element_size();
+  const int64_t group_width = x.size(2) / groups * x.size(3);
+  return use_kernels(x) && x.numel() > 0 && x.select(0, 0).is_contiguous() && x.stride(0) % vector == 0 &&
+         group_width % vector == 0 && reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
+}
+
+QuantizedHeads quantize_heads_kernel(const Tensor& x, int64_t groups) {
+  const auto options = x.options();
+  QuantizedHeads quantized{at::empty(x.sizes(), options.dtype(at::kFloat8_e4m3fn)),
+                           at::empty({x.size(0), groups}, options.dtype(at::kFloat))};
+  const Tensor largest = at::empty({x.size(0), groups}, options.dtype(at::kInt));
+  cuda::quantize_heads({.values = quantized.values.mutable_data_ptr(),
+                        .descale = quantized.descale.mutable_data_ptr<float>(),
+                        .largest = largest.mutable_data_ptr<int>(),
+                        .x = x.const_data_ptr(),
+                        .batch = x.size(0),
+                        .tokens = x.size(1),
+                        .groups = groups,
+                        .group_width = x.size(2) / groups * x.size(3),
+                        .batch_stride = x.stride(0)},
+                       float_type(x), kernel_stream({quantized.values, quantized.descale, largest}));
+  return quantized;
+}
+
+}  // namespace
+
+QuantizedHeads quantize_heads(const Tensor& x, int64_t groups) {
+  return reads_heads(x, groups) ? quantize_heads_kernel(x, groups) : reference::quantize_heads(x, groups);
+}
+
 Tensor reference::attend_fp8(const Tensor& q, const Tensor& k, const Tensor& v) {
   const int64_t groups = k.size(2);
   const auto rounded = [&](const Tensor& x) {
-    const QuantizedHeads quantized = quantize_heads(x, groups);
+    const QuantizedHeads quantized = faststar::quantize_heads(x, groups);
     const Tensor descale = quantized.descale.repeat_interleave(x.size(2) / groups, 1);  // [B, N]
     return quantized.values.to(at::kFloat) * descale.view({x.size(0), 1, x.size(2), 1});
   };

@@ -11,8 +11,12 @@ namespace faststar {
 enum class AttentionBackend { automatic, fa3, cudnn, aten };
 
 /// In what attention multiplies (`--attention-precision`). fp8: E4M3 queries, keys and values in every pass that
-/// FlashAttention-3 computes. `automatic`: the precision of the tensors.
+/// FlashAttention-3 computes. `automatic`: E4M3 in the passes whose linear layers multiply in it and that have at least
+/// kFp8MinQueries tokens, else the precision of the tensors.
 enum class AttentionPrecision { automatic, bf16, fp8 };
+
+/// Shorter passes lose more by rounding than E4M3 saves (an H200, bench ops).
+inline constexpr int64_t kFp8MinQueries = 2048;
 
 struct AttentionSettings {
   AttentionBackend backend = AttentionBackend::automatic;
@@ -54,6 +58,7 @@ struct QuantizedHeads {
 QuantizedHeads quantize_heads(const Tensor& x, int64_t groups);
 
 namespace reference {
+QuantizedHeads quantize_heads(const Tensor& x, int64_t groups);
 /// attend() with q, k and v rounded by quantize_heads, a scale for each row and kv head, and otherwise the arithmetic
 /// of float32. FlashAttention-3 also rounds the softmax to E4M3.
 Tensor attend_fp8(const Tensor& q, const Tensor& k, const Tensor& v);

@@ -89,7 +89,8 @@ class StarRun {
         settings_(settings),
         given_bits_(input.given_bits),
         observer_(observer),
-        rows_(settings.guidance, schedule) {
+        rows_(settings.guidance, schedule),
+        fp8_(settings.linears, settings.fp8_scales, schedule) {
     if (settings.reduction.method != ReductionMethod::none) {
       reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed, model.embedding(),
                          model.architecture().layers);
@@ -215,7 +216,8 @@ class StarRun {
     const bool referenced = schedule_.is_referenced_later(step);
     PassKv own;
     Tensor hidden = model_.run_blocks(model_.embed_tokens(tokens, rows_.of(step)),
-                                      {rope, cache_, settings_.attention, reducer}, referenced ? &own : nullptr);
+                                      {rope, cache_, attention_of(step, tokens.size(1)), reducer, fp8_.contains(step)},
+                                      referenced ? &own : nullptr);
     // Later scales attend to this one alone: what it attended to is freed here.
     if (referenced) {
       std::vector<PassKv> references;  // not a list in braces, which would keep a second handle to every layer
@@ -223,6 +225,18 @@ class StarRun {
       cache_.set_references(std::move(references));
     }
     return hidden;
+  }
+
+  /// Attention of a pass with `queries` tokens a row: it follows the linear layers into 8 bits where that pays.
+  AttentionSettings attention_of(const Step& step, int64_t queries) const {
+    AttentionSettings attention = settings_.attention;
+    const bool may_be_fa3 =
+        attention.backend == AttentionBackend::automatic || attention.backend == AttentionBackend::fa3;
+    if (attention.precision == AttentionPrecision::automatic && may_be_fa3 && fp8_.contains(step) &&
+        queries >= kFp8MinQueries) {
+      attention.precision = AttentionPrecision::fp8;
+    }
+    return attention;
   }
 
   RopePositions positions_of(const Step& step) const {
@@ -274,6 +288,7 @@ class StarRun {
   const std::vector<Tensor>& given_bits_;
   GenerationObserver& observer_;
   GuidanceRows rows_;
+  Fp8Passes fp8_;
   CarriedGuidance carried_;
   KvCache cache_;
   std::optional<Reduction> reduction_;    ///< none: every pass is dense
@@ -287,6 +302,21 @@ int64_t interactive_condition_tokens(const Schedule& schedule) {
   const Scale& full = schedule.full_scale(0);
   const Scale& semantic = schedule.scales()[kSemanticConditionScale];
   return int64_t{full.t} * semantic.h * semantic.w + kDetailFrames * full.h * full.w;
+}
+
+Fp8Passes::Fp8Passes(LinearPrecision linears, const std::optional<ScaleChoice>& scales, const Schedule& schedule)
+    : all_(linears != LinearPrecision::backbone && !scales) {
+  if (linears == LinearPrecision::backbone || !scales) return;
+  scales_.resize(schedule.scales().size());
+  for (const int chosen : chosen_scales(*scales, schedule, "fp8_scales")) {
+    for (int clip = schedule.first_video_clip(); clip < schedule.clips(); ++clip) {
+      scales_[static_cast<size_t>(clip * schedule.scales_per_clip() + chosen)] = true;
+    }
+  }
+}
+
+bool Fp8Passes::contains(const Step& step) const {
+  return all_ || (!scales_.empty() && scales_[static_cast<size_t>(step.scale)]);
 }
 
 int64_t kv_room(const Schedule& schedule) {

@@ -19,7 +19,25 @@ struct GenerationSettings {
   Sampling sampling = Sampling::philox;
   uint64_t seed = 0;
   AttentionSettings attention;
+  LinearPrecision linears = LinearPrecision::backbone;  ///< of Fp8Passes
+  std::optional<ScaleChoice> fp8_scales;                ///< of Fp8Passes
   ReductionSettings reduction;
+};
+
+/// Which passes multiply in E4M3: none, all, or every pass of chosen scales of the video clips. The model has weights
+/// for them.
+class Fp8Passes {
+ public:
+  /// No pass.
+  Fp8Passes() = default;
+  /// None with linears `backbone`. `scales`: none: all passes. Throws Error(usage) when it names scales that do not
+  /// exist.
+  Fp8Passes(LinearPrecision linears, const std::optional<ScaleChoice>& scales, const Schedule& schedule);
+  bool contains(const Step& step) const;
+
+ private:
+  bool all_ = false;
+  std::vector<bool> scales_;  ///< by absolute scale; empty: none
 };
 
 /// Features of the prompt and of the negative prompt: [T, text_width] float32 each, T may differ.

@@ -103,20 +103,25 @@ int64_t parameter_count(const StarArchitecture& arch) {
 }
 
 SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
-    : q_proj(weights, prefix + ".q_proj", arch.hidden_size, arch.heads * arch.head_dim, arch.attention_bias),
-      k_proj(weights, prefix + ".k_proj", arch.hidden_size, arch.kv_heads * arch.head_dim, arch.attention_bias),
-      v_proj(weights, prefix + ".v_proj", arch.hidden_size, arch.kv_heads * arch.head_dim, arch.attention_bias),
-      o_proj(weights, prefix + ".o_proj", arch.heads * arch.head_dim, arch.hidden_size, arch.attention_bias),
+    : q_proj(weights, prefix + ".q_proj", arch.hidden_size, arch.heads * arch.head_dim, arch.attention_bias,
+             arch.linears),
+      k_proj(weights, prefix + ".k_proj", arch.hidden_size, arch.kv_heads * arch.head_dim, arch.attention_bias,
+             arch.linears),
+      v_proj(weights, prefix + ".v_proj", arch.hidden_size, arch.kv_heads * arch.head_dim, arch.attention_bias,
+             arch.linears),
+      o_proj(weights, prefix + ".o_proj", arch.heads * arch.head_dim, arch.hidden_size, arch.attention_bias,
+             arch.linears),
       q_norm(norm_weight(weights, prefix + ".q_norm.weight", arch.head_dim, arch)),
       k_norm(norm_weight(weights, prefix + ".k_norm.weight", arch.head_dim, arch)),
       arch(arch) {}
 
-Tensor SelfAttention::operator()(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
-  return o_proj(attend(x, layer, rope, rule).flatten(2));
+Tensor SelfAttention::operator()(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
+  const Tensor attended = attend(x, layer, rope, rule).flatten(2);
+  return o_proj(x.is_fp8() ? quantize_rows(attended) : attended);
 }
 
-Tensor SelfAttention::attend(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
-  const LayerKv place = rule.place(layer, x.size(0), x.size(1));
+Tensor SelfAttention::attend(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
+  const LayerKv place = rule.place(layer, x.values.size(0), x.values.size(1));
   const auto split_heads = [&](const Tensor& t, int64_t heads) {
     return t.unflatten(-1, {heads, arch.head_dim});  // [B, L, heads, D]
   };
@@ -128,17 +133,20 @@ Tensor SelfAttention::attend(const Tensor& x, size_t layer, const Rope& rope, At
 }
 
 Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
-    : gate_proj(weights, prefix + ".gate_proj", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
-      up_proj(weights, prefix + ".up_proj", arch.hidden_size, arch.ffn_width, Linear::Bias::absent),
-      down_proj(weights, prefix + ".down_proj", arch.ffn_width, arch.hidden_size, Linear::Bias::absent) {}
+    : gate_proj(weights, prefix + ".gate_proj", arch.hidden_size, arch.ffn_width, Linear::Bias::absent, arch.linears),
+      up_proj(weights, prefix + ".up_proj", arch.hidden_size, arch.ffn_width, Linear::Bias::absent, arch.linears),
+      down_proj(weights, prefix + ".down_proj", arch.ffn_width, arch.hidden_size, Linear::Bias::absent, arch.linears) {}
 
-Tensor Mlp::operator()(const Tensor& x) const {
-  const auto feed_forward = [&](const Tensor& rows) { return down_proj(swiglu(gate_proj(rows), up_proj(rows))); };
-  const Tensor rows = x.flatten(0, 1);  // [B L, C]
-  if (rows.size(0) <= kMlpRows) return feed_forward(rows).view(x.sizes());
+Tensor Mlp::operator()(const ScaledRows& x) const {
+  const auto feed_forward = [&](const ScaledRows& rows) {
+    const Tensor gate = gate_proj(rows), up = up_proj(rows);
+    return down_proj(x.is_fp8() ? swiglu_fp8(gate, up) : swiglu(gate, up));
+  };
+  const ScaledRows rows = x.flattened();  // [B L, C]
+  if (rows.values.size(0) <= kMlpRows) return feed_forward(rows).view(x.values.sizes());
   std::vector<Tensor> pieces;
-  for (const Tensor& piece : rows.split(kMlpRows)) pieces.push_back(feed_forward(piece));
-  return at::cat(pieces).view(x.sizes());
+  for (const ScaledRows& piece : rows.split(kMlpRows)) pieces.push_back(feed_forward(piece));
+  return at::cat(pieces).view(x.values.sizes());
 }
 
 Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer)
@@ -150,18 +158,21 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       attn(weights, layer_prefix(arch, layer) + ".attn", arch),
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
-Tensor Block::operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer) const {
-  const auto attention = [&](const Tensor& tokens, const Tensor& positions) {
+Tensor Block::operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer,
+                         bool in_fp8) const {
+  const bool fp8 = in_fp8 || !attn.q_proj.weight.defined();
+  const auto attention = [&](const ScaledRows& tokens, const Tensor& positions) {
     return attn(tokens, index, positions.defined() ? gather_rope(rope, positions) : rope, rule);
   };
-  const auto feed_forward = [&](const Tensor& tokens, const Tensor&) { return mlp(tokens); };
+  const auto feed_forward = [&](const ScaledRows& tokens, const Tensor&) { return mlp(tokens); };
   const auto run = [&](LayerOp op, const Tensor& residual, const Tensor& norm, const auto& branch) {
-    const Tensor normed = rms_norm(residual, norm, kNormEpsilon).to(attn.q_proj.weight.scalar_type());
+    if (!reducer && fp8) return branch(rms_norm_fp8(residual, norm, kNormEpsilon), {});
+    const Tensor normed = rms_norm(residual, norm, kNormEpsilon).to(attn.q_proj.dtype);
     if (!reducer) return branch(normed, {});
     const ProfileRange range(PassPart::reduction);
     return reducer->run({index, op}, residual, normed, [&](const Tensor& tokens, const Tensor& positions) {
       const ProfileRange whole_branch(PassPart::rest);
-      return branch(tokens, positions);
+      return branch(fp8 ? quantize_rows(tokens) : tokens, positions);
     });
   };
   const Tensor attended = x + run(LayerOp::attention, x, input_layernorm, attention);
@@ -197,11 +208,12 @@ Tensor StarTransformer::embed_tokens(const Tensor& tokens, int64_t batch) const 
 Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, PassKv* own) const {
   if (own) own->resize(blocks_.size());
   CachedAttention rule(pass.cache, pass.attention, own);
-  return run_blocks(std::move(x), pass.rope, rule, pass.reducer);
+  return run_blocks(std::move(x), pass.rope, rule, pass.reducer, pass.fp8);
 }
 
-Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer) const {
-  for (const Block& block : blocks_) x = block(x, rope, rule, reducer);
+Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer,
+                                   bool in_fp8) const {
+  for (const Block& block : blocks_) x = block(x, rope, rule, reducer, in_fp8);
   return x;
 }
 

@@ -25,8 +25,9 @@ struct StarArchitecture {
   int64_t chunks = 1;           ///< block_chunks of the official naming; 1 names layers `blocks.N`
   int64_t text_width = 0;       ///< channels of the text features
   int64_t max_text_length = 0;  ///< rows of `cfg_uncond`
-  Linear::Bias attention_bias = Linear::Bias::absent;  ///< biases of q, k, v, o (13bMHA only)
-  NormWeights norm_weights = NormWeights::backbone;    ///< not in the checkpoint: the preset says it
+  Linear::Bias attention_bias = Linear::Bias::absent;   ///< biases of q, k, v, o (13bMHA only)
+  NormWeights norm_weights = NormWeights::backbone;     ///< not in the checkpoint: the preset says it
+  LinearPrecision linears = LinearPrecision::backbone;  ///< of the layers; not in the checkpoint: the run says it
 
   bool operator==(const StarArchitecture&) const = default;
 };
@@ -45,13 +46,14 @@ struct PassSetting {
   const KvCache& cache;
   AttentionSettings attention = {};
   LayerReducer* reducer = nullptr;  ///< reduces the tokens of each branch; null: none does
+  bool fp8 = false;                 ///< linear layers multiply in E4M3; layers without other weights always do
 };
 
-/// Grouped-query attention with normed queries and keys (`<layer>.attn`).
+/// Grouped-query attention with normed queries and keys (`<layer>.attn`). All of its products are in E4M3 when x is.
 struct SelfAttention {
   SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch);
   /// x [B, L, C] -> [B, L, C].
-  Tensor operator()(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
+  Tensor operator()(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
 
   Linear q_proj, k_proj, v_proj, o_proj;
   Tensor q_norm, k_norm;  // [D] float32
@@ -59,14 +61,14 @@ struct SelfAttention {
 
  private:
   /// What the heads see: [B, L, N, D].
-  Tensor attend(const Tensor& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
+  Tensor attend(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
 };
 
-/// SwiGLU feed-forward network (`<layer>.mlp`).
+/// SwiGLU feed-forward network (`<layer>.mlp`). All of its products are in E4M3 when x is.
 struct Mlp {
   Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch);
   /// x [B, L, C] -> [B, L, C]. Long passes go in pieces, so that [B L, F] never exists whole.
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const ScaledRows& x) const;
 
   Linear gate_proj, up_proj, down_proj;
 };
@@ -75,8 +77,10 @@ struct Mlp {
 struct Block {
   Block(const Weights& weights, const StarArchitecture& arch, int64_t layer);
   /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
-  /// With a reducer both branches go through it; keys and values are those of the tokens it kept.
-  Tensor operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr) const;
+  /// With a reducer both branches go through it; keys and values are those of the tokens it kept. `in_fp8`: as
+  /// PassSetting::fp8.
+  Tensor operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr,
+                    bool in_fp8 = false) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32
@@ -109,7 +113,8 @@ class StarTransformer {
   /// All blocks over x [B, L, C]; keys and values of the pass go to `own` when it is given.
   Tensor run_blocks(Tensor x, const PassSetting& pass, PassKv* own) const;
   /// The same with any rule of attention (training packs several passes in one sequence).
-  Tensor run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr) const;
+  Tensor run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr,
+                    bool in_fp8 = false) const;
   /// Raw logits, before tau and guidance: x [B, L, C] -> [B, L, 2 d] float32; bit j has logits 2j (zero), 2j + 1 (one).
   Tensor logits(const Tensor& x, Head head) const;
 

@@ -193,7 +193,7 @@ Tensor VideoVae::encode(const Tensor& pixels, const EncodeOptions& options) cons
 
 Tensor VideoVae::latents_from_features(const Tensor& features) const {
   const Tensor scaled = channels_last(features.to(at::kFloat)) / scale_[0];
-  return unpatchify(proj_up_(scaled.to(proj_up_.weight.dtype()))).contiguous();
+  return unpatchify(proj_up_(scaled.to(proj_up_.dtype))).contiguous();
 }
 
 void VideoVae::decode(const Tensor& features, const std::function<void(const Tensor&)>& on_frames,

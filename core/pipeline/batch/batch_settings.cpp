@@ -20,7 +20,7 @@ namespace {
 /// False for settings that leave every pixel as it is, or that belong to single items.
 bool changes_videos(std::string_view section, std::string_view key) {
   constexpr std::array<std::string_view, 4> kOfEncoding = {"crf", "preset", "lossless", "no_metadata"};
-  if (section == "runtime") return key == "precision" || key == "attention_precision";
+  if (section == "runtime") return key == "precision" || key == "attention_precision" || key == "fp8_scales";
   if (section == "output") return std::ranges::find(kOfEncoding, key) != kOfEncoding.end();
   return key != "prompt" && key != "prompt_file" && key != "count";
 }
@@ -31,7 +31,8 @@ nlohmann::json decisive_settings(const nlohmann::ordered_json& json) {
   for (const auto& [section, fields] : json.items()) {
     for (const auto& [key, value] : fields.items()) {
       // Added after version 0.1.0, so left out while it has its default.
-      const bool unset = key == "attention_precision" && value == "auto";
+      const bool unset = (key == "attention_precision" && value == "auto") ||
+                         (key == "fp8_scales" && value.is_null()) || (key == "last_repetitions" && value.empty());
       if (changes_videos(section, key) && !unset) {
         settings[fmt::format("{}.{}", section, key)] = json_text(value);
       }

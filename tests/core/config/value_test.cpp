@@ -54,8 +54,9 @@ TEST_CASE("durations, aspects and choices are read as users write them", "[confi
     CHECK_FALSE(parsed<Aspect>(bad));
   }
   CHECK(parsed<Precision>("bf16") == Precision::bf16);
-  CHECK_FALSE(parsed<Precision>("fp8"));
-  CHECK(expected_text(Field{}, Precision::fp32) == "one of fp32, bf16");
+  CHECK(parsed<Precision>("fp8") == Precision::fp8);
+  CHECK_FALSE(parsed<Precision>("int8"));
+  CHECK(expected_text(Field{}, Precision::fp32) == "one of fp32, bf16, fp8");
 }
 
 TEST_CASE("lists have commas between their values", "[config]") {

@@ -50,6 +50,14 @@ TEST_CASE("the checkpoint's parameters are counted exactly", "[plan]") {
   CHECK(parameter_count(full_size().star) == 8'768'382'112 - 4096);  // all but sos_token, which is not loaded
 }
 
+TEST_CASE("8-bit linear layers halve the transformer's weights", "[plan]") {
+  Workload work = full_size();
+  const int64_t wide = plan_memory(work, {}).weights;
+  work.star.linears = LinearPrecision::fp8;
+  // Embeddings, heads and norms, about 10 MB, stay as they are.
+  CHECK(static_cast<double>(wide - plan_memory(work, {}).weights) == Approx(8.75e9).epsilon(0.01));
+}
+
 TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
   const int64_t whole = plan_memory(full_size(), {}).peak();
   Workload work = full_size();

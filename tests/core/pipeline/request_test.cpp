@@ -112,6 +112,13 @@ TEST_CASE("flags that contradict each other are usage errors", "[cli]") {
   CHECK(plan_error({{"prompt", "a"}, {"prompt_file", "p.txt"}}).kind() == ErrorKind::usage);
 }
 
+TEST_CASE("8-bit linear layers that cannot run are refused before weights load", "[cli]") {
+  const Error error = plan_error({{"precision", "fp8"}, {"device", "cpu"}});
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK(std::string(error.what()) ==
+        "--precision fp8: needs a GPU of compute capability 8.9 or newer, but the device is the CPU");
+}
+
 TEST_CASE("attention that cannot run is refused before weights load", "[cli]") {
   const Error library = plan_error({{"attention", "fa3"}, {"device", "cpu"}});
   CHECK(library.kind() == ErrorKind::device);

@@ -85,8 +85,9 @@ TEST_CASE("frame 0 of a video from a picture is the picture's own codes, decoded
                                           Task::image_to_video);
   test::make(job);
   CHECK(test::names_in(folder / "frames").size() == 17);
-  CHECK(test::same(frame(folder / "frames", 0), frames_of_source(job)[0]));
-  CHECK_FALSE(test::same(frame(folder / "frames", 1), frames_of_source(job)[0]));
+  // A GPU convolves one frame by another algorithm than many.
+  CHECK(test::largest_difference(frame(folder / "frames", 0), frames_of_source(job)[0]) <= (device.is_cuda() ? 1 : 0));
+  CHECK(test::largest_difference(frame(folder / "frames", 1), frames_of_source(job)[0]) > 1);
 }
 
 TEST_CASE("a video goes on from another: its frames first, as its codes decode, then new ones", "[engine]") {

@@ -54,6 +54,17 @@ TEST_CASE("bfloat16 stays within its bounds on a GPU", "[verify][slow]") {
   }
 }
 
+TEST_CASE("8-bit linear layers stay within their bounds", "[verify][slow]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const VerifyReport report = verify_fixture_set(
+      test::golden_dir(),
+      {.device = device, .dtype = device.is_cuda() ? at::kBFloat16 : at::kFloat, .linears = LinearPrecision::fp8});
+  for (const ComponentResult& component : report.components) {
+    INFO(component.name << ": " << component.reason);
+    CHECK(component.verdict == Verdict::pass);
+  }
+}
+
 TEST_CASE("the embedded model's weights say what another implementation makes of them", "[verify][slow]") {
   const auto device = GENERATE(from_range(test::test_devices()));
   const VerifyReport report = verify_fixture_set(test::golden_dir() / "tiny", {.device = device});

@@ -1,0 +1,107 @@
+#include "core/model/quantize.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "core/base/device.h"
+#include "core/model/layers.h"
+#include "cuda/kernels.h"
+
+namespace faststar {
+namespace {
+
+/// The largest number of E4M3.
+constexpr double kLargestE4m3 = 448;
+/// Sizes of a product on the GPU's matrix units are multiples of it.
+constexpr int64_t kProductAlignment = 16;
+/// The first GPUs that multiply E4M3.
+constexpr int kFp8Capability = 89;
+
+/// True when the kernel can read rows like x.
+bool quantizes(const Tensor& x) {
+  return use_kernels(x) && x.is_contiguous() && cuda::quantize_rows_takes(x.size(-1), float_type(x));
+}
+
+/// `op` with what lies in memory; `op.x` comes from x, and `others` are read beside it.
+ScaledRows quantize_rows_kernel(cuda::QuantizeRows op, const Tensor& x, const Tensor& other = {}) {
+  auto scale_sizes = x.sizes().vec();
+  scale_sizes.back() = 1;
+  ScaledRows rounded(at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)),
+                     at::empty(scale_sizes, x.options().dtype(at::kFloat)));
+  op.values = rounded.values.mutable_data_ptr();
+  op.scale = rounded.scale.mutable_data_ptr<float>();
+  op.x = x.const_data_ptr();
+  op.width = x.size(-1);
+  op.rows = x.numel() / op.width;
+  cuda::quantize_rows(op, float_type(x), kernel_stream({x, other}));
+  return rounded;
+}
+
+}  // namespace
+
+ScaledRows ScaledRows::flattened() const { return {values.flatten(0, -2), is_fp8() ? scale.flatten(0, -2) : scale}; }
+
+std::vector<ScaledRows> ScaledRows::split(int64_t count) const {
+  std::vector<ScaledRows> pieces;
+  for (int64_t from = 0; from < values.size(0); from += count) {
+    const int64_t rows = std::min(count, values.size(0) - from);
+    pieces.emplace_back(values.narrow(0, from, rows), is_fp8() ? scale.narrow(0, from, rows) : scale);
+  }
+  return pieces;
+}
+
+ScaledRows reference::quantize_rows(const Tensor& x) {
+  const Tensor largest = x.abs().amax(-1, /*keepdim=*/true).to(at::kFloat);
+  const Tensor factor = at::where(largest > 0, kLargestE4m3 / largest, 0.0f);
+  return {(x.to(at::kFloat) * factor).to(at::kFloat8_e4m3fn), largest / kLargestE4m3};
+}
+
+ScaledRows quantize_rows(const Tensor& x) {
+  return quantizes(x) ? quantize_rows_kernel({}, kernel_operand(x)) : reference::quantize_rows(x);
+}
+
+ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps) {
+  if (!quantizes(x)) return quantize_rows(rms_norm(x, weight, eps));
+  const Tensor norm = weight.contiguous();
+  return quantize_rows_kernel({.norm_weight = norm.const_data_ptr<float>(), .eps = static_cast<float>(eps)},
+                              kernel_operand(x), norm);
+}
+
+ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up) {
+  if (!quantizes(gate) || !up.is_contiguous()) return quantize_rows(swiglu(gate, up));
+  const Tensor factor = kernel_operand(up);
+  return quantize_rows_kernel({.up = factor.const_data_ptr()}, kernel_operand(gate), factor);
+}
+
+std::optional<std::string> fp8_obstacle(at::Device device) {
+  const int capability = device.is_cuda() ? gpu_capability(device) : 0;
+  if (capability >= kFp8Capability) return std::nullopt;
+  return fmt::format(
+      "needs a GPU of compute capability {}.{} or newer, but {}", kFp8Capability / 10, kFp8Capability % 10,
+      device.is_cpu() ? std::string("the device is the CPU")
+                      : fmt::format("{} has {}.{}", device_name(device), capability / 10, capability % 10));
+}
+
+Tensor reference::fp8_product(const ScaledRows& x, const ScaledRows& weight, at::ScalarType dtype) {
+  const Tensor product = at::linear(x.values.to(at::kFloat), weight.values.to(at::kFloat));
+  return (product * x.scale * weight.scale.view(-1)).to(dtype);
+}
+
+Tensor fp8_product(const ScaledRows& x, const ScaledRows& weight, at::ScalarType dtype) {
+  const int64_t in = weight.values.size(1), out = weight.values.size(0);
+  TORCH_CHECK(x.is_fp8() && weight.is_fp8() && x.values.size(-1) == in, "fp8_product: x ", x.values.sizes(),
+              ", weight ", weight.values.sizes());
+  const Tensor& values = x.values;
+  if (!values.is_cuda() || in % kProductAlignment != 0 || out % kProductAlignment != 0 || dtype != at::kBFloat16 ||
+      fp8_obstacle(values.device())) {
+    return reference::fp8_product(x, weight, dtype);
+  }
+  const ScaledRows rows = x.flattened();
+  const Tensor product = at::_scaled_mm(rows.values, weight.values.t(), rows.scale, weight.scale.t(), /*bias=*/{},
+                                        /*scale_result=*/{}, dtype, /*use_fast_accum=*/true);
+  auto sizes = values.sizes().vec();
+  sizes.back() = out;
+  return product.view(sizes);
+}
+
+}  // namespace faststar

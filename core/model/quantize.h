@@ -1,0 +1,50 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/tensor.h"
+
+/// 8-bit linear layers: rows in E4M3 (float8_e4m3fn) with a scale each, and the product of two sets of rows.
+namespace faststar {
+
+/// In what the linear layers of the transformer can multiply: the dtype of the backbone, E4M3 with a scale for each row
+/// of the weight and of what it reads, or either, as each pass says. What a layer can, it has weights for.
+enum class LinearPrecision { backbone, fp8, both };
+
+/// Rows of activations, or of a weight, as a linear layer multiplies them: as they are, or rounded to E4M3.
+struct ScaledRows {
+  ScaledRows(Tensor values, Tensor scale = {}) : values(std::move(values)), scale(std::move(scale)) {}
+  bool is_fp8() const { return scale.defined(); }
+  /// The rows in order, whatever dimensions they lie in: [rows, C].
+  ScaledRows flattened() const;
+  /// At most `count` rows each; `this` is flattened.
+  std::vector<ScaledRows> split(int64_t count) const;
+
+  Tensor values;  ///< [..., C]
+  Tensor scale;   ///< [..., 1] float32: values * scale is what was rounded; undefined: values are not rounded
+};
+
+/// Rounds every row of x [..., C], float32 or bfloat16, to E4M3; its scale is its largest magnitude / 448, so that
+/// this becomes the largest number of E4M3.
+ScaledRows quantize_rows(const Tensor& x);
+
+/// quantize_rows(rms_norm(x, weight, eps)) and quantize_rows(swiglu(gate, up)), each in one pass over its input
+/// (core/model/layers.h).
+ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps);
+ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up);
+
+/// x W^T in `dtype`: x [..., in], weight [out, in], both rounded -> [..., out]. Sums are float32, or the narrower ones
+/// of the GPU's matrix units where those compute it (sizes that are multiples of 16).
+Tensor fp8_product(const ScaledRows& x, const ScaledRows& weight, at::ScalarType dtype);
+
+/// What keeps 8-bit linear layers from running on a device: "needs a GPU of compute capability 8.9 or newer, but ...";
+/// nothing when they can. On a CPU they run all the same, in float32 arithmetic, for tests.
+std::optional<std::string> fp8_obstacle(at::Device device);
+
+namespace reference {
+ScaledRows quantize_rows(const Tensor& x);
+Tensor fp8_product(const ScaledRows& x, const ScaledRows& weight, at::ScalarType dtype);
+}  // namespace reference
+
+}  // namespace faststar
