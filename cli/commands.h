@@ -34,6 +34,7 @@ Command add_verify(CLI::App& app);
 Command add_compare(CLI::App& app);
 Command add_heatmap(CLI::App& app);
 Command add_bench(CLI::App& app);
+Command add_convert(CLI::App& app);
 Command add_completions(CLI::App& app);
 Command add_man(CLI::App& app);
 
@@ -46,9 +47,9 @@ std::string man_page(const CLI::App& app);
 
 /// All commands, in the order of the help page.
 inline std::vector<Command> add_commands(CLI::App& app) {
-  return {add_t2v(app),     add_t2i(app),   add_i2v(app),   add_v2v(app),         add_interact(app), add_batch(app),
-          add_decode(app),  add_info(app),  add_train(app), add_evaluate(app),    add_verify(app),   add_compare(app),
-          add_heatmap(app), add_study(app), add_bench(app), add_completions(app), add_man(app)};
+  return {add_t2v(app),     add_t2i(app),   add_i2v(app),   add_v2v(app),      add_interact(app),    add_batch(app),
+          add_decode(app),  add_info(app),  add_train(app), add_evaluate(app), add_verify(app),      add_compare(app),
+          add_heatmap(app), add_study(app), add_bench(app), add_convert(app),  add_completions(app), add_man(app)};
 }
 
 }  // namespace faststar

@@ -13,6 +13,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/base/weights/conversion.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/weights.h"
 #include "core/config/config_fields.h"
@@ -132,7 +133,10 @@ std::string summary(const TensorSource& source) {
   }
   std::vector<std::string> dtypes;
   for (const auto& [dtype, number] : tensors_of_dtype) dtypes.push_back(fmt::format("{} {}", dtype, number));
-  return fmt::format("{} tensors ({}), {} parameters", source.tensors().size(), fmt::join(dtypes, ", "), parameters);
+  const std::string converted =
+      source.conversion() ? fmt::format(", converted to {}", source.conversion()->precision) : "";
+  return fmt::format("{} tensors ({}), {} parameters{}", source.tensors().size(), fmt::join(dtypes, ", "), parameters,
+                     converted);
 }
 
 /// One line about a part of a model: "found..." when its weights can be read, else what is wrong.

@@ -6,11 +6,11 @@
 namespace faststar {
 
 /// The parts of a run, in the order they happen.
-enum class Stage { load, text, source, tokens, preview, decode, encode, train, evaluate };
+enum class Stage { load, text, source, tokens, preview, decode, encode, train, evaluate, convert };
 
 constexpr std::string_view stage_name(Stage stage) {
-  constexpr std::array<std::string_view, 9> kNames = {"load",   "text",   "source", "tokens",  "preview",
-                                                      "decode", "encode", "train",  "evaluate"};
+  constexpr std::array<std::string_view, 10> kNames = {"load",   "text",   "source", "tokens",   "preview",
+                                                       "decode", "encode", "train",  "evaluate", "convert"};
   return kNames[static_cast<size_t>(stage)];
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -15,73 +16,9 @@
 namespace faststar {
 namespace {
 
-/// Random weights are the same run after run; what they draw depends on the run's own seed alone.
-constexpr uint64_t kRandomWeightsSeed = 0;
-
-Checkpoints open_random_model(const ModelFolder& model) {
-  const auto& sizes = model.preset.architecture;
-  if (!sizes) {
-    fail(ErrorKind::model,
-         fmt::format("{}: --random-weights needs an `architecture:` section", model.preset.file.string()));
-  }
-  const auto source = make_random_weights(kRandomWeightsSeed);
-  const auto own_vocabulary = model.layout.vocabulary();
-  std::error_code ignored;
-  const bool has_vocabulary = std::filesystem::is_regular_file(own_vocabulary, ignored);
-  return {source,
-          source,
-          source,
-          sizes->transformer,
-          sizes->vae,
-          sizes->text_encoder,
-          has_vocabulary ? own_vocabulary : own_layout(embedded_model_dir()).vocabulary()};
-}
-
-/// Another source's names and shapes without its data: layers built from it check a whole checkpoint in a moment.
-class ShapesOnly final : public TensorSource {
- public:
-  explicit ShapesOnly(std::shared_ptr<const TensorSource> source) : source_(std::move(source)) {}
-  const std::map<std::string, TensorInfo>& tensors() const override { return source_->tensors(); }
-  Tensor read(const std::string&, const TensorInfo& info, at::Device) const override {
-    return at::empty(info.shape, at::TensorOptions(at::kMeta).dtype(info.dtype));
-  }
-  std::string origin() const override { return source_->origin(); }
-
- private:
-  std::shared_ptr<const TensorSource> source_;
-};
-
-Weights shapes_of(const std::shared_ptr<const TensorSource>& source) {
-  return {std::make_shared<ShapesOnly>(source), at::kMeta, at::kFloat};
-}
-
 template <typename Network>
 std::shared_ptr<const Network> borrowed(const Network* network) {
   return {std::shared_ptr<void>(), network};
-}
-
-Checkpoints open_checkpoints(const ModelLayout& layout) {
-  Checkpoints open{.transformer = open_checkpoint(layout.transformer),
-                   .vae = open_checkpoint(layout.vae),
-                   .t5 = open_checkpoint(layout.t5),
-                   .vocabulary = layout.vocabulary()};
-  open.star_architecture = check_transformer(open.transformer);
-  open.vae_architecture = check_vae(open.vae);
-  open.t5_architecture = check_text_encoder(open.t5, layout.t5);
-  return open;
-}
-
-Checkpoints open_model(const ModelSetup& setup) {
-  const ModelFolder& model = setup.model;
-  Checkpoints open = model.random_weights ? open_random_model(model) : open_checkpoints(model.layout);
-  open.star_architecture.norm_weights = model.preset.norm_weights;
-  open.star_architecture.linears = setup.linears;
-  if (open.star_architecture.text_width != open.t5_architecture.hidden_size) {
-    fail(ErrorKind::model,
-         fmt::format("{}: expected a text encoder of width {}, {} has {}", open.transformer->origin(),
-                     open.star_architecture.text_width, open.t5->origin(), open.t5_architecture.hidden_size));
-  }
-  return open;
 }
 
 /// What holds while a stage works.
@@ -91,32 +28,6 @@ struct StageScope {
   c10::DeviceGuard device;  ///< kernels launch on the current device
   BackendScope backends;
 };
-
-}  // namespace
-
-StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source) {
-  const Weights shapes = shapes_of(source);
-  const StarArchitecture sizes = detect_star_architecture(shapes);
-  const StarTransformer checked(shapes, sizes);
-  return sizes;
-}
-
-VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source) {
-  const Weights shapes = shapes_of(source);
-  const VaeArchitecture sizes = detect_vae_architecture(shapes);
-  const VideoVae checked(shapes, sizes);
-  return sizes;
-}
-
-T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
-                                  const std::filesystem::path& folder) {
-  const Weights shapes = shapes_of(source);
-  const T5Architecture sizes = detect_t5_architecture(shapes, folder);
-  const T5Encoder checked(shapes, sizes);
-  return sizes;
-}
-
-namespace {
 
 /// Throws Error(usage) when backend and precision of attention exclude each other, Error(device) when they cannot run
 /// on the device.
@@ -184,7 +95,8 @@ Model::Model(ModelSetup setup, Residency most)
       most_(most),
       device_(pick_device(setup_.device)),
       guard_(device_),
-      checkpoints_(open_model(setup_)) {
+      checkpoints_(open_model(setup_.model)) {
+  checkpoints_.star_architecture.linears = setup_.linears;
   set_up_backends();
 }
 
@@ -213,20 +125,47 @@ const Tokenizer& Model::tokenizer() {
   return *tokenizer_;
 }
 
+Weights Model::begin_loading(const std::shared_ptr<const TensorSource>& source, const TensorRequests& requests) const {
+  if (source->makes_any()) return {source, device_, dtype()};
+  return {source, device_, dtype(), std::make_shared<WeightLoader>(*source, requests, device_)};
+}
+
+Weights Model::begin_transformer() const {
+  return begin_loading(checkpoints_.transformer, transformer_requests(checkpoints_, dtype()));
+}
+
+template <typename Network, typename... Arguments>
+std::shared_ptr<const Network> Model::finish_loading(const char* part, const Weights& weights,
+                                                     const std::vector<std::string>& unused,
+                                                     const Arguments&... arguments) {
+  auto network = std::make_shared<const Network>(weights, arguments...);
+  weights.check_loaded();
+  weights.warn_about_unused(unused);
+  if (weights.loader()) {
+    load_times_[part] = weights.loader()->times();
+    release_cached_memory(device_);  // what the loader's stream had for conversions is of no use to another one
+  }
+  return network;
+}
+
 const T5Encoder& Model::text_encoder() {
   if (!text_encoder_) {
-    const Weights weights(checkpoints_.t5, device_, dtype());
-    text_encoder_ = std::make_shared<T5Encoder>(weights, checkpoints_.t5_architecture);
-    weights.warn_about_unused(kUnusedT5Tensors);
+    const Weights weights = begin_loading(checkpoints_.t5, text_encoder_requests(checkpoints_, dtype()));
+    text_encoder_ = finish_loading<T5Encoder>("text encoder", weights, kUnusedT5Tensors, checkpoints_.t5_architecture);
   }
   return *text_encoder_;
 }
 
+void Model::load_transformer_ahead() {
+  const bool can = device_.is_cuda() && !setup_.model.random_weights;
+  if (can && !transformer_ && !coming_transformer_) coming_transformer_ = begin_transformer();
+}
+
 const StarTransformer& Model::transformer() {
   if (!transformer_) {
-    const Weights weights(checkpoints_.transformer, device_, dtype());
-    transformer_ = std::make_shared<StarTransformer>(weights, checkpoints_.star_architecture);
-    weights.warn_about_unused(kUnusedStarTensors);
+    const Weights weights = coming_transformer_ ? *std::exchange(coming_transformer_, {}) : begin_transformer();
+    transformer_ =
+        finish_loading<StarTransformer>("transformer", weights, kUnusedStarTensors, checkpoints_.star_architecture);
   }
   return *transformer_;
 }
@@ -234,10 +173,10 @@ const StarTransformer& Model::transformer() {
 const VideoVae& Model::vae(VaeParts parts) {
   if (vae_ && parts > vae_parts_) unload_vae();
   if (!vae_) {
-    const Weights weights(checkpoints_.vae, device_, dtype());
-    vae_ = std::make_shared<VideoVae>(weights, checkpoints_.vae_architecture, parts);
+    const Weights weights = begin_loading(checkpoints_.vae, vae_requests(checkpoints_, dtype(), parts));
+    vae_ =
+        finish_loading<VideoVae>("vae", weights, VideoVae::unused_weights(parts), checkpoints_.vae_architecture, parts);
     vae_parts_ = parts;
-    weights.warn_about_unused(VideoVae::unused_weights(parts));
   }
   return *vae_;
 }

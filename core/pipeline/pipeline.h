@@ -9,32 +9,16 @@
 #include <string>
 
 #include "core/base/device.h"
+#include "core/base/weights/weight_loader.h"
 #include "core/config/resolve.h"
 #include "core/model/star/generator.h"
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
 #include "core/model/vae/video_vae.h"
+#include "core/pipeline/checkpoints.h"
 #include "core/pipeline/workload.h"
 
 namespace faststar {
-
-/// The three checkpoints of a model, opened: sizes are known, no weight is loaded.
-struct Checkpoints {
-  std::shared_ptr<const TensorSource> transformer;
-  std::shared_ptr<const TensorSource> vae;
-  std::shared_ptr<const TensorSource> t5;
-  StarArchitecture star_architecture;
-  VaeArchitecture vae_architecture;
-  T5Architecture t5_architecture;
-  std::filesystem::path vocabulary;  ///< spiece.model
-};
-
-/// The sizes of a checkpoint. Throw Error(model) naming the first tensor that is missing or has another shape than
-/// the layers need. No data is read.
-StarArchitecture check_transformer(const std::shared_ptr<const TensorSource>& source);
-VaeArchitecture check_vae(const std::shared_ptr<const TensorSource>& source);
-T5Architecture check_text_encoder(const std::shared_ptr<const TensorSource>& source,
-                                  const std::filesystem::path& folder);
 
 /// A model and how it runs: what all runs of a process share.
 struct ModelSetup {
@@ -89,6 +73,11 @@ class Model {
   const VideoVae& vae(VaeParts parts);
 
   bool has_transformer() const { return transformer_ != nullptr; }
+  /// On a GPU, begins to load the transformer: transformer() then waits for what is missing. Does nothing on a CPU,
+  /// whose cores have other work meanwhile.
+  void load_transformer_ahead();
+  /// Of the networks that were loaded from files: "text encoder", "transformer", "vae".
+  const std::map<std::string, LoadTimes>& load_times() const { return load_times_; }
 
   /// Part -> fingerprint of its checkpoint; empty when the weights are random.
   const std::map<std::string, std::string>& fingerprints() const;
@@ -106,6 +95,11 @@ class Model {
     network.reset();
     release_cached_memory(device_);
   }
+  Weights begin_loading(const std::shared_ptr<const TensorSource>& source, const TensorRequests& requests) const;
+  Weights begin_transformer() const;
+  template <typename Network, typename... Arguments>
+  std::shared_ptr<const Network> finish_loading(const char* part, const Weights& weights,
+                                                const std::vector<std::string>& unused, const Arguments&... arguments);
 
   ModelSetup setup_;
   Residency most_;
@@ -116,6 +110,8 @@ class Model {
   std::shared_ptr<const T5Encoder> text_encoder_;
   std::shared_ptr<const StarTransformer> transformer_;
   std::shared_ptr<const VideoVae> vae_;
+  std::optional<Weights> coming_transformer_;
+  std::map<std::string, LoadTimes> load_times_;
   VaeParts vae_parts_ = VaeParts::decoder;
   mutable std::map<std::string, std::string> fingerprints_;
 };

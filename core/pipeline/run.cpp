@@ -101,6 +101,8 @@ void RunStages::stop_if_asked() const {
 
 TextFeatures RunStages::encode_text() {
   const Meter meter(*this, Stage::text);
+  model_.text_encoder();  // first, because the prompt waits for it
+  if (plan_.memory.loads_ahead) model_.load_transformer_ahead();
   TextFeatures features = pipeline_.encode_text(plan_.ids);
   if (plan_.memory.mode.residency != Residency::everything) model_.unload_text_encoder();
   meter.finish();
@@ -139,8 +141,9 @@ Tensor RunStages::encode_source_pixels() {
 void RunStages::load_weights() {
   const double cost = load_cost(model_, plan_.memory);
   const Meter meter(*this, Stage::load);
+  model_.load_transformer_ahead();
+  if (!one_part()) model_.vae(VaeParts::decoder);  // the small one, while the other one comes
   model_.transformer();
-  if (!one_part()) model_.vae(VaeParts::decoder);
   meter.finish();
   progress_.advance(Stage::load, cost, "weights");
   stop_if_asked();

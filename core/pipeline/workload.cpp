@@ -379,6 +379,8 @@ MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
     const int64_t others = mode.residency == Residency::everything ? waiting.vae : 0;
     plan.source = weights.vae + others + encode_peak_bytes(work.vae, shape_of(work, work.source_frames));
   }
+  const int64_t coming = mode.residency == Residency::generators ? weights.transformer : 0;  // else counted already
+  plan.loads_ahead = mode.residency != Residency::one_part && std::max(plan.text, plan.source) + coming <= plan.peak();
   return plan;
 }
 

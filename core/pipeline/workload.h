@@ -84,6 +84,8 @@ struct MemoryPlan {
   int64_t tokens = 0;   ///< keys and values, the largest pass
   int64_t decode = 0;   ///< the largest slice of the VAE
   int64_t weights = 0;  ///< all that a run reads from disk
+  /// There is room for the transformer while text and source are encoded: it can load meanwhile.
+  bool loads_ahead = false;
 
   int64_t peak() const;
   /// "25.1 GB (text 2.6, tokens 25.1, decode 20.3; weights 17.9)", GB = 10^9 bytes.

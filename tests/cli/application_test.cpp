@@ -29,7 +29,7 @@ TEST_CASE("help fits a screen of 80 columns and 25 lines", "[cli]") {
   const test::TempDir folder;
   const auto command = GENERATE(as<std::string>{}, "t2v", "t2i", "i2v", "v2v", "interact", "batch", "decode", "info",
                                 "verify", "compare", "heatmap", "train", "evaluate", "bench", "bench ops",
-                                "bench start", "bench media", "study reduction", "completions", "man");
+                                "bench start", "bench media", "study reduction", "convert", "completions", "man");
   CAPTURE(command);
   const Outcome help = run(folder, command + " --help");
   CHECK(help.exit_code == 0);

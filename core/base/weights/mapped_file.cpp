@@ -37,14 +37,20 @@ void MappedFile::check_range(int64_t offset, int64_t count) const {
 std::string MappedFile::read(int64_t offset, int64_t count) const {
   check_range(offset, count);
   std::string bytes(static_cast<size_t>(count), '\0');
+  read_into(bytes.data(), offset, count);
+  return bytes;
+}
+
+void MappedFile::read_into(void* bytes, int64_t offset, int64_t count) const {
+  check_range(offset, count);
+  char* const start = static_cast<char*>(bytes);
   for (int64_t done = 0; done < count;) {
-    const ssize_t got = pread(descriptor_, bytes.data() + done, static_cast<size_t>(count - done), offset + done);
+    const ssize_t got = pread(descriptor_, start + done, static_cast<size_t>(count - done), offset + done);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(ErrorKind::model, origin_, "read");
     if (got == 0) fail(ErrorKind::model, fmt::format("{}: the file became shorter while it was read", origin_));
     done += got;
   }
-  return bytes;
 }
 
 Tensor MappedFile::map(int64_t offset, int64_t count) const {

@@ -23,6 +23,8 @@ class MappedFile {
 
   /// `count` bytes from `offset`, copied.
   std::string read(int64_t offset, int64_t count) const;
+  /// The same, into `bytes`. Callable from several threads at once.
+  void read_into(void* bytes, int64_t offset, int64_t count) const;
 
   /// The same bytes as a uint8 tensor [count] over the file's pages: they are loaded when touched and
   /// released with the last tensor over them, which may outlive this object. Writing in place changes memory, never the

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -143,34 +144,35 @@ Tensor load_tensor(const MappedFile& file, const std::string& name, const Entry&
   return elements_of(file.map(entry.offset, entry.bytes), entry.info.dtype).view(entry.info.shape);
 }
 
-using Named = std::map<std::string, Tensor>::const_pointer;
-
 /// Wide elements first, then by name: every tensor is then aligned to its element.
-std::vector<Named> in_file_order(const std::map<std::string, Tensor>& tensors) {
-  std::vector<Named> order;
-  for (const auto& named : tensors) order.push_back(&named);
-  std::stable_sort(order.begin(), order.end(),
-                   [](Named a, Named b) { return a->second.element_size() > b->second.element_size(); });
+std::vector<TensorToWrite> in_file_order(const std::map<std::string, Tensor>& tensors) {
+  std::vector<TensorToWrite> order;
+  for (const auto& [name, tensor] : tensors) {
+    order.push_back({name, {tensor.scalar_type(), tensor.sizes().vec()}, [tensor = tensor] { return tensor; }});
+  }
+  std::ranges::stable_sort(order, std::greater(),
+                           [](const TensorToWrite& tensor) { return c10::elementSize(tensor.info.dtype); });
   return order;
 }
 
-json entry_of(const Tensor& tensor, int64_t begin) {
-  return {{"dtype", dtype_to_safetensors(tensor.scalar_type())},
-          {"shape", tensor.sizes().vec()},
-          {"data_offsets", {begin, begin + static_cast<int64_t>(tensor.nbytes())}}};
+json entry_of(const TensorInfo& info, int64_t begin) {
+  return {{"dtype", dtype_to_safetensors(info.dtype)},
+          {"shape", info.shape},
+          {"data_offsets", {begin, begin + bytes_of(info)}}};
 }
 
-/// The length and the JSON, padded with spaces so that the data starts at a multiple of 8.
-std::string header_of(const std::vector<Named>& order, const std::map<std::string, std::string>& metadata) {
+/// The length and the JSON, padded with spaces so that the data starts at a multiple of `alignment`.
+std::string header_of(const std::vector<TensorToWrite>& order, const std::map<std::string, std::string>& metadata,
+                      size_t alignment) {
   json header = json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t end = 0;
-  for (const Named named : order) {
-    header[named->first] = entry_of(named->second, end);
-    end += static_cast<int64_t>(named->second.nbytes());
+  for (const auto& [name, info, make] : order) {
+    header[name] = entry_of(info, end);
+    end += bytes_of(info);
   }
   std::string text = json_text(header);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  text.resize((kLengthBytes + text.size() + alignment - 1) / alignment * alignment - kLengthBytes, ' ');
   const uint64_t length = text.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
 }
@@ -198,7 +200,10 @@ Safetensors::Safetensors(const std::filesystem::path& path) : StoredTensors(path
   }
   check_no_overlap(*file, entries);
   for (const auto& [name, entry] : entries) {
-    add(name, entry.info, [file, name = name, entry = entry] { return load_tensor(*file, name, entry); });
+    const bool as_stored = entry.info.dtype != at::ScalarType::Undefined && entry.info.dtype != at::kBool;
+    add(
+        name, entry.info, [file, name = name, entry = entry] { return load_tensor(*file, name, entry); },
+        as_stored ? FilePlace{file, entry.offset} : FilePlace());
   }
 }
 
@@ -208,21 +213,31 @@ std::shared_ptr<const Safetensors> open_safetensors(const std::filesystem::path&
 
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata, Existing existing) {
-  const std::vector<Named> order = in_file_order(tensors);
+  write_safetensors_in_order(path, in_file_order(tensors), metadata, existing, kLengthBytes);
+}
+
+int64_t write_safetensors_in_order(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,
+                                   const std::map<std::string, std::string>& metadata, Existing existing,
+                                   size_t alignment, const std::function<void(int64_t bytes)>& on_written) {
   AtomicFile file(path, existing);
   std::ofstream stream(file.temporary(), std::ios::binary);
   const auto check = [&] {
     if (!stream) fail_errno(ErrorKind::output, path.string(), "write");
   };
   check();
-  stream << header_of(order, metadata);
-  for (const Named named : order) {
-    write_tensor(stream, named->second);
+  const std::string header = header_of(tensors, metadata, alignment);
+  stream << header;
+  auto size = static_cast<int64_t>(header.size());
+  for (const auto& [name, info, make] : tensors) {
+    write_tensor(stream, make());
     check();
+    size += bytes_of(info);
+    if (on_written) on_written(bytes_of(info));
   }
   stream.close();
   check();
   file.commit();
+  return size;
 }
 
 json parse_json_object(const std::string& text, const std::string& origin) {

@@ -1,9 +1,11 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/base/atomic_file.h"
 #include "core/base/weights/weights.h"
@@ -31,6 +33,20 @@ std::shared_ptr<const Safetensors> open_safetensors(const std::filesystem::path&
 /// equal bytes. Tensors are copied to the CPU one at a time. Throws Error(output).
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata, Existing existing);
+
+/// A tensor to write: made when its turn comes.
+struct TensorToWrite {
+  std::string name;
+  TensorInfo info;
+  std::function<Tensor()> make;  ///< as `info` says; any device, any strides
+};
+
+/// Writes the tensors one after the other, atomically; the data begin at a multiple of `alignment` bytes of the file.
+/// on_written: called after each tensor with its bytes; an exception from it ends the call. Returns the size of the
+/// file. Throws Error(output).
+int64_t write_safetensors_in_order(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,
+                                   const std::map<std::string, std::string>& metadata, Existing existing,
+                                   size_t alignment, const std::function<void(int64_t bytes)>& on_written = {});
 
 /// `text` as a JSON object. Throws Error(model) naming `origin` when it is not JSON, not an object, nested more deeply
 /// than the header of a checkpoint ever is, or has a duplicate key.

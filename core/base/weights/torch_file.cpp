@@ -144,6 +144,18 @@ Tensor load_tensor(const MappedFile& file, const std::string& name, const TorchT
   return storage.as_strided(tensor.info.shape, tensor.strides, tensor.offset);
 }
 
+/// Where the elements lie when they do so in the order of the shape.
+FilePlace place_of(const std::shared_ptr<const MappedFile>& file, const TorchTensor& tensor, const FileRange& bytes) {
+  const at::ScalarType dtype = tensor.info.dtype;
+  if (dtype == at::ScalarType::Undefined || dtype == at::kBool) return {};
+  int64_t dense = 1;
+  for (size_t i = tensor.info.shape.size(); i-- > 0;) {
+    if (tensor.info.shape[i] != 1 && tensor.strides[i] != dense) return {};
+    dense *= tensor.info.shape[i];
+  }
+  return {file, bytes.offset + tensor.offset * static_cast<int64_t>(c10::elementSize(dtype))};
+}
+
 }  // namespace
 
 std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path& path) {
@@ -162,8 +174,9 @@ std::shared_ptr<const TensorSource> open_torch_file(const std::filesystem::path&
            fmt::format("{}: tensor {}: shape {} with strides {} from {} exceeds its {} bytes", file->origin(), name,
                        shape_text(tensor->info.shape), shape_text(tensor->strides), tensor->offset, bytes.bytes));
     }
-    tensors->add(name, tensor->info,
-                 [file, name, tensor = *tensor, bytes] { return load_tensor(*file, name, tensor, bytes); });
+    tensors->add(
+        name, tensor->info, [file, name, tensor = *tensor, bytes] { return load_tensor(*file, name, tensor, bytes); },
+        place_of(file, *tensor, bytes));
   }
   return tensors;
 }

@@ -16,9 +16,11 @@
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/base/weights/conversion.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/base/weights/safetensors.h"
 #include "core/base/weights/torch_file.h"
+#include "core/base/weights/weight_loader.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -28,7 +30,9 @@ using SourcePtr = std::shared_ptr<const TensorSource>;
 
 /// Adds the tensor `stored` of `source` under a name that may differ.
 void add_tensor(StoredTensors& tensors, const std::string& name, const SourcePtr& source, const std::string& stored) {
-  tensors.add(name, source->tensors().at(stored), [source, stored] { return source->read(stored, {}, at::kCPU); });
+  tensors.add(
+      name, source->tensors().at(stored), [source, stored] { return source->read(stored, {}, at::kCPU); },
+      source->place(stored));
 }
 
 std::string current_name(const std::string& stored) {
@@ -61,7 +65,7 @@ SourcePtr open_file(const fs::path& path) {
   refuse_lfs_pointer(start, path.string());
   constexpr size_t kSafetensorsBrace = 8;
   const bool json_follows = start.size() > kSafetensorsBrace && start[kSafetensorsBrace] == '{';
-  if (json_follows || path.extension() == ".safetensors") return open_safetensors(path);
+  if (json_follows || path.extension() == ".safetensors") return with_fused_parts(open_safetensors(path));
   fail(ErrorKind::model,
        fmt::format("{}: expected a safetensors or torch.save file, got something else", path.string()),
        "download or copy it again, or give another file");
@@ -150,7 +154,13 @@ SourcePtr open_folder(const fs::path& folder) {
 constexpr int64_t kHashedValues = 16;  // of each tensor
 
 /// Training snapshots have equal shapes: only values tell them apart.
-uint64_t add_first_values(uint64_t hash, const Tensor& tensor) {
+uint64_t add_first_values(uint64_t hash, const TensorSource& source, const std::string& name, const TensorInfo& info) {
+  const FilePlace place = source.place(name);
+  if (place.file) {
+    const int64_t values = std::min(kHashedValues, checked_numel(info.shape).value_or(0));
+    return fnv1a(place.file->read(place.offset, values * static_cast<int64_t>(c10::elementSize(info.dtype))), hash);
+  }
+  const Tensor tensor = source.read(name, info, at::kCPU);
   const Tensor values = tensor.reshape({-1}).narrow(0, 0, std::min(kHashedValues, tensor.numel())).contiguous();
   return fnv1a({static_cast<const char*>(values.const_data_ptr()), values.nbytes()}, hash);
 }
@@ -210,6 +220,11 @@ std::optional<int64_t> checked_numel(at::IntArrayRef shape) {
   return numel;
 }
 
+int64_t bytes_of(const TensorInfo& info) {
+  if (info.dtype == at::ScalarType::Undefined) return 0;
+  return checked_numel(info.shape).value_or(0) * static_cast<int64_t>(c10::elementSize(info.dtype));
+}
+
 void check_tensor_name(const std::string& name, const std::string& origin) {
   const bool printable = std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
   if (!printable) fail(ErrorKind::model, fmt::format("{}: the name of a tensor contains control characters", origin));
@@ -220,40 +235,72 @@ void fail_missing(const TensorSource& source, const std::string& name) {
        fmt::format("faststar info {} lists its tensors", shell_quoted(source.origin())));
 }
 
-void StoredTensors::add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load) {
+void fail_not_finite(const std::string& origin, const std::string& name) {
+  fail(ErrorKind::model, fmt::format("{}: tensor {}: contains NaN or infinite values", origin, name),
+       "download or copy it again");
+}
+
+void StoredTensors::add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load,
+                        FilePlace place) {
   infos_[name] = info;
-  loads_[name] = std::move(load);
+  stored_[name] = {std::move(load), std::move(place)};
 }
 
 Tensor StoredTensors::read(const std::string& name, const TensorInfo&, at::Device) const {
-  const auto found = loads_.find(name);
-  if (found == loads_.end()) fail_missing(*this, name);
-  return found->second();
+  const auto found = stored_.find(name);
+  if (found == stored_.end()) fail_missing(*this, name);
+  return found->second.load();
 }
 
-Weights::Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype)
-    : source_(std::move(source)), device_(device), dtype_(dtype) {}
+FilePlace StoredTensors::place(const std::string& name) const {
+  const auto found = stored_.find(name);
+  return found == stored_.end() ? FilePlace() : found->second.place;
+}
+
+Weights::Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype,
+                 std::shared_ptr<WeightLoader> loader)
+    : source_(std::move(source)), device_(device), dtype_(dtype), loader_(std::move(loader)) {}
 
 Tensor Weights::get(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) const {
-  used_.insert(name);
-  if (!source_->makes_any()) {
-    const auto stored = shape_of(name);
-    if (at::IntArrayRef(stored) != shape) {
-      fail(ErrorKind::model, fmt::format("{}: tensor {}: expected shape {}, got {}", source_->origin(), name,
-                                         shape_text(shape), shape_text(stored)));
-    }
+  const TensorInfo wanted{dtype, shape.vec()};
+  requests_[name] = wanted;
+  if (!source_->makes_any()) check_shape(name, shape);
+  if (loader_) {
+    const Tensor loaded = loader_->take(name, wanted);
+    if (loaded.defined()) return loaded;
   }
-  Tensor tensor = source_->read(name, {dtype, shape.vec()}, device_).to(device_, dtype).contiguous();
+  Tensor tensor = read(name, wanted);
   check_finite(tensor, name);
   return tensor;
+}
+
+void Weights::check_shape(const std::string& name, at::IntArrayRef shape) const {
+  const auto stored = shape_of(name);
+  if (at::IntArrayRef(stored) == shape) return;
+  fail(ErrorKind::model, fmt::format("{}: tensor {}: expected shape {}, got {}", source_->origin(), name,
+                                     shape_text(shape), shape_text(stored)));
+}
+
+Tensor Weights::read(const std::string& name, const TensorInfo& wanted) const {
+  const Tensor stored = source_->read(name, wanted, device_);
+  if (stored.scalar_type() != at::kFloat8_e4m3fn || wanted.dtype == at::kFloat8_e4m3fn) {
+    return stored.to(device_, wanted.dtype).contiguous();
+  }
+  const Tensor scales = get(scale_name(name), {stored.size(0)}, at::kFloat);
+  return (stored.to(device_).to(at::kFloat) * scales.unsqueeze(1)).to(wanted.dtype);
 }
 
 /// One pass, and no memory: a sum is finite unless a term is not.
 void Weights::check_finite(const Tensor& tensor, const std::string& name) const {
   const bool has_values = !source_->makes_any() && !tensor.is_meta() && tensor.is_floating_point();
-  if (!has_values || std::isfinite(tensor.sum().item<double>())) return;
-  fail(ErrorKind::model, fmt::format("{}: tensor {}: contains NaN or infinite values", source_->origin(), name),
-       "download or copy it again");
+  if (!has_values) return;
+  const bool in_8_bits = tensor.element_size() == 1;  // which have no sum
+  if (std::isfinite((in_8_bits ? tensor.to(at::kFloat) : tensor).sum().item<double>())) return;
+  fail_not_finite(source_->origin(), name);
+}
+
+void Weights::check_loaded() const {
+  if (loader_) loader_->check_finite();
 }
 
 bool Weights::has(const std::string& name) const { return source_->tensors().contains(name); }
@@ -269,7 +316,7 @@ void Weights::warn_about_unused(const std::vector<std::string>& known_unused) co
   for (const auto& [name, info] : source_->tensors()) {
     const bool known = std::any_of(known_unused.begin(), known_unused.end(),
                                    [&name = name](const std::string& prefix) { return name.starts_with(prefix); });
-    if (!known && !used_.contains(name)) unused.push_back(name);
+    if (!known && !requests_.contains(name)) unused.push_back(name);
   }
   if (unused.empty()) return;
   log::warn("{}: {} unused tensor(s), the first is {}", source_->origin(), unused.size(), unused.front());
@@ -289,10 +336,11 @@ SourcePtr open_checkpoint(const fs::path& path) {
 }
 
 std::string fingerprint(const TensorSource& source) {
+  if (source.conversion()) return source.conversion()->fingerprint;
   uint64_t hash = source.makes_any() ? fnv1a(source.origin()) : fnv1a("");
   for (const auto& [name, info] : source.tensors()) {
     hash = fnv1a(fmt::format("{} {} {}\n", name, shape_text(info.shape), dtype_text(info.dtype)), hash);
-    if (info.dtype != at::ScalarType::Undefined) hash = add_first_values(hash, source.read(name, info, at::kCPU));
+    if (info.dtype != at::ScalarType::Undefined) hash = add_first_values(hash, source, name, info);
   }
   return fmt::format("{:016x}", hash);
 }

@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,18 @@ namespace faststar {
 struct TensorInfo {
   at::ScalarType dtype = at::kFloat;
   std::vector<int64_t> shape;
+};
+
+/// Bytes of its elements; 0 when they cannot be counted.
+int64_t bytes_of(const TensorInfo& info);
+
+class MappedFile;
+struct Conversion;
+
+/// Where the elements of a tensor lie in a file, one behind the other.
+struct FilePlace {
+  std::shared_ptr<const MappedFile> file;  ///< null: in none, or not like this
+  int64_t offset = 0;                      ///< bytes
 };
 
 /// The number of elements of a tensor that a file describes; nothing when an extent is negative or the product
@@ -40,6 +51,10 @@ class TensorSource {
   virtual std::string origin() const = 0;
   /// True when read() generates any tensor.
   virtual bool makes_any() const { return false; }
+  /// Where the tensor `name` lies, for those who read many at once.
+  virtual FilePlace place(const std::string& /*name*/) const { return {}; }
+  /// What `faststar convert` noted in the file; null for other files.
+  virtual const Conversion* conversion() const { return nullptr; }
 };
 
 /// The tensors of files. Each is loaded when it is read.
@@ -48,16 +63,21 @@ class StoredTensors : public TensorSource {
   explicit StoredTensors(std::string origin) : origin_(std::move(origin)) {}
 
   /// `load` returns the tensor as stored, on the CPU. It may throw Error(model).
-  void add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load);
+  void add(const std::string& name, const TensorInfo& info, std::function<Tensor()> load, FilePlace place = {});
 
   const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
   Tensor read(const std::string& name, const TensorInfo& info, at::Device device) const override;
   std::string origin() const override { return origin_; }
+  FilePlace place(const std::string& name) const override;
 
  private:
+  struct Stored {
+    std::function<Tensor()> load;
+    FilePlace place;
+  };
   std::string origin_;
   std::map<std::string, TensorInfo> infos_;
-  std::map<std::string, std::function<Tensor()>> loads_;
+  std::map<std::string, Stored> stored_;
 };
 
 /// Opens the weights at `path`: a file of safetensors or torch.save (told apart by content, not by name), or
@@ -69,7 +89,7 @@ class StoredTensors : public TensorSource {
 std::shared_ptr<const TensorSource> open_checkpoint(const std::filesystem::path& path);
 
 /// 16 hex digits that identify a checkpoint in any file format: a hash of every tensor's name, shape, dtype and first
-/// values, so that gigabytes need not be read. Not cryptographic.
+/// values, so that gigabytes need not be read. Of a converted model, that of its source. Not cryptographic.
 std::string fingerprint(const TensorSource& source);
 
 /// Generates every tensor on the device and in the dtype asked for, so that the speed and memory of a model can be
@@ -80,15 +100,29 @@ std::shared_ptr<const TensorSource> make_random_weights(uint64_t seed);
 
 /// Throws Error(model): `source` holds no tensor `name`.
 [[noreturn]] void fail_missing(const TensorSource& source, const std::string& name);
+/// Throws Error(model): the tensor `name` contains NaN or infinite values.
+[[noreturn]] void fail_not_finite(const std::string& origin, const std::string& name);
+
+/// The name of the scales of a matrix `name` [out, in] that is stored in 8 bits (E4M3): float32 [out], and row i of the
+/// matrix is its 8-bit row times scale i.
+inline std::string scale_name(const std::string& name) { return name + "_scale"; }
+
+/// Tensors that a network takes, as it takes them.
+using TensorRequests = std::map<std::string, TensorInfo>;
+
+class WeightLoader;
 
 /// Weights by name, converted to one dtype and device: the only place where weights change either.
 class Weights {
  public:
-  /// `dtype` is what get() converts floating-point tensors to.
-  Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype);
+  /// `dtype` is what get() converts floating-point tensors to. `loader`: reads the tensors of `source` ahead, all at
+  /// once; those that it does not know are read when get() asks for them.
+  Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype,
+          std::shared_ptr<WeightLoader> loader = nullptr);
 
-  /// The tensor `name` of exactly `shape`, on device(). Throws Error(model) naming file and tensor when it is missing,
-  /// has another shape, or contains NaN or infinite values.
+  /// The tensor `name` of exactly `shape`, on device(); a matrix in 8 bits times its scales. Throws Error(model) naming
+  /// file and tensor when it is missing, has another shape, or contains NaN or infinite values; of what a loader reads
+  /// ahead, check_loaded() tells.
   Tensor get(const std::string& name, at::IntArrayRef shape) const { return get(name, shape, dtype_); }
   Tensor get(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) const;
 
@@ -100,17 +134,29 @@ class Weights {
   /// `known_unused`.
   void warn_about_unused(const std::vector<std::string>& known_unused) const;
 
+  /// Throws Error(model) when what the loader has read contains NaN or infinite values. Waits for the device once.
+  void check_loaded() const;
+
+  /// Null without one.
+  const WeightLoader* loader() const { return loader_.get(); }
+
+  /// What get() was asked for until now.
+  const TensorRequests& requests() const { return requests_; }
+
   const TensorSource& source() const { return *source_; }
   at::Device device() const { return device_; }
   at::ScalarType dtype() const { return dtype_; }
 
  private:
+  void check_shape(const std::string& name, at::IntArrayRef shape) const;
+  Tensor read(const std::string& name, const TensorInfo& wanted) const;
   void check_finite(const Tensor& tensor, const std::string& name) const;
 
   std::shared_ptr<const TensorSource> source_;
   at::Device device_;
   at::ScalarType dtype_;
-  mutable std::set<std::string> used_;
+  std::shared_ptr<WeightLoader> loader_;
+  mutable TensorRequests requests_;
 };
 
 }  // namespace faststar

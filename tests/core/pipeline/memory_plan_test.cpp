@@ -58,6 +58,18 @@ TEST_CASE("8-bit linear layers halve the transformer's weights", "[plan]") {
   CHECK(static_cast<double>(wide - plan_memory(work, {}).weights) == Approx(8.75e9).epsilon(0.01));
 }
 
+TEST_CASE("the transformer loads while text is encoded where there is room for both", "[plan]") {
+  const auto loads_ahead = [](const Workload& work, Residency residency) {
+    return plan_memory(work, {.residency = residency}).loads_ahead;
+  };
+  CHECK(loads_ahead(full_size(), Residency::everything));
+  CHECK(loads_ahead(full_size(), Residency::generators));
+  CHECK_FALSE(loads_ahead(full_size(), Residency::one_part));
+  Workload large = full_size();
+  large.t5.vocabulary = 4'000'000;  // a text encoder of 18 GB
+  CHECK_FALSE(loads_ahead(large, Residency::generators));
+}
+
 TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
   const int64_t whole = plan_memory(full_size(), {}).peak();
   Workload work = full_size();
