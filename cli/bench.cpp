@@ -19,6 +19,7 @@
 #include "core/lab/bench/error_bench.h"
 #include "core/lab/bench/kernel_bench.h"
 #include "core/lab/bench/media_bench.h"
+#include "core/lab/bench/random_checkpoint.h"
 #include "core/lab/bench/run_report.h"
 #include "core/lab/bench/shape_bench.h"
 #include "core/lab/bench/start_bench.h"
@@ -29,6 +30,7 @@ namespace {
 struct BenchCommand {
   SettingsRequest settings;
   std::string against;
+  std::string write;  ///< folder for a model of random weights; empty: none
   int64_t runs = 5;
   int64_t warmup = 1;
 };
@@ -146,18 +148,37 @@ int bench_ops(const BenchCommand& command) {
   return 0;
 }
 
+/// The model that --write names: written with random weights, then used as any other.
+SettingsRequest with_written_model(SettingsRequest settings, const std::string& written,
+                                   const std::filesystem::path& folder) {
+  const BenchCandidate candidate = bench_candidates(settings, {}, folder).front();
+  const ModelSetup& setup = candidate.request.setup;
+  if (!setup.model.random_weights) {
+    fail(ErrorKind::usage, fmt::format("--write {}: writes a model of random weights", written), "--random-weights");
+  }
+  log::info("writing {}: {}", written, setup.model.preset.name);
+  write_random_checkpoint(setup.model, written, pick_device(setup.device));
+  settings.flags["model"] = written;
+  settings.flags["random_weights"] = "false";
+  return settings;
+}
+
 int bench_loading(const BenchCommand& command) {
   const BenchCounts counts = counts_of(command);
   const TemporaryPath folder(make_folder(folder_path()));
-  const BenchCandidate candidate = bench_candidates(settings_of(command), {}, folder.path()).front();
+  SettingsRequest settings = settings_of(command);
+  const double before = seconds_since_process_start();
+  if (!command.write.empty()) settings = with_written_model(settings, command.write, folder.path());
+  const double writing = seconds_since_process_start() - before;
+  const BenchCandidate candidate = bench_candidates(settings, {}, folder.path()).front();
   const Config& config = candidate.resolved.settings.config;
   const ModelSetup setup = announced(candidate.request.setup, config);
   const at::Device device = pick_device(setup.device);
   at::zeros({1}, at::TensorOptions(device));  // what the first use of a device costs comes before loading
-  const double started = seconds_since_process_start();
+  const double started = seconds_since_process_start() - writing;
   const GpuMonitor monitor(device);
   BenchReport report = begin_report(bench_context(device, at::kFloat, monitor));
-  report.tables = {bench_start(setup, started, counts.runs)};
+  report.tables = bench_start(candidate.request, started, counts.runs);
   print_report(report, config);
   return 0;
 }
@@ -216,6 +237,7 @@ Command add_bench(CLI::App& app) {
   add_settings(*parts[0].app, {"guidance", "guidance_reuse", "guidance_reuse_scales", "reduce", "ratios"},
                parts[0].options->settings);
   add_command_option(*parts[1].app, "runs", parts[1].options->runs, "N", "times from the page cache (5)");
+  add_command_option(*parts[1].app, "write", parts[1].options->write, "DIR", "first write a model of random weights");
   add_settings(*parts[1].app, {}, parts[1].options->settings);
   add_counts(*parts[2].app, *parts[2].options, "of each measurement (5)");
   add_settings(*parts[2].app, {"crf", "preset"}, parts[2].options->settings);

@@ -4,7 +4,7 @@
 # from words, pictures and videos.
 # Writes a log a group, verify's JSON and results.jsonl (step, exit code, seconds) to the output folder.
 #
-#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos|sources|bench]...
+#   ./scripts/gpu-check.sh BUNDLE.tar.xz OUTPUT_FOLDER [tests|kernels|verify|videos|sources|bench|start]...
 #
 # Exits 1 when a step failed. PYTHON names the python that has torch (python3).
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -79,6 +79,20 @@ check_bench() {
   step bench-media-480p bench-media-480p.json bench.log faststar bench media --config 480p --random-weights --device cuda --json
 }
 
+# A model of random weights as models are released, and converted: what a start costs by part, and the same video from
+# both. Needs 45 GB of disk. compare.json has to say 81 identical frames.
+check_start() {
+  local form options=(--device cuda --progress plain --seed 1 --lossless --overwrite)
+  step start-official start-official.json start.log faststar bench start --config 720p --random-weights --device cuda --write "$work/official" --json
+  step convert convert.json start.log faststar convert "$work/official" -o "$work/converted" --progress plain --json
+  step start-converted start-converted.json start.log faststar bench start --model "$work/converted" --device cuda --json
+  for form in official converted; do
+    step "t2v-$form" start.log start.log faststar t2v --model "$work/$form" --config faststar-720p "${options[@]}" \
+      --prompt "A red balloon rises over a green field." --output "$work/$form.mkv"
+  done
+  step compare compare.json start.log faststar compare "$work/official.mkv" "$work/converted.mkv" --json
+}
+
 for group in "$@"; do
   case "$group" in
     tests) check_tests ;;
@@ -87,6 +101,7 @@ for group in "$@"; do
     videos) check_videos ;;
     sources) check_sources ;;
     bench) check_bench ;;
+    start) check_start ;;
     *) die "gpu-check.sh: unknown group $group" "./scripts/gpu-check.sh" ;;
   esac
 done

@@ -69,12 +69,31 @@ TEST_CASE("bench ops measures every operation of a run", "[cli][slow]") {
   }
 }
 
+TEST_CASE("bench start writes a model of random weights and loads it", "[cli][slow]") {
+  const TempDir folder;
+  const auto made = run(folder, std::string("bench start --runs 1 --write model") + kQuick);
+  INFO(made.error);
+  REQUIRE(made.exit_code == 0);
+  const auto json = nlohmann::json::parse(made.out);
+  REQUIRE(json["start"].size() == 10);
+  CHECK(json["start"][2]["cache"] == "cold");
+  CHECK(json["start"][7]["part"] == "transformer");
+  CHECK(json["start"][7]["read_seconds"].get<double>() > 0);
+  CHECK(json["load_rates"][0]["bytes_per_second"].get<double>() > 0);
+  CHECK(run(folder, "info model").exit_code == 0);
+  CHECK(run(folder, "convert model -o fast -q").exit_code == 0);
+  CHECK(run(folder, std::string("bench start --random-weights --write model")).exit_code == 6);
+  CHECK(run(folder, "bench start --write other --model model").exit_code == 2);
+}
+
 TEST_CASE("bench start and bench media name what they measured", "[cli][slow]") {
   const TempDir folder;
   const auto start = bench(folder, "start --runs 1");
   std::vector<std::string> parts;
   for (const auto& row : start["start"]) parts.push_back(row["part"]);
   CHECK(parts == std::vector<std::string>{"open", "text encoder", "transformer", "vae", "process start to ready"});
+  CHECK(start["first_use"].size() == 3);
+  CHECK_FALSE(start.contains("load_rates"));  // random weights: nothing was read
   const auto media = bench(folder, "media --runs 1 --warmup 0");
   std::map<std::string, nlohmann::json> rows;
   for (const auto& row : media["media"]) rows[row["what"]] = row;

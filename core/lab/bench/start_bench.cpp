@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "core/base/device.h"
+#include "core/lab/bench/load_rates.h"
 #include "core/lab/bench/op_clock.h"
 #include "core/lab/bench/page_cache.h"
 
@@ -34,21 +35,23 @@ enum class Cache { cold, warm };
 
 class StartBench {
  public:
-  StartBench(const ModelSetup& setup, double started) : setup_(setup), started_(started) {
-    const ModelLayout& layout = setup.model.layout;
-    if (!setup.model.random_weights) files_ = files_of({layout.transformer, layout.vae, layout.t5});
+  StartBench(const Request& request, double started) : request_(request), setup_(request.setup), started_(started) {
+    const ModelLayout& layout = setup_.model.layout;
+    if (!setup_.model.random_weights) files_ = files_of({layout.transformer, layout.vae, layout.t5});
   }
 
-  BenchTable run(int warm) {
+  std::vector<BenchTable> run(int warm) {
     const c10::InferenceMode inference;
     // What the first use of a device costs is not part of loading.
-    at::zeros({1}, at::TensorOptions(pick_device(setup_.device)));
+    at::zeros({1}, at::TensorOptions(device()));
     if (!files_.empty()) {
       drop_from_page_cache(files_);
       load(Cache::cold);
     }
     for (int i = 0; i < warm; ++i) load(Cache::warm);
-    return finish();
+    std::vector<BenchTable> tables = {loading(), first_use()};
+    if (!setup_.model.random_weights) tables.push_back(bench_load_rates(open_model(setup_.model), device()));
+    return tables;
   }
 
  private:
@@ -59,10 +62,11 @@ class StartBench {
     const auto time = [&](const char* what, double bytes, const std::function<void()>& action) {
       const auto start = BenchClock::now();
       action();
-      synchronize(pick_device(setup_.device));
+      synchronize(device());
       const double seconds = seconds_between(start, BenchClock::now());
       sum += seconds;
       add(cache, what, seconds, bytes, cached);
+      if (model && model->load_times().contains(what)) add_times(model->load_times().at(what));
     };
     time("open", 0, [&] { model.emplace(setup_, Residency::everything); });
     const Checkpoints& checkpoints = model->checkpoints();
@@ -71,6 +75,53 @@ class StartBench {
     time("vae", stored_bytes(*checkpoints.vae, VideoVae::unused_weights(VaeParts::decoder)),
          [&] { model->vae(VaeParts::decoder); });
     add(cache, "process start to ready", started_ + sum, 0, cached);
+    if (first_.empty()) use(*model);
+  }
+
+  /// What the threads of the newest row spent their time with, on average; of the last load.
+  void add_times(const LoadTimes& times) {
+    const double threads = std::max(1, times.threads);
+    newest_->update({{"threads", times.threads},
+                     {"read_seconds", times.read / threads},
+                     {"wait_seconds", times.wait / threads},
+                     {"loader_seconds", times.whole}});
+  }
+
+  /// Text, the passes of an image, and its decoding, twice.
+  void use(Model& model) {
+    const Pipeline pipeline(model);
+    const std::vector<Scale>& scales = request_.schedule.scales();
+    const Schedule image({scales.begin(), scales.begin() + request_.schedule.scales_per_clip()});
+    GenerationSettings settings = request_.generation;
+    settings.reduction = {};  // which may name scales of later clips
+    for (std::vector<double>* seconds : {&first_, &second_}) {
+      TextFeatures text;
+      Tensor codes;
+      const auto time = [&](const std::function<void()>& action) {
+        const auto start = BenchClock::now();
+        action();
+        synchronize(device());
+        seconds->push_back(seconds_between(start, BenchClock::now()));
+      };
+      time([&] { text = pipeline.encode_text("a red ball on a blue background", request_.text_limit); });
+      time([&] { codes = pipeline.generate(image, settings, {.text = text}); });
+      time([&] { pipeline.decode(codes); });
+    }
+  }
+
+  BenchTable first_use() const {
+    BenchTable table{.key = "first_use",
+                     .title = "First use of what was loaded",
+                     .columns = {{"what", "what"},
+                                 {"first ms", "first", kInMilliseconds, 1},
+                                 {"again ms", "again", kInMilliseconds, 1}},
+                     .rows = {},
+                     .footnotes = {"Libraries choose and load their kernels when they are first called."}};
+    const char* const names[] = {"text", "passes of an image", "decode of an image"};
+    for (size_t i = 0; i < first_.size(); ++i) {
+      table.rows.push_back({{"what", names[i]}, {"first", first_[i]}, {"again", second_[i]}});
+    }
+    return table;
   }
 
   void add(Cache cache, const char* what, double seconds, double bytes, double cached) {
@@ -82,6 +133,7 @@ class StartBench {
       samples_.emplace_back();
       row = rows_.end() - 1;
     }
+    newest_ = &*row;
     Samples& samples = samples_[static_cast<size_t>(row - rows_.begin())];
     samples.values.push_back(seconds);
     (*row)["seconds"] = to_json(samples);
@@ -89,7 +141,9 @@ class StartBench {
     if (bytes == 0) row->erase("bytes");
   }
 
-  BenchTable finish() {
+  at::Device device() const { return pick_device(setup_.device); }
+
+  BenchTable loading() {
     BenchTable table{
         .key = "start",
         .title = "Loading",
@@ -98,16 +152,20 @@ class StartBench {
                     {"cached before %", "cached_share", kInPercent, 0},
                     {"MB", "bytes", kInMega, 1},
                     {"ms", "seconds/median", kInMilliseconds, 1},
-                    {"GB/s", "bytes_per_second", kInGiga, 2}},
+                    {"GB/s", "bytes_per_second", kInGiga, 2},
+                    {"threads", "threads"},
+                    {"read ms", "read_seconds", kInMilliseconds, 1},
+                    {"wait for copies ms", "wait_seconds", kInMilliseconds, 1},
+                    {"until read ms", "loader_seconds", kInMilliseconds, 1}},
         .rows = std::move(rows_),
         .footnotes = {fmt::format("From the start of the process until this command began: {:.2f} s. MB: as "
                                   "stored, of the tensors that are read.",
                                   started_)}};
     if (files_.empty()) table.footnotes.push_back("Random weights: nothing is read.");
-    if (pick_device(setup_.device).is_cpu()) {
+    if (!files_.empty()) {
       table.footnotes.push_back(
-          "On the CPU, weights that are stored as they are computed with are mapped, and read when they are first "
-          "used.");
+          "read, wait for copies: of each thread on average, in the last load; until read: from the first byte to the "
+          "last.");
     }
     if (!table.rows.empty() && table.rows.front()["cache"] == "cold" &&
         table.rows.front()["cached_share"].get<double>() > 0.01) {
@@ -116,17 +174,20 @@ class StartBench {
     return table;
   }
 
+  const Request& request_;
   const ModelSetup& setup_;
   double started_;
   std::vector<std::filesystem::path> files_;
   std::vector<Json> rows_;
   std::vector<Samples> samples_;  ///< by row
+  Json* newest_ = nullptr;        ///< the row that was added to
+  std::vector<double> first_, second_;
 };
 
 }  // namespace
 
-BenchTable bench_start(const ModelSetup& setup, double started, int warm) {
-  return StartBench(setup, started).run(warm);
+std::vector<BenchTable> bench_start(const Request& request, double started, int warm) {
+  return StartBench(request, started).run(warm);
 }
 
 }  // namespace faststar
