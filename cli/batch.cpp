@@ -158,6 +158,12 @@ void report(const BatchSummary& summary, const PlannedBatch& batch) {
   if (batch.resolved.settings.config.runtime.json) print_result(to_json(summary, batch.run.folder));
 }
 
+/// 1 when a video is missing, 6 when only codes that were to be kept are.
+int exit_code_of(const BatchSummary& summary) {
+  if (!summary.failed.empty()) return 1;
+  return summary.without_codes.empty() ? 0 : exit_code(ErrorKind::output);
+}
+
 BatchSummary make_videos(const PlannedBatch& batch, PipelineRunner& runner) {
   const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
   stop_in_two_stages();
@@ -184,7 +190,7 @@ int make_entries_of_stdin(const BatchOptions& options, const PlannedBatch& batch
   });
   log_summary(summary);
   entries.check();
-  return summary.failed.empty() ? 0 : 1;
+  return exit_code_of(summary);
 }
 
 /// The first exit code of the workers that is neither 0 nor 1, else the largest.
@@ -262,7 +268,7 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   if (options.reads_stdin()) return make_entries_of_stdin(options, batch, runner);
   const BatchSummary summary = make_videos(batch, runner);
   report(summary, batch);
-  return summary.failed.empty() ? 0 : 1;
+  return exit_code_of(summary);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "core/media/metadata.h"
 #include "core/media/video_reader.h"
+#include "core/pipeline/batch/batch_folder.h"
 #include "support/program.h"
 #include "support/support.h"
 
@@ -114,6 +115,17 @@ TEST_CASE("a batch says what is wrong before it loads a model", "[cli]") {
   CHECK(dry.exit_code == 0);
   CHECK(dry.error.find("videos: 1, base seed 5") != std::string::npos);
   CHECK_FALSE(fs::exists(folder / "runs"));
+}
+
+TEST_CASE("codes that cannot be kept do not cost the video, but the exit code is that of outputs", "[cli][slow]") {
+  const TempDir folder;
+  write_text(folder / "list.txt", "a blue box\n");
+  const BatchItem item{.file = "0001-a-blue-box-0.mp4"};
+  fs::create_directories(BatchFolder(folder / "runs/list").codes(item) / "in the way");
+  const auto made = run(folder, std::string(kBatch) + "--seed 7 --keep-codes");
+  CHECK(made.exit_code == 6);
+  CHECK(made.out == "runs/list/videos/0001-a-blue-box-0.mp4\n");
+  CHECK_THAT(made.error, ContainsSubstring("made, but its codes could not be kept"));
 }
 
 }  // namespace faststar

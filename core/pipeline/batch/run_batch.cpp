@@ -232,7 +232,9 @@ class BatchLoop {
     seconds_[item.file] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     manifest_.append(record);
     if (!record.finished) return false;
+    const std::string& codes_error = record.result.side_error;
     if (!run_.keep_codes) run_.folder.remove_codes(item);
+    if (run_.keep_codes && !codes_error.empty()) summary_.without_codes.push_back({item.file, codes_error});
     manifest_.refresh();
     settle(item, ItemEnd::made);
     return true;
@@ -278,6 +280,9 @@ std::vector<std::string> describe(const BatchSummary& summary) {
     text += fmt::format("; {} prompts were too long for the model and were cut", summary.text_cut);
   std::vector<std::string> lines = {text};
   for (const FailedItem& item : summary.failed) lines.push_back(fmt::format("failed: {}: {}", item.file, item.error));
+  for (const FailedItem& item : summary.without_codes) {
+    lines.push_back(fmt::format("made, but its codes could not be kept: {}: {}", item.file, item.error));
+  }
   return lines;
 }
 

@@ -67,6 +67,7 @@ struct BatchSummary {
   int64_t elsewhere = 0;  ///< by other processes meanwhile
   int64_t text_cut = 0;   ///< finished videos whose prompt was longer than the model's limit
   std::vector<FailedItem> failed;
+  std::vector<FailedItem> without_codes;  ///< made by this process; the codes to keep could not be written
 };
 
 /// Makes the missing videos of `run.items`. Several processes can work on one folder: whoever holds the lock of an item

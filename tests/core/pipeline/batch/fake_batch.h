@@ -24,6 +24,7 @@ class FakeRunner final : public ItemRunner {
  public:
   std::chrono::microseconds pause{0};
   std::function<void(const BatchItem&)> before;  ///< may throw
+  std::string side_error;                        ///< of every video
   int made = 0;
 
   static std::string content(const BatchItem& item) { return item.text + " " + std::to_string(item.seed) + "\n"; }
@@ -39,7 +40,7 @@ class FakeRunner final : public ItemRunner {
     stream << text.substr(text.size() / 2) << std::flush;
     progress.advance(Stage::tokens, 1, "step");
     ++made;
-    return {.seconds = {{"tokens", 0.5}}, .device = "cpu", .prompt = item.text};
+    return {.seconds = {{"tokens", 0.5}}, .device = "cpu", .prompt = item.text, .side_error = side_error};
   }
 };
 

@@ -169,4 +169,17 @@ TEST_CASE("a folder that was made from another list or with other samples is ref
   CHECK(runner.made == 2);
 }
 
+TEST_CASE("codes that were to be kept and could not be written are told, and cost no video", "[batch]") {
+  const TempDir folder;
+  BatchRun run = batch_in(folder.path(), numbered_items(1));
+  FakeRunner runner;
+  runner.side_error = "codes: cannot write: disk full";
+  run.keep_codes = GENERATE(false, true);
+  const BatchSummary summary = run_quietly(run, runner);
+  CHECK(summary.made == 1);
+  CHECK(summary.failed.empty());
+  CHECK(summary.without_codes.size() == (run.keep_codes ? 1 : 0));
+  CHECK(describe(summary).back().ends_with("disk full") == run.keep_codes);
+}
+
 }  // namespace faststar
