@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
+#include "core/base/cpu_quota.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
 #include "core/model/star/attention.h"
@@ -125,7 +126,9 @@ int run_application(int argc, const char* const* argv) {
   if (version) return print_version();
   if (devices) return print_devices();
   for (const Command& command : commands) {
-    if (command.app->parsed()) return command.run();
+    if (!command.app->parsed()) continue;
+    check_threads_start();
+    return command.run();
   }
   fail(ErrorKind::usage, "expected a command", "faststar --help");
 }

@@ -1,12 +1,19 @@
 #include "core/base/cpu_quota.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "core/base/error.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -81,6 +88,23 @@ void limit_threads_to_quota(const fs::path& root) {
   if (!quota) return;
   const double allowed = std::ceil(*quota);
   if (allowed < at::get_num_threads()) at::set_num_threads(static_cast<int>(allowed));
+}
+
+void check_threads_start() {
+  const auto wanted = static_cast<size_t>(at::get_num_threads());
+  std::mutex all_started;
+  std::vector<std::jthread> threads;           // joined last
+  const std::lock_guard waiting(all_started);  // so that all exist at once
+  try {
+    while (threads.size() + 1 < wanted)
+      threads.emplace_back([&all_started] { const std::lock_guard end(all_started); });
+  } catch (const std::system_error&) {
+    const size_t possible = threads.size() + 1;
+    fail(ErrorKind::device, fmt::format("only {} of {} threads can start on this machine", possible, wanted),
+         fmt::format(
+             "OMP_NUM_THREADS={} uses fewer; `ulimit -u` shows how many processes and threads this user may have",
+             possible));
+  }
 }
 
 }  // namespace faststar

@@ -14,4 +14,8 @@ std::optional<double> cpu_quota(const std::filesystem::path& root = "/");
 /// OMP_NUM_THREADS or MKL_NUM_THREADS is set.
 void limit_threads_to_quota(const std::filesystem::path& root = "/");
 
+/// Throws Error(device) when the threads that LibTorch computes with on the CPU cannot start. OpenMP would end the
+/// process there, with exit code 1.
+void check_threads_start();
+
 }  // namespace faststar

@@ -1,4 +1,6 @@
 // How the program's OpenMP threads wait and how many there are. OpenMP prints its settings where OMP_DISPLAY_ENV asks.
+#include <unistd.h>
+
 #include "support/program.h"
 #include "support/support.h"
 
@@ -31,6 +33,23 @@ TEST_CASE("the program keeps its arguments, its variables and its name when it s
   CHECK(plan.exit_code == 0);
   CHECK(plan.error.find("seed 77") != std::string::npos);
   CHECK(plan.error.find("a red  ball") != std::string::npos);
+}
+
+// Two threads are enough to begin. The limit counts what the user runs already, and root has none: so root starts the
+// program as nobody.
+TEST_CASE("threads that cannot start are one line about the machine", "[cli]") {
+  const test::TempDir folder;
+  const std::string user = geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups " : "";
+  if (std::system((user + "test -x " + test::program()).c_str()) != 0) {
+    WARN("not run: the user nobody may not start " << test::program());
+    return;
+  }
+  const test::Outcome limited =
+      test::run(folder, "completions bash", "OMP_NUM_THREADS=4 " + user + "bash -c 'ulimit -u 2 && exec \"$@\"' bash");
+  CHECK(limited.exit_code == 5);
+  CHECK(limited.out.empty());
+  CHECK(limited.error.starts_with("error: "));
+  CHECK_THAT(limited.error, ContainsSubstring("ulimit -u"));
 }
 
 }  // namespace faststar
