@@ -65,6 +65,16 @@ constexpr int64_t kMaxTokenizerBytes = 64 << 20;
 /// T5's `</s>`.
 constexpr int kEndToken = 1;
 
+/// False when `bytes` are no model with pieces. The library reports most of that, and throws where it builds a trie of
+/// pieces that cannot be.
+bool load_pieces(sentencepiece::SentencePieceProcessor& processor, const std::string& bytes) {
+  try {
+    return processor.LoadFromSerializedProto(bytes).ok() && processor.GetPieceSize() > 0;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 T5Architecture detect_t5_architecture(const Weights& weights, const std::filesystem::path& folder) {
@@ -191,7 +201,7 @@ Tokenizer::Tokenizer(const std::filesystem::path& model)
   const std::string bytes = file.read(0, file.size());
   refuse_lfs_pointer(bytes, model.string());
   check_sentencepiece_model(bytes, model.string());
-  if (!processor_->LoadFromSerializedProto(bytes).ok() || processor_->GetPieceSize() == 0) {
+  if (!load_pieces(*processor_, bytes)) {
     fail(ErrorKind::model, fmt::format("{}: expected a SentencePiece model, got something else", model.string()));
   }
   if (processor_->eos_id() != kEndToken) {

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "core/lab/world/piece_list.h"
 #include "support/support.h"
 
 namespace faststar {
@@ -89,6 +90,16 @@ TEST_CASE("a vocabulary whose character map leads out of the file is refused bef
     }
   }
   CHECK(refused > 20);
+}
+
+TEST_CASE("pieces that the library cannot index are a model error", "[text]") {
+  const test::TempDir dir;
+  PieceList list = PieceList::parse(test::read_text(test::golden_dir() / "t5" / "spiece.model"));
+  list.pieces[7].text = std::string("\0on", 3);
+  test::write_text(dir / "spiece.model", list.serialise());
+  const Error error = test::error_of([&] { Tokenizer(dir / "spiece.model"); });
+  CHECK(error.kind() == ErrorKind::model);
+  CHECK_THAT(error.what(), ContainsSubstring("spiece.model: expected a SentencePiece model"));
 }
 
 TEST_CASE("distances and epsilons that nothing can be computed with are errors of config.json", "[text]") {
