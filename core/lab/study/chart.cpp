@@ -117,12 +117,14 @@ class PlotArea {
   Span y_;
 };
 
-/// A span with some room around the values; of equal values, one around them.
+/// A span with some room around the values; of equal values, one around them. Never so narrow that numbers in it cannot
+/// be told apart.
 PlotArea::Span span_of(const std::vector<double>& values) {
   if (values.empty()) return {};
-  constexpr double kRoom = 0.06;
+  constexpr double kRoom = 0.06, kLeastShare = 1e-6;
   const auto [low, high] = std::ranges::minmax(values);
-  const double room = high > low ? (high - low) * kRoom : 0.5;
+  const double least = kLeastShare * std::max(std::abs(low), std::abs(high));
+  const double room = std::max(high > low ? (high - low) * kRoom : 0.5, least);
   return {low - room, high + room};
 }
 

@@ -1,5 +1,6 @@
 #include "core/lab/study/chart.h"
 
+#include <cmath>
 #include <regex>
 
 #include "support/support.h"
@@ -24,6 +25,13 @@ TEST_CASE("a level far from the points is said in words and squeezes nothing", "
   const std::string drawn = draw(chart);
   CHECK(drawn.find("noise floor (above): 45") != std::string::npos);
   CHECK(drawn.find("class=\"level\"") == std::string::npos);
+}
+
+TEST_CASE("values so large that a step of the axis changes nothing are drawn, too", "[study]") {
+  const double value = GENERATE(1e17, -1e17, 1e300, HUGE_VAL);
+  const std::string drawn = draw(Chart{.series = {{"a", {{value, 30}, {value, 34}}}}});
+  CHECK(drawn.ends_with("</svg>\n"));
+  CHECK(drawn.size() < 20'000);
 }
 
 TEST_CASE("the parts of a bar lie on each other, each as high as its value", "[study]") {
