@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -47,8 +48,10 @@ void count_latents(std::vector<int64_t>& clip_latents, int64_t clip, int64_t lat
 }
 
 Trace read_steps(const Safetensors& file, const nlohmann::json& steps) {
+  constexpr int64_t kMaxReducedSteps = 128;  // of a clip; a picture has a column for each, and schedules about ten
   Trace trace{.origin = file.origin()};
   std::set<int64_t> seen;
+  std::map<int64_t, int64_t> reduced;  // by clip
   for (const auto& entry : steps) {
     count_latents(trace.clip_latents, entry.at("clip"), entry.at("grid").at(0), file.origin());
     const auto index = entry.at("index").get<int64_t>();
@@ -56,7 +59,12 @@ Trace read_steps(const Safetensors& file, const nlohmann::json& steps) {
     if (!seen.insert(index).second)
       fail(ErrorKind::input, fmt::format("{}: step {} is listed twice", file.origin(), index));
     TracedStep step = read_step(file, fmt::format("step.{:03}.", index), entry);
-    if (step.token_mask.defined()) trace.steps.push_back(std::move(step));
+    if (!step.token_mask.defined()) continue;
+    if (++reduced[step.clip] > kMaxReducedSteps) {
+      fail(ErrorKind::input,
+           fmt::format("{}: clip {}: expected at most {} reduced steps", file.origin(), step.clip, kMaxReducedSteps));
+    }
+    trace.steps.push_back(std::move(step));
   }
   if (trace.steps.empty()) fail(ErrorKind::input, fmt::format("{}: no step of this run was reduced", file.origin()));
   return trace;

@@ -74,5 +74,18 @@ TEST_CASE("a trace that lists a step twice is refused: it could ask for any numb
   CHECK_THAT(twice.what(), ContainsSubstring("step 0 is listed twice"));
 }
 
+TEST_CASE("a trace with more reduced steps than a picture has room for is refused", "[heatmap]") {
+  std::map<std::string, Tensor> tensors;
+  std::string steps;
+  for (int i = 0; i < 129; ++i) {
+    tensors[fmt::format("step.{:03}.token_mask", i)] = at::ones({1, 1, 1}, at::kByte);
+    steps += fmt::format(R"({}{{"index": {}, "clip": 1, "grid": [1, 1, 1], "scale": 0, "repetition": 0}})",
+                         i == 0 ? "" : ",", i);
+  }
+  const Error error = error_of_trace(tensors, "{\"steps\": [" + steps + "]}");
+  CHECK(error.kind() == ErrorKind::input);
+  CHECK_THAT(error.what(), ContainsSubstring("clip 1: expected at most 128 reduced steps"));
+}
+
 }  // namespace
 }  // namespace faststar
