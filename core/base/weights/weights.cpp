@@ -211,6 +211,8 @@ class RandomWeights final : public TensorSource {
 
 std::optional<int64_t> checked_numel(at::IntArrayRef shape) {
   constexpr int64_t kWidestElement = 16;
+  constexpr size_t kMaxDimensions = 64;  // LibTorch's own limit; weights have five
+  if (shape.size() > kMaxDimensions) return std::nullopt;
   int64_t numel = 1;
   int64_t bound = kWidestElement;  // in bytes, and zeros count as ones: strides multiply the same way
   for (const int64_t extent : shape) {

@@ -31,8 +31,8 @@ struct FilePlace {
   int64_t offset = 0;                      ///< bytes
 };
 
-/// The number of elements of a tensor that a file describes; nothing when an extent is negative or the product
-/// overflows.
+/// The number of elements of a tensor that a file describes; nothing when an extent is negative, the product overflows
+/// or there are more dimensions than LibTorch can handle.
 std::optional<int64_t> checked_numel(at::IntArrayRef shape);
 
 /// Throws Error(model) naming `origin` when `name` would garble the terminal that it is printed on.

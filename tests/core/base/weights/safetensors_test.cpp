@@ -47,6 +47,13 @@ TEST_CASE("safetensors files written by Python read bit by bit", "[weights_files
   CHECK(hash_of(k_proj) == 0x30336d9b59897d66);
 }
 
+TEST_CASE("a tensor with more dimensions than LibTorch has is refused", "[weights_files]") {
+  std::string ones;
+  for (int i = 0; i < 65; ++i) ones += i == 0 ? "1" : ",1";
+  const std::string header = R"({"x":{"dtype":"U8","shape":[)" + ones + R"(],"data_offsets":[0,1]}})";
+  CHECK(test::says(error_of_file(safetensors_bytes(header, "a")), "does not fit its 1 bytes of data"));
+}
+
 TEST_CASE("a tensor from a file outlives the file, and writing to it leaves the file alone", "[weights_files]") {
   const test::TempDir folder;
   const auto path = folder / "a.safetensors";
