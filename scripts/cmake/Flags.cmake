@@ -18,3 +18,7 @@ if(FASTSTAR_SANITIZE)
     $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   target_link_options(faststar_flags INTERFACE -fsanitize=address,undefined)
 endif()
+# libFuzzer steers by the branches that an input takes.
+if(FASTSTAR_FUZZ AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(faststar_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+endif()

@@ -21,7 +21,8 @@ using Json = nlohmann::ordered_json;
 double stored_bytes(const TensorSource& source, const std::vector<std::string>& unread) {
   double bytes = 0;
   for (const auto& [name, info] : source.tensors()) {
-    const bool left = std::ranges::any_of(unread, [&](const std::string& prefix) { return name.starts_with(prefix); });
+    const bool left =
+        std::ranges::any_of(unread, [&name = name](const std::string& prefix) { return name.starts_with(prefix); });
     const auto elements = left ? std::nullopt : checked_numel(info.shape);
     if (elements && info.dtype != at::ScalarType::Undefined) {
       bytes += static_cast<double>(*elements) * static_cast<double>(c10::elementSize(info.dtype));

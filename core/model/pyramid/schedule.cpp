@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -169,8 +168,9 @@ double nearest_aspect_key(double height_over_width) {
 std::vector<Scale> image_scales(double aspect_key, const std::string& pn) {
   const auto count = std::ranges::find(kScalesOfSize, pn, &std::pair<std::string_view, int>::first);
   if (count == std::end(kScalesOfSize)) {
-    fail(ErrorKind::usage,
-         fmt::format("size {}: expected one of {}", pn, fmt::join(kScalesOfSize | std::views::keys, ", ")));
+    std::vector<std::string_view> names;
+    for (const auto& [name, scales] : kScalesOfSize) names.push_back(name);
+    fail(ErrorKind::usage, fmt::format("size {}: expected one of {}", pn, fmt::join(names, ", ")));
   }
   for (const Template& entry : templates()) {
     if (std::abs(entry.key - aspect_key) < 1e-9) {

@@ -8,6 +8,7 @@
 
 #include "core/base/weights/safetensors.h"
 #include "core/media/colour.h"
+#include "core/media/picture_bytes.h"
 #include "support/support.h"
 
 namespace faststar::test {
@@ -162,6 +163,15 @@ void write_encoded(const fs::path& path, const char* name, const AVFrame& pictur
   must(avcodec_send_frame(codec.get(), nullptr));
   must(avcodec_receive_packet(codec.get(), packet.get()));
   write_text(path, {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)});
+}
+
+void write_wav(const fs::path& path, const std::string& samples, uint32_t rate) {
+  const auto little = [](uint32_t value, int bytes) { return number(value, bytes, /*little=*/true); };
+  const auto size = static_cast<uint32_t>(samples.size());
+  const std::string format =
+      little(1, 2) + little(1, 2) + little(rate, 4) + little(2 * rate, 4) + little(2, 2) + little(16, 2);
+  write_text(path,
+             "RIFF" + little(36 + size, 4) + "WAVEfmt " + little(16, 4) + format + "data" + little(size, 4) + samples);
 }
 
 bool can_encode(const char* name) {

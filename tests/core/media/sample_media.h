@@ -60,6 +60,9 @@ void write_pictures(const std::filesystem::path& path, const std::vector<ffmpeg:
 /// What the encoder `name` makes of one picture, written as a file.
 void write_encoded(const std::filesystem::path& path, const char* name, const AVFrame& picture);
 
+/// Sound of 16 bits and one channel, `rate` samples a second.
+void write_wav(const std::filesystem::path& path, const std::string& samples, uint32_t rate);
+
 /// False, with a line in the output, when this FFmpeg lacks the encoder that a test needs.
 bool can_encode(const char* name);
 bool can_decode(const char* name);

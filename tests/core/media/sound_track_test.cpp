@@ -20,20 +20,6 @@ std::string counting_samples(int seconds) {
   return samples;
 }
 
-std::string little_endian(uint32_t value, int bytes) {
-  std::string text;
-  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i & 0xff);
-  return text;
-}
-
-void write_wav(const fs::path& path, const std::string& samples) {
-  const auto size = static_cast<uint32_t>(samples.size());
-  const std::string format = little_endian(1, 2) + little_endian(1, 2) + little_endian(kRate, 4) +
-                             little_endian(2 * kRate, 4) + little_endian(2, 2) + little_endian(16, 2);
-  test::write_text(path, "RIFF" + little_endian(36 + size, 4) + "WAVEfmt " + little_endian(16, 4) + format + "data" +
-                             little_endian(size, 4) + samples);
-}
-
 /// Two seconds of frames with `sound`, without loss.
 void write_with_sound(const fs::path& path, const std::shared_ptr<const SoundTrack>& sound) {
   const auto writer =
@@ -44,7 +30,7 @@ void write_with_sound(const fs::path& path, const std::shared_ptr<const SoundTra
 
 /// A four-second counting sound beside two seconds of frames.
 fs::path make_source(const test::TempDir& folder) {
-  write_wav(folder / "sound.wav", counting_samples(4));
+  test::write_wav(folder / "sound.wav", counting_samples(4), kRate);
   write_with_sound(folder / "source.mkv", read_sound({folder / "sound.wav", 0, 4}, folder / "source.mkv"));
   return folder / "source.mkv";
 }
