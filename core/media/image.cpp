@@ -96,17 +96,37 @@ void check_picture_code(int code, const std::string& what) {
   fail(ErrorKind::input, what + ": damaged or cut off" + (detail.empty() ? "" : " (" + detail + ")"));
 }
 
-/// The PNG file in `packet` without what a picture can be shown without; null when it is none or cut off.
-ffmpeg::PacketPtr without_damage(const AVPacket& packet) {
-  const std::string_view file(reinterpret_cast<const char*>(packet.data), static_cast<size_t>(packet.size));
-  if (!picture_file::is_png(file)) return nullptr;
-  const auto chunks = picture_file::png_chunks(file);
-  if (chunks.empty() || chunks.back().type != "IEND") return nullptr;
-  const std::string kept = picture_file::without_optional_chunks(file);
+std::string_view file_in(const AVPacket& packet) {
+  return {reinterpret_cast<const char*>(packet.data), static_cast<size_t>(packet.size)};
+}
+
+/// The PNG file in `packet` without what a picture can be shown without.
+ffmpeg::PacketPtr without_optional_chunks(const AVPacket& packet) {
+  const std::string kept = picture_file::without_optional_chunks(file_in(packet));
   auto clean = ffmpeg::make_packet();
   if (av_new_packet(clean.get(), static_cast<int>(kept.size())) < 0) throw std::bad_alloc();
   std::ranges::copy(kept, clean->data);
   return clean;
+}
+
+/// True for a PNG file that is not cut off.
+bool is_whole_png(const AVPacket& packet) {
+  const std::string_view file = file_in(packet);
+  if (!picture_file::is_png(file)) return false;
+  const auto chunks = picture_file::png_chunks(file);
+  return !chunks.empty() && chunks.back().type == "IEND";
+}
+
+/// True for a PNG file with packed text or a packed colour profile of more than any real one: FFmpeg unpacks them
+/// whole, to up to a thousand times as many bytes.
+bool has_oversized_part(const AVPacket& packet) {
+  constexpr size_t kMaxPackedBytes = 256 << 10;
+  const std::string_view file = file_in(packet);
+  if (!picture_file::is_png(file)) return false;
+  return std::ranges::any_of(picture_file::png_chunks(file), [](const picture_file::Part& chunk) {
+    const bool is_packed = chunk.type == "iCCP" || chunk.type == "zTXt" || chunk.type == "iTXt";
+    return is_packed && chunk.body.size() > kMaxPackedBytes;
+  });
 }
 
 /// Decodes one packet; nullptr flushes. Returns FFmpeg's code.
@@ -127,15 +147,17 @@ ffmpeg::FramePtr decode_first_frame(AVFormatContext& input, int stream, const fs
     const int read = av_read_frame(&input, packet.get());
     if (read != AVERROR_EOF) check_picture_code(read, what);
     if (read >= 0 && packet->stream_index != stream) continue;
+    if (read >= 0 && has_oversized_part(*packet)) {
+      packet = without_optional_chunks(*packet);
+      log::info("{}: a part beside the pixels, such as its colour profile, is too large and not used", path.string());
+    }
     int code = decode_packet(*codec, read < 0 ? nullptr : packet.get(), *frame);
     if (code == AVERROR(EAGAIN)) continue;
-    if (code < 0 && read >= 0) {
-      if (const auto clean = without_damage(*packet)) {
-        avcodec_flush_buffers(codec.get());
-        code = decode_packet(*codec, clean.get(), *frame);
-        if (code >= 0)
-          log::info("{}: a damaged part beside the pixels, such as its colour profile, is not used", path.string());
-      }
+    if (code < 0 && read >= 0 && is_whole_png(*packet)) {
+      avcodec_flush_buffers(codec.get());
+      code = decode_packet(*codec, without_optional_chunks(*packet).get(), *frame);
+      if (code >= 0)
+        log::info("{}: a damaged part beside the pixels, such as its colour profile, is not used", path.string());
     }
     if (code == AVERROR_EOF) fail(ErrorKind::input, what + ": the file ends too early");
     check_picture_code(code, what);

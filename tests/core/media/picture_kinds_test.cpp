@@ -148,13 +148,17 @@ TEST_CASE("a picture's pixels are made square", "[media]") {
   CHECK(read_image(folder / "p.png").sizes() == at::IntArrayRef{576, 1024, 3});
 }
 
-/// The ICC profile of AdobeRGB (1998).
-std::string adobe_rgb() {
+/// The ICC profile of AdobeRGB (1998); `about` says who made it.
+std::string adobe_rgb(const std::string& about = "nobody") {
   const cmsCIExyY white = {0.3127, 0.3290, 1};
   const cmsCIExyYTRIPLE primaries = {{0.64, 0.33, 1}, {0.21, 0.71, 1}, {0.15, 0.06, 1}};
   cmsToneCurve* const curve = cmsBuildGamma(nullptr, 2.19921875);
   cmsToneCurve* const curves[3] = {curve, curve, curve};
   const cmsHPROFILE profile = cmsCreateRGBProfile(&white, &primaries, curves);
+  cmsMLU* const copyright = cmsMLUalloc(nullptr, 1);
+  cmsMLUsetASCII(copyright, "en", "US", about.c_str());
+  cmsWriteTag(profile, cmsSigCopyrightTag, copyright);
+  cmsMLUfree(copyright);
   cmsUInt32Number size = 0;
   cmsSaveProfileToMem(profile, nullptr, &size);
   std::string bytes(size, '\0');
@@ -197,6 +201,36 @@ TEST_CASE("a PNG with a damaged colour profile is read without it, half a PNG is
   CHECK(test::same(read_image(folder / "sum.png"), pixels));
   test::write_text(folder / "cut.png", wrong_sum.substr(0, wrong_sum.size() - 200));
   CHECK(error_of([&] { read_image(folder / "cut.png"); }).kind() == ErrorKind::input);
+}
+
+/// `text` as zlib has it, without compression.
+std::string zlib_stored(const std::string& text) {
+  constexpr size_t kBlock = 65535;
+  std::string packed = "\x78\x01";
+  for (size_t at = 0; at < text.size(); at += kBlock) {
+    const auto size = static_cast<uint32_t>(std::min(kBlock, text.size() - at));
+    packed +=
+        number(at + size == text.size(), 1) + number(size, 2, true) + number(~size, 2, true) + text.substr(at, size);
+  }
+  return packed + number(static_cast<uint32_t>(av_adler32_update(1, reinterpret_cast<const uint8_t*>(text.data()),
+                                                                 static_cast<unsigned>(text.size()))),
+                         4);
+}
+
+TEST_CASE("a PNG with a colour profile beyond all measure, which might unpack to gigabytes, is read without it",
+          "[media]") {
+  const TempDir folder;
+  const Tensor pixels = plain(180, 100, 60);
+  write_image(folder / "stored.png", pixels, "", Existing::refuse);
+  const std::string png = test::read_text(folder / "stored.png");
+  const auto red_with = [&](size_t about) {
+    const std::string profile = std::string("icc\0\0", 5) + zlib_stored(adobe_rgb(std::string(about, 'a')));
+    test::write_text(folder / "p.png", with_chunk(png, "iCCP", profile));
+    return read_image(folder / "p.png")[0][0][0].item<int>();
+  };
+  CHECK(red_with(10) > 195);
+  CHECK(red_with(100'000) > 195);  // two bytes a character
+  CHECK(red_with(150'000) == 180);
 }
 
 TEST_CASE("a TIFF with JPEG inside is refused, not read as black", "[media]") {
