@@ -37,7 +37,7 @@ class CharsMap {
     if (bytes.size() < sizeof trie_bytes) return;
     std::memcpy(&trie_bytes, bytes.data(), sizeof trie_bytes);
     bytes.remove_prefix(sizeof trie_bytes);
-    if (trie_bytes > bytes.size() || trie_bytes % sizeof(uint32_t) != 0) return;
+    if (trie_bytes == 0 || trie_bytes > bytes.size() || trie_bytes % sizeof(uint32_t) != 0) return;
     units_.resize(trie_bytes / sizeof(uint32_t));
     std::memcpy(units_.data(), bytes.data(), trie_bytes);
     texts_ = bytes.substr(trie_bytes);

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "core/base/sentencepiece_check.h"
 #include "core/lab/world/piece_list.h"
 #include "support/support.h"
 
@@ -90,6 +91,12 @@ TEST_CASE("a vocabulary whose character map leads out of the file is refused bef
     }
   }
   CHECK(refused > 20);
+}
+
+TEST_CASE("a character map without a trie is refused", "[text]") {
+  const std::string model("\x1a\x07\x12\x05\0\0\0\0x", 9);  // a normalizer with a map: a length of 0, and a text
+  const Error error = test::error_of([&] { check_sentencepiece_model(model, "spiece.model"); });
+  CHECK_THAT(error.what(), ContainsSubstring("its character map leads out of the file"));
 }
 
 TEST_CASE("pieces that the library cannot index are a model error", "[text]") {
