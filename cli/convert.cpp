@@ -30,12 +30,11 @@ struct ConvertCommand {
   bool json = false;
 };
 
-void check_precision(const std::string& precision) {
-  if (precision == "bf16") return;
-  const bool planned = precision == "fp8";
-  fail(ErrorKind::usage,
-       fmt::format("--precision {}: {}", precision, planned ? "this version converts to bf16 only" : "expected bf16"),
-       "--precision bf16");
+/// What --precision says of the linear layers.
+LinearPrecision linears_of(const std::string& precision) {
+  if (precision == "bf16") return LinearPrecision::backbone;
+  if (precision == "fp8") return LinearPrecision::fp8;
+  fail(ErrorKind::usage, fmt::format("--precision: expected bf16 or fp8, got {}", precision));
 }
 
 ModelFolder model_of(const ConvertCommand& command) {
@@ -46,10 +45,10 @@ ModelFolder model_of(const ConvertCommand& command) {
 
 int run_convert(const ConvertCommand& command) {
   log::set_quiet(command.quiet);
-  check_precision(command.precision);
+  const LinearPrecision linears = linears_of(command.precision);
   const ModelFolder model = model_of(command);
   log::info("model: {}", describe_model(model));
-  const ConversionPlan plan{.folder = command.output, .existing = replace_if(command.overwrite), .quantise = {}};
+  const ConversionPlan plan{.folder = command.output, .existing = replace_if(command.overwrite), .linears = linears};
   stop_in_two_stages();
   const auto start = std::chrono::steady_clock::now();
   int64_t bytes = 0;
@@ -88,7 +87,7 @@ Command add_convert(CLI::App& app) {
       ->group(kScreenGroup)
       ->required();
   add_command_option(*command, "config", options->config, "NAME|FILE", "preset of the model, where it has none");
-  add_command_option(*command, "precision", options->precision, "NAME", "bf16 (the default)");
+  add_command_option(*command, "precision", options->precision, "NAME", "bf16 (the default) or fp8");
   add_command_option(*command, "overwrite", options->overwrite, "", "replace an earlier conversion");
   add_command_option(*command, "progress", options->progress, "STYLE", "auto, bar, plain, json or none");
   add_command_option(*command, "json", options->json, "", "print the result as JSON");

@@ -120,7 +120,15 @@ Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, in
 
 Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
                LinearPrecision precision)
-    : Linear(weights, prefix, in, out, has_bias) {
+    : dtype(weights.dtype()) {
+  const std::string name = prefix + ".weight";
+  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out});
+  if (precision == LinearPrecision::fp8 && weights.has(scale_name(name))) {  // a model that was converted to FP8
+    fp8 = ScaledRows(weights.get(name, {out, in}, at::kFloat8_e4m3fn),
+                     weights.get(scale_name(name), {out}, at::kFloat).unsqueeze(1));
+    return;
+  }
+  weight = weights.get(name, {out, in});
   if (precision != LinearPrecision::backbone) fp8 = quantize_rows(weight);
   if (precision == LinearPrecision::fp8) weight = Tensor();
 }

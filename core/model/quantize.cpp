@@ -10,8 +10,6 @@
 namespace faststar {
 namespace {
 
-/// The largest number of E4M3.
-constexpr double kLargestE4m3 = 448;
 /// Sizes of a product on the GPU's matrix units are multiples of it.
 constexpr int64_t kProductAlignment = 16;
 /// The first GPUs that multiply E4M3.

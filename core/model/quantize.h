@@ -12,6 +12,9 @@ namespace faststar {
 /// of the weight and of what it reads, or either, as each pass says. What a layer can, it has weights for.
 enum class LinearPrecision { backbone, fp8, both };
 
+/// The largest number of E4M3.
+inline constexpr double kLargestE4m3 = 448;
+
 /// Rows of activations, or of a weight, as a linear layer multiplies them: as they are, or rounded to E4M3.
 struct ScaledRows {
   ScaledRows(Tensor values, Tensor scale = {}) : values(std::move(values)), scale(std::move(scale)) {}

@@ -101,29 +101,28 @@ bool is_layer_matrix(const TensorToWrite& tensor) {
   return tensor.name.starts_with("block") && tensor.name.ends_with("_proj.weight");
 }
 
-/// Such a matrix in 8 bits, and its scales. It is quantised once for both: they need not be written one after the
+/// Such a matrix in 8 bits, and its scales. It is rounded once for both: they need not be written one after the
 /// other.
-std::vector<TensorToWrite> in_8_bits(const TensorToWrite& matrix,
-                                     const std::function<QuantisedRows(const Tensor& weight)>& quantise) {
+std::vector<TensorToWrite> in_8_bits(const TensorToWrite& matrix) {
   const auto scales = std::make_shared<Tensor>();
-  const auto quantised = [make = matrix.make, quantise] { return quantise(make().to(at::kFloat)); };
+  const auto rounded = [make = matrix.make] { return quantize_rows(make().to(at::kBFloat16)); };
   const TensorInfo values{at::kFloat8_e4m3fn, matrix.info.shape};
   return {{matrix.name, values,
-           [quantised, scales] {
-             QuantisedRows rows = quantised();
-             *scales = std::move(rows.scales);
+           [rounded, scales] {
+             const ScaledRows rows = rounded();
+             *scales = rows.scale.flatten();
              return rows.values;
            }},
-          {scale_name(matrix.name), {at::kFloat, {matrix.info.shape.front()}}, [quantised, scales] {
-             return scales->defined() ? *scales : quantised().scales;
+          {scale_name(matrix.name), {at::kFloat, {matrix.info.shape.front()}}, [rounded, scales] {
+             return scales->defined() ? *scales : rounded().scale.flatten();
            }}};
 }
 
 std::vector<TensorToWrite> tensors_of(const ConvertedPart& part, const ConversionPlan& plan) {
   std::vector<TensorToWrite> tensors;
   for (TensorToWrite& tensor : tensors_of(part)) {
-    if (plan.quantise && is_layer_matrix(tensor)) {
-      for (TensorToWrite& half : in_8_bits(tensor, plan.quantise)) tensors.push_back(std::move(half));
+    if (plan.linears == LinearPrecision::fp8 && is_layer_matrix(tensor)) {
+      for (TensorToWrite& half : in_8_bits(tensor)) tensors.push_back(std::move(half));
     } else {
       tensors.push_back(std::move(tensor));
     }
@@ -147,7 +146,7 @@ std::map<std::string, int64_t> files_at(const fs::path& origin) {
 }
 
 Conversion conversion_of(const ConvertedPart& part, const ConversionPlan& plan) {
-  return {.precision = plan.quantise ? "fp8" : "bf16",
+  return {.precision = plan.linears == LinearPrecision::fp8 ? "fp8" : "bf16",
           .source = part.origin.string(),
           .files = files_at(part.origin),
           .fingerprint = fingerprint(*part.source),

@@ -41,8 +41,7 @@ TEST_CASE("convert refuses what it cannot do before it reads anything", "[cli]")
     CHECK_THAT(outcome.error, ContainsSubstring(message));
   };
   refused("absent -o fast", 4, "convert absent: no such folder");
-  refused(". -o fast --precision fp8", 2, "--precision fp8: this version converts to bf16 only");
-  refused(". -o fast --precision int4", 2, "--precision int4: expected bf16");
+  refused(". -o fast --precision int4", 2, "--precision: expected bf16 or fp8, got int4");
   refused(".", 2, "--output is required");
 }
 

@@ -122,9 +122,9 @@ std::vector<std::string> traces() {
 /// The settings of the runs that a fixture set was made with.
 void read_fixtures(std::string_view bytes) {
   const auto file = scratch_file("fixtures/meta.json", bytes);
-  FixtureSet(file.parent_path(), at::kCPU, at::kFloat).meta_task();
+  FixtureSet(file.parent_path(), at::kCPU, at::kFloat, LinearPrecision::backbone).meta_task();
   scratch_file("fixtures/tasks.json", bytes);
-  FixtureSet(file.parent_path(), at::kCPU, at::kFloat).task("i2v");
+  FixtureSet(file.parent_path(), at::kCPU, at::kFloat, LinearPrecision::backbone).task("i2v");
 }
 
 std::vector<std::string> fixtures() {

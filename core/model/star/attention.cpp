@@ -8,6 +8,7 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/model/quantize.h"
 #include "core/model/star/fa3.h"
 #include "cuda/kernels.h"
 #include "cuda/runtime.h"
@@ -87,7 +88,6 @@ Tensor attend_aten(const Tensor& q, const Tensor& k, const Tensor& v, double sca
 
 /// Tokens that quantize_heads scales at a time: what it holds beside its result.
 constexpr int64_t kQuantizedTokens = 8192;
-constexpr double kLargestE4m3 = 448;
 
 }  // namespace
 

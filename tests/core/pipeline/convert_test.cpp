@@ -73,7 +73,7 @@ TEST_CASE("a converted model gives the same codes and frames as its source in th
   write_wide_model(folder / "wide");
   const auto check = [&](const fs::path& source, const std::string& precision) {
     CAPTURE(source, precision);
-    convert(source, {.folder = folder / "fast", .existing = Existing::replace, .quantise = {}});
+    convert(source, {.folder = folder / "fast", .existing = Existing::replace});
     const Made expected = make_picture(source, precision, device),
                made = make_picture(folder / "fast", precision, device);
     CHECK(test::same(made.codes, expected.codes));
@@ -87,7 +87,7 @@ TEST_CASE("a conversion keeps what inference needs, and says where it is from", 
   const TempDir folder;
   write_wide_model(folder / "wide");
   const fs::path fast = folder / "fast";
-  const int64_t bytes = convert(folder / "wide", {.folder = fast, .existing = Existing::refuse, .quantise = {}});
+  const int64_t bytes = convert(folder / "wide", {.folder = fast, .existing = Existing::refuse});
   int64_t found = 0;
   for (const char* name : {"transformer/model.safetensors", "vae.safetensors", "t5/model.safetensors"}) {
     found += static_cast<int64_t>(fs::file_size(fast / name));
@@ -106,21 +106,27 @@ TEST_CASE("a conversion keeps what inference needs, and says where it is from", 
   CHECK(open_checkpoint(fast / "transformer")->tensors().contains("blocks.0.attn.q_proj.weight"));
 }
 
-TEST_CASE("matrices of the transformer's layers are stored in 8 bits by whoever quantises them", "[engine]") {
+TEST_CASE("matrices of the transformer's layers are stored in 8 bits as a run rounds them", "[engine]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
   const TempDir folder;
   write_wide_model(folder / "wide");
-  const auto quantise = [](const Tensor& weight) {
-    const Tensor scales = weight.abs().amax(1) / 448;
-    return QuantisedRows{(weight / scales.unsqueeze(1)).to(at::kFloat8_e4m3fn), scales};
-  };
-  convert(folder / "wide", {.folder = folder / "fast", .existing = Existing::refuse, .quantise = quantise});
+  convert(folder / "wide", {.folder = folder / "fast", .existing = Existing::refuse, .linears = LinearPrecision::fp8});
   const auto wide = open_checkpoint(folder / "wide/transformer"), fast = open_checkpoint(folder / "fast/transformer");
   CHECK(fast->conversion()->precision == "fp8");
   CHECK(fast->tensors().at("word_embed.weight").dtype == at::kBFloat16);
-  const std::string name = "blocks.1.mlp.up_proj.weight";
-  CHECK(fast->tensors().at(name).dtype == at::kFloat8_e4m3fn);
-  CHECK(fast->tensors().at(scale_name(name)).shape == std::vector<int64_t>{96});
-  const auto read = [&](const auto& source) { return Weights(source, at::kCPU, at::kFloat).get(name, {96, 64}); };
+  const std::string layer = "blocks.1.mlp.up_proj";
+  CHECK(fast->tensors().at(layer + ".weight").dtype == at::kFloat8_e4m3fn);
+  CHECK(fast->tensors().at(scale_name(layer + ".weight")).shape == std::vector<int64_t>{96});
+  const auto loaded = [&](const auto& source) {
+    const Weights weights(source, device, at::kBFloat16);
+    return Linear(weights, layer, 64, 96, Linear::Bias::absent, LinearPrecision::fp8).fp8.value();
+  };
+  CHECK(at::equal(loaded(fast).values.to(at::kFloat), loaded(wide).values.to(at::kFloat)));
+  CHECK(test::relative_error(loaded(fast).scale, loaded(wide).scale) < 1e-6);
+  // In another precision they are read as what they stand for.
+  const auto read = [&](const auto& source) {
+    return Weights(source, at::kCPU, at::kFloat).get(layer + ".weight", {96, 64});
+  };
   const double error = test::relative_error(read(fast), read(wide));
   CHECK(error > 0);
   CHECK(error < 0.07);  // half a step of E4M3 is 1/16
@@ -130,15 +136,15 @@ TEST_CASE("a conversion refuses converted models and folders that are not its ow
   const TempDir folder;
   const fs::path fast = folder / "fast", tiny = embedded_model_dir();
   const auto refusal = [&](const fs::path& source, const fs::path& target, Existing existing) {
-    return error_of([&] { convert(source, {.folder = target, .existing = existing, .quantise = {}}); });
+    return error_of([&] { convert(source, {.folder = target, .existing = existing}); });
   };
   fs::create_directories(fast);  // an empty folder is as good as none
-  convert(tiny, {.folder = fast, .existing = Existing::refuse, .quantise = {}});
+  convert(tiny, {.folder = fast, .existing = Existing::refuse});
   const Error again = refusal(fast, folder / "faster", Existing::refuse);
   CHECK(again.kind() == ErrorKind::model);
   CHECK(test::says(again, "converted already, to bf16 from " + (tiny / "transformer").string()));
   CHECK(test::says(refusal(tiny, fast, Existing::refuse), "already exists"));
-  convert(tiny, {.folder = fs::path(fast.string() + "/"), .existing = Existing::replace, .quantise = {}});
+  convert(tiny, {.folder = fs::path(fast.string() + "/"), .existing = Existing::replace});
 
   fs::create_directories(folder / "mine");
   test::write_text(folder / "mine/notes.txt", "mine");
@@ -154,8 +160,7 @@ TEST_CASE("a conversion that is stopped leaves nothing behind", "[engine]") {
   const TempDir folder;
   test::StopAfter progress(3);
   const Error error = error_of([&] {
-    convert_model(model_at(embedded_model_dir()),
-                  {.folder = folder / "fast", .existing = Existing::refuse, .quantise = {}}, progress);
+    convert_model(model_at(embedded_model_dir()), {.folder = folder / "fast", .existing = Existing::refuse}, progress);
   });
   CHECK(error.kind() == ErrorKind::interrupted);
   CHECK(fs::is_empty(folder.path()));
