@@ -6,7 +6,7 @@
 #include "core/base/utf8.h"
 #include "core/pipeline/batch/batch_items.h"
 #include "core/pipeline/batch/entry_stream.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/prompt.h"
 #include "fuzz/target.h"
 
 namespace faststar::fuzz {

@@ -9,7 +9,7 @@
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/media/video_writer.h"
-#include "core/pipeline/inputs.h"
+#include "core/pipeline/source.h"
 #include "fuzz/target.h"
 
 namespace faststar::fuzz {
