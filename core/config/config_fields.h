@@ -111,11 +111,9 @@ void visit_fields(Self& c, Visitor&& visit) {
          .scope = video,
          .from_model = true},
         c.repetitions.video);
-  visit({.name = "last_repetitions",
-         .help = "passes of the last scales of video clips, such as 1,1,1,1",
-         .range = {1, 100},
-         .scope = video},
-        c.last_repetitions);
+  visit(
+      {.name = "last_repetitions", .help = "passes of the last scales, video clips", .range = {1, 100}, .scope = video},
+      c.last_repetitions);
   visit({.name = "semantic_scales",
          .help = "scales predicted by the semantic head",
          .range = {0, 100},
@@ -162,7 +160,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit({.name = "device", .help = "cpu, cuda or cuda:N", .argument = "NAME", .scope = writing, .basic = true},
         c.device);
   visit({.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .scope = writing}, c.precision);
-  visit({.name = "fp8_scales", .help = "lastN, or a list: those of fp8 (all passes)", .scope = video}, c.fp8_scales);
+  visit({.name = "fp8_scales", .help = "lastN, or a list (all)", .scope = video}, c.fp8_scales);
   visit({.name = "vram",
          .help = "GPU memory limit in GB",
          .range = {0.1, 100000},
