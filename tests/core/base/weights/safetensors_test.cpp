@@ -47,6 +47,18 @@ TEST_CASE("safetensors files written by Python read bit by bit", "[weights_files
   CHECK(hash_of(k_proj) == 0x30336d9b59897d66);
 }
 
+TEST_CASE("a header of 60,000 tensors is read, not gone through again for each", "[weights_files]") {
+  constexpr int kTensors = 60'000;
+  std::string header;
+  for (int i = 0; i < kTensors; ++i) {
+    header +=
+        fmt::format(R"({}"{}":{{"dtype":"U8","shape":[],"data_offsets":[{},{}]}})", i == 0 ? "{" : ",", i, i, i + 1);
+  }
+  const test::TempDir folder;
+  test::write_text(folder / "many.safetensors", safetensors_bytes(header + "}", std::string(kTensors, 'a')));
+  CHECK(open_safetensors(folder / "many.safetensors")->tensors().size() == kTensors);
+}
+
 TEST_CASE("a tensor with more dimensions than LibTorch has is refused", "[weights_files]") {
   std::string ones;
   for (int i = 0; i < 65; ++i) ones += i == 0 ? "1" : ",1";
