@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/weights/safetensors.h"
 #include "core/model/vae/architecture.h"
 
@@ -29,9 +30,9 @@ Tensor read_map(const Safetensors& file, const std::string& name, at::ScalarType
 }
 
 TracedStep read_step(const Safetensors& file, const std::string& prefix, const nlohmann::json& entry) {
-  return {.clip = entry.at("clip"),
-          .scale = entry.at("scale"),
-          .repetition = entry.at("repetition"),
+  return {.clip = json_integer<int64_t>(entry.at("clip")),
+          .scale = json_integer<int64_t>(entry.at("scale")),
+          .repetition = json_integer<int64_t>(entry.at("repetition")),
           .token_mask = read_map(file, prefix + "token_mask", at::kByte),
           .score = read_map(file, prefix + "score", at::kFloat)};
 }
@@ -53,8 +54,9 @@ Trace read_steps(const Safetensors& file, const nlohmann::json& steps) {
   std::set<int64_t> seen;
   std::map<int64_t, int64_t> reduced;  // by clip
   for (const auto& entry : steps) {
-    count_latents(trace.clip_latents, entry.at("clip"), entry.at("grid").at(0), file.origin());
-    const auto index = entry.at("index").get<int64_t>();
+    count_latents(trace.clip_latents, json_integer<int64_t>(entry.at("clip")),
+                  json_integer<int64_t>(entry.at("grid").at(0)), file.origin());
+    const auto index = json_integer<int64_t>(entry.at("index"));
     // Or a small file could ask for any number of copies of its tensors.
     if (!seen.insert(index).second)
       fail(ErrorKind::input, fmt::format("{}: step {} is listed twice", file.origin(), index));

@@ -80,10 +80,10 @@ Json pass_json(const ReducedPassRecord& pass) {
 }
 
 ReducedPassRecord parse_pass(const Json& json) {
-  ReducedPassRecord pass{.scale = json.at("scale").get<int>(),
-                         .repetition = json.at("repetition").get<int>(),
-                         .tokens = json.at("tokens").get<int64_t>(),
-                         .kept = json.at("kept").get<int64_t>(),
+  ReducedPassRecord pass{.scale = json_integer<int>(json.at("scale")),
+                         .repetition = json_integer<int>(json.at("repetition")),
+                         .tokens = json_integer<int64_t>(json.at("tokens")),
+                         .kept = json_integer<int64_t>(json.at("kept")),
                          .spatial = {},
                          .temporal = {},
                          .pruned_again = {}};
@@ -95,13 +95,13 @@ ReducedPassRecord parse_pass(const Json& json) {
 
 StudyRecord record_of(const Json& json) {
   StudyRecord record{.setup = json.at("setup").get<std::string>(),
-                     .prompt = json.at("prompt").get<int64_t>(),
+                     .prompt = json_integer<int64_t>(json.at("prompt")),
                      .text = json.at("text").get<std::string>(),
-                     .seed = json.at("seed").get<uint64_t>(),
+                     .seed = json_integer<uint64_t>(json.at("seed")),
                      .variant = json.at("variant").get<std::string>(),
                      .settings = json.at("settings").get<VariantTexts>(),
-                     .tokens = json.at("tokens").get<int64_t>(),
-                     .kept = json.at("kept").get<int64_t>(),
+                     .tokens = json_integer<int64_t>(json.at("tokens")),
+                     .kept = json_integer<int64_t>(json.at("kept")),
                      .guidance = {},
                      .text_ms = json.at("text_ms").get<double>(),
                      .decode_ms = json.at("decode_ms").get<double>(),
@@ -116,11 +116,12 @@ StudyRecord record_of(const Json& json) {
                      .given_dense = {},
                      .given_truth = {}};
   const double kept_share = static_cast<double>(record.kept) / static_cast<double>(std::max<int64_t>(record.tokens, 1));
-  record.guidance = {.one_row_passes = json.value("one_row_passes", int64_t{0}),
-                     .one_row_tokens = json.value("one_row_tokens", int64_t{0}),
+  record.guidance = {.one_row_passes = json_integer<int64_t>(json, "one_row_passes", 0),
+                     .one_row_tokens = json_integer<int64_t>(json, "one_row_tokens", 0),
                      .work = json.value("work", kept_share)};
   for (const Json& scale : json.value("scales", Json::array())) {
-    record.scales.push_back({scale.at(0).get<int>(), scale.at(1).get<int>(), scale.at(2).get<int>()});
+    record.scales.push_back(
+        {json_integer<int>(scale.at(0)), json_integer<int>(scale.at(1)), json_integer<int>(scale.at(2))});
   }
   for (const Json& pass : json.value("passes", Json::array())) record.passes.push_back(parse_pass(pass));
   get(json, "from_dense", record.from_dense);

@@ -88,7 +88,7 @@ TrainCall call_of(const Json& call) {
   TrainCall read{.config = call.at("config"),
                  .stage = call.value("stage", ""),
                  .from = {},
-                 .processes = call.at("processes"),
+                 .processes = json_integer<int>(call.at("processes")),
                  .settings = {}};
   if (call.contains("from")) read.from = call["from"].get<std::string>();
   if (call.contains("settings")) call["settings"].get_to(read.settings);
@@ -97,8 +97,8 @@ TrainCall call_of(const Json& call) {
 
 /// A loss that was not finite is null in the log, and so is no number.
 StepRecord step_of(const Json& line) {
-  return {.step = line.at("step"),
-          .processes = line.value("processes", 1),
+  return {.step = json_integer<int64_t>(line.at("step")),
+          .processes = json_integer<int>(line, "processes", 1),
           .milliseconds = line.at("ms_per_step"),
           .loss = line.at("loss"),
           .seconds = line.at("seconds")};

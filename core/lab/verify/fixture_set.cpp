@@ -21,12 +21,14 @@ constexpr double kTauVideo = 0.4;
 
 Schedule schedule_of(const nlohmann::json& task) {
   std::vector<Scale> scales;
-  for (const auto& scale : task.at("scales")) scales.push_back({scale.at(0), scale.at(1), scale.at(2)});
+  for (const auto& scale : task.at("scales")) {
+    scales.push_back({json_integer<int>(scale.at(0)), json_integer<int>(scale.at(1)), json_integer<int>(scale.at(2))});
+  }
   return Schedule(std::move(scales));
 }
 
 GuidanceSettings guidance_of(const nlohmann::json& task) {
-  const bool apg = task.at("apg").get<int>() != 0;
+  const bool apg = json_integer<int>(task.at("apg")) != 0;
   return {.method = apg ? GuidanceMethod::apg : GuidanceMethod::cfg,
           .scale = task.at("cfg"),
           .norm_threshold = kNormThreshold};
@@ -36,17 +38,17 @@ GuidanceSettings guidance_of(const nlohmann::json& task) {
 StarTask parse_task(const nlohmann::json& task) {
   StarTask parsed{.schedule = schedule_of(task), .settings = {}};
   GenerationSettings& settings = parsed.settings;
-  settings.repetitions.image = task.at(task.contains("reps") ? "reps" : "reps_i").get<std::vector<int>>();
-  settings.repetitions.video = task.value("reps_v", std::vector<int>{});
-  settings.semantic_scales = task.at("sem");
+  settings.repetitions.image = json_integers<int>(task.at(task.contains("reps") ? "reps" : "reps_i"));
+  settings.repetitions.video = json_integers<int>(task.value("reps_v", nlohmann::json::array()));
+  settings.semantic_scales = json_integer<int>(task.at("sem"));
   settings.guidance = guidance_of(task);
   settings.tau_image = task.contains("tau") ? task.at("tau").get<double>() : task.value("tau_i", kTauImage);
   settings.tau_video = task.value("tau_v", kTauVideo);
   settings.sampling = Sampling::greedy;
-  parsed.detail_scale_min_tokens = task.value("det", int64_t{0});
-  parsed.given_steps = task.value("given_steps", 0);
-  parsed.summed_channels = task.value("summed_channels", std::vector<int64_t>{});
-  parsed.frames_stored = task.value("frames_stored", std::vector<int64_t>{});
+  parsed.detail_scale_min_tokens = json_integer<int64_t>(task, "det", 0);
+  parsed.given_steps = json_integer<int>(task, "given_steps", 0);
+  parsed.summed_channels = json_integers<int64_t>(task.value("summed_channels", nlohmann::json::array()));
+  parsed.frames_stored = json_integers<int64_t>(task.value("frames_stored", nlohmann::json::array()));
   return parsed;
 }
 

@@ -60,9 +60,9 @@ std::optional<ManifestRecord> parse_line(const std::string& line) {
     record.finished = json.at("status").get<std::string>() == "finished";
     record.prompt_en = json.at("prompt_en").get<std::string>();
     record.result.prompt = json.at("prompt").get<std::string>();
-    record.seed = json.at("seed").get<int64_t>();
+    record.seed = json_integer<int64_t>(json.at("seed"));
     record.settings_hash = json.at("settings").get<std::string>();
-    record.bytes = json.value("bytes", int64_t{0});
+    record.bytes = json_integer<int64_t>(json, "bytes", 0);
     record.result.text_cut = json.value("text_cut", false);
     record.error = json.value("error", "");
     return record;

@@ -15,4 +15,18 @@ TEST_CASE("JSON is read to the depth of our files and no deeper", "[json]") {
   CHECK(parse_json("").is_discarded());
 }
 
+TEST_CASE("whole numbers are those that their type holds", "[json]") {
+  const auto read = [](const char* text) { return json_integer<int64_t>(parse_json(text)); };
+  CHECK(read("-3") == -3);
+  CHECK(read("9223372036854775807") == 9223372036854775807);
+  for (const char* text : {"1e300", "1.5", "9223372036854775808", "18446744073709551616", "true", "null", "[1]"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(read(text), nlohmann::json::exception);
+  }
+  CHECK_THROWS_AS(json_integer<int>(parse_json("4294967296")), nlohmann::json::exception);
+  CHECK(json_integer<int>(parse_json("{}"), "a", 7) == 7);
+  CHECK(json_integers<int>(parse_json("[1, 2]")) == std::vector{1, 2});
+  CHECK_THROWS_AS(json_integers<int>(parse_json("1")), nlohmann::json::exception);
+}
+
 }  // namespace faststar
