@@ -85,9 +85,11 @@ std::string written(const std::string& name, const std::function<void(const std:
 
 Tensor small_picture() { return test::noise_frames(1, 12, 16)[0]; }
 
-/// What an encoder of this FFmpeg makes of a small picture; empty when there is none.
-std::string encoded(const char* encoder, AVPixelFormat format) {
-  if (avcodec_find_encoder_by_name(encoder) == nullptr) return "";
+/// What an encoder makes of a small picture; empty when this FFmpeg cannot write or read that.
+std::string encoded(const char* encoder, const char* decoder, AVPixelFormat format) {
+  const bool known =
+      avcodec_find_encoder_by_name(encoder) != nullptr && avcodec_find_decoder_by_name(decoder) != nullptr;
+  if (!known) return "";
   const auto picture = ffmpeg::make_picture(format, 16, 12);
   for (int i = 0; i < picture->linesize[0] * picture->height; ++i) {
     picture->data[0][i] = static_cast<uint8_t>(255 - i % 64);
@@ -96,20 +98,21 @@ std::string encoded(const char* encoder, AVPixelFormat format) {
 }
 
 std::vector<std::string> pictures() {
-  const auto of_kind = [](const char* name, const std::string& comment) {
-    return written(name, [&](const auto& path) { write_image(path, small_picture(), comment, Existing::replace); });
-  };
-  const std::string png = of_kind("sample.png", R"({"faststar":"1"})");
+  const std::string png = written("sample.png", [](const auto& path) {
+    write_image(path, small_picture(), R"({"faststar":"1"})", Existing::replace);
+  });
+  const bool reads_tiff = avcodec_find_decoder_by_name("tiff") != nullptr;
+  const std::string jpeg = encoded("mjpeg", "mjpeg", AV_PIX_FMT_YUVJ444P);
   std::vector<std::string> files = {
       png,
-      of_kind("sample.jpg", R"({"faststar":"1"})"),
+      jpeg.empty() ? "" : with_comment(jpeg, R"({"faststar":"1"})"),
       test::with_chunk(png, "eXIf", test::exif_of(6)),
-      test::tiff_of(small_picture(), 3),
-      encoded("libwebp", AV_PIX_FMT_BGRA),
-      encoded("bmp", AV_PIX_FMT_BGR24),
-      encoded("gif", AV_PIX_FMT_RGB8),
-      encoded("ppm", AV_PIX_FMT_RGB24),
-      encoded("png", AV_PIX_FMT_RGBA),
+      reads_tiff ? test::tiff_of(small_picture(), 3) : "",
+      encoded("libwebp", "webp", AV_PIX_FMT_BGRA),
+      encoded("bmp", "bmp", AV_PIX_FMT_BGR24),
+      encoded("gif", "gif", AV_PIX_FMT_RGB8),
+      encoded("ppm", "ppm", AV_PIX_FMT_RGB24),
+      encoded("png", "png", AV_PIX_FMT_RGBA),
   };
   std::erase(files, "");
   return files;
@@ -130,7 +133,7 @@ std::vector<std::string> videos() {
       written("sample.mkv", [&](const auto& path) { test::write_video(path, frames, {.lossless = true}, "{}"); })};
   if (avcodec_find_encoder_by_name("libx264") == nullptr) return files;
   for (const char* container : {"mp4", "mpegts", "flv", "avi"}) {
-    if (av_guess_format(container, nullptr, nullptr) == nullptr) continue;
+    if (av_guess_format(container, nullptr, nullptr) == nullptr || av_find_input_format(container) == nullptr) continue;
     const test::VideoRecipe recipe{.container = container, .keyframe_interval = 4, .b_frames = 1};
     files.push_back(written("sample", [&](const auto& path) { test::write_by_recipe(path, frames, times, recipe); }));
   }
@@ -141,6 +144,7 @@ std::vector<std::string> sounds() {
   constexpr uint32_t kRate = 8000;
   const std::string samples(kRate / 2, 's');
   const std::string wav = written("sample.wav", [&](const auto& path) { test::write_wav(path, samples, kRate); });
+  if (av_find_input_format("wav") == nullptr) return videos();
   const auto sound = read_sound({.file = scratch_file("sample.wav", wav), .start = 0, .seconds = 0.25}, "v.mkv");
   return {wav, written("sample.mkv", [&](const auto& path) {
             const auto writer = make_video_writer(path, {.width = 32, .height = 32}, {.lossless = true},
