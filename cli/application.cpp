@@ -3,6 +3,9 @@
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
+#include <cctype>
+#include <cstdlib>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -12,6 +15,7 @@
 #include "core/base/cpu_quota.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/base/version.h"
 #include "core/model/star/attention.h"
 #include "cuda/runtime.h"
 
@@ -63,6 +67,58 @@ void refuse_unknown(const CLI::App& app) {
                        : fmt::format("did you mean {}? {} lists all", nearest, help));
 }
 
+/// True when --progress json, or its variable, asks for JSON on stderr: known before anything can go wrong.
+bool wants_json_messages(int argc, const char* const* argv) {
+  std::string style = environment_text("progress").value_or("");
+  constexpr std::string_view kFlag = "--progress";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == kFlag && i + 1 < argc) style = argv[i + 1];
+    if (word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=')) style = word.substr(kFlag.size() + 1);
+  }
+  return style == "json";
+}
+
+/// The variable of `option` when it has a value and the command line does not set the option.
+std::optional<std::string> used_variable(const CLI::Option& option, int argc, const char* const* argv) {
+  const std::string& variable = option.get_envname();
+  if (variable.empty() || std::getenv(variable.c_str()) == nullptr || *std::getenv(variable.c_str()) == '\0') return {};
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const std::string_view name = word.substr(0, word.find('='));
+    if (name.starts_with("--") && option.check_lname(std::string(name.substr(2)))) return {};
+    if (word.size() >= 2 && word[0] == '-' && option.check_sname(std::string(1, word[1]))) return {};
+  }
+  return variable;
+}
+
+/// `error` about an option, which names its variable where the value came from there.
+Error naming_variable(const Error& error, const CLI::App& app, int argc, const char* const* argv) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto variable = used_variable(*option, argc, argv);
+    if (!variable) continue;
+    const std::string name = "--" + (option->get_lnames().empty() ? "" : option->get_lnames().front());
+    const std::string what = error.what();
+    const size_t at = what.find(name);
+    const bool is_whole =
+        at != what.npos && (at + name.size() == what.size() ||
+                            (std::isalnum(what[at + name.size()]) == 0 && what[at + name.size()] != '-'));
+    if (is_whole) return {error.kind(), what.substr(0, at) + *variable + what.substr(at + name.size()), error.hint()};
+  }
+  return error;
+}
+
+/// The parser drops a variable's value that its option does not take.
+void refuse_dropped_variables(const CLI::App& app, int argc, const char* const* argv) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto variable = used_variable(*option, argc, argv);
+    if (!variable || option->count() > 0) continue;
+    fail(ErrorKind::usage,
+         fmt::format("{}: {} takes no value {}", *variable, option->get_name(), std::getenv(variable->c_str())),
+         command_name(app) + " --help");
+  }
+}
+
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.
 int finish_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() != 0) fail(ErrorKind::usage, error.what(), command_name(typed_command(app)) + " --help");
@@ -81,7 +137,7 @@ void add_help_all(CLI::App& app) {
 /// Version and build on stdout. Returns exit code 0.
 int print_version() {
   const std::string built = cuda::built_architectures();
-  print_result(fmt::format("faststar {}\nLibTorch {}\nCUDA architectures: {}\n", FASTSTAR_VERSION, TORCH_VERSION,
+  print_result(fmt::format("faststar {}\nLibTorch {}\nCUDA architectures: {}\n", program_version(), TORCH_VERSION,
                            built.empty() ? "none (built without CUDA)" : built));
   return 0;
 }
@@ -103,34 +159,52 @@ int print_devices() {
   return 0;
 }
 
-}  // namespace
-
-int run_application(int argc, const char* const* argv) {
-  CLI::App app("Text to video with InfinityStar.", "faststar");
-  app.formatter_fn(help_page);
-  app.set_help_flag("-h,--help", "show this help (--help-all: everything)");
-  app.allow_extras();
-  app.fallthrough();  // inherited: `faststar t2v --version` works
+/// Questions that need no command.
+struct Asked {
   bool version = false;
   bool devices = false;
-  app.add_flag("--version", version, "version and build")->group(kScreenGroup);
-  app.add_flag("--list-devices", devices, "list the devices for --device")->group(kScreenGroup);
-  const std::vector<Command> commands = add_commands(app);
-  add_help_all(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return finish_parse_error(app, error);
-  }
-  refuse_unknown(app);
-  if (version) return print_version();
-  if (devices) return print_devices();
+};
+
+/// What the command line asked for. Returns the exit code.
+int run_chosen(const CLI::App& app, const Asked& asked, const std::vector<Command>& commands, int argc,
+               const char* const* argv) {
+  if (asked.version) return print_version();
+  if (asked.devices) return print_devices();
+  refuse_dropped_variables(typed_command(app), argc, argv);
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
     check_threads_start();
     return command.run();
   }
   fail(ErrorKind::usage, "expected a command", "faststar --help");
+}
+
+}  // namespace
+
+int run_application(int argc, const char* const* argv) {
+  if (wants_json_messages(argc, argv)) use_json_messages();
+  CLI::App app("Text to video with InfinityStar.", "faststar");
+  app.formatter_fn(help_page);
+  app.set_help_flag("-h,--help", "show this help (--help-all: everything)");
+  app.allow_extras();
+  app.fallthrough();  // inherited: `faststar t2v --version` works
+  Asked asked;
+  app.add_flag("--version", asked.version, "version and build")->group(kScreenGroup);
+  app.add_flag("--list-devices", asked.devices, "list the devices for --device")->group(kScreenGroup);
+  const std::vector<Command> commands = add_commands(app);
+  add_help_all(app);
+  try {
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return finish_parse_error(app, error);
+    }
+    refuse_unknown(app);
+    return run_chosen(app, asked, commands, argc, argv);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage) throw;
+    throw naming_variable(error, typed_command(app), argc, argv);
+  }
 }
 
 }  // namespace faststar

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -14,6 +16,7 @@
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/batch/batch_items.h"
+#include "core/pipeline/batch/batch_problems.h"
 #include "core/pipeline/batch/entry_stream.h"
 #include "core/pipeline/batch/pipeline_runner.h"
 
@@ -79,7 +82,7 @@ ItemRules item_rules(const BatchOptions& options, const Config& config) {
 /// VBench-I2V image.
 std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
   if (options.reads_stdin()) return {};
-  PromptListFiles files{.list = options.list};
+  PromptListFiles files{.list = options.list, .keep_unreadable = options.making.dry_run};
   if (!options.refined.empty()) files.refined = options.refined;
   if (!options.images.empty()) files.images = options.images;
   files.aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
@@ -141,6 +144,32 @@ void describe_batch(const BatchOptions& options, const PlannedBatch& batch) {
             *batch.resolved.settings.config.sampling.seed);
   log::info("model: {}", describe_model(batch.setup.model));
   log::info("device: {}, {}", batch.setup.device, choice_name(batch.setup.precision));
+}
+
+/// What is wrong with single entries, before hours of work.
+void warn_of_problems(const std::vector<BatchItem>& items) {
+  constexpr size_t kShown = 20;
+  std::set<std::string> origins;
+  for (const BatchItem& item : items) {
+    if (item.problem.empty() || !origins.insert(item.origin).second) continue;
+    if (origins.size() <= kShown) log::warn("{}: {}", item.origin, item.problem);
+  }
+  if (origins.size() > kShown) log::warn("{} more entries cannot be made", origins.size() - kShown);
+}
+
+/// Checks every entry and lists what would fail. Returns the exit code.
+int run_dry(const BatchOptions& options, PlannedBatch& batch, PipelineRunner& runner) {
+  const Config& config = batch.resolved.settings.config;
+  if (options.reads_stdin() && isatty(STDIN_FILENO) == 0) {
+    EntryStream entries(STDIN_FILENO, "stdin", item_rules(options, config));
+    while (!entries.ended()) {
+      std::ranges::move(entries.take(std::chrono::milliseconds(100)), std::back_inserter(batch.run.items));
+    }
+    entries.check();
+  }
+  const auto problems = find_problems(batch.run, [&](const BatchItem& item) { return runner.problem_of(item); });
+  print_result(config.runtime.json ? to_json(problems, batch.run) : describe(problems, batch.run));
+  return problems.empty() ? 0 : 1;
 }
 
 void begin_folder(const PlannedBatch& batch) {
@@ -251,7 +280,7 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   if (!devices.empty()) options.making.settings.flags["device"] = devices.front();
   const std::string launched = devices.empty() ? launched_gpu() : "";
   if (!launched.empty()) options.making.settings.flags.try_emplace("device", launched);
-  const PlannedBatch batch = plan_batch(options);
+  PlannedBatch batch = plan_batch(options);
   describe_batch(options, batch);
   check_folder_settings(batch.run.folder, batch.resolved);
   if (!devices.empty() && !options.making.dry_run) {
@@ -263,7 +292,8 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   Pipeline pipeline(model);
   PipelineRunner runner(pipeline, batch.resolved);
   if (const BatchItem* const plain = plain_item(options, batch.run.items)) runner.check(*plain);
-  if (options.making.dry_run) return 0;
+  if (options.making.dry_run) return run_dry(options, batch, runner);
+  warn_of_problems(batch.run.items);
   begin_folder(batch);
   if (options.reads_stdin()) return make_entries_of_stdin(options, batch, runner);
   const BatchSummary summary = make_videos(batch, runner);

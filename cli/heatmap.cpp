@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/video_reader.h"
@@ -22,6 +24,7 @@ struct HeatmapCommand {
   std::string trace, video, output;
   int64_t rows = 4;
   bool overwrite = false;
+  bool json = false;
 
   Existing existing() const { return replace_if(overwrite); }
 };
@@ -88,7 +91,11 @@ int run_heatmap(const HeatmapCommand& command) {
   VideoReader video(command.video);
   check_same_run(trace, command.video);
   write_heatmap(command, trace, video);
-  print_path(command.output);
+  if (command.json) {
+    print_result(json_text(nlohmann::json{{"command", "heatmap"}, {"file", command.output}}) + "\n");
+  } else {
+    print_path(command.output);
+  }
   return 0;
 }
 
@@ -102,9 +109,11 @@ Command add_heatmap(CLI::App& app) {
   command->add_option("-o,--output", options->output, "a video, or a picture of some frames")
       ->required()
       ->type_name("FILE")
-      ->group(kScreenGroup);
+      ->group(kScreenGroup)
+      ->envname("FASTSTAR_OUTPUT");
   add_command_option(*command, "rows", options->rows, "N", "frames in a picture (4)");
   add_command_option(*command, "overwrite", options->overwrite, "", "replace a file that exists");
+  add_command_option(*command, "json", options->json, "", "print the result as JSON");
   return {command, [options] { return run_heatmap(*options); }};
 }
 

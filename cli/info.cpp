@@ -79,13 +79,27 @@ std::string flag_of(const fs::path& path, const Field& field, const nlohmann::js
   if constexpr (std::is_same_v<T, bool>)
     return fmt::format(" {}{}", flag_name(field.setting()), parsed ? "" : "=false");
   const char* between = text.starts_with("-") ? "=" : " ";  // or it would be read as a flag
-  return fmt::format(" {}{}{}", flag_name(field.setting()), between, shell_quoted(text));
+  return fmt::format(" {}{}{}", flag_name(field.setting()), between,
+                     field.names_path() ? shell_path(text) : shell_quoted(text));
 }
 
+/// How info prints what it found.
+enum class Print { text, json };
+
+std::string as_line(const nlohmann::ordered_json& json) { return json_text(json, 2) + "\n"; }
+
 /// The settings inside one of our videos or pictures.
-std::string describe_media(const fs::path& path) {
+std::string describe_media(const fs::path& path, Print print) {
   const Provenance provenance = provenance_of(path);
   const auto settings = nlohmann::ordered_json::parse(provenance.settings_json);
+  if (print == Print::json) {
+    const auto run = provenance.run_json.empty() ? nullptr : nlohmann::ordered_json::parse(provenance.run_json);
+    return as_line({{"file", path.string()},
+                    {"version", provenance.version},
+                    {"command", provenance.command},
+                    {"run", run},
+                    {"settings", settings}});
+  }
   const std::string run = provenance.run_json.empty() ? "" : fmt::format("run: {}\n", provenance.run_json);
   return fmt::format("made by faststar {} {}\n{}{}\n", printable(provenance.version), provenance.command, run,
                      json_text(settings, 2));
@@ -159,20 +173,35 @@ std::string describe_part(const ModelPart& part) {
 
 /// Prints the models of a folder: each part found, missing or damaged, with its number of parameters. Returns the exit
 /// code: 0 when every part of every model exists and can be opened.
-int print_models(const std::vector<ModelLayout>& models) {
+int print_models(const std::vector<ModelLayout>& models, Print print) {
   std::string text;
+  auto json = nlohmann::ordered_json::array();
   bool complete = true;
   for (const ModelLayout& layout : models) {
     const std::string name = layout.preset.empty() ? "no model.yaml; use --config" : read_preset(layout.preset).name;
     text += fmt::format("model: {}\n", printable(name));
+    json.push_back({{"name", name}, {"parts", nlohmann::ordered_json::array()}});
     for (const ModelPart& part : model_parts(layout)) {
       const std::string state = describe_part(part);
       text += fmt::format("  {:<13} {}: {}\n", part.name, printable(part.path.string()), printable(state));
+      json.back()["parts"].push_back({{"name", part.name}, {"path", part.path.string()}, {"state", state}});
       complete = complete && state.starts_with("found");
     }
   }
-  print_result(text);
+  print_result(print == Print::json ? as_line({{"models", json}}) : text);
   return complete ? 0 : 1;
+}
+
+nlohmann::ordered_json checkpoint_json(const fs::path& path) {
+  const auto source = open_checkpoint(path);
+  nlohmann::ordered_json json = {
+      {"file", path.string()}, {"fingerprint", fingerprint(*source)}, {"metadata", nlohmann::ordered_json::object()}};
+  if (lower_extension(path) == ".safetensors") json["metadata"] = open_safetensors(path)->metadata();
+  auto& tensors = json["tensors"] = nlohmann::ordered_json::array();
+  for (const auto& [name, info] : source->tensors()) {
+    tensors.push_back({{"name", name}, {"shape", info.shape}, {"dtype", dtype_text(info.dtype)}});
+  }
+  return json;
 }
 
 /// A checkpoint or codes file: dtypes, parameters, metadata, every tensor with its shape.
@@ -192,17 +221,26 @@ std::string describe_checkpoint(const fs::path& path) {
 
 bool is_media(const fs::path& path) {
   const std::string extension = lower_extension(path);
-  return extension == ".mp4" || extension == ".mkv" || has_picture_name(path);
+  constexpr std::array<std::string_view, 6> kVideos = {".mp4", ".mkv", ".mov", ".webm", ".gif", ".webp"};
+  return std::ranges::find(kVideos, extension) != kVideos.end() || has_picture_name(path);
 }
 
-int run_info(const fs::path& path, bool command) {
+int run_info(const fs::path& path, bool command, Print print) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) fail(ErrorKind::input, fmt::format("{}: no such file or folder", path.string()));
   if (!command && !is_media(path) && fs::is_directory(path, ignored)) {
     const std::vector<ModelLayout> models = find_models(path);
-    if (!models.empty()) return print_models(models);
+    if (!models.empty()) return print_models(models, print);
   }
-  print_result(command ? remake_command(path) : is_media(path) ? describe_media(path) : describe_checkpoint(path));
+  const bool as_json = print == Print::json;
+  if (command) {
+    const std::string line = remake_command(path);
+    print_result(as_json ? as_line({{"command", line.substr(0, line.size() - 1)}}) : line);
+  } else if (is_media(path)) {
+    print_result(describe_media(path, print));
+  } else {
+    print_result(as_json ? as_line(checkpoint_json(path)) : describe_checkpoint(path));
+  }
   return 0;
 }
 
@@ -214,7 +252,9 @@ Command add_info(CLI::App& app) {
   const auto remake = std::make_shared<bool>(false);
   command->add_option("PATH", *path, "")->required();
   command->add_flag("--command", *remake, "print the command that remakes the file")->group(kScreenGroup);
-  return {command, [path, remake] { return run_info(*path, *remake); }};
+  const auto json = std::make_shared<bool>(false);
+  add_command_option(*command, "json", *json, "", "print the answer as JSON");
+  return {command, [path, remake, json] { return run_info(*path, *remake, *json ? Print::json : Print::text); }};
 }
 
 }  // namespace faststar

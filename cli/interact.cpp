@@ -9,11 +9,13 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
+#include "core/base/atomic_file.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
 #include "core/pipeline/interactive_run.h"
@@ -30,9 +32,10 @@ std::deque<std::string> read_prompts(const std::string& path) {
   if (!file || std::filesystem::is_directory(path, ignored)) {
     fail(ErrorKind::input, fmt::format("{}: cannot read", path), "expected a file with one prompt per line");
   }
+  std::istringstream lines(read_text(file, path, "a list of prompts", 1, ErrorKind::input));
   std::deque<std::string> prompts;
   std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
+  for (int number = 1; std::getline(lines, line); ++number) {
     if (is_blank_text(line)) continue;
     prompts.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
   }
@@ -67,21 +70,27 @@ std::optional<std::string> read_typed_prompt() {
   }
 }
 
-/// Returns the next prompt at each call, checked; nothing at the end.
-using NextPrompt = std::function<std::optional<std::string>()>;
+/// The prompts of a run.
+struct Prompts {
+  std::function<std::optional<std::string>()> next;  ///< at each call, checked; nothing at the end
+  size_t total = 0;                                  ///< 0: not known, as they are typed
+};
 
-NextPrompt prompts_of(const std::string& path) {
+Prompts prompts_of(const std::string& path) {
   if (path.empty() || path == "-") {
     // Synchronized with stdio, std::cin would not see lines that stdio has buffered, and wait_for_input() would hang.
     std::ios::sync_with_stdio(false);
-    return read_typed_prompt;
+    return {read_typed_prompt};
   }
-  return [prompts = read_prompts(path)]() mutable -> std::optional<std::string> {
-    if (prompts.empty()) return std::nullopt;
-    std::string prompt = std::move(prompts.front());
-    prompts.pop_front();
-    return prompt;
-  };
+  std::deque<std::string> read = read_prompts(path);
+  const size_t total = read.size();
+  return {[prompts = std::move(read)]() mutable -> std::optional<std::string> {
+            if (prompts.empty()) return std::nullopt;
+            std::string prompt = std::move(prompts.front());
+            prompts.pop_front();
+            return prompt;
+          },
+          total};
 }
 
 void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime) {
@@ -89,14 +98,32 @@ void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime)
   print_result(json_text(nlohmann::json{{"file", file.string()}}) + "\n");
 }
 
+/// "prompt 2 of 5, clip 1: a red ball"
+void log_prompt(size_t number, size_t total, int clip, const std::string& prompt) {
+  const std::string of_all = total > 0 ? fmt::format(" of {}", total) : "";
+  log::info("prompt {}{}, clip {}: {}", number, of_all, clip, shortened(prompt, kShownPrompt));
+}
+
+/// What a dry run would make.
+std::string plan_json(const Request& request, size_t prompts) {
+  const nlohmann::ordered_json json = {{"command", "interact"},
+                                       {"dry_run", true},
+                                       {"file", request.outputs.front().file.string()},
+                                       {"prompts", prompts},
+                                       {"width", request.size.width},
+                                       {"height", request.size.height}};
+  return json_text(json, 2) + "\n";
+}
+
 /// Joins the clips made so far, also after an error or a stop.
 void run_steps(InteractiveRun& run, const RuntimeConfig& runtime, std::optional<std::string> prompt,
-               const NextPrompt& next) {
+               const Prompts& prompts) {
   const auto finish = [&] {
     if (const auto joined = run.finish()) print_file(*joined, runtime);
   };
   try {
-    for (; prompt; prompt = next()) {
+    for (size_t number = 1; prompt; prompt = prompts.next(), ++number) {
+      log_prompt(number, prompts.total, run.next_clip(), *prompt);
       ProgressDisplay progress(runtime);
       for (const auto& file : run.step(*prompt, progress)) print_file(file, runtime);
     }
@@ -112,8 +139,8 @@ int run_interact(const std::string& prompts, MakingOptions options) {
   ResolvedSettings resolved = resolve_options(options);
   const Config& config = resolved.settings.config;
   stop_in_two_stages();
-  const NextPrompt next = prompts_of(prompts);
-  const std::optional<std::string> first = next();
+  const Prompts listed = prompts_of(prompts);
+  const std::optional<std::string> first = listed.next();
   if (!first) fail(ErrorKind::usage, "no prompt", "give a file with one prompt per line, or type prompts");
   const Request request = make_interactive_request(resolved, *first);
   save_config(options, resolved);
@@ -124,8 +151,9 @@ int run_interact(const std::string& prompts, MakingOptions options) {
   InteractiveRun run(pipeline, request, config);
   if (options.dry_run) {
     run.check(*first);
+    if (config.runtime.json) print_result(plan_json(request, listed.total));
   } else {
-    run_steps(run, config.runtime, first, next);
+    run_steps(run, config.runtime, first, listed);
   }
   return 0;
 }

@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -12,29 +13,43 @@
 namespace faststar {
 namespace {
 
-/// Makes the files of `plan`, and prints their paths unless the result is printed as JSON. Returns the exit code.
-int make_files(const Pipeline& pipeline, const Plan& plan, const RuntimeConfig& runtime) {
-  stop_in_two_stages();
-  ProgressDisplay progress(runtime);
-  const RunResult result = run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
-    if (!runtime.json) print_path(file);
-  });
-  return result.side_error.empty() ? 0 : exit_code(ErrorKind::output);
+/// The finished files and what they took; for a dry run, null, those that would be made.
+nlohmann::ordered_json result_json(const std::string& command, const Request& request, const RunResult* result) {
+  nlohmann::ordered_json json = {
+      {"command", command}, {"dry_run", result == nullptr}, {"outputs", nlohmann::ordered_json::array()}};
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    const RequestedOutput& output = request.outputs[i];
+    nlohmann::ordered_json file = {{"file", output.file.string()},
+                                   {"seed", output.seed},
+                                   {"width", request.size.width},
+                                   {"height", request.size.height},
+                                   {"frames", request.frames_shown()}};
+    if (result != nullptr) file["seconds"] = result->output_seconds.at(i);
+    file["settings"] = nlohmann::ordered_json::parse(output.settings_json);
+    json["outputs"].push_back(std::move(file));
+  }
+  if (result != nullptr) json["peak_memory_bytes"] = peak_memory_bytes(result->peak_bytes);
+  return json;
 }
 
-/// The finished files; for a dry run, those that would be made.
-std::string result_json(const Request& request, bool dry_run) {
-  nlohmann::ordered_json json = {
-      {"command", task_command(request.task)}, {"dry_run", dry_run}, {"outputs", nlohmann::ordered_json::array()}};
-  for (const RequestedOutput& output : request.outputs) {
-    json["outputs"].push_back({{"file", output.file.string()},
-                               {"seed", output.seed},
-                               {"width", request.size.width},
-                               {"height", request.size.height},
-                               {"frames", request.frames_shown()},
-                               {"settings", nlohmann::ordered_json::parse(output.settings_json)}});
+/// Makes the files of `plan`, unless it is a dry run, and prints their paths or the result as JSON. Returns the exit
+/// code.
+int make_files(const std::string& command, const Pipeline& pipeline, const Plan& plan, const RuntimeConfig& runtime,
+               bool dry_run) {
+  std::optional<RunResult> result;
+  if (!dry_run) {
+    stop_in_two_stages();
+    ProgressDisplay progress(runtime);
+    result = run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
+      if (!runtime.json) print_path(file);
+    });
   }
-  return json_text(json, 2) + "\n";
+  if (runtime.json) {
+    auto json = result_json(command, plan.request, result ? &*result : nullptr);
+    if (command == "decode") json["file"] = plan.request.outputs.front().file.string();
+    print_result(json_text(json, 2) + "\n");
+  }
+  return !result || result->side_error.empty() ? 0 : exit_code(ErrorKind::output);
 }
 
 /// Resolves and checks the settings, logs the plan and runs it. Returns the exit code.
@@ -48,9 +63,7 @@ int run_making_command(Task task, MakingOptions options) {
   Model model(request.setup);
   const Pipeline pipeline(model);
   const Plan plan = make_plan(pipeline, request);
-  const int code = options.dry_run ? 0 : make_files(pipeline, plan, runtime);
-  if (runtime.json) print_result(result_json(request, options.dry_run));
-  return code;
+  return make_files(task_command(task), pipeline, plan, runtime, options.dry_run);
 }
 
 /// A command that makes one file per seed from one prompt.
@@ -76,7 +89,7 @@ int run_decode(const std::string& file, MakingOptions options) {
   const auto saved = nlohmann::json::parse(codes.settings_json);
   remember(saved, options.settings);
   const nlohmann::json folder = recorded(saved, "model", "model");
-  if (folder.is_string()) log::info("made with: --model {}", shell_quoted(folder.get<std::string>()));
+  if (folder.is_string()) log::info("made with: --model {}", shell_path(folder.get<std::string>()));
   const ResolvedSettings resolved = resolve_options(options);
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   const Request request = make_decode_request(std::move(codes), file, resolved);
@@ -85,11 +98,7 @@ int run_decode(const std::string& file, MakingOptions options) {
   const Pipeline pipeline(model);
   const Plan plan = make_plan(pipeline, request);
   save_config(options, resolved);
-  if (options.dry_run) return 0;
-  const int code = make_files(pipeline, plan, runtime);
-  const std::string output = request.outputs.front().file.string();
-  if (runtime.json) print_result(json_text(nlohmann::json{{"command", "decode"}, {"file", output}}, 2) + "\n");
-  return code;
+  return make_files("decode", pipeline, plan, runtime, options.dry_run);
 }
 
 }  // namespace

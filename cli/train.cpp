@@ -99,6 +99,7 @@ int run_train_workers(const std::vector<std::string>& words, const std::vector<s
   }
   stop_in_two_stages();
   unsetenv("FASTSTAR_PROGRESS");
+  unsetenv("FASTSTAR_DEVICES");                           // or each worker would start workers
   setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);  // its warnings come with a backtrace
   const WorkerStore store;
   std::vector<WorkerCommand> commands;
@@ -147,24 +148,29 @@ int run_train(const CLI::App& app, const TrainCommand& command) {
 Command add_train(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "train a small model from scratch, on procedural clips");
   const auto options = std::make_shared<TrainCommand>();
-  const auto add = [&](const std::string& name, auto& value, const std::string& help, const std::string& argument,
+  const auto add = [&](std::string_view name, auto& value, const std::string& help, const std::string& argument,
                        const std::string& group) {
-    return command->add_option(name, value, help)->type_name(argument)->group(group);
+    return command->add_option(flag_name(name), value, help)
+        ->type_name(argument)
+        ->group(group)
+        ->envname(environment_name(name));
   };
-  add("--config", options->job.recipe, "the recipe: a name or a file (train-tiny)", "NAME|FILE", kScreenGroup);
-  add("--out", options->folder, "folder of the run; resumes what is there", "DIR", kScreenGroup)->required();
-  add("--stage", options->stage, "train only this stage of the recipe", "NAME", kScreenGroup);
-  add("--from", options->job.from, "start a new run from this model's weights", "DIR", kScreenGroup);
-  add("--stop-after", options->job.stop_after_seconds, "save and stop after this time", "SECONDS", kScreenGroup);
-  add("--device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup)->envname("FASTSTAR_DEVICE");
-  add("--devices", options->devices, "train on several GPUs: 0,1", "LIST", kScreenGroup);
-  add("--phase", options->phase, "the last phase of a stage to train", "NAME", kMoreGroup);
-  add("--precision", options->precision, "bf16 (default on a GPU) or fp32", "NAME", kMoreGroup)
-      ->envname("FASTSTAR_PRECISION");
-  add("--progress", options->progress, "auto, bar, plain, json or none", "STYLE", kMoreGroup)
-      ->envname("FASTSTAR_PROGRESS");
-  command->add_flag("--no-graph", options->eager, "no CUDA graphs (to debug)")->group(kMoreGroup);
-  command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall")->group(kMoreGroup);
+  add("config", options->job.recipe, "the recipe: a name or a file (train-tiny)", "NAME|FILE", kScreenGroup);
+  add("out", options->folder, "folder of the run; resumes what is there", "DIR", kScreenGroup)->required();
+  add("stage", options->stage, "train only this stage of the recipe", "NAME", kScreenGroup);
+  add("from", options->job.from, "start a new run from this model's weights", "DIR", kScreenGroup);
+  add("stop_after", options->job.stop_after_seconds, "save and stop after this time", "SECONDS", kScreenGroup);
+  add("device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup);
+  add("devices", options->devices, "train on several GPUs: 0,1", "LIST", kScreenGroup);
+  add("phase", options->phase, "the last phase of a stage to train", "NAME", kMoreGroup);
+  add("precision", options->precision, "bf16 (default on a GPU) or fp32", "NAME", kMoreGroup);
+  add("progress", options->progress, "auto, bar, plain, json or none", "STYLE", kMoreGroup);
+  command->add_flag("--no-graph", options->eager, "no CUDA graphs (to debug)")
+      ->group(kMoreGroup)
+      ->envname("FASTSTAR_NO_GRAPH");
+  command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall")
+      ->group(kMoreGroup)
+      ->envname("FASTSTAR_OVERFIT");
   return {command, [command, options] { return run_train(*command, *options); }};
 }
 

@@ -63,6 +63,7 @@ class WorkerProcess {
     std::vector<std::string> arguments = command.arguments;
     arguments.push_back("--device=" + command.device);
     std::vector<std::string> environment = command.environment;  // the first of a name counts
+    environment.push_back(fmt::format("{}=1", kWorkerVariable));
     for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
     const std::vector<char*> argv = pointers_to(arguments), envp = pointers_to(environment);
     int ends[2];

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/progress/process.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -159,7 +160,10 @@ void add_setting_options(CLI::App& command, const std::vector<std::string_view>&
 
 void save_config(const MakingOptions& options, const ResolvedSettings& resolved) {
   if (options.save_config.empty()) return;
-  const Config& config = resolved.settings.config;
+  Config config = resolved.settings.config;
+  for (auto* path : {&config.model.model, &config.generate.image, &config.generate.video}) {  // work from any folder
+    if (*path && !(*path)->empty()) *path = std::filesystem::absolute(**path).string();
+  }
   write_file(options.save_config, config_yaml(config, resolved.base), replace_if(config.output.overwrite));
 }
 
@@ -167,6 +171,7 @@ ResolvedSettings resolve_options(MakingOptions& options) {
   apply_option_environment(options);
   ResolvedSettings resolved = resolve_settings(options.settings);
   log::set_quiet(resolved.settings.config.runtime.quiet);
+  if (resolved.settings.config.runtime.progress == ProgressStyle::json) use_json_messages();
   return resolved;
 }
 

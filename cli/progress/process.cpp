@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <charconv>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string_view>
@@ -39,22 +41,30 @@ bool is_ignored(int signal) {
 /// Tells the watching thread that a page of a file is lost. Nobody else sends it.
 const int kPageLost = SIGRTMIN + 1;
 
+/// Ends the program now: no destructor runs.
+[[noreturn]] void end_at_once(int code) {
+  if (const std::string words = log::parting_words(); !words.empty()) {
+    std::fputs(log::line_text("warning", log::shown(words)).c_str(), stderr);
+  }
+  remove_temporary_paths();
+  _exit(code);
+}
+
 /// A thread, not a handler: removing files is not allowed in a signal handler.
 [[noreturn]] void watch(sigset_t signals) {
   for (;;) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
     if (signal == kPageLost) {
-      remove_temporary_paths();
-      _exit(exit_code(ErrorKind::model));  // only weights are mapped
+      end_at_once(exit_code(ErrorKind::model));  // only weights are mapped
     }
     int expected = 0;
     if (first_signal.compare_exchange_strong(expected, signal) && in_two_stages) {
-      std::fputs("\nstopping after this step; interrupt again to stop now\n", stderr);
+      if (isatty(STDERR_FILENO) == 1) std::fputs("\n", stderr);  // behind the terminal's ^C, or the bar
+      std::fputs(log::line_text("info", "stopping after this step; interrupt again to stop now").c_str(), stderr);
       continue;
     }
-    remove_temporary_paths();
-    _exit(stop_exit_code());
+    end_at_once(stop_exit_code());
   }
 }
 
@@ -136,11 +146,23 @@ void open_standard_descriptors() {
   }
 }
 
+void use_json_messages() {
+  if (std::getenv(kWorkerVariable) == nullptr) log::set_format(log::Format::json);
+}
+
 void print_result(const std::string& text) { print_bytes(printable_lines(text)); }
 
 void print_path(const std::filesystem::path& path) {
   const std::string name = path.string();
   print_bytes((isatty(STDOUT_FILENO) == 1 ? printable(name) : name) + "\n");
+}
+
+int64_t peak_memory_bytes(int64_t device_bytes) {
+  if (device_bytes > 0) return device_bytes;
+  constexpr int64_t kKilobyte = 1024;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * kKilobyte;
 }
 
 int end_code(int code) {
@@ -165,9 +187,7 @@ int exit_code(ErrorKind kind) {
 
 int report_current_error() {
   const Error error = current_error();
-  std::string text = fmt::format("error: {}\n", log::shown(error.what()));
-  if (!error.hint().empty()) text += fmt::format("hint: {}\n", log::shown(error.hint()));
-  std::fputs(text.c_str(), stderr);
+  std::fputs(log::line_text("error", log::shown(error.what()), log::shown(error.hint())).c_str(), stderr);
   return exit_code(error.kind());
 }
 
@@ -177,10 +197,9 @@ void report_uncaught_errors() {
     if (std::current_exception()) {
       code = report_current_error();
     } else {
-      std::fputs("error: terminated\n", stderr);
+      std::fputs(log::line_text("error", "terminated").c_str(), stderr);
     }
-    remove_temporary_paths();
-    _exit(code);
+    end_at_once(code);
   });
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -11,12 +12,21 @@ namespace faststar {
 /// place, and be written to. Call it first in main.
 void open_standard_descriptors();
 
+/// Set in the processes that this program starts: they report progress as JSON and messages as text.
+inline constexpr const char* kWorkerVariable = "FASTSTAR_WORKER";
+
+/// Messages become JSON objects, as --progress json promises for all of stderr. Not in a worker.
+void use_json_messages();
+
 /// Writes printable_lines(text) to stdout, where only results go. When that fails (a full disk, a closed pipe), the
 /// work goes on and end_code() tells.
 void print_result(const std::string& text);
 
 /// A line with the path of a finished file: printable on a terminal, else bytes unchanged.
 void print_path(const std::filesystem::path& path);
+
+/// `device_bytes`, the most memory of a device that was used, if any; else the most that this process had.
+int64_t peak_memory_bytes(int64_t device_bytes);
 
 /// The exit code of the program: `code`, or that of an output error, with a warning, when results of a successful
 /// command were lost. A reader that closed its pipe did not want them.

@@ -33,13 +33,20 @@ std::string eta_text(const ProgressState& state) { return state.eta_s ? clock_te
 
 double rounded(double seconds) { return std::round(seconds * 10) / 10; }
 
-/// One line for a terminal of `columns`: stage, bar, percent, time left, detail. Never longer.
+/// One line for a terminal of `columns`: stage, bar, percent, time left, detail. Never longer. What a narrow terminal
+/// has no room for is left out: the detail first, then the bar.
 std::string bar_line(const ProgressState& state, int columns) {
-  constexpr int kBar = 30;
-  const int filled = static_cast<int>(state.fraction * kBar);
-  const std::string line =
-      fmt::format("{:<6} [{}{}] {:>3} %  {:<12} {}", stage_name(state.stage), std::string(filled, '='),
-                  std::string(kBar - filled, ' '), percent(state), eta_text(state), state.detail);
+  constexpr int kMostBar = 30, kLeastBar = 5;
+  const std::string stage = fmt::format("{:<6} ", stage_name(state.stage));
+  const std::string numbers = fmt::format("{:>3} %  {:<12}", percent(state), eta_text(state));
+  const int room = columns - 1 - static_cast<int>(stage.size() + numbers.size() + std::string_view("[] ").size());
+  const int bar = std::min(room, kMostBar);
+  std::string line = stage;
+  if (bar >= kLeastBar) {
+    const int filled = static_cast<int>(state.fraction * bar);
+    line += fmt::format("[{}{}] ", std::string(filled, '='), std::string(bar - filled, ' '));
+  }
+  line += fmt::format("{} {}", numbers, state.detail);
   return line.substr(0, static_cast<size_t>(std::max(columns - 1, 1)));
 }
 

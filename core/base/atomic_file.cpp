@@ -53,7 +53,7 @@ void flush_to_disk(const fs::path& path) {
   if (!flushed && error != EINVAL && error != EROFS) fail_errno(ErrorKind::output, path.string(), "write");
 }
 
-constexpr std::string_view kPartial = ".partial", kCheck = ".partial.check";
+constexpr std::string_view kPartial = ".partial", kCheck = ".partial.check", kClaim = ".claim";
 
 /// Creates an empty file that nobody made before: a link that was planted under its name is not followed.
 void create_new(const fs::path& file, const fs::path& output) {
@@ -73,17 +73,29 @@ void try_to_create(const fs::path& path) {
   unlink(temporary.c_str());
 }
 
-/// True for `.<name>.<pid>.partial` and `.partial.check`, <name> being that of `output` or with the same extension.
-bool is_temporary_of(const fs::path& output, std::string_view name) {
-  const bool check = name.ends_with(kCheck);
-  if (!check && !name.ends_with(kPartial)) return false;
-  name.remove_suffix(check ? kCheck.size() : kPartial.size());
+/// Cuts `end` off a name; false when it ends otherwise.
+bool cut_end(std::string_view& name, std::string_view end) {
+  if (!name.ends_with(end)) return false;
+  name.remove_suffix(end.size());
+  return true;
+}
+
+/// Cuts ".<pid>" off a name; false when it ends otherwise.
+bool cut_pid(std::string_view& name) {
   const size_t dot = name.rfind('.');
-  if (!name.starts_with('.') || dot == 0 || dot + 1 == name.size()) return false;
+  if (dot == std::string_view::npos || dot + 1 == name.size()) return false;
   const bool pid = name.find_first_not_of("0123456789", dot + 1) == std::string_view::npos;
+  name = name.substr(0, dot);
+  return pid;
+}
+
+/// True for `.<name>.<pid>.partial`, `.partial.check` and `.<name>.claim`, <name> being that of `output` or with the
+/// same extension.
+bool is_temporary_of(const fs::path& output, std::string_view name) {
+  const bool known = cut_end(name, kClaim) || ((cut_end(name, kCheck) || cut_end(name, kPartial)) && cut_pid(name));
+  if (!known || name.size() < 2 || name.front() != '.') return false;
   const std::string extension = output.extension().string();
-  const bool own = name.substr(1, dot - 1) == short_name(output);
-  return pid && (own || (!extension.empty() && name.substr(0, dot).ends_with(extension)));
+  return name.substr(1) == short_name(output) || (!extension.empty() && name.ends_with(extension));
 }
 
 /// True when no process holds `path`. False also where the file system has no locks.
@@ -118,7 +130,17 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
-void check_writable(const fs::path& path, Existing existing) {
+fs::path link_target(fs::path path) {
+  constexpr int kMostLinks = 40;  // as Linux follows
+  std::error_code error;
+  for (int links = 0; links < kMostLinks && fs::is_symlink(fs::symlink_status(path, error)); ++links) {
+    path = path.parent_path() / fs::read_symlink(path, error);
+  }
+  return path;
+}
+
+void check_writable(const fs::path& named, Existing existing) {
+  const fs::path path = existing == Existing::replace ? link_target(named) : named;
   std::error_code ignored;
   const fs::path folder = folder_of(path);
   const auto refuse = [&path](const std::string& why, const std::string& hint = "") {
@@ -144,6 +166,8 @@ void check_writable(const fs::path& path, Existing existing) {
 fs::path temporary_name(const fs::path& path) {
   return folder_of(path) / fmt::format(".{}.{}.partial", short_name(path), getpid());
 }
+
+fs::path claim_file(const fs::path& path) { return folder_of(path) / fmt::format(".{}{}", short_name(path), kClaim); }
 
 void remove_leftovers(const fs::path& path) {
   static std::mutex mutex;
@@ -194,7 +218,9 @@ void remove_temporary_paths() {
 }
 
 AtomicFile::AtomicFile(fs::path final_path, Existing existing)
-    : final_(std::move(final_path)), temporary_(temporary_name(final_)), existing_(existing) {
+    : final_(existing == Existing::replace ? link_target(std::move(final_path)) : std::move(final_path)),
+      temporary_(temporary_name(final_)),
+      existing_(existing) {
   check_writable(final_, existing);
   remove_leftovers(final_);
   do {
@@ -231,7 +257,14 @@ std::string read_text(std::istream& stream, const std::string& origin, const cha
       fail(kind, fmt::format("{}: expected {}, got more than {} MiB", origin, expected, mebibytes));
   }
   if (!stream.eof()) fail_errno(kind, origin, "read");
-  return text;
+  const auto decoded = text_of_file(std::move(text));
+  if (!decoded) fail(kind, fmt::format("{}: damaged UTF-16", origin), "save it as UTF-8");
+  // Latin letters in UTF-16 are half NUL bytes, in UTF-32 three quarters.
+  if (4 * std::ranges::count(*decoded, '\0') > static_cast<int64_t>(decoded->size())) {
+    fail(kind, fmt::format("{}: expected {} in UTF-8, got UTF-16 or UTF-32 without a mark", origin, expected),
+         "save it as UTF-8");
+  }
+  return *decoded;
 }
 
 void write_file(const fs::path& path, const std::string& text, Existing existing) {

@@ -18,11 +18,17 @@ inline Existing replace_if(bool overwrite) { return overwrite ? Existing::replac
 /// folder, device or pipe itself, or it exists and `existing` is `refuse`. Leaves nothing behind.
 void check_writable(const std::filesystem::path& path, Existing existing);
 
+/// The file that `path` names: what a symbolic link leads to, else `path`. An output that is a link stays one.
+std::filesystem::path link_target(std::filesystem::path path);
+
+/// `.<name>.claim` beside `path`: see NameClaim.
+std::filesystem::path claim_file(const std::filesystem::path& path);
+
 /// `.<name>.<pid>.partial` beside `path`: where a file or folder is written until it is complete.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
 
-/// Removes what killed runs left in the folder of `path`: temporary files and folders for it, and for others of its
-/// extension, that no process holds. Looks once in each folder.
+/// Removes what killed runs left in the folder of `path`: temporary files and folders and claims for it, and for others
+/// of its extension, that no process holds. Looks once in each folder.
 void remove_leftovers(const std::filesystem::path& path);
 
 /// A file or folder that is removed with this object. A run that is stopped at once removes all of them with
@@ -48,7 +54,7 @@ class TemporaryPath {
 void remove_temporary_paths();
 
 /// A file that appears under its final name only when it is complete: written as temporary_name(), which this creates,
-/// renamed by commit(), removed when destroyed before that.
+/// renamed by commit(), removed when destroyed before that. What replaces a symbolic link replaces its target.
 class AtomicFile {
  public:
   AtomicFile(std::filesystem::path final_path, Existing existing);
@@ -69,7 +75,8 @@ class AtomicFile {
 void cut_torn_line(const std::filesystem::path& file);
 
 /// All of `stream`, which messages call `origin`. Throws Error(kind) when it cannot be read, or is larger than what is
-/// `expected` ("a prompt") can be: who names a video by mistake gets an error, not a long wait.
+/// `expected` ("a prompt") can be: who names a video by mistake gets an error, not a long wait. UTF-16 with a mark is
+/// returned as UTF-8; damaged, or without a mark, it is an error.
 std::string read_text(std::istream& stream, const std::string& origin, const char* expected, size_t mebibytes,
                       ErrorKind kind);
 

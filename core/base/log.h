@@ -17,6 +17,13 @@ std::string shown(std::string_view message);
 
 enum class Level { info, warning };
 
+/// How lines are written: for people, or for programs as {"level","message","hint"?}, an object a line.
+enum class Format { text, json };
+void set_format(Format format);
+
+/// A message as a line in that format, with its end. `level`: "error", "warning" or "info".
+std::string line_text(std::string_view level, std::string_view message, std::string_view hint = "");
+
 /// Receives every line; the default prints to stderr. Tests install one that fails on a warning.
 using Sink = std::function<void(Level, std::string_view line)>;
 
@@ -25,6 +32,10 @@ Sink set_sink(Sink sink);
 
 /// Drops `info` lines (`--quiet`); warnings still show.
 void set_quiet(bool quiet);
+
+/// What a run that is ended at once still says on stderr: where its work is. Empty: nothing.
+void set_parting_words(std::string line);
+std::string parting_words();
 
 /// Hands shown(line) to the sink.
 void write(Level level, std::string_view line);

@@ -138,6 +138,31 @@ std::string encode_utf8(std::u32string_view characters) {
   return text;
 }
 
+std::optional<std::string> text_of_file(std::string bytes) {
+  constexpr std::string_view kUtf8 = "\xef\xbb\xbf", kLittle = "\xff\xfe", kBig = "\xfe\xff";
+  if (bytes.starts_with(kUtf8)) return bytes.substr(kUtf8.size());
+  const bool little = bytes.starts_with(kLittle);
+  if (!little && !bytes.starts_with(kBig)) return bytes;
+  if (bytes.size() % 2 != 0) return std::nullopt;
+  const auto unit = [&](size_t at) {
+    const auto first = static_cast<unsigned char>(bytes[at]), second = static_cast<unsigned char>(bytes[at + 1]);
+    return static_cast<char32_t>(little ? second << 8 | first : first << 8 | second);
+  };
+  std::string text;
+  for (size_t at = 2; at < bytes.size(); at += 2) {
+    char32_t c = unit(at);
+    const bool high = c >= 0xd800 && c < 0xdc00, low = c >= 0xdc00 && c < 0xe000;
+    if (low || (high && at + 2 >= bytes.size())) return std::nullopt;
+    if (high) {
+      const char32_t other = unit(at += 2);
+      if (other < 0xdc00 || other >= 0xe000) return std::nullopt;
+      c = 0x10000 + ((c - 0xd800) << 10) + (other - 0xdc00);
+    }
+    append_utf8(c, text);
+  }
+  return text;
+}
+
 bool is_blank_text(std::string_view text) {
   return !find_invalid_utf8(text) && std::ranges::all_of(decode_utf8(text), [](char32_t c) { return is_blank(c); });
 }

@@ -28,6 +28,10 @@ bool is_blank_text(std::string_view text);
 /// Valid UTF-8 without the blanks around it.
 std::string without_outer_blanks(std::string_view text);
 
+/// The text of a file: UTF-8, or UTF-16 that begins with its mark, as UTF-8 without a mark. Nothing when UTF-16 is
+/// damaged. Bytes that are neither stay as they are.
+std::optional<std::string> text_of_file(std::string bytes);
+
 /// True for characters that steer a terminal instead of being shown: C0, DEL, C1, line separators and marks of writing
 /// direction.
 bool is_terminal_control(char32_t character);

@@ -57,6 +57,9 @@ struct Field {
   /// The name of the setting outside its section, with underscores: unique over all sections.
   constexpr std::string_view setting() const { return flag.empty() ? name : flag; }
 
+  /// True for the name of a file or folder.
+  constexpr bool names_path() const { return argument == "FILE" || argument == "DIR"; }
+
   /// True when `key` is the YAML key of this field, or an earlier one.
   constexpr bool has_key(std::string_view key) const { return key == name || (!key.empty() && key == old_name); }
 };

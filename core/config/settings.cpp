@@ -15,6 +15,9 @@
 namespace faststar {
 namespace {
 
+/// "weights" of "--weights"; empty for "-p".
+std::string_view long_name_of(std::string_view names) { return names.starts_with("--") ? names.substr(2) : ""; }
+
 /// Sets every field for which text_of(its name) has something; an earlier name counts as long as the current one has
 /// nothing.
 template <typename TextOf, typename OriginOf>
@@ -22,8 +25,9 @@ void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
   visit_config(settings.config, [&](std::string_view, const Field& field, auto& member) {
     std::string_view name = field.setting();
     std::optional<std::string> text = text_of(name);
-    if (!text && !field.old_name.empty()) {
-      name = field.old_name;
+    for (const std::string_view other : {field.old_name, long_name_of(field.other_names)}) {
+      if (text || other.empty()) continue;
+      name = other;
       text = text_of(name);
     }
     if (!text) return;
@@ -178,6 +182,40 @@ std::string config_yaml(const Config& config, const std::string& base) {
     if (!lines.empty()) text += fmt::format("{}{}:\n{}", margin, name.substr(name.rfind('.') + 1), lines);
   });
   return text;
+}
+
+Config without_home(Config config) {
+  const char* const variable = std::getenv("HOME");
+  const std::string home = variable == nullptr ? "" : variable;
+  if (home.empty() || home == "/") return config;
+  visit_config(config, [&](std::string_view, const Field& field, auto& member) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::optional<std::string>>) {
+      if (field.names_path() && member && member->starts_with(home + "/")) member = "~" + member->substr(home.size());
+    }
+  });
+  return config;
+}
+
+std::string shell_path(const std::string& recorded) {
+  constexpr std::string_view kHome = "~/";
+  if (!recorded.starts_with(kHome) || recorded.size() == kHome.size()) return shell_quoted(recorded);
+  return std::string(kHome) + shell_quoted(recorded.substr(kHome.size()));
+}
+
+void check_recorded_names(const Settings& settings) {
+  const bool as_json = settings.config.runtime.json;
+  const bool in_file = !settings.config.output.no_metadata;
+  visit_config(settings.config, [&](std::string_view section, const Field& field, const auto& member) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::optional<std::string>>) {
+      if (!field.names_path() || !member || !find_invalid_utf8(*member)) return;
+      const bool remakes = section != "output";  // no other recorded name does
+      if (!as_json && !(in_file && remakes)) return;
+      fail(ErrorKind::usage,
+           fmt::format("{} {}: the name is not UTF-8, and {} cannot hold it", settings.origin(field.setting()).text,
+                       *member, as_json ? "JSON" : "the settings in the file"),
+           as_json ? "rename it, or leave out --json" : "rename it, or add --no-metadata");
+    }
+  });
 }
 
 nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field) {

@@ -58,6 +58,15 @@ std::string config_yaml(const Config& config, const std::string& base);
 /// print them with json_text.
 nlohmann::ordered_json config_json(const Config& config);
 
+/// `config` for files that other people get: names in the home folder begin with "~/", others are as they were given.
+Config without_home(Config config);
+
+/// A recorded name of a file as one word of a shell, which replaces "~/" at its start.
+std::string shell_path(const std::string& recorded);
+
+/// Throws Error(usage) for a name of a file that is not UTF-8 where it would be recorded in a file or printed as JSON.
+void check_recorded_names(const Settings& settings);
+
 /// A value of such JSON, or of another with sections, that may be damaged; "a.b" is the section b inside a. Null when
 /// absent.
 nlohmann::json recorded(const nlohmann::json& settings, std::string_view section, std::string_view field);

@@ -152,12 +152,6 @@ CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path)
   return codec;
 }
 
-const char* container_name(const std::filesystem::path& video) {
-  const std::string extension = lower_extension(video);
-  if (extension == ".mp4") return "mp4";
-  return extension == ".mkv" ? "matroska" : nullptr;
-}
-
 OutputPtr open_output(const std::filesystem::path& path, const char* format_name) {
   const std::string what = fmt::format("{}: cannot write", path.string());
   AVFormatContext* context = nullptr;

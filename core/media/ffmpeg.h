@@ -86,8 +86,6 @@ InputPtr open_streams(const std::filesystem::path& path);
 /// A decoder for `stream`, with one thread per slice. Throws Error(input) naming `path` when FFmpeg has none.
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path);
 
-/// The container format that the name of a video asks for: "mp4", "matroska", or nullptr for another extension.
-const char* container_name(const std::filesystem::path& video);
 /// A container of `format_name` that will be written to `path`; the file is open, the header not written.
 /// The same input gives the same bytes (no dates, no library versions). Throws Error(output).
 OutputPtr open_output(const std::filesystem::path& path, const char* format_name);

@@ -73,8 +73,9 @@ bool FilterLibrary::has(const char* filter) const { return calls_ && calls_->get
 void FilterGraph::FreeGraph::operator()(AVFilterGraph* graph) const { calls->graph_free(&graph); }
 
 FilterGraph::FilterGraph(const FilterLibrary& library, const std::string& chain, const AVFrame& like,
-                         AVRational time_base, std::string what)
+                         AVRational time_base, std::string what, ErrorKind failure)
     : what_(std::move(what)),
+      failure_(failure),
       width_(like.width),
       height_(like.height),
       format_(like.format),
@@ -83,25 +84,25 @@ FilterGraph::FilterGraph(const FilterLibrary& library, const std::string& chain,
   if (!graph_) throw std::bad_alloc();
   const std::string text = fmt::format("{},{},buffersink", source_text(like, time_base), chain);
   AVFilterInOut *open_inputs = nullptr, *open_outputs = nullptr;  // the chain has both ends: none
-  check(library.calls_->graph_parse2(graph_.get(), text.c_str(), &open_inputs, &open_outputs), ErrorKind::input, what_);
-  check(library.calls_->graph_config(graph_.get(), nullptr), ErrorKind::input, what_);
+  check(library.calls_->graph_parse2(graph_.get(), text.c_str(), &open_inputs, &open_outputs), failure_, what_);
+  check(library.calls_->graph_config(graph_.get(), nullptr), failure_, what_);
 }
 
 void FilterGraph::send(const AVFrame* picture) {
   const auto& calls = *graph_.get_deleter().calls;
   AVFilterContext* const source = graph_->filters[0];
   if (picture == nullptr) {
-    check(calls.source_write(source, nullptr), ErrorKind::input, what_);
+    check(calls.source_write(source, nullptr), failure_, what_);
     return;
   }
   if (picture->width != width_ || picture->height != height_ || picture->format != format_) {
-    fail(ErrorKind::input, fmt::format("{}: its size changes: expected {}x{}, got {}x{}", what_, width_, height_,
-                                       picture->width, picture->height));
+    fail(failure_, fmt::format("{}: its size changes: expected {}x{}, got {}x{}", what_, width_, height_,
+                               picture->width, picture->height));
   }
   const FramePtr sent(av_frame_clone(picture));
   if (!sent) throw std::bad_alloc();
   sent->pts = picture->best_effort_timestamp;
-  check(calls.source_write(source, sent.get()), ErrorKind::input, what_);
+  check(calls.source_write(source, sent.get()), failure_, what_);
 }
 
 FramePtr FilterGraph::receive() {
@@ -114,7 +115,7 @@ FramePtr FilterGraph::receive() {
   FramePtr picture = make_frame();
   const int code = calls.sink_get_frame(sink, picture.get());
   if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return nullptr;
-  check(code, ErrorKind::input, what_);
+  check(code, failure_, what_);
   picture->best_effort_timestamp = picture->pts == AV_NOPTS_VALUE
                                        ? AV_NOPTS_VALUE
                                        : av_rescale_q(picture->pts, calls.sink_get_time_base(sink), time_base_);

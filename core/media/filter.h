@@ -29,12 +29,13 @@ class FilterLibrary {
 /// A chain of filters through which pictures of one size and format go.
 class FilterGraph {
  public:
-  /// `chain` as FFmpeg's command line takes it. Times are in units of `time_base`; `what` begins messages.
+  /// `chain` as FFmpeg's command line takes it. Times are in units of `time_base`; `what` begins messages, whose kind
+  /// is `failure`.
   FilterGraph(const FilterLibrary& library, const std::string& chain, const AVFrame& like, AVRational time_base,
-              std::string what);
+              std::string what, ErrorKind failure = ErrorKind::input);
 
-  /// Gives it a picture, shown at its best-effort time; nullptr after the last. Throws Error(input) when its size or
-  /// format is another.
+  /// Gives it a picture, shown at its best-effort time; nullptr after the last. Throws when its size or format is
+  /// another.
   void send(const AVFrame* picture);
   /// The next picture; null when another must be sent first, or after the last.
   FramePtr receive();
@@ -45,6 +46,7 @@ class FilterGraph {
     void operator()(AVFilterGraph* graph) const;
   };
   std::string what_;
+  ErrorKind failure_;
   int width_, height_, format_;
   AVRational time_base_;
   std::unique_ptr<AVFilterGraph, FreeGraph> graph_;

@@ -47,7 +47,9 @@ void check_replaceable(const fs::path& folder, Existing existing) {
 }
 
 // "frames/" and "frames" are the same folder; its name is needed.
-fs::path without_trailing_slash(fs::path folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+fs::path without_trailing_slash(const fs::path& folder) {
+  return link_target(folder.has_filename() ? folder : folder.parent_path());
+}
 
 /// Where the frames that are being replaced wait.
 fs::path old_name(const fs::path& folder) {
@@ -131,8 +133,8 @@ class BackgroundSink final : public FrameSink {
 
 class FrameFolderWriter final : public FrameSink {
  public:
-  FrameFolderWriter(fs::path folder, Existing existing)
-      : folder_(without_trailing_slash(std::move(folder))), temporary_(temporary_name(folder_)), existing_(existing) {
+  FrameFolderWriter(const fs::path& folder, Existing existing)
+      : folder_(without_trailing_slash(folder)), temporary_(temporary_name(folder_)), existing_(existing) {
     check_frame_folder(folder_, existing);
     remove_leftovers(folder_);
     do {
@@ -175,6 +177,8 @@ void check_frames(const Tensor& frames) {
                                         dtype_text(frames.scalar_type()), shape_text(frames.sizes())));
 }
 
+bool is_frame_folder(const fs::path& output) { return !output.has_filename(); }
+
 void check_frame_folder(const fs::path& folder, Existing existing) {
   const fs::path path = without_trailing_slash(folder);
   std::error_code ignored;
@@ -187,8 +191,8 @@ std::unique_ptr<FrameSink> in_background(std::unique_ptr<FrameSink> sink, size_t
   return std::make_unique<BackgroundSink>(std::move(sink), capacity);
 }
 
-std::unique_ptr<FrameSink> make_frame_folder_writer(fs::path folder, Existing existing) {
-  return std::make_unique<FrameFolderWriter>(std::move(folder), existing);
+std::unique_ptr<FrameSink> make_frame_folder_writer(const fs::path& folder, Existing existing) {
+  return std::make_unique<FrameFolderWriter>(folder, existing);
 }
 
 }  // namespace faststar

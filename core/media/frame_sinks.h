@@ -33,12 +33,15 @@ void check_frames(const Tensor& frames);
 /// write() and complete(). Destroyed before complete(), it drops the slices that wait.
 std::unique_ptr<FrameSink> in_background(std::unique_ptr<FrameSink> sink, size_t capacity = 3);
 
+/// True for "frames/": the name of a folder of frames, instead of a video.
+bool is_frame_folder(const std::filesystem::path& output);
+
 /// Throws Error(output) unless frames can be written to `folder`: its parent exists, and it is absent, empty, or with
 /// Existing::replace holds nothing but frames (other files are never deleted).
 void check_frame_folder(const std::filesystem::path& folder, Existing existing);
 
 /// Writes frames as `000000.png`, `000001.png`, ... to a folder that gets its name when all are written. Throws as
 /// check_frame_folder; its write() throws Error(output) when the disk is full or fails.
-std::unique_ptr<FrameSink> make_frame_folder_writer(std::filesystem::path folder, Existing existing);
+std::unique_ptr<FrameSink> make_frame_folder_writer(const std::filesystem::path& folder, Existing existing);
 
 }  // namespace faststar

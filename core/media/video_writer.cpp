@@ -11,6 +11,8 @@
 #include "core/base/utf8.h"
 #include "core/media/colour.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/filter.h"
+#include "core/media/video_kind.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -110,34 +112,12 @@ bool can_hold(const char* container, const SoundTrack& track) {
   return accepted;
 }
 
-/// What a video is encoded with, and how an FFmpeg without it can still help.
-struct VideoEncoder {
-  const char* name;
-  const char* hint;
-  StoredColour colour;
-};
-// FFV1 stores RGB; only the order of the bytes changes.
-constexpr VideoEncoder kFfv1 = {"ffv1", "--frames-dir DIR works without it", {AV_PIX_FMT_BGR0, AVCOL_RANGE_JPEG}};
-constexpr VideoEncoder kX264 = {
-    "libx264", "--lossless and --frames-dir DIR work without it", {AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG}};
-
-const VideoEncoder& encoder_of(const VideoEncoding& encoding) { return encoding.lossless ? kFfv1 : kX264; }
-
-const char* container_of(const fs::path& path, const VideoEncoding& encoding) {
-  const char* const container = ffmpeg::container_name(path);
-  const bool mkv = container != nullptr && std::string_view(container) == "matroska";
-  if (encoding.lossless && !mkv) {
-    fail(ErrorKind::usage, fmt::format("{}: lossless video needs a name that ends in .mkv", path.string()),
-         "-o " + shell_quoted(fs::path(path).replace_extension(".mkv").string()));
-  }
-  if (container != nullptr) return container;
-  fail(ErrorKind::usage, fmt::format("{}: expected a name that ends in .mp4 or .mkv", path.string()));
-}
-
-void check_h264(const VideoFormat& format, const VideoEncoding& encoding) {
-  if (format.width % 2 != 0 || format.height % 2 != 0) {
+void check_format(const VideoFormat& format, const VideoKind& kind, const VideoEncoding& encoding) {
+  const bool is_odd = format.width % 2 != 0 || format.height % 2 != 0;
+  if (is_odd && kind.colour.format == AV_PIX_FMT_YUV420P) {
     fail(ErrorKind::usage,
-         fmt::format("{}x{}: H.264 with yuv420p needs an even width and height", format.width, format.height),
+         fmt::format("{}x{}: {} needs an even width and height", format.width, format.height,
+                     kind.has_speed ? "H.264 with yuv420p" : kind.suffix),
          "--lossless supports any size");
   }
   if (encoding.crf < 0 || encoding.crf > 51) {
@@ -155,32 +135,21 @@ void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
   codec.chroma_sample_location = AVCHROMA_LOC_LEFT;
 }
 
-/// Frames that libx264 looks ahead. It holds back as many, and encodes them only when the last frame has come: with the
-/// 40 of preset medium, half of an 81-frame video would wait for the decoder's end. Measured on 81 frames of 720p, crf
-/// 17 (a synthetic scene in motion): 10 instead of 40 cost 0.07 dB and saved 12 % of the file and of the CPU time.
-constexpr const char* kLookahead = "10";
-
-/// True for presets that look farther ahead than that and still are not chosen to wait for.
-bool hurries(H264Preset preset) { return preset > H264Preset::veryfast && preset <= H264Preset::medium; }
-
-ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const AVFormatContext& output) {
-  const VideoEncoder& encoder = encoder_of(encoding);
-  ffmpeg::CodecPtr codec = ffmpeg::make_encoder(encoder.name, encoder.hint);
+ffmpeg::CodecPtr open_encoder(const VideoFormat& format, const VideoEncoding& encoding, const VideoKind& kind,
+                              const AVFormatContext& output) {
+  ffmpeg::CodecPtr codec = make_encoder(kind);
   codec->width = format.width;
   codec->height = format.height;
   codec->time_base = {1, format.fps};
   codec->framerate = {format.fps, 1};
   codec->thread_count = 0;  // one per core
-  tag_colour(*codec, encoder.colour);
+  tag_colour(*codec, kind.colour);
+  if (needs_palette(kind)) codec->pix_fmt = AV_PIX_FMT_PAL8;
   if ((output.oformat->flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   ffmpeg::Options options;
-  if (!encoding.lossless) {
-    options.set("preset", std::string(kH264Presets[static_cast<size_t>(encoding.preset)]));
-    options.set("crf", std::to_string(encoding.crf));
-    if (hurries(encoding.preset)) options.set("rc-lookahead", kLookahead);
-  }
+  set_encoder_options(kind, encoding, *codec, options);
   ffmpeg::check(avcodec_open2(codec.get(), codec->codec, options.get()), ErrorKind::output,
-                fmt::format("cannot start the {} encoder", encoder.name));
+                fmt::format("cannot start the {} encoder", codec->codec->name));
   return codec;
 }
 
@@ -197,16 +166,18 @@ class VideoWriter final : public FrameSink {
   VideoWriter(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding, const VideoExtras& extras,
               Existing existing)
       : format_(format),
+        kind_(video_kind(path, encoding)),
         what_(fmt::format("{}: cannot write", path.string())),
         file_(std::in_place, path, existing),
-        output_(ffmpeg::open_output(file_->temporary(), container_of(path, encoding))),
-        codec_(open_encoder(format, encoding, *output_)),
+        output_(ffmpeg::open_output(file_->temporary(), kind_.container)),
+        codec_(open_encoder(format, encoding, kind_, *output_)),
         stream_(add_stream(*output_, *codec_)),
-        from_rgb_(format.width, format.height, encoder_of(encoding).colour) {
+        from_rgb_(format.width, format.height, kind_.colour) {
     const AVStream* sound = extras.sound ? &extras.sound->add_stream(*output_) : nullptr;
     if (!extras.comment.empty()) check(av_dict_set(&output_->metadata, "comment", extras.comment.c_str(), 0));
     ffmpeg::Options options;
     options.set("movflags", "+faststart");
+    options.set("loop", "0");  // of an animation: for ever
     check(avformat_write_header(output_.get(), options.get()));
     if (sound != nullptr) extras.sound->write(*output_, *sound);
   }
@@ -218,13 +189,18 @@ class VideoWriter final : public FrameSink {
     const auto* pixels = frames.const_data_ptr<uint8_t>();
     for (int64_t i = 0; i < frames.size(0); ++i, pixels += frames.stride(0)) {
       const auto picture = planes ? picture_of_planes(pixels, format_.width, format_.height) : from_rgb_(pixels);
-      picture->pts = frames_++;
-      encode(picture.get());
+      picture->pts = picture->best_effort_timestamp = frames_++;
+      if (needs_palette(kind_)) {
+        collect(*picture);
+      } else {
+        encode(picture.get());
+      }
     }
   }
 
   void complete() override {
     if (frames_ == 0) fail(ErrorKind::internal, "a video without frames cannot be finished");
+    if (palette_) encode_collected();
     encode(nullptr);
     check(av_write_trailer(output_.get()));
     check(output_->pb->error);
@@ -252,6 +228,20 @@ class VideoWriter final : public FrameSink {
                                           format_.height, format_.width));
   }
 
+  /// Colours can be chosen when all frames are known.
+  void collect(const AVFrame& picture) {
+    if (!palette_) {
+      palette_ = std::make_unique<ffmpeg::FilterGraph>(ffmpeg::FilterLibrary::system(), kPaletteChain, picture,
+                                                       codec_->time_base, what_, ErrorKind::output);
+    }
+    palette_->send(&picture);
+  }
+
+  void encode_collected() {
+    palette_->send(nullptr);
+    while (const auto picture = palette_->receive()) encode(picture.get());
+  }
+
   /// nullptr flushes the encoder.
   void encode(const AVFrame* frame) {
     check(avcodec_send_frame(codec_.get(), frame));
@@ -269,12 +259,14 @@ class VideoWriter final : public FrameSink {
   int check(int code) const { return ffmpeg::check(code, ErrorKind::output, what_); }
 
   VideoFormat format_;
+  const VideoKind& kind_;
   std::string what_;  // how messages begin
   std::optional<AtomicFile> file_;
   ffmpeg::OutputPtr output_;  // closed before `file_` goes
   ffmpeg::CodecPtr codec_;
   AVStream& stream_;
   FromRgb from_rgb_;
+  std::unique_ptr<ffmpeg::FilterGraph> palette_;
   ffmpeg::PacketPtr packet_ = ffmpeg::make_packet();
   int64_t frames_ = 0;
   bool is_complete_ = false;
@@ -305,14 +297,15 @@ bool has_sound(const fs::path& video) {
   return av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
 }
 
-std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video) {
+std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video,
+                                             const VideoEncoding& encoding) {
   const ffmpeg::InputPtr input = ffmpeg::open_streams(part.file);
   const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
   say_left_out(*input, index, part.file);
   if (index < 0) return nullptr;
   const AVStream& stream = *input->streams[index];
   auto track = read_track(*input, stream, part);
-  if (!track->packets.empty() && can_hold(ffmpeg::container_name(video), *track)) return track;
+  if (!track->packets.empty() && can_hold(video_kind(video, encoding).container, *track)) return track;
   log::warn("{}: sound dropped: {}", part.file.string(),
             track->packets.empty() ? "there is none in the part that is kept"
                                    : fmt::format("{} cannot be stored in {}",
@@ -321,13 +314,22 @@ std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::pa
 }
 
 void check_video_output(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding) {
-  container_of(path, encoding);
+  const VideoKind& kind = video_kind(path, encoding);
   if (format.width <= 0 || format.height <= 0 || format.fps <= 0) {
     fail(ErrorKind::internal, fmt::format("{}: cannot write a video of {}x{} at {} frames per second", path.string(),
                                           format.width, format.height, format.fps));
   }
-  if (!encoding.lossless) check_h264(format, encoding);
-  ffmpeg::make_encoder(encoder_of(encoding).name, encoder_of(encoding).hint);
+  check_format(format, kind, encoding);
+  make_encoder(kind);
+}
+
+bool takes_planes(const fs::path& path, const VideoEncoding& encoding) {
+  return video_kind(path, encoding).colour.format == AV_PIX_FMT_YUV420P;
+}
+
+VideoUse video_use(const fs::path& path, const VideoEncoding& encoding) {
+  const VideoKind& kind = video_kind(path, encoding);
+  return {kind.has_speed, kind.has_quality, kind.holds_comment};
 }
 
 VideoFormat video_format(PixelSize size, double fps) {

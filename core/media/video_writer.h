@@ -28,7 +28,7 @@ inline constexpr std::array<std::string_view, 10> kH264Presets = {
 
 struct VideoEncoding {
   bool lossless = false;                   ///< FFV1 in .mkv, exactly the RGB given; else H.264 (libx264, yuv420p)
-  int crf = 17;                            ///< H.264 constant rate factor, 0 (best, largest) to 51
+  int crf = 17;                            ///< H.264 constant rate factor, 0 (best, largest) to 51; others follow
   H264Preset preset = H264Preset::medium;  ///< slower presets make smaller files
 };
 
@@ -48,7 +48,19 @@ bool has_sound(const std::filesystem::path& video);
 /// The sound of `part`, or nothing when there is none. Sound that a video called `video` cannot hold, or that is
 /// damaged, is dropped with one warning; other sound tracks and subtitles with another one. Throws Error(input) when
 /// the file cannot be opened.
-std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const std::filesystem::path& video);
+std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const std::filesystem::path& video,
+                                             const VideoEncoding& encoding = {});
+
+/// Which settings mean something for a video of that name.
+struct VideoUse {
+  bool preset;
+  bool crf;
+  bool metadata;  ///< it can hold a comment
+};
+VideoUse video_use(const std::filesystem::path& path, const VideoEncoding& encoding);
+
+/// True when its writer takes planes of YUV420P, besides RGB.
+bool takes_planes(const std::filesystem::path& path, const VideoEncoding& encoding);
 
 /// What a video file holds besides its frames.
 struct VideoExtras {
@@ -60,11 +72,13 @@ struct VideoExtras {
 /// this FFmpeg lacks the encoder. Touches no file: call it before any long work.
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
 
-/// A video file, encoded while frames are written: exactly `fps`, BT.601 tags (smpte170m, limited range), index at the
-/// front. The same frames give the same bytes. Until publish() it has a temporary name beside the final one.
-/// H.264 takes YUV420P planes besides RGB, uint8 [F, 3 H / 2, W] (core/model/vae/yuv420.h), and gives the same file for
-/// them as for the RGB that they were made from. Throws as check_video_output, and Error(output) when the file cannot
-/// be made, as its write() does when the disk is full or fails.
+/// A video file, encoded while frames are written; the suffix of its name chooses container and codec: .mp4, .mkv, .mov
+/// (H.264), .webm (VP9, or AV1), .gif and .webp (animations that repeat for ever). Exactly `fps`, BT.601 tags
+/// (smpte170m, limited range), index at the front. The same frames give the same bytes. Until publish() it has a
+/// temporary name beside the final one. Where takes_planes() is true, it takes YUV420P planes besides RGB, uint8 [F, 3
+/// H / 2, W] (core/model/vae/yuv420.h), and gives the same file for them as for the RGB that they were made from.
+/// Throws as check_video_output, and Error(output) when the file cannot be made, as its write() does when the disk is
+/// full or fails.
 std::unique_ptr<FrameSink> make_video_writer(const std::filesystem::path& path, const VideoFormat& format,
                                              const VideoEncoding& encoding, const VideoExtras& extras,
                                              Existing existing);

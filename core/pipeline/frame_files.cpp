@@ -19,16 +19,19 @@ std::optional<VideoOutput> open_video(const OutputFiles& files, int64_t latents)
 
 }  // namespace
 
-VideoOutput::VideoOutput(const OutputFiles& files) : h264_alone_(!files.encoding.lossless && !files.frames_dir) {
+VideoOutput::VideoOutput(const OutputFiles& files)
+    : takes_planes_(!is_frame_folder(files.file) && takes_planes(files.file, files.encoding) && !files.frames_dir) {
   sinks_.push_back(
-      in_background(make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing)));
+      in_background(is_frame_folder(files.file)
+                        ? make_frame_folder_writer(files.file, files.existing)
+                        : make_video_writer(files.file, files.format, files.encoding, files.extras, files.existing)));
   if (files.frames_dir) {
     sinks_.push_back(in_background(make_frame_folder_writer(*files.frames_dir, files.existing)));
   }
 }
 
 FrameFormat VideoOutput::frame_format(at::Device device) const {
-  return h264_alone_ && device.is_cuda() ? FrameFormat::yuv420 : FrameFormat::rgb;
+  return takes_planes_ && device.is_cuda() ? FrameFormat::yuv420 : FrameFormat::rgb;
 }
 
 void VideoOutput::write(const Tensor& frames) {

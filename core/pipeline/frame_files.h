@@ -33,8 +33,8 @@ struct OutputFiles {
 class VideoOutput {
  public:
   explicit VideoOutput(const OutputFiles& files);
-  /// The format that costs least for frames decoded on `device`: planes when H.264 is all there is and a GPU makes them
-  /// (on a CPU, swscale makes them faster, on the encoder's thread). RGB is taken always.
+  /// The format that costs least for frames decoded on `device`: planes when a video that takes them is all there is
+  /// and a GPU makes them (on a CPU, swscale makes them faster, on the encoder's thread). RGB is taken always.
   FrameFormat frame_format(at::Device device) const;
   /// frames: uint8 [F, H, W, 3] RGB or, with that format, [F, 3 H / 2, W] planes; on the CPU, contiguous.
   void write(const Tensor& frames);
@@ -42,7 +42,7 @@ class VideoOutput {
   void finish();
 
  private:
-  bool h264_alone_;
+  bool takes_planes_;
   std::vector<std::unique_ptr<FrameSink>> sinks_;
 };
 

@@ -4,6 +4,11 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "core/pipeline/kept_codes.h"
+#include "core/pipeline/outputs.h"
+
 namespace faststar {
 namespace {
 
@@ -92,7 +97,17 @@ void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const Shown
   OutputFiles files = current.stages.files_of(output);
   files.file = clip_file(clip_);
   // Joined only when the clip is whole, so that a stop leaves no half of it behind.
+  std::optional<KeptCodes> kept;
+  if (!is_source) {
+    const Request& request = current.plan.request;
+    RequestedOutput clip = output;
+    clip.file = files.file;
+    kept.emplace(clip.file,
+                 SavedCodes{{codes}, request.command, output.settings_json, pipeline_.model().vae_fingerprint()},
+                 ample_bytes(request), decode_options(request, clip));
+  }
   const std::vector<Tensor> frames = current.stages.decode(Stage::decode, codes, files, shown, joined);
+  if (kept) kept->release();
   ++clip_;
   current.files.push_back(files.file);
   if (joined && !joined_) joined_.emplace(current.stages.files_of(output));

@@ -19,6 +19,8 @@ class InteractiveRun {
   /// `pipeline` is referred to and must outlive the run.
   InteractiveRun(Pipeline& pipeline, Request shared, Config config);
 
+  /// The number of the clip that is made next, from 0: clip 0 of a source is the source.
+  int next_clip() const { return shared_.source && clip_ == 0 ? 1 : clip_; }
   /// What can be found out before weights load. Throws as make_plan, and Error(output) when a clip's name is taken.
   void check(const std::string& prompt) const;
   /// Makes the next clip; the first time with a source, clip 0 as well. `prompt` is a checked_prompt(). Returns the

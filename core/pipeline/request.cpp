@@ -132,10 +132,6 @@ void set_texts(Settings& settings, Request& request) {
   request.text_limit = prompt.text_limit;
 }
 
-void make_absolute(std::optional<std::string>& path) {
-  if (path && !path->empty()) path = std::filesystem::absolute(*path).string();
-}
-
 /// How frames become files.
 void set_encoding(Request& request, const Config& config) {
   request.first_frame = config.generate.first_frame;
@@ -183,15 +179,32 @@ std::vector<int64_t> choose_seeds(Settings& settings) {
   return seeds;
 }
 
+/// Settings that mean nothing for the format of `file` are refused; what it cannot hold is said.
+void check_use(const Settings& settings, Task task, const std::filesystem::path& file) {
+  if (task == Task::text_to_image || is_frame_folder(file)) return;
+  const OutputConfig& output = settings.config.output;
+  const VideoUse use = video_use(file, output.encoding);
+  for (const auto& [name, is_used] : {std::pair("crf", use.crf), std::pair("preset", use.preset)}) {
+    const Origin& origin = settings.origin(name);
+    if (is_used || origin.source != Source::flag) continue;
+    fail(ErrorKind::usage, fmt::format("{}: has no effect on {} files", origin.text, lower_extension(file)),
+         fmt::format("leave out {}", origin.text));
+  }
+  warn_about_crf(file, output.encoding);
+  if (!use.metadata && !output.no_metadata) {
+    log::info("{} files hold no settings; --save-config FILE keeps them", lower_extension(file));
+  }
+}
+
 /// Chooses the files and checks that all of them can be made.
 void set_outputs(Request& request, Settings& settings) {
   const GenerateConfig& generate = settings.config.generate;
-  request.outputs =
-      choose_outputs(request, settings.config.output, choose_seeds(settings), {generate.image, generate.video});
+  choose_outputs(request, settings.config.output, choose_seeds(settings), {generate.image, generate.video});
   for (RequestedOutput& output : request.outputs) {
     if (output.preview) check_video_output(*output.preview, format_of(request.size), {});
     output.settings_json = output_settings(request, settings.config, output.seed);
   }
+  check_use(settings, request.task, request.outputs.front().file);
 }
 
 /// The steps of the clips that are made.
@@ -275,7 +288,7 @@ GenerationSettings generation_settings(const Config& config) {
 std::string output_settings(const Request& request, Config config, int64_t seed) {
   config.sampling.seed = seed;
   config.generate.count = 1;
-  nlohmann::ordered_json json = config_json(config);
+  nlohmann::ordered_json json = config_json(without_home(std::move(config)));
   const ModelFolder& model = request.setup.model;
   json["model"]["name"] = model.preset.name;
   json["model"]["random_weights"] = model.random_weights;
@@ -290,10 +303,7 @@ std::string output_settings(const Request& request, Config config, int64_t seed)
 Request make_shared_request(Task task, ResolvedSettings& resolved) {
   Settings& settings = resolved.settings;
   Config& config = settings.config;
-  // Saved settings work from any folder.
-  make_absolute(config.model.model);
-  make_absolute(config.generate.image);
-  make_absolute(config.generate.video);
+  check_recorded_names(settings);
   if (task == Task::video_to_video) choose_continued_duration(resolved);
   Request request;
   request.task = task;
@@ -341,6 +351,10 @@ Request make_interactive_request(ResolvedSettings& resolved, const std::string& 
   Request request = make_shared_request(Task::interactive, resolved);
   set_prompt(request, first_prompt, config);
   set_outputs(request, resolved.settings);
+  if (is_frame_folder(request.outputs.front().file)) {
+    fail(ErrorKind::usage, fmt::format("{}: interact makes videos, not a folder of frames", *config.output.output),
+         "-o NAME.mp4");
+  }
   return request;
 }
 
@@ -368,10 +382,10 @@ Request make_decode_request(SavedCodes codes, const std::string& file, const Res
     request.source = SourceClip{.only_new = true, .latents = latents};
   }
   set_encoding(request, config);
-  request.outputs =
-      choose_outputs(request, config.output, {seed.is_number_integer() ? seed.get<int64_t>() : 0}, {file});
+  choose_outputs(request, config.output, {seed.is_number_integer() ? seed.get<int64_t>() : 0}, {file});
   RequestedOutput& output = request.outputs.front();
-  settings["output"] = config_json(config)["output"];
+  check_use(resolved.settings, request.task, output.file);
+  settings["output"] = config_json(without_home(config))["output"];
   settings["generate"]["first_frame"] = choice_name(config.generate.first_frame);
   output.settings_json = json_text(settings);
   request.codes = std::move(codes);

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/name_claim.h"
 #include "core/config/resolve.h"
 #include "core/media/video_writer.h"
 #include "core/model/star/generator.h"
@@ -53,6 +55,8 @@ struct RequestedOutput {
   std::optional<std::filesystem::path> preview;
   std::optional<std::filesystem::path> trace;
   std::string settings_json;  ///< all that remakes the file, for its metadata
+  bool resumes = false;       ///< the same command finds the codes and goes on from them
+  std::vector<std::shared_ptr<const NameClaim>> claims = {};  ///< on the files, until they are made
 };
 
 /// What to make, resolved and checked: nothing is left to decide.

@@ -14,6 +14,7 @@
 #include "core/base/utf8.h"
 #include "core/media/metadata.h"
 #include "core/model/pyramid/codes.h"
+#include "core/pipeline/kept_codes.h"
 #include "core/pipeline/outputs.h"
 
 namespace faststar {
@@ -105,8 +106,8 @@ TextFeatures RunStages::encode_text() {
   if (plan_.memory.loads_ahead) model_.load_transformer_ahead();
   TextFeatures features = pipeline_.encode_text(plan_.ids);
   if (plan_.memory.mode.residency != Residency::everything) model_.unload_text_encoder();
-  meter.finish();
   progress_.advance(Stage::text, text_seconds(plan_.work), "prompt");
+  meter.finish();
   stop_if_asked();
   return features;
 }
@@ -144,8 +145,8 @@ void RunStages::load_weights() {
   model_.load_transformer_ahead();
   if (!one_part()) model_.vae(VaeParts::decoder);  // the small one, while the other one comes
   model_.transformer();
-  meter.finish();
   progress_.advance(Stage::load, cost, "weights");
+  meter.finish();
   stop_if_asked();
 }
 
@@ -280,10 +281,12 @@ class OutputRun {
         make(output, input);
       }
       stages_.finish_video();
+      output_seconds_.push_back(stages_.result().seconds);
       if (on_file) on_file(output.file);
     }
     RunResult result = stages_.result();
     result.side_error = side_error_;
+    result.output_seconds = output_seconds_;
     return result;
   }
 
@@ -313,43 +316,26 @@ class OutputRun {
     };
     ReductionTrace trace;
     const Tensor codes = stages_.generate(input, output.seed, on_step, output.trace ? &trace : nullptr);
+    const bool saved = output.codes && write_side_file([&] {
+                         write_codes(*output.codes, saved_codes(output, codes), request_.existing);
+                       });
+    std::optional<KeptCodes> kept;
+    if (saved && !output.resumes) kept.emplace(*output.codes, decode_options(request_, output));
+    if (!saved) {
+      kept.emplace(output.file, saved_codes(output, codes), ample_bytes(request_), decode_options(request_, output));
+    }
     if (output.trace) {
       write_side_file([&] { trace.write(*output.trace, output.settings_json, output.seed, request_.existing); });
     }
-    const bool saves_codes =
-        output.codes && write_side_file([&] { write_codes(*output.codes, saved(output, codes), request_.existing); });
-    try {
-      decode(output, codes);
-    } catch (const std::exception&) {
-      if (!saves_codes) keep_codes(output, codes);
-      throw;
-    }
+    decode(output, codes);
+    if (kept) kept->release();
   }
 
   void decode(const RequestedOutput& output, const Tensor& codes) {
     stages_.decode(Stage::decode, codes, stages_.files_of(output), plan_.shown);
   }
 
-  /// What took so long is not lost with a decode that fails. Throws nothing: the user must see why the decode failed.
-  void keep_codes(const RequestedOutput& output, const Tensor& codes) const {
-    auto file = output.file;
-    file += ".codes.safetensors";
-    try {
-      write_codes(file, saved(output, codes), Existing::replace);
-      log::warn("the decode did not finish; `faststar decode {}{}` repeats it", shell_quoted(file.string()),
-                model_option());
-    } catch (const std::exception& error) {
-      log::warn("the decode did not finish, and its codes are lost: {}", error.what());
-    }
-  }
-
-  /// What decode needs besides the codes: it opens no folder that a file names.
-  std::string model_option() const {
-    const ModelFolder& model = request_.setup.model;
-    return model.embedded || model.folder.empty() ? "" : " --model " + shell_quoted(model.folder.string());
-  }
-
-  SavedCodes saved(const RequestedOutput& output, const Tensor& codes) const {
+  SavedCodes saved_codes(const RequestedOutput& output, const Tensor& codes) const {
     return {split_clips(codes, plan_.work.schedule), request_.command, output.settings_json,
             pipeline_.model().vae_fingerprint()};
   }
@@ -378,6 +364,7 @@ class OutputRun {
   const Plan& plan_;
   RunStages stages_;
   std::string side_error_;
+  std::vector<std::map<std::string, double, std::less<>>> output_seconds_;
 };
 
 }  // namespace

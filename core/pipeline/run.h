@@ -37,13 +37,15 @@ double load_cost(const Model& model, const MemoryPlan& memory);
 /// How a video was made.
 struct RunResult {
   std::map<std::string, double, std::less<>> seconds;  ///< wall-clock time by stage name
-  std::vector<double> step_seconds;                    ///< of the last video, by step; 0: not computed
-  double file_seconds = 0;                             ///< of its decode: until the file was complete
-  int64_t peak_bytes = 0;                              ///< most device memory of any stage; 0 on the CPU
-  std::string device;                                  ///< "cuda:0"
-  std::string prompt;                                  ///< as the model got it, with tag and suffix
-  bool text_cut = false;                               ///< the prompt was longer than the model's limit
-  std::string side_error;  ///< why a trace, preview or codes could not be written; empty when all were
+  /// The same of each video, in order: what all share counts for each.
+  std::vector<std::map<std::string, double, std::less<>>> output_seconds;
+  std::vector<double> step_seconds;  ///< of the last video, by step; 0: not computed
+  double file_seconds = 0;           ///< of its decode: until the file was complete
+  int64_t peak_bytes = 0;            ///< most device memory of any stage; 0 on the CPU
+  std::string device;                ///< "cuda:0"
+  std::string prompt;                ///< as the model got it, with tag and suffix
+  bool text_cut = false;             ///< the prompt was longer than the model's limit
+  std::string side_error;            ///< why a trace, preview or codes could not be written; empty when all were
 };
 
 /// The stages of one run, in the order they happen. Each is timed, reports its cost, ends with Error(interrupted) when

@@ -1,8 +1,10 @@
 // The built program from outside: exit codes, stdout and stderr. Each start costs half a second.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/base/weights/safetensors.h"
 #include "core/config/preset.h"
@@ -280,6 +282,50 @@ TEST_CASE("a current folder that was removed is said in one line", "[cli]") {
   CHECK(WEXITSTATUS(status) == 2);
   CHECK(test::read_text(folder / "err") ==
         "error: the current folder does not exist any more\nhint: cd to another folder\n");
+}
+
+TEST_CASE("with --progress json all of stderr is JSON, errors too", "[cli]") {
+  const test::TempDir folder;
+  const auto lines_of = [](const std::string& text) {
+    std::vector<nlohmann::json> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  };
+  const Outcome made = run(folder, "t2i -p 'a cat' --random-weights --seed 1 --progress json --json -o p.png");
+  CHECK(made.exit_code == 0);
+  const auto lines = lines_of(made.error);
+  CHECK(std::ranges::any_of(lines, [](const auto& line) { return line.contains("fraction"); }));
+  CHECK(std::ranges::any_of(lines, [](const auto& line) { return line.contains("message"); }));
+  const auto result = nlohmann::json::parse(made.out);
+  CHECK(result["outputs"][0]["seconds"]["tokens"].get<double>() > 0);
+  CHECK(result["peak_memory_bytes"].get<int64_t>() > 1'000'000);
+  const auto info = nlohmann::json::parse(run(folder, "info p.png --json").out);
+  CHECK(info["command"] == "t2i");
+  CHECK(info["settings"]["sampling"]["seed"] == 1);
+  const auto remake = nlohmann::json::parse(run(folder, "info p.png --command --json").out);
+  CHECK(remake["command"].get<std::string>().starts_with("faststar t2i "));
+  const auto errors = lines_of(run(folder, "t2i --progress=json --sed 3").error);
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0]["level"] == "error");
+  CHECK(errors[0]["message"] == "--sed: unknown option");
+  CHECK_FALSE(errors[0]["hint"].get<std::string>().empty());
+}
+
+TEST_CASE("a wrong value in the environment is an error that names the variable", "[cli]") {
+  const test::TempDir folder;
+  const auto error = [&](const std::string& command, const std::string& variable) {
+    const Outcome outcome = run(folder, command, variable);
+    CHECK(outcome.exit_code == 2);
+    return outcome.error;
+  };
+  CHECK_THAT(error("heatmap t v -o h.png", "FASTSTAR_ROWS=0"), ContainsSubstring("FASTSTAR_ROWS 0: expected 1 to 32"));
+  CHECK_THAT(error("heatmap t v -o h.png", "FASTSTAR_ROWS=many"), ContainsSubstring("FASTSTAR_ROWS"));
+  CHECK_THAT(error("train --out r", "FASTSTAR_PHASE=sleep"), ContainsSubstring("FASTSTAR_PHASE"));
+  CHECK_THAT(error("batch l.txt", "FASTSTAR_SAMPLES=0"), ContainsSubstring("FASTSTAR_SAMPLES"));
+  const Outcome weights = run(folder, "t2v -p x --dry-run", "FASTSTAR_WEIGHTS=absent");
+  CHECK(weights.exit_code == 4);
+  CHECK_THAT(weights.error, ContainsSubstring("absent"));
 }
 
 }  // namespace faststar

@@ -113,6 +113,7 @@ TEST_CASE("a batch says what is wrong before it loads a model", "[cli]") {
   CHECK(run(folder, std::string(kBatch) + "--samples 0").exit_code == 2);
   const auto dry = run(folder, std::string(kBatch) + "--dry-run --seed 5");
   CHECK(dry.exit_code == 0);
+  CHECK(dry.out == "1 videos: 0 problems\n");
   CHECK(dry.error.find("videos: 1, base seed 5") != std::string::npos);
   CHECK_FALSE(fs::exists(folder / "runs"));
 }
@@ -126,6 +127,35 @@ TEST_CASE("codes that cannot be kept do not cost the video, but the exit code is
   CHECK(made.exit_code == 6);
   CHECK(made.out == "runs/list/videos/0001-a-blue-box-0.mp4\n");
   CHECK_THAT(made.error, ContainsSubstring("made, but its codes could not be kept"));
+}
+
+TEST_CASE("a dry run of a batch lists everything that would fail", "[cli]") {
+  const TempDir folder;
+  write_text(folder / "p.png", "no picture");
+  write_text(folder / "list.jsonl",
+             "{\"prompt\": \"a\"}\n"
+             "{\"prompt\": \"b\", \"image\": \"absent.png\"}\n"
+             "{\"prompt\": \"c\", \"image\": \"p.png\"}\n"
+             "{\"prompt\": \" \"}\n"
+             "{\"prompt\": \"d\", \"duration\": 7}\n"
+             "{\"prompt\": \n"
+             "{\"prompt\": \"e\", \"guidance\": \"much\"}\n");
+  write_text(folder / "file", "");
+  const std::string batch = "batch list.jsonl --random-weights --config tiny --samples 2 --dry-run -q ";
+  const auto dry = run(folder, batch + "--json -o file/runs");
+  CHECK(dry.exit_code == 1);
+  const auto json = nlohmann::json::parse(dry.out);
+  std::vector<std::string> origins;
+  for (const auto& problem : json["problems"]) origins.push_back(problem["origin"]);
+  CHECK(origins == std::vector<std::string>{"file/runs", "list.jsonl:2", "list.jsonl:3", "list.jsonl:4", "list.jsonl:5",
+                                            "list.jsonl:6", "list.jsonl:7"});
+  CHECK(json["problems"][3]["error"] == "the prompt is empty");
+  CHECK_THAT(json["problems"][4]["error"].get<std::string>(), ContainsSubstring("duration 7"));
+  const auto typed = run(folder, "batch - --random-weights --config tiny --dry-run -q <list.jsonl");
+  CHECK(typed.exit_code == 1);
+  CHECK_THAT(typed.out, ContainsSubstring("stdin:2: absent.png: "));
+  CHECK_THAT(typed.out, ContainsSubstring("\n7 videos: 6 problems\n"));
+  CHECK_FALSE(fs::exists(folder / "runs"));
 }
 
 }  // namespace faststar

@@ -157,6 +157,13 @@ void BatchFolder::create(const std::vector<BatchItem>& items) const {
   for (const fs::path& folder : folders) make_folder(folder);
 }
 
+void BatchFolder::check_writable() const {
+  std::error_code ignored;
+  fs::path there = fs::absolute(videos());
+  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  faststar::check_writable(there / "manifest.jsonl", Existing::replace);
+}
+
 fs::path BatchFolder::partial_video(const BatchItem& item) const {
   return root_ / "partial" / (key_of(item) + fs::path(item.file).extension().string());
 }

@@ -68,6 +68,9 @@ class BatchFolder {
   /// Creates the folders, also those below videos/ that `items` need. Throws Error(output).
   void create(const std::vector<BatchItem>& items) const;
 
+  /// Throws Error(output) when the folder cannot be made or takes no files. Leaves nothing behind.
+  void check_writable() const;
+
   const std::filesystem::path& root() const { return root_; }
   std::filesystem::path videos() const { return root_ / "videos"; }
   std::filesystem::path manifest() const { return root_ / "manifest.jsonl"; }

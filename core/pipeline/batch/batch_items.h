@@ -34,6 +34,7 @@ struct PromptListFiles {
   std::optional<std::filesystem::path> refined;  ///< text file: line n is the long form of entry n
   std::optional<std::filesystem::path> images;   ///< folder with the images of a VBench-I2V list; none: beside the list
   double aspect = 16.0 / 9;                      ///< width / height: which crop of those images
+  bool keep_unreadable = false;                  ///< a damaged line of a .jsonl is an entry with a problem, no error
 };
 
 /// Reads `.txt` (a prompt per line), `.json` (VBench, VBench-I2V, VBench-2.0) or `.jsonl` (a JSON object per line:

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/pipeline/outputs.h"
 #include "core/pipeline/prompt.h"
 #include "core/pipeline/untrained_use.h"
 
@@ -59,7 +60,10 @@ Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files
   request.outputs = {{.seed = item.seed,
                       .file = files.video,
                       .codes = files.codes,
-                      .settings_json = output_settings(request, config, item.seed)}};
+                      .settings_json = output_settings(request, config, item.seed),
+                      .resumes = true}};
+  check_video_output(files.video, format_of(request.size), request.encoding);
+  warn_about_crf(files.video, request.encoding);
   request.codes = saved_codes(request);
   return request;
 }
@@ -68,12 +72,28 @@ Plan PipelineRunner::plan_of(const BatchItem& item, const ItemFiles& files) cons
   return make_plan(pipeline_, request_of(item, files));
 }
 
+Plan PipelineRunner::estimate(const BatchItem& item) const {
+  const bool lossless = resolved_.settings.config.output.encoding.lossless;
+  return plan_of(item, {lossless ? "estimate.mkv" : "estimate.mp4", ""});
+}
+
 void PipelineRunner::check(const BatchItem& item) {
   const BriefLog brief(warnings_, log::Level::info);
   try {
-    plan_of(item);
+    estimate(item);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::input) throw;  // concerns this item only
+  }
+}
+
+std::string PipelineRunner::problem_of(const BatchItem& item) {
+  if (!item.problem.empty()) return item.problem;
+  const BriefLog brief(warnings_, log::Level::warning);
+  try {
+    estimate(item);
+    return "";
+  } catch (...) {
+    return current_error().what();
   }
 }
 
@@ -82,7 +102,7 @@ std::map<Stage, double> PipelineRunner::costs_of(const BatchItem& item) {
   if (known == costs_.end()) {
     const BriefLog brief(warnings_, log::Level::warning);
     try {
-      auto costs = plan_of(item).costs;
+      auto costs = estimate(item).costs;
       if (!costs_.empty()) costs.erase(Stage::load);
       known = costs_.emplace(kind_of(item), std::move(costs)).first;
     } catch (const std::exception&) {

@@ -18,11 +18,15 @@ class PipelineRunner final : public ItemRunner {
   /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
   std::map<Stage, double> costs_of(const BatchItem& item) override;
+  /// Why `item` cannot be made, as far as that shows before weights load; empty when it can. Reads its input files.
+  std::string problem_of(const BatchItem& item);
   RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
 
  private:
   Request request_of(const BatchItem& item, const ItemFiles& files) const;
-  Plan plan_of(const BatchItem& item, const ItemFiles& files = {"estimate.mp4", ""}) const;
+  Plan plan_of(const BatchItem& item, const ItemFiles& files) const;
+  /// The plan of an item that is not made now.
+  Plan estimate(const BatchItem& item) const;
   std::optional<SavedCodes> saved_codes(const Request& request) const;
 
   Pipeline& pipeline_;

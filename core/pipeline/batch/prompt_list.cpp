@@ -20,13 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// The whole file, without a byte order mark.
 std::string read_list_file(const fs::path& path) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   std::ifstream stream(path, std::ios::binary);
-  std::string text = read_text(stream, path.string(), "a list of prompts", 64, ErrorKind::input);
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  return text;
+  return read_text(stream, path.string(), "a list of prompts", 64, ErrorKind::input);
 }
 
 struct TextLine {
@@ -285,7 +281,11 @@ PromptList read_by_extension(const PromptListFiles& files) {
   if (extension == ".jsonl") {
     PromptList list;
     for (const TextLine& line : read_text_lines(files.list)) {
-      read_entry(line, files.list.parent_path(), list.entries.emplace_back());
+      if (files.keep_unreadable) {
+        list.entries.push_back(read_entry_line(line.text, line.origin, files.list.parent_path()));
+      } else {
+        read_entry(line, files.list.parent_path(), list.entries.emplace_back());
+      }
     }
     return list;
   }

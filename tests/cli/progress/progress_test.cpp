@@ -72,6 +72,18 @@ TEST_CASE("a pipe gets few plain lines, a terminal one bar", "[cli]") {
   CHECK(terminal.written.back() == "\r\x1b[K");
 }
 
+TEST_CASE("a narrow terminal keeps percent and time", "[cli]") {
+  Recorder terminal;
+  ProgressOutput narrow = terminal.output(true);
+  narrow.columns = 30;
+  ProgressDisplay display(ProgressStyle::bar, narrow);
+  display.plan(Stage::tokens, 4);
+  terminal.now += 60;
+  display.advance(Stage::tokens, 1, "scale 12/30");
+  CHECK_THAT(terminal.written.back(), ContainsSubstring("tokens  25 %  3:00 left"));
+  CHECK(terminal.written.back().size() <= 29 + std::string("\r\x1b[K").size());
+}
+
 TEST_CASE("log lines stand above the bar", "[cli]") {
   std::vector<std::string> order;
   const log::Sink before = log::set_sink([&](log::Level, std::string_view line) { order.emplace_back(line); });

@@ -36,6 +36,20 @@ TEST_CASE("an existing file is kept unless it may be replaced", "[files]") {
   CHECK(test::read_text(folder / "a.txt") == "new");
 }
 
+TEST_CASE("a file that replaces a link replaces what the link leads to", "[files]") {
+  const test::TempDir folder, disk;
+  test::write_text(disk / "a.txt", "old");
+  fs::create_symlink(disk / "a.txt", folder / "far.txt");
+  fs::create_symlink("far.txt", folder / "link.txt");
+  CHECK(test::error_of([&] { write_file(folder / "link.txt", "x", Existing::refuse); }).kind() == ErrorKind::output);
+  write_file(folder / "link.txt", "new", Existing::replace);
+  CHECK(fs::is_symlink(folder / "link.txt"));
+  CHECK(test::read_text(disk / "a.txt") == "new");
+  fs::create_symlink(disk / "missing" / "b.txt", folder / "nowhere.txt");
+  CHECK(kind_of_check(folder / "nowhere.txt", Existing::replace) == ErrorKind::output);
+  CHECK(files_in(disk.path()) == 1);
+}
+
 TEST_CASE("a file that appears while another is written is not overwritten", "[files]") {
   const test::TempDir folder;
   AtomicFile file(folder / "a.txt", Existing::refuse);

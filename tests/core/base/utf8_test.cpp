@@ -23,6 +23,17 @@ TEST_CASE("the first byte that is not UTF-8 is found", "[utf8]") {
   CHECK_FALSE(find_invalid_utf8(""));
 }
 
+TEST_CASE("the text of a file is UTF-8, or UTF-16 with a mark", "[utf8]") {
+  using namespace std::string_literals;
+  CHECK(text_of_file("\xef\xbb\xbf\xc3\xa9\n") == "\xc3\xa9\n");
+  CHECK(text_of_file("\xff\xfe\xe9\x00\n\x00"s) == "\xc3\xa9\n");
+  CHECK(text_of_file("\xfe\xff\x00\xe9\xd8\x3d\xde\x00"s) == "\xc3\xa9\xf0\x9f\x98\x80");
+  CHECK(text_of_file("a\xe9") == "a\xe9");                 // Latin-1: not decided here
+  CHECK_FALSE(text_of_file("\xff\xfe\x61"s));              // half a unit
+  CHECK_FALSE(text_of_file("\xff\xfe\x3d\xd8"s));          // half a pair
+  CHECK_FALSE(text_of_file("\xff\xfe\x00\xdc\x61\x00"s));  // the second half alone
+}
+
 TEST_CASE("a long text is shortened for messages between two characters", "[utf8]") {
   CHECK(shortened("a red ball") == "a red ball");
   CHECK(shortened("") == "nothing");

@@ -197,7 +197,10 @@ Tensor golden_image(const std::string& name) {
 
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".claim")) names.push_back(name);  // of a request that still lives
+  }
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -4,6 +4,7 @@
 
 #include "core/media/colour.h"
 #include "core/media/frame_source.h"
+#include "core/media/metadata.h"
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/model/vae/video_vae.h"
@@ -204,8 +205,8 @@ TEST_CASE("what cannot be written is said before any file is made", "[media]") {
   };
   const auto c = GENERATE(from_range(std::vector<Case>{
       {"v.mp4", kSmall, {.lossless = true}, "v.mp4: lossless video needs a name that ends in .mkv"},
-      {"v.avi", kSmall, {}, "v.avi: expected a name that ends in .mp4 or .mkv"},
-      {"v", kSmall, {}, "v: expected a name that ends in .mp4 or .mkv"},
+      {"v.avi", kSmall, {}, "v.avi: expected a name that ends in .mp4, .mkv, .mov, .webm, .webp or .gif"},
+      {"v", kSmall, {}, "v: expected a name that ends in .mp4"},
       {"v.mp4", {.width = 63, .height = 48}, {}, "63x48: H.264 with yuv420p needs an even width and height"},
       {"v.mp4", kSmall, {.crf = 52}, "--crf 52: expected 0 (best) to 51"},
       {"v.mp4", kSmall, {.crf = -1}, "--crf -1: expected 0 (best) to 51"},
@@ -213,6 +214,52 @@ TEST_CASE("what cannot be written is said before any file is made", "[media]") {
   const Error error = error_of([&] { check_video_output(c.path, c.format, c.encoding); });
   CHECK(error.kind() == ErrorKind::usage);
   CHECK_THAT(error.what(), Catch::Matchers::StartsWith(c.says));
+}
+
+TEST_CASE("the suffix chooses container and codec", "[media]") {
+  const TempDir folder;
+  const std::string name = GENERATE("v.mov", "v.webm", "v.gif", "v.webp");
+  const VideoFormat format{.width = 64, .height = 48};
+  try {
+    check_video_output(name, format, {});
+  } catch (const Error& error) {  // what this FFmpeg lacks is said before any work
+    CHECK(error.kind() == ErrorKind::output);
+    CHECK_THAT(error.what(), ContainsSubstring("this FFmpeg"));
+    CHECK_FALSE(error.hint().empty());
+    return;
+  }
+  test::write_video(folder / name, test::numbered_frames(12), {}, "{}");
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{name});
+  if (name == "v.webp") {
+    const std::string bytes = test::read_text(folder / name);
+    CHECK(bytes.starts_with("RIFF"));
+    const size_t loop = bytes.find("ANIM");
+    REQUIRE(loop != std::string::npos);
+    CHECK((bytes[loop + 12] == 0 && bytes[loop + 13] == 0));  // repeats for ever
+    return;                                                   // FFmpeg reads no animated WebP
+  }
+  VideoReader video(folder / name);
+  CHECK(video.info().frames == 12);
+  for (int64_t i = 0; i < 12; ++i) {
+    REQUIRE(video.advance());
+    CHECK(test::number_of(video.pixels()) == i);
+  }
+  if (name != "v.gif") CHECK(read_comment(folder / name) == "{}");
+  if (name == "v.gif") CHECK(test::read_text(folder / name).find("NETSCAPE2.0\x03\x01") != std::string::npos);
+}
+
+TEST_CASE("a palette has the colours of the whole video", "[media]") {
+  const TempDir folder;
+  std::vector<Tensor> frames;
+  for (const auto& [red, green, blue] : {std::tuple(200, 30, 40), std::tuple(20, 160, 60), std::tuple(30, 60, 220)}) {
+    frames.push_back(test::plain(red, green, blue).unsqueeze(0));
+  }
+  test::write_video(folder / "v.gif", at::cat(frames, 0));
+  VideoReader video(folder / "v.gif");
+  for (const Tensor& frame : frames) {
+    REQUIRE(video.advance());
+    CHECK(test::largest_difference(video.pixels(), frame[0]) <= 8);
+  }
 }
 
 TEST_CASE("an encoder that this FFmpeg lacks is named with a way out", "[media]") {

@@ -84,6 +84,78 @@ TEST_CASE("taken names get a number, explicit ones need --overwrite", "[cli]") {
   CHECK(plan({{"output", "a-red-ball-5.mp4"}, {"overwrite", "true"}}).existing == Existing::replace);
 }
 
+TEST_CASE("two runs at once do not take one name", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const Request first = plan({{"seed", "5"}});
+  const Request second = plan({{"seed", "5"}});
+  CHECK(first.outputs.at(0).file == "./a-red-ball-5.mp4");
+  CHECK(second.outputs.at(0).file == "./a-red-ball-5-2.mp4");
+  CHECK(test::says(plan_error({{"output", "a-red-ball-5.mp4"}}), "another run is making this file"));
+  CHECK(plan({{"output", "a-red-ball-5.mp4"}, {"overwrite", "true"}}).outputs.at(0).file == "a-red-ball-5.mp4");
+}
+
+TEST_CASE("files record names as they were given, and not the home folder", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const test::WithEnvironment home("HOME", folder.path().string());
+  test::write_video("clip.mp4", test::numbered_frames(40));
+  const auto recorded_video = [](const std::string& given) {
+    const Request job = plan({{"video", given}, {"only_new", "true"}}, "", Task::video_to_video);
+    return recorded(nlohmann::json::parse(job.outputs.at(0).settings_json), "generate", "video");
+  };
+  CHECK(recorded_video("clip.mp4") == "clip.mp4");
+  CHECK(recorded_video((folder / "clip.mp4").string()) == "~/clip.mp4");
+  CHECK(shell_path("~/my clip.mp4") == "~/'my clip.mp4'");
+  CHECK(shell_path("clip.mp4") == "'clip.mp4'");
+}
+
+TEST_CASE("a name that no JSON can hold is refused where it would be recorded", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const std::string name = "clip\xff.mp4";
+  test::write_video(name, test::numbered_frames(40));
+  const FieldTexts flags = {{"video", name}, {"only_new", "true"}};
+  const Error refused = plan_error(flags, Task::video_to_video);
+  CHECK(refused.kind() == ErrorKind::usage);
+  CHECK(refused.hint() == "rename it, or add --no-metadata");
+  FieldTexts without = flags;
+  without["no_metadata"] = "true";
+  CHECK(plan(without, "", Task::video_to_video).source->file == name);
+  CHECK(plan({{"output", "v\xff.mp4"}}).outputs.at(0).file == "v\xff.mp4");
+  CHECK(plan_error({{"output", "v\xff.mp4"}, {"json", "true"}}).hint() == "rename it, or leave out --json");
+}
+
+TEST_CASE("lossless H.264 is warned about", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const test::CollectWarnings warnings;
+  plan({{"crf", "1"}});
+  CHECK(warnings.lines().empty());
+  plan({{"crf", "0"}});
+  CHECK(warnings.has("browsers and QuickTime do not play"));
+}
+
+TEST_CASE("names of outputs are filled in", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  const Request job = plan({{"output", "{index}-{prompt}_{seed}.webm"}, {"seed", "8"}, {"count", "2"}});
+  CHECK(job.outputs.at(1).file == "1-a-red-ball_9.webm");
+  CHECK(plan({{"output", "{{{prompt}}}.mp4"}, {"seed", "8"}, {"count", "2"}}).outputs.at(1).file ==
+        "{a-red-ball}-9.mp4");
+  CHECK(plan({{"output", "{date}.mp4"}}).outputs.at(0).file.string().size() == std::string("2026-12-01.mp4").size());
+  CHECK(test::says(plan_error({{"output", "{sed}.mp4"}}), "--output {sed}.mp4: unknown name {sed}"));
+  CHECK(plan({{"output", "frames/"}, {"seed", "8"}, {"count", "2"}}).outputs.at(1).file == "frames-9/");
+}
+
+TEST_CASE("settings that a format does not have are refused", "[cli]") {
+  const TempDir folder;
+  const InFolder here(folder.path());
+  CHECK(test::says(plan_error({{"output", "v.gif"}, {"crf", "20"}}), "--crf: has no effect on .gif files"));
+  CHECK(test::says(plan_error({{"output", "v.webm"}, {"preset", "fast"}}), "--preset: has no effect on .webm files"));
+  CHECK(plan_error({{"output", "v.avi"}}).kind() == ErrorKind::usage);
+}
+
 TEST_CASE("several videos under one name are told apart by seed", "[cli]") {
   const TempDir folder;
   const Request job = plan({{"output", (folder / "ball.mp4").string()},
@@ -200,7 +272,7 @@ TEST_CASE("a video is continued by one clip, unless a length is named", "[cli]")
   const Request job = plan({{"video", "clip.mp4"}, {"only_new", "true"}}, "480p", Task::video_to_video);
   CHECK(job.size.frames == 161);
   CHECK(job.source->latents == 21);
-  CHECK(job.source->file == folder / "clip.mp4");
+  CHECK(job.source->file == "clip.mp4");
   CHECK(job.model_prompt.starts_with("<<<t=10s>>>"));
   const Error nothing_new = error_of([&] {
     plan({{"video", "clip.mp4"}, {"only_new", "true"}, {"duration", "5"}}, "480p", Task::video_to_video);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/log.h"
 #include "core/base/weights/safetensors.h"
 #include "core/media/image.h"
 #include "core/media/metadata.h"
@@ -13,6 +14,7 @@
 #include "core/pipeline/outputs.h"
 #include "core/pipeline/small_request.h"
 #include "support/full_disk.h"
+#include "support/process_state.h"
 #include "support/stop_after.h"
 
 namespace faststar {
@@ -52,6 +54,13 @@ TEST_CASE("the same seed gives the same file, byte by byte", "[engine]") {
                                  {{"output", (other / "v.mp4").string()}, {"no_metadata", "true"}, {"seed", "8"}}));
   CHECK(test::read_text(first / "v.mp4") == test::read_text(second / "v.mp4"));
   CHECK(test::read_text(first / "v.mp4") != test::read_text(other / "v.mp4"));
+}
+
+TEST_CASE("an output that ends in a slash is a folder of frames", "[engine]") {
+  const test::TempDir folder;
+  test::make(test::small_request(folder, at::kCPU, {{"output", (folder / "frames/").string()}}));
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"frames"});
+  CHECK(test::names_in(folder / "frames").size() == 17);
 }
 
 TEST_CASE("a picture is one frame", "[engine]") {
@@ -170,6 +179,8 @@ TEST_CASE("a disk that fills while a video is written leaves no file and is an o
 
 TEST_CASE("a folder that is gone when the file is written is an output error", "[engine]") {
   const test::TempDir folder;
+  const test::TempDir temporary;
+  const test::WithEnvironment variable("TMPDIR", temporary.path().string());
   Request job = test::small_request(folder, at::kCPU);
   job.outputs.front().file = folder / "missing" / "v.mp4";
   SilentProgress progress;
@@ -177,7 +188,23 @@ TEST_CASE("a folder that is gone when the file is written is an output error", "
   const Error error = test::error_of([&] { test::run(job, progress); });
   CHECK(error.kind() == ErrorKind::output);
   CHECK(std::string(error.what()).find("v.mp4:") != std::string::npos);  // not of the codes that could not be kept
-  CHECK(warnings.has("its codes are lost"));
+  CHECK(test::names_in(temporary.path()) == std::vector<std::string>{"v.codes.safetensors"});
+}
+
+TEST_CASE("a decode that does not finish leaves the codes and the line that decodes them", "[engine]") {
+  const test::TempDir folder;
+  test::write_text(folder / "v.codes.safetensors", "of somebody else");
+  {
+    const test::CollectWarnings warnings;
+    test::StopAfter progress(1, Stage::decode);
+    const Request job = test::small_request(folder, at::kCPU, {{"crf", "20"}});
+    CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::interrupted);
+    CHECK(warnings.has(fmt::format("`faststar decode '{0}/v-2.codes.safetensors' -o '{0}/v.mp4' --crf 20` makes it",
+                                   folder.path().string())));
+  }
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v-2.codes.safetensors", "v.codes.safetensors"});
+  CHECK(read_codes(folder / "v-2.codes.safetensors").clips.size() == 2);
+  CHECK(log::parting_words().empty());
 }
 
 TEST_CASE("a trace for which the disk is too small costs the trace and not the video", "[engine]") {

@@ -44,6 +44,28 @@ TEST_CASE("a text list has a prompt a line, whatever editor wrote it", "[batch]"
   CHECK(error_of([&] { read_prompt_list({.list = folder / "list.csv"}); }).kind() == ErrorKind::usage);
 }
 
+TEST_CASE("a list in UTF-16 is read, without a mark it is refused", "[batch]") {
+  using namespace std::string_literals;
+  const TempDir folder;
+  const PromptList list = read(folder, "list.txt", "\xff\xfe\x61\x00\r\x00\n\x00\xe9\x00"s);
+  REQUIRE(list.entries.size() == 2);
+  CHECK(list.entries[0].prompt == "a");
+  CHECK(list.entries[1].prompt == "\xc3\xa9");
+  CHECK(message(folder, "list.txt", "a\0 \0b\0"s) ==
+        "list.txt: expected a list of prompts in UTF-8, got UTF-16 or UTF-32 without a mark | save it as UTF-8");
+  CHECK(message(folder, "list.txt", "\xff\xfe\x61"s) == "list.txt: damaged UTF-16 | save it as UTF-8");
+}
+
+TEST_CASE("damaged lines can be kept, to name all of them", "[batch]") {
+  const TempDir folder;
+  write_text(folder / "a.jsonl", "{\"prompt\": \"a\"}\n{\"prompt\": 3}\nx\n");
+  const PromptList list = read_prompt_list({.list = folder / "a.jsonl", .keep_unreadable = true});
+  REQUIRE(list.entries.size() == 3);
+  CHECK(list.entries[0].problem.empty());
+  CHECK(list.entries[1].problem == "prompt: expected a string, got 3");
+  CHECK(list.entries[2].problem == "not valid JSON at character 1");
+}
+
 TEST_CASE("VBench's file for one dimension is known by its name", "[batch]") {
   const TempDir folder;
   const PromptList list = read(folder, "human_action.txt", "A person is riding a bike");

@@ -1,0 +1,126 @@
+#include "core/pipeline/kept_codes.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/utf8.h"
+
+namespace faststar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kEnding = ".codes.safetensors";
+
+/// "v.codes.safetensors", "v-2.codes.safetensors", ...: the first that does not exist in `folder`.
+fs::path free_codes_name(const fs::path& folder, const std::string& stem) {
+  std::error_code ignored;
+  fs::path name = folder / (stem + kEnding);
+  for (int copy = 2; fs::exists(fs::symlink_status(name, ignored)); ++copy) {
+    name = folder / fmt::format("{}-{}{}", stem, copy, kEnding);
+  }
+  return name;
+}
+
+double bytes_of(const SavedCodes& codes) {
+  double bytes = 0;
+  for (const Tensor& clip : codes.clips) bytes += static_cast<double>(clip.nbytes());
+  return bytes;
+}
+
+bool has_room(const fs::path& folder, double bytes) {
+  std::error_code unknown;  // then writing tells
+  const auto available = static_cast<double>(fs::space(folder, unknown).available);
+  return unknown || available >= bytes;
+}
+
+/// Throws nothing: a video that is made needs no codes.
+std::optional<fs::path> keep_codes(const fs::path& video, const SavedCodes& codes, double video_bytes) {
+  std::error_code ignored;
+  const fs::path named = video.has_filename() ? video : video.parent_path();  // "frames/": a folder of frames
+  const fs::path beside = named.has_parent_path() ? named.parent_path() : ".";
+  const std::string stem = named.stem().string();
+  std::string why;
+  for (const fs::path& folder : {beside, fs::temp_directory_path(ignored)}) {
+    if (folder.empty() || !has_room(folder, bytes_of(codes) + (folder == beside ? video_bytes : 0))) continue;
+    try {
+      const fs::path file = free_codes_name(folder, stem);
+      write_codes(file, codes, Existing::refuse);
+      return file;
+    } catch (const std::exception& error) {
+      why = error.what();
+    }
+  }
+  log::warn("the codes are not kept until the video is finished: {}", why.empty() ? "the disk is full" : why);
+  return std::nullopt;
+}
+
+std::string kept_text(const fs::path& codes, const std::string& decode_options) {
+  return fmt::format("its codes are kept: `faststar decode {}{}` makes it", shell_quoted(codes.string()),
+                     decode_options);
+}
+
+}  // namespace
+
+std::string decode_options(const Request& request, const RequestedOutput& output) {
+  const ModelFolder& model = request.setup.model;
+  const VideoEncoding& encoding = request.encoding;
+  const VideoEncoding standard;
+  std::string options = " -o " + shell_quoted(output.file.string());
+  if (request.existing == Existing::replace) options += " --overwrite";
+  if (encoding.lossless) options += " --lossless";
+  if (encoding.crf != standard.crf) options += fmt::format(" --crf {}", encoding.crf);
+  if (encoding.preset != standard.preset) {
+    options += fmt::format(" --preset {}", kH264Presets[static_cast<size_t>(encoding.preset)]);
+  }
+  if (output.frames_dir) options += " --frames-dir " + shell_quoted(output.frames_dir->string());
+  if (!request.metadata) options += " --no-metadata";
+  // It opens no folder that a file names.
+  if (!model.embedded && !model.folder.empty()) options += " --model " + shell_quoted(model.folder.string());
+  return options;
+}
+
+KeptCodes::KeptCodes(const fs::path& video, SavedCodes codes, double video_bytes, std::string decode_options)
+    : decode_options_(std::move(decode_options)) {
+  for (Tensor& clip : codes.clips) clip = clip.cpu();
+  file_ = std::async(std::launch::async, [video, codes = std::move(codes), video_bytes, options = decode_options_] {
+    auto file = keep_codes(video, codes, video_bytes);
+    if (file) log::set_parting_words("the video is not complete; " + kept_text(*file, options));
+    return file;
+  });
+}
+
+KeptCodes::KeptCodes(const fs::path& file, std::string decode_options)
+    : decode_options_(std::move(decode_options)), stays_(true) {
+  std::promise<std::optional<fs::path>> written;
+  written.set_value(file);
+  file_ = written.get_future();
+  log::set_parting_words("the video is not complete; " + kept_text(file, decode_options_));
+}
+
+void KeptCodes::release() {
+  released_ = true;
+  std::error_code ignored;
+  if (const auto file = file_.get(); file && !stays_) fs::remove(*file, ignored);
+  log::set_parting_words("");
+}
+
+KeptCodes::~KeptCodes() {
+  if (released_) return;
+  try {
+    if (const auto file = file_.get()) {
+      log::warn("the video is not complete; {}", kept_text(*file, decode_options_));
+    } else {
+      log::warn("the video is not complete, and its codes are lost");
+    }
+    log::set_parting_words("");
+  } catch (...) {  // a line that cannot be written must not hide why the decode failed
+  }
+}
+
+}  // namespace faststar

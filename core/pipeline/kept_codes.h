@@ -1,0 +1,39 @@
+#pragma once
+#include <filesystem>
+#include <future>
+#include <optional>
+#include <string>
+
+#include "core/pipeline/request.h"
+
+namespace faststar {
+
+/// The codes of a video on disk until the video is complete: whatever ends its decode, also a crash, the work of the
+/// transformer is not lost. Written on a thread of their own, so that the decode need not wait.
+class KeptCodes {
+ public:
+  /// Writes `codes` as <stem>.codes.safetensors beside `video`, or as the next free name. Where that folder does not
+  /// take them, or has no room for them and `video_bytes` more, into the folder of temporary files. `decode_options`
+  /// as decode_options().
+  KeptCodes(const std::filesystem::path& video, SavedCodes codes, double video_bytes, std::string decode_options);
+  /// Of codes that were written already, and stay.
+  KeptCodes(const std::filesystem::path& file, std::string decode_options);
+  /// Tells that the codes are kept, and how to decode them, unless release() was called.
+  ~KeptCodes();
+  KeptCodes(const KeptCodes&) = delete;
+  KeptCodes& operator=(const KeptCodes&) = delete;
+
+  /// The video is complete: removes the codes, unless they stay.
+  void release();
+
+ private:
+  std::string decode_options_;
+  std::future<std::optional<std::filesystem::path>> file_;
+  bool stays_ = false;
+  bool released_ = false;
+};
+
+/// The options of `faststar decode` that make `output` of `request` from its codes; each begins with a space.
+std::string decode_options(const Request& request, const RequestedOutput& output);
+
+}  // namespace faststar
