@@ -20,12 +20,17 @@ bool quantizes(const Tensor& x) {
   return use_kernels(x) && x.is_contiguous() && cuda::quantize_rows_takes(x.size(-1), float_type(x));
 }
 
-/// `op` with what lies in memory; `op.x` comes from x, and `others` are read beside it.
-ScaledRows quantize_rows_kernel(cuda::QuantizeRows op, const Tensor& x, const Tensor& other = {}) {
+/// Room for the rounded rows of x.
+ScaledRows empty_rows(const Tensor& x) {
   auto scale_sizes = x.sizes().vec();
   scale_sizes.back() = 1;
-  ScaledRows rounded(at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)),
-                     at::empty(scale_sizes, x.options().dtype(at::kFloat)));
+  return {at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)),
+          at::empty(scale_sizes, x.options().dtype(at::kFloat))};
+}
+
+/// `op` with what lies in memory; `op.x` comes from x, and `other` is read beside it.
+ScaledRows quantize_rows_kernel(cuda::QuantizeRows op, const Tensor& x, const Tensor& other = {}) {
+  const ScaledRows rounded = empty_rows(x);
   op.values = rounded.values.mutable_data_ptr();
   op.scale = rounded.scale.mutable_data_ptr<float>();
   op.x = x.const_data_ptr();
@@ -55,6 +60,7 @@ ScaledRows reference::quantize_rows(const Tensor& x) {
 }
 
 ScaledRows quantize_rows(const Tensor& x) {
+  if (x.is_meta()) return empty_rows(x);  // shapes alone: ATen has no such operations for it
   return quantizes(x) ? quantize_rows_kernel({}, kernel_operand(x)) : reference::quantize_rows(x);
 }
 

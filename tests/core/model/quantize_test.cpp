@@ -90,7 +90,7 @@ TEST_CASE("quantize_heads scales by powers of two", "[quantize][kernels]") {
   CHECK(rounded.descale[0][2].item<float>() < 1e-37f);
 }
 
-TEST_CASE("fp8_product agrees with the reference and is near the exact product", "[quantize][kernels]") {
+TEST_CASE("fp8_product agrees with the reference and is near the exact product", "[quantize]") {
   const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
   const auto [in, out] = GENERATE(std::tuple(16, 16), std::tuple(64, 48), std::tuple(24, 7), std::tuple(512, 1024));
   const int64_t rows = GENERATE(1, 17, 160);

@@ -48,7 +48,8 @@ struct Made {
 };
 
 /// A picture by the model in `folder`.
-Made make_picture(const fs::path& folder, const std::string& precision, at::Device device) {
+Made make_picture(const fs::path& folder, const std::string& precision, at::Device device,
+                  LinearPrecision linears = LinearPrecision::backbone) {
   const TempDir out;
   ResolvedSettings resolved = resolve_settings({.flags = {{"model", folder.string()},
                                                           {"prompt", "a red ball"},
@@ -57,7 +58,9 @@ Made make_picture(const fs::path& folder, const std::string& precision, at::Devi
                                                           {"device", device.str()},
                                                           {"output", (out / "p.png").string()}},
                                                 .config = ""});
-  const Request request = make_request(Task::text_to_image, resolved);
+  Request request = make_request(Task::text_to_image, resolved);
+  request.setup.linears = linears;
+  request.generation.linears = linears;
   Model model(request.setup);
   const Pipeline pipeline(model);
   const TextFeatures text = pipeline.encode_text(request.model_prompt, request.text_limit);
@@ -81,6 +84,16 @@ TEST_CASE("a converted model gives the same codes and frames as its source in th
   };
   check(folder / "wide", "bf16");
   check(embedded_model_dir(), "fp32");  // whose weights are bf16
+}
+
+TEST_CASE("a model converted to 8 bits gives the same codes as its source in 8 bits", "[engine]") {
+  const TempDir folder;
+  write_wide_model(folder / "wide");
+  convert(folder / "wide", {.folder = folder / "fast", .existing = Existing::refuse, .linears = LinearPrecision::fp8});
+  const Made expected = make_picture(folder / "wide", "bf16", at::kCPU, LinearPrecision::fp8),
+             made = make_picture(folder / "fast", "bf16", at::kCPU, LinearPrecision::fp8);
+  CHECK(test::same(made.codes, expected.codes));
+  CHECK_FALSE(test::same(make_picture(folder / "wide", "bf16", at::kCPU).codes, expected.codes));
 }
 
 TEST_CASE("a conversion keeps what inference needs, and says where it is from", "[engine]") {
@@ -130,6 +143,21 @@ TEST_CASE("matrices of the transformer's layers are stored in 8 bits as a run ro
   const double error = test::relative_error(read(fast), read(wide));
   CHECK(error > 0);
   CHECK(error < 0.07);  // half a step of E4M3 is 1/16
+}
+
+TEST_CASE("a model in 8 bits asks for its files as they are", "[engine]") {
+  const TempDir folder;
+  convert(embedded_model_dir(),
+          {.folder = folder / "fast", .existing = Existing::refuse, .linears = LinearPrecision::fp8});
+  const auto dtype_in = [](const fs::path& model, LinearPrecision linears) {
+    Checkpoints open = open_model(model_at(model));
+    open.star_architecture.linears = linears;
+    return transformer_requests(open, at::kBFloat16).at("blocks.0.mlp.up_proj.weight").dtype;
+  };
+  CHECK(dtype_in(embedded_model_dir(), LinearPrecision::fp8) == at::kBFloat16);
+  CHECK(dtype_in(embedded_model_dir(), LinearPrecision::both) == at::kBFloat16);
+  CHECK(dtype_in(folder / "fast", LinearPrecision::fp8) == at::kFloat8_e4m3fn);
+  CHECK(dtype_in(folder / "fast", LinearPrecision::both) == at::kBFloat16);
 }
 
 TEST_CASE("a conversion refuses converted models and folders that are not its own", "[engine]") {

@@ -139,8 +139,8 @@ TEST_CASE("lossless H.264 is warned about", "[cli]") {
 TEST_CASE("names of outputs are filled in", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
-  const Request job = plan({{"output", "{index}-{prompt}_{seed}.webm"}, {"seed", "8"}, {"count", "2"}});
-  CHECK(job.outputs.at(1).file == "1-a-red-ball_9.webm");
+  const Request job = plan({{"output", "{index}-{prompt}_{seed}.mkv"}, {"seed", "8"}, {"count", "2"}});
+  CHECK(job.outputs.at(1).file == "1-a-red-ball_9.mkv");
   CHECK(plan({{"output", "{{{prompt}}}.mp4"}, {"seed", "8"}, {"count", "2"}}).outputs.at(1).file ==
         "{a-red-ball}-9.mp4");
   CHECK(plan({{"output", "{date}.mp4"}}).outputs.at(0).file.string().size() == std::string("2026-12-01.mp4").size());
@@ -170,7 +170,7 @@ TEST_CASE("output names that cannot work are refused before anything runs", "[cl
   const TempDir folder;
   CHECK(plan_error({{"output", (folder / "absent/ball.mp4").string()}}).kind() == ErrorKind::output);
   CHECK(plan_error({{"output", folder.path().string() + ".mp4/x.mp4"}}).kind() == ErrorKind::output);
-  CHECK(plan_error({{"output", (folder / "ball.gif").string()}}).kind() == ErrorKind::usage);
+  CHECK(plan_error({{"output", (folder / "ball.avi").string()}}).kind() == ErrorKind::usage);
   CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"lossless", "true"}}).kind() == ErrorKind::usage);
   test::write_text(folder / "frames", "");
   CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"frames_dir", (folder / "frames").string()}}).kind() ==
