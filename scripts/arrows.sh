@@ -4,7 +4,8 @@
 #   cli -> core/lab -> core/pipeline -> core/config -> core/model, core/media -> core/base -> cuda/*.h
 #
 # A file includes its own room and the rooms below it. model and media do not include each other; inside model, star
-# includes reduce, pyramid and layers, reduce includes pyramid, t5 and vae include layers. libav headers belong to
+# includes reduce, pyramid, layers and quantize, reduce includes pyramid, t5 and vae include layers, which include
+# quantize. libav headers belong to
 # core/media, CLI11 to cli, yaml-cpp to core/config; cuda/*.h are plain declarations without headers of CUDA or LibTorch.
 #
 #   ./scripts/arrows.sh
@@ -22,7 +23,7 @@ find cli core cuda -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu'
   BEGIN {
     split("cuda core/base core/media core/model core/config core/pipeline core/lab cli", order, " ")
     for (i in order) height[order[i]] = i + 0
-    split("star:reduce star:pyramid star:layers reduce:pyramid t5:layers vae:layers", pairs, " ")
+    split("star:reduce star:pyramid star:layers star:quantize reduce:pyramid t5:layers vae:layers layers:quantize", pairs, " ")
     for (i in pairs) allowed[pairs[i]] = 1
     owner["libav"] = owner["libsw"] = "core/media"
     owner["CLI/"] = "cli"

@@ -202,4 +202,14 @@ Tensor swiglu(const Tensor& gate, const Tensor& up) {
   return reference::swiglu(gate, up);
 }
 
+ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps) {
+  const auto rounded = quantize_rows_by_kernel(x, {.norm_weight = weight, .norm_eps = eps});
+  return rounded ? *rounded : quantize_rows(rms_norm(x, weight, eps));
+}
+
+ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up) {
+  const auto rounded = quantize_rows_by_kernel(gate, {.up = up});
+  return rounded ? *rounded : quantize_rows(swiglu(gate, up));
+}
+
 }  // namespace faststar

@@ -56,6 +56,11 @@ Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& 
 /// gate, up: equal shapes, float32 or bfloat16. Source: SwiGLU MLP of infinity/models/basic.py.
 Tensor swiglu(const Tensor& gate, const Tensor& up);
 
+/// quantize_rows(rms_norm(x, weight, eps)) and quantize_rows(swiglu(gate, up)), on a GPU each in one pass over its
+/// input.
+ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps);
+ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up);
+
 namespace reference {
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "core/base/device.h"
-#include "core/model/layers.h"
 #include "cuda/kernels.h"
 
 namespace faststar {
@@ -15,29 +14,12 @@ constexpr int64_t kProductAlignment = 16;
 /// The first GPUs that multiply E4M3.
 constexpr int kFp8Capability = 89;
 
-/// True when the kernel can read rows like x.
-bool quantizes(const Tensor& x) {
-  return use_kernels(x) && x.is_contiguous() && cuda::quantize_rows_takes(x.size(-1), float_type(x));
-}
-
 /// Room for the rounded rows of x.
 ScaledRows empty_rows(const Tensor& x) {
   auto scale_sizes = x.sizes().vec();
   scale_sizes.back() = 1;
   return {at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)),
           at::empty(scale_sizes, x.options().dtype(at::kFloat))};
-}
-
-/// `op` with what lies in memory; `op.x` comes from x, and `other` is read beside it.
-ScaledRows quantize_rows_kernel(cuda::QuantizeRows op, const Tensor& x, const Tensor& other = {}) {
-  const ScaledRows rounded = empty_rows(x);
-  op.values = rounded.values.mutable_data_ptr();
-  op.scale = rounded.scale.mutable_data_ptr<float>();
-  op.x = x.const_data_ptr();
-  op.width = x.size(-1);
-  op.rows = x.numel() / op.width;
-  cuda::quantize_rows(op, float_type(x), kernel_stream({x, other}));
-  return rounded;
 }
 
 }  // namespace
@@ -59,22 +41,27 @@ ScaledRows reference::quantize_rows(const Tensor& x) {
   return {(x.to(at::kFloat) * factor).to(at::kFloat8_e4m3fn), largest / kLargestE4m3};
 }
 
+std::optional<ScaledRows> quantize_rows_by_kernel(const Tensor& x, const BeforeRounding& before) {
+  const bool readable = use_kernels(x) && x.is_contiguous() && (!before.up.defined() || before.up.is_contiguous());
+  if (!readable || !cuda::quantize_rows_takes(x.size(-1), float_type(x))) return std::nullopt;
+  const Tensor read = kernel_operand(x), up = kernel_operand(before.up), weight = kernel_operand(before.norm_weight);
+  ScaledRows rounded = empty_rows(x);
+  cuda::quantize_rows({.values = rounded.values.mutable_data_ptr(),
+                       .scale = rounded.scale.mutable_data_ptr<float>(),
+                       .x = read.const_data_ptr(),
+                       .up = up.defined() ? up.const_data_ptr() : nullptr,
+                       .norm_weight = weight.defined() ? weight.const_data_ptr<float>() : nullptr,
+                       .rows = x.numel() / x.size(-1),
+                       .width = x.size(-1),
+                       .eps = static_cast<float>(before.norm_eps)},
+                      float_type(x), kernel_stream({read, up, weight, rounded.values, rounded.scale}));
+  return rounded;
+}
+
 ScaledRows quantize_rows(const Tensor& x) {
   if (x.is_meta()) return empty_rows(x);  // shapes alone: ATen has no such operations for it
-  return quantizes(x) ? quantize_rows_kernel({}, kernel_operand(x)) : reference::quantize_rows(x);
-}
-
-ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps) {
-  if (!quantizes(x)) return quantize_rows(rms_norm(x, weight, eps));
-  const Tensor norm = weight.contiguous();
-  return quantize_rows_kernel({.norm_weight = norm.const_data_ptr<float>(), .eps = static_cast<float>(eps)},
-                              kernel_operand(x), norm);
-}
-
-ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up) {
-  if (!quantizes(gate) || !up.is_contiguous()) return quantize_rows(swiglu(gate, up));
-  const Tensor factor = kernel_operand(up);
-  return quantize_rows_kernel({.up = factor.const_data_ptr()}, kernel_operand(gate), factor);
+  const std::optional<ScaledRows> rounded = quantize_rows_by_kernel(x);
+  return rounded ? *rounded : reference::quantize_rows(x);
 }
 
 std::optional<std::string> fp8_obstacle(at::Device device) {

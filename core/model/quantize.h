@@ -32,10 +32,14 @@ struct ScaledRows {
 /// this becomes the largest number of E4M3.
 ScaledRows quantize_rows(const Tensor& x);
 
-/// quantize_rows(rms_norm(x, weight, eps)) and quantize_rows(swiglu(gate, up)), each in one pass over its input
-/// (core/model/layers.h).
-ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps);
-ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up);
+/// What is computed of x before it is rounded, in the same pass over it: nothing, its RMS norm, or silu(x) * up.
+struct BeforeRounding {
+  Tensor norm_weight = {};  ///< [C] float32
+  double norm_eps = 0;
+  Tensor up = {};  ///< as x
+};
+/// The rounded rows of that; nothing where there is no kernel for rows like x.
+std::optional<ScaledRows> quantize_rows_by_kernel(const Tensor& x, const BeforeRounding& before = {});
 
 /// x W^T in `dtype`: x [..., in], weight [out, in], both rounded -> [..., out]. Sums are float32, or the narrower ones
 /// of the GPU's matrix units where those compute it (sizes that are multiples of 16).
