@@ -3,6 +3,8 @@
 // Rows with a scale each (core/model/quantize.h): of x itself, of its RMS norm, or of silu(x) * up. A block
 // a row. A row of whole 16-byte vectors is read once and held in registers, so an element of bfloat16 moves 3 B (5 B
 // with `up`), against 7 B (9 B) where the bfloat16 result is written and read again.
+// H200, `bench ops`: 3,256 GB/s at 21600 x 4096 in bf16, 1,669 GB/s with the norm, 2,233 GB/s at 16384 x 16384 with
+// `up`.
 #include <cuda_fp8.h>
 
 #include <algorithm>

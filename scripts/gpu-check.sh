@@ -39,7 +39,7 @@ check_kernels() {
 
 check_verify() {
   local precision
-  for precision in fp32 bf16; do
+  for precision in fp32 bf16 fp8; do
     step "verify-$precision" "verify-$precision.json" verify.log faststar verify "$golden" --json --device cuda --precision "$precision"
   done
 }
