@@ -190,6 +190,15 @@ bool can_write(const char* format) {
   return or_say(av_guess_format(format, nullptr, nullptr) != nullptr, fmt::format("does not write {}", format));
 }
 
+bool can_make(const std::string& video) {
+  try {
+    check_video_output(video, {.width = 64, .height = 48}, {});
+  } catch (const Error& error) {
+    return or_say(false, fmt::format("makes no {}: {}", video, error.what()));
+  }
+  return true;
+}
+
 Tensor golden_image(const std::string& name) {
   const auto file = open_safetensors(golden_dir() / "images.safetensors");
   return file->read(name, file->tensors().at(name), at::kCPU).clone();

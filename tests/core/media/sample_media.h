@@ -70,6 +70,8 @@ bool can_decode(const char* name);
 /// False, with a line in the output, when this FFmpeg does not read, or write, the container that a test needs.
 bool can_read(const char* format);
 bool can_write(const char* format);
+/// The same of a video of this name: container, encoder and filters.
+bool can_make(const std::string& video);
 
 /// A tensor of the official preprocessing's fixtures, tests/golden/images.safetensors.
 Tensor golden_image(const std::string& name);

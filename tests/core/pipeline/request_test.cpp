@@ -151,8 +151,12 @@ TEST_CASE("names of outputs are filled in", "[cli]") {
 TEST_CASE("settings that a format does not have are refused", "[cli]") {
   const TempDir folder;
   const InFolder here(folder.path());
-  CHECK(test::says(plan_error({{"output", "v.gif"}, {"crf", "20"}}), "--crf: has no effect on .gif files"));
-  CHECK(test::says(plan_error({{"output", "v.webm"}, {"preset", "fast"}}), "--preset: has no effect on .webm files"));
+  if (test::can_make("v.gif")) {
+    CHECK(test::says(plan_error({{"output", "v.gif"}, {"crf", "20"}}), "--crf: has no effect on .gif files"));
+  }
+  if (test::can_make("v.webm")) {
+    CHECK(test::says(plan_error({{"output", "v.webm"}, {"preset", "fast"}}), "--preset: has no effect on .webm files"));
+  }
   CHECK(plan_error({{"output", "v.avi"}}).kind() == ErrorKind::usage);
 }
 
