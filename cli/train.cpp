@@ -162,7 +162,7 @@ Command add_train(CLI::App& app) {
   add("stop_after", options->job.stop_after_seconds, "save and stop after this time", "SECONDS", kScreenGroup);
   add("device", options->device, "cpu, cuda or cuda:N", "NAME", kScreenGroup);
   add("devices", options->devices, "train on several GPUs: 0,1", "LIST", kScreenGroup);
-  add("phase", options->phase, "the last phase of a stage to train", "NAME", kMoreGroup);
+  add("phase", options->phase, "stop after this phase of the stage", "NAME", kMoreGroup);
   add("precision", options->precision, "bf16 (default on a GPU) or fp32", "NAME", kMoreGroup);
   add("progress", options->progress, "auto, bar, plain, json or none", "STYLE", kMoreGroup);
   command->add_flag("--no-graph", options->eager, "no CUDA graphs (to debug)")

@@ -78,7 +78,7 @@ std::optional<OtherKind> photograph_kind(std::string_view bytes) {
   if (brands.empty() || has("avif") || has("avis")) return std::nullopt;
   if (has("crx ")) return OtherKind{"", "a raw photograph (CR3)", kConvert};
   const bool is_heic = has("heic") || has("heix") || has("heim") || has("heis") || has("mif1") || has("msf1");
-  if (is_heic) return OtherKind{"", "a HEIC photograph", "convert it to JPEG or PNG first: heif-convert, or the phone"};
+  if (is_heic) return OtherKind{"", "a HEIC photograph", "convert it to JPEG or PNG first, for example with heif-convert"};
   return std::nullopt;
 }
 

@@ -159,7 +159,7 @@ void refuse_converted(const std::vector<ConvertedPart>& parts) {
       fail(ErrorKind::model,
            fmt::format("{}: converted already, to {} from {}", part.origin.string(), earlier->precision,
                        earlier->source),
-           "give the folder that it was made from");
+           "pass the folder it was converted from");
     }
   }
 }

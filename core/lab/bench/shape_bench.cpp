@@ -38,24 +38,32 @@ std::vector<Projection> projections_of(const StarArchitecture& star) {
           {"down", star.ffn_width, star.hidden_size, 1, kMlpRows}};
 }
 
-/// Seconds and FLOP/s of x W^T for `rows` rows.
-Json time_product(const OpsSubject& subject, const Projection& projection, int64_t rows, at::ScalarType dtype) {
+/// Seconds and FLOP/s of a projection of `rows` rows. `product_of` makes operands for a number of rows and returns what
+/// multiplies them.
+template <typename ProductOf>
+Json time_rows(const OpsSubject& subject, const Projection& projection, int64_t rows, const ProductOf& product_of) {
   const int64_t piece = std::min(rows, projection.most_rows);
-  const Tensor x = at::randn({piece, projection.in}, subject.options(dtype));
-  const Tensor weight = at::randn({projection.out, projection.in}, subject.options(dtype));
   const double pieces = static_cast<double>(rows) / static_cast<double>(piece);
-  const double seconds = pieces * subject.clock.time([&] { at::linear(x, weight); }).median();
+  const double seconds = pieces * subject.clock.time(product_of(piece)).median();
   return rate_json(2.0 * static_cast<double>(rows * projection.in * projection.out), seconds, subject.ceilings);
+}
+
+/// x W^T in one dtype.
+Json time_product(const OpsSubject& subject, const Projection& projection, int64_t rows, at::ScalarType dtype) {
+  return time_rows(subject, projection, rows, [&](int64_t piece) {
+    const Tensor x = at::randn({piece, projection.in}, subject.options(dtype));
+    const Tensor weight = at::randn({projection.out, projection.in}, subject.options(dtype));
+    return [x, weight] { at::linear(x, weight); };
+  });
 }
 
 /// The same of rows that are rounded to E4M3 already.
 Json time_fp8_product(const OpsSubject& subject, const Projection& projection, int64_t rows) {
-  const int64_t piece = std::min(rows, projection.most_rows);
-  const ScaledRows x = quantize_rows(at::randn({piece, projection.in}, subject.options()));
-  const ScaledRows weight = quantize_rows(at::randn({projection.out, projection.in}, subject.options()));
-  const double pieces = static_cast<double>(rows) / static_cast<double>(piece);
-  const double seconds = pieces * subject.clock.time([&] { fp8_product(x, weight, subject.work().dtype); }).median();
-  return rate_json(2.0 * static_cast<double>(rows * projection.in * projection.out), seconds, subject.ceilings);
+  return time_rows(subject, projection, rows, [&](int64_t piece) {
+    const ScaledRows x = quantize_rows(at::randn({piece, projection.in}, subject.options()));
+    const ScaledRows weight = quantize_rows(at::randn({projection.out, projection.in}, subject.options()));
+    return [x, weight, dtype = subject.work().dtype] { fp8_product(x, weight, dtype); };
+  });
 }
 
 /// The shapes that differ in what products depend on.
