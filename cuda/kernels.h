@@ -16,9 +16,17 @@ enum class FloatType { float32, bfloat16 };
 void philox_uniform(float* uniform, const int64_t* tokens, int64_t n, int64_t d, uint64_t seed, uint32_t stream_word,
                     uint32_t clip, Stream stream);
 
-/// core/model/layers.h. out, x [rows, width]; weight [width] float32.
-void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64_t width, float eps, FloatType type,
-              Stream stream);
+/// core/model/layers.h: the norm of x, or of x + branch.
+struct RmsNorm {
+  void* out;            // [rows, width]
+  const void* x;        // as out
+  const float* weight;  // [width]
+  const void* branch;   // as out; null: none
+  void* sum;            // as out: x + branch; null without a branch
+  int64_t rows, width;
+  float eps;
+};
+void rms_norm(const RmsNorm& op, FloatType type, Stream stream);
 
 /// The gradients of rms_norm and, with cos and sin, of norm_rope.
 inline constexpr int64_t kMaxRmsNormGradientWidth = 1024;
@@ -37,33 +45,37 @@ struct RmsNormGradient {
 int64_t rms_norm_gradient_blocks(int64_t rows);
 void rms_norm_gradient(const RmsNormGradient& op, FloatType type, Stream stream);
 
-/// core/model/layers.h. out, x [batch, tokens, heads, head_dim], aligned to pairs; rows of `out` lie
-/// `out_batch_stride` elements apart, an even number; weight [head_dim]; cos, sin [tokens, head_dim / 2].
-inline constexpr int64_t kMaxNormRopeWidth = 256;  ///< widest head
-struct NormRope {
-  void* out;
-  const void* x;
-  const float* weight;
-  const float* cos;
-  const float* sin;
-  int64_t batch, tokens, heads, head_dim;
-  int64_t out_batch_stride;
+/// core/model/layers.h, split_qkv and, without keys and values, norm_rope. x, q, k, v are aligned to pairs.
+inline constexpr int64_t kMaxSplitQkvWidth = 256;  ///< widest head
+struct SplitQkv {
+  void* q;                // [batch, tokens, q_heads, head_dim]
+  void* k;                // [batch, tokens, kv_heads, head_dim]; rows lie `kv_batch_stride` elements apart
+  void* v;                // as k
+  const void* x;          // [batch, tokens, q_heads + 2 * kv_heads, head_dim]
+  const float* q_weight;  // [head_dim]
+  const float* k_weight;  // [head_dim]
+  const float* cos;       // [tokens, head_dim / 2]
+  const float* sin;       // as cos
+  int64_t batch, tokens, q_heads, kv_heads, head_dim;
+  int64_t kv_batch_stride;  // even
   float eps;
 };
-void norm_rope(const NormRope& op, FloatType type, Stream stream);
+void split_qkv(const SplitQkv& op, FloatType type, Stream stream);
 
-/// core/model/layers.h. out, gate, up [elements].
-void swiglu(void* out, const void* gate, const void* up, int64_t elements, FloatType type, Stream stream);
+/// core/model/layers.h. out [rows, width], gate_up [rows, 2 * width].
+void swiglu(void* out, const void* gate_up, int64_t rows, int64_t width, FloatType type, Stream stream);
 
-/// core/model/quantize.h. x, up, values are aligned to 16 bytes.
+/// core/model/quantize.h. x, branch, sum, values are aligned to 16 bytes.
 struct QuantizeRows {
   void* values;              // [rows, width] E4M3
   float* scale;              // [rows]
-  const void* x;             // [rows, width]
-  const void* up;            // as x: quantizes silu(x) * up; null: none
+  const void* x;             // [rows, width], or [rows, 2 * width] when gated
+  const void* branch;        // as x: is added before the norm; null: none
+  void* sum;                 // as x: x + branch; null without a branch
   const float* norm_weight;  // [width]: quantizes the RMS norm of x; null: none
   int64_t rows, width;
-  float eps;  // of the norm
+  bool gated;  // quantizes silu(gate) * up, which lie beside each other in x
+  float eps;   // of the norm
 };
 /// True when there is a kernel for rows of this width.
 bool quantize_rows_takes(int64_t width, FloatType type);
@@ -129,14 +141,12 @@ struct PartialUpdate {
 };
 void partial_update(const PartialUpdate& op, Stream stream);
 
-/// The gradients of swiglu; all [elements].
+/// The gradients of swiglu.
 struct SwigluGradient {
-  const void* gate;
-  const void* up;
-  const void* grad_out;
-  void* grad_gate;
-  void* grad_up;
-  int64_t elements;
+  const void* gate_up;   // [rows, 2 * width]
+  const void* grad_out;  // [rows, width]
+  void* grad_gate_up;    // as gate_up
+  int64_t rows, width;
 };
 void swiglu_gradient(const SwigluGradient& op, FloatType type, Stream stream);
 

@@ -122,6 +122,18 @@ bool vectorizable(int64_t width, Pointers... pointers) {
   return width % Vector<T>::kSize == 0 && aligned_to(sizeof(Vector<T>), pointers...);
 }
 
+/// Vector `index` of x, or of x + branch, which is rounded and kept in `sum`.
+template <typename T, int kCount = Vector<T>::kSize>
+__device__ inline Vector<T, kCount> read_sum(const void* x, const void* branch, void* sum, int64_t index) {
+  Vector<T, kCount> held = static_cast<const Vector<T, kCount>*>(x)[index];
+  if (!branch) return held;
+  const Vector<T, kCount> added = static_cast<const Vector<T, kCount>*>(branch)[index];
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) held.value[j] = from_float<T>(to_float(held.value[j]) + to_float(added.value[j]));
+  static_cast<Vector<T, kCount>*>(sum)[index] = held;
+  return held;
+}
+
 __device__ inline float warp_sum(float value) {
   for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(0xffffffffu, value, offset);
   return value;

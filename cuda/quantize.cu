@@ -1,10 +1,9 @@
 // Rounding to E4M3: rows for linear layers, heads for attention.
 //
-// Rows with a scale each (core/model/quantize.h): of x itself, of its RMS norm, or of silu(x) * up. A block
-// a row. A row of whole 16-byte vectors is read once and held in registers, so an element of bfloat16 moves 3 B (5 B
-// with `up`), against 7 B (9 B) where the bfloat16 result is written and read again.
-// H200, `bench ops`: 3,256 GB/s at 21600 x 4096 in bf16, 1,669 GB/s with the norm, 2,233 GB/s at 16384 x 16384 with
-// `up`.
+// Rows with a scale each (core/model/quantize.h): of x, of its RMS norm or that of a sum, or of silu(gate) * up. A
+// block a row. A row of whole 16-byte vectors is read once and held in registers, so an element of bfloat16 moves 3 B
+// (5 B with `up`), against 7 B (9 B) where the bfloat16 result is written and read again. H200, `bench ops`: 3,256 GB/s
+// at 21600 x 4096 in bf16, 1,669 GB/s with the norm, 2,233 GB/s at 16384 x 16384 with `up`.
 #include <cuda_fp8.h>
 
 #include <algorithm>
@@ -71,14 +70,17 @@ enum class Source { plain, norm, swiglu };
 template <typename T, Source kSource>
 __global__ void __launch_bounds__(kMaxThreads) quantize_rows_kernel(const QuantizeRows op, int vectors_per_row) {
   const int64_t row = int64_t{blockIdx.x} * vectors_per_row;
+  const auto* x = static_cast<const Vector<T>*>(op.x);
   Vector<T> held[kMaxVectors];
 #pragma unroll
   for (int i = 0; i < kMaxVectors; ++i) {
     const int column = i * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
     if (column >= vectors_per_row) continue;
-    held[i] = static_cast<const Vector<T>*>(op.x)[row + column];
-    if constexpr (kSource == Source::swiglu) {
-      const Vector<T> up = static_cast<const Vector<T>*>(op.up)[row + column];
+    if constexpr (kSource != Source::swiglu) {
+      held[i] = read_sum<T>(op.x, op.branch, op.sum, row + column);
+    } else {
+      held[i] = x[2 * row + column];
+      const Vector<T> up = x[2 * row + vectors_per_row + column];
 #pragma unroll
       for (int j = 0; j < Vector<T>::kSize; ++j) held[i].value[j] = swiglu_element(held[i].value[j], up.value[j]);
     }
@@ -119,10 +121,10 @@ bool quantize_rows_takes(int64_t width, FloatType type) {
 
 void quantize_rows(const QuantizeRows& op, FloatType type, Stream stream) {
   require(quantize_rows_takes(op.width, type), "quantize_rows: no kernel for this width");
-  require(!op.up || !op.norm_weight, "quantize_rows: a norm or a product");
-  require(aligned_to(16, op.x, op.up, op.values), "quantize_rows: rows are aligned to 16 bytes");
+  require(!op.gated || !op.norm_weight, "quantize_rows: a norm or a product");
+  require(aligned_to(16, op.x, op.branch, op.sum, op.values), "quantize_rows: rows are aligned to 16 bytes");
   with_type(type, [&]<typename T>() {
-    const auto kernel = op.up            ? quantize_rows_kernel<T, Source::swiglu>
+    const auto kernel = op.gated         ? quantize_rows_kernel<T, Source::swiglu>
                         : op.norm_weight ? quantize_rows_kernel<T, Source::norm>
                                          : quantize_rows_kernel<T, Source::plain>;
     const int64_t vectors = op.width / Vector<T>::kSize;

@@ -4,10 +4,11 @@
 
 namespace faststar::cuda {
 
-// RMS norm over the last dimension (core/model/layers.h). One block a row; the row is read once into
-// registers when it is made of whole, aligned 16-byte vectors and fits (width <= 32,768 in bf16, 16,384 in float32), so
-// each element moves twice: 4 B in bf16, against 26 B of the six ATen ops. Other rows take a scalar path that reads
-// them twice. `bench ops`, H200: 2,118 GB/s, half of a copy, at 144,000 rows of 4096 in bf16.
+// RMS norm over the last dimension (core/model/layers.h), of x or of the sum of x and a branch, which is kept. One
+// block a row; the row is read once into registers when it is made of whole, aligned 16-byte vectors and fits (width <=
+// 32,768 in bf16, 16,384 in float32), so each element moves twice: 4 B in bf16, against 26 B of the six ATen ops; with
+// a branch 8 B. Other rows take a scalar path that reads them twice. `bench ops`, H200: 2,118 GB/s, half of a copy, at
+// 144,000 rows of 4096 in bf16.
 
 namespace {
 
@@ -15,8 +16,7 @@ constexpr int kMaxVectors = 8;  // per thread
 constexpr int kMaxThreads = 512;
 
 template <typename T>
-__global__ void rms_norm_vector_kernel(Vector<T>* out, const Vector<T>* x, const float* weight, int vectors_per_row,
-                                       float eps) {
+__global__ void rms_norm_vector_kernel(const RmsNorm op, int vectors_per_row) {
   const int64_t row = int64_t{blockIdx.x} * vectors_per_row;
   Vector<T> held[kMaxVectors];
   float squares = 0.0f;
@@ -24,13 +24,13 @@ __global__ void rms_norm_vector_kernel(Vector<T>* out, const Vector<T>* x, const
   for (int i = 0; i < kMaxVectors; ++i) {
     const int column = i * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
     if (column < vectors_per_row) {
-      held[i] = x[row + column];
+      held[i] = read_sum<T>(op.x, op.branch, op.sum, row + column);
 #pragma unroll
       for (int j = 0; j < Vector<T>::kSize; ++j) squares += to_float(held[i].value[j]) * to_float(held[i].value[j]);
     }
   }
   const float width = static_cast<float>(vectors_per_row * Vector<T>::kSize);
-  const float scale = rsqrtf(block_sum(squares) / width + eps);
+  const float scale = rsqrtf(block_sum(squares) / width + op.eps);
 #pragma unroll
   for (int i = 0; i < kMaxVectors; ++i) {
     const int column = i * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
@@ -38,21 +38,26 @@ __global__ void rms_norm_vector_kernel(Vector<T>* out, const Vector<T>* x, const
       Vector<T> result;
 #pragma unroll
       for (int j = 0; j < Vector<T>::kSize; ++j) {
-        result.value[j] = from_float<T>(to_float(held[i].value[j]) * scale * weight[column * Vector<T>::kSize + j]);
+        result.value[j] = from_float<T>(to_float(held[i].value[j]) * scale * op.weight[column * Vector<T>::kSize + j]);
       }
-      out[row + column] = result;
+      static_cast<Vector<T>*>(op.out)[row + column] = result;
     }
   }
 }
 
 template <typename T>
-__global__ void rms_norm_scalar_kernel(T* out, const T* x, const float* weight, int64_t width, float eps) {
-  const int64_t row = int64_t{blockIdx.x} * width;
+__global__ void rms_norm_scalar_kernel(const RmsNorm op) {
+  const int64_t row = int64_t{blockIdx.x} * op.width;
   float squares = 0.0f;
-  for (int64_t i = threadIdx.x; i < width; i += blockDim.x) squares += to_float(x[row + i]) * to_float(x[row + i]);
-  const float scale = rsqrtf(block_sum(squares) / static_cast<float>(width) + eps);
-  for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
-    out[row + i] = from_float<T>(to_float(x[row + i]) * scale * weight[i]);
+  for (int64_t i = threadIdx.x; i < op.width; i += blockDim.x) {
+    const float value = to_float(read_sum<T, 1>(op.x, op.branch, op.sum, row + i).value[0]);
+    squares += value * value;
+  }
+  const float scale = rsqrtf(block_sum(squares) / static_cast<float>(op.width) + op.eps);
+  // Each thread reads the sums that it wrote.
+  const auto* x = static_cast<const T*>(op.branch ? op.sum : op.x) + row;
+  for (int64_t i = threadIdx.x; i < op.width; i += blockDim.x) {
+    static_cast<T*>(op.out)[row + i] = from_float<T>(to_float(x[i]) * scale * op.weight[i]);
   }
 }
 
@@ -65,41 +70,68 @@ int threads_for(int64_t vectors) {
 
 }  // namespace
 
-void rms_norm(void* out, const void* x, const float* weight, int64_t rows, int64_t width, float eps, FloatType type,
-              Stream stream) {
-  if (width == 0) return;
+void rms_norm(const RmsNorm& op, FloatType type, Stream stream) {
+  if (op.width == 0) return;
   with_type(type, [&]<typename T>() {
-    const int64_t vectors = width / Vector<T>::kSize;
-    if (vectorizable<T>(width, out, x) && vectors <= kMaxVectors * kMaxThreads) {
-      launch("rms_norm", rms_norm_vector_kernel<T>, {rows}, threads_for(vectors), stream, static_cast<Vector<T>*>(out),
-             static_cast<const Vector<T>*>(x), weight, static_cast<int>(vectors), eps);
+    const int64_t vectors = op.width / Vector<T>::kSize;
+    if (vectorizable<T>(op.width, op.out, op.x, op.branch, op.sum) && vectors <= kMaxVectors * kMaxThreads) {
+      launch("rms_norm", rms_norm_vector_kernel<T>, {op.rows}, threads_for(vectors), stream, op,
+             static_cast<int>(vectors));
     } else {
-      launch("rms_norm", rms_norm_scalar_kernel<T>, {rows}, 128, stream, static_cast<T*>(out), static_cast<const T*>(x),
-             weight, width, eps);
+      launch("rms_norm", rms_norm_scalar_kernel<T>, {op.rows}, 128, stream, op);
     }
   });
 }
 
-// RMS norm of a head and the rotation of its pairs (core/model/layers.h). One warp a head: a lane holds every
-// 32nd pair in registers (two pairs of a head of 128), so x moves once in and once out (4 B an element in bf16, against
-// 40 B of the ATen ops). The rows of cos and sin are shared by all heads of a token through L2. H200, `bench ops`:
-// 1,822 GB/s at 144,000 tokens of 32 heads in bf16.
+// Queries, keys and values apart, with the RMS norm of each query's and key's head and the rotation of its pairs
+// (core/model/layers.h). One warp a head: a lane holds every 32nd pair in registers (two pairs of a head of 128), so x
+// moves once in and once out (4 B an element in bf16, against 40 B of the ATen ops). The rows of cos and sin are shared
+// by all heads of a token through L2. H200, `bench ops`: 1,822 GB/s at 144,000 tokens of 32 heads in bf16.
 
 namespace {
 
 constexpr int kWarpsPerBlock = 8;
-constexpr int kMaxPairsPerLane = kMaxNormRopeWidth / 2 / 32;
+constexpr int kMaxPairsPerLane = kMaxSplitQkvWidth / 2 / 32;
+
+/// Where a head goes, and how it is normed: as a query, as a key, or not.
+template <typename T>
+struct HeadPlace {
+  Pair<T>* out;
+  const float* weight;  ///< null: the head is copied
+};
+
+/// `index`: among the heads of a token.
+template <typename T>
+__device__ HeadPlace<T> place_of_head(const SplitQkv& op, int64_t row, int64_t token, int index) {
+  const int64_t pairs = op.head_dim / 2;
+  const int q_heads = static_cast<int>(op.q_heads), kv_heads = static_cast<int>(op.kv_heads);
+  if (index < q_heads) {
+    return {static_cast<Pair<T>*>(op.q) + ((row * op.tokens + token) * q_heads + index) * pairs, op.q_weight};
+  }
+  const int of_kv = index - q_heads;
+  const bool is_key = of_kv < kv_heads;
+  const int64_t head = token * kv_heads + (is_key ? of_kv : of_kv - kv_heads);
+  return {static_cast<Pair<T>*>(is_key ? op.k : op.v) + row * (op.kv_batch_stride / 2) + head * pairs,
+          is_key ? op.k_weight : nullptr};
+}
 
 template <typename T>
-__global__ void norm_rope_kernel(const NormRope op) {
+__global__ void split_qkv_kernel(const SplitQkv op) {
   const int64_t head = int64_t{blockIdx.x} * kWarpsPerBlock + threadIdx.x / 32;
-  if (head >= op.batch * op.tokens * op.heads) return;
+  const int64_t heads = op.q_heads + 2 * op.kv_heads;  // of a token
+  if (head >= op.batch * op.tokens * heads) return;
   const int lane = threadIdx.x % 32;
   const int pairs = static_cast<int>(op.head_dim / 2);
-  const int64_t row = head / (op.tokens * op.heads);
-  const auto head_of_row = static_cast<uint32_t>(head - row * op.tokens * op.heads);
+  const int64_t row = head / (op.tokens * heads);
+  const auto head_of_row = static_cast<uint32_t>(head - row * op.tokens * heads);
+  const int64_t token = head_of_row / static_cast<uint32_t>(heads);
+  const auto [out, weight] =
+      place_of_head<T>(op, row, token, static_cast<int>(head_of_row % static_cast<uint32_t>(heads)));
   const auto* x = static_cast<const Pair<T>*>(op.x) + head * pairs;
-  auto* out = static_cast<Pair<T>*>(op.out) + row * (op.out_batch_stride / 2) + int64_t{head_of_row} * pairs;
+  if (!weight) {
+    for (int pair = lane; pair < pairs; pair += 32) out[pair] = x[pair];
+    return;
+  }
 
   float even[kMaxPairsPerLane];
   float odd[kMaxPairsPerLane];
@@ -116,15 +148,14 @@ __global__ void norm_rope_kernel(const NormRope op) {
   }
   const float scale = rsqrtf(warp_sum(squares) / static_cast<float>(op.head_dim) + op.eps);
 
-  const int64_t token = head_of_row / static_cast<uint32_t>(op.heads);
   const float* cos = op.cos + token * pairs;
   const float* sin = op.sin + token * pairs;
 #pragma unroll
   for (int i = 0; i < kMaxPairsPerLane; ++i) {
     const int pair = i * 32 + lane;
     if (pair < pairs) {
-      const float e = rounded<T>(even[i] * scale * op.weight[2 * pair]);
-      const float o = rounded<T>(odd[i] * scale * op.weight[2 * pair + 1]);
+      const float e = rounded<T>(even[i] * scale * weight[2 * pair]);
+      const float o = rounded<T>(odd[i] * scale * weight[2 * pair + 1]);
       // Products rounded on their own: no fused multiply-add, as the reference computes them.
       out[pair] = {from_float<T>(__fsub_rn(rounded<T>(__fmul_rn(e, cos[pair])), __fmul_rn(o, sin[pair]))),
                    from_float<T>(__fadd_rn(rounded<T>(__fmul_rn(o, cos[pair])), __fmul_rn(e, sin[pair])))};
@@ -134,14 +165,15 @@ __global__ void norm_rope_kernel(const NormRope op) {
 
 }  // namespace
 
-void norm_rope(const NormRope& op, FloatType type, Stream stream) {
-  require(op.head_dim % 2 == 0 && op.head_dim <= kMaxNormRopeWidth, "norm_rope: head_dim is even and at most 256");
-  require(op.tokens * op.heads < int64_t{1} << 32, "norm_rope: a row has fewer than 2^32 heads");
-  const int64_t blocks = block_count(op.batch * op.tokens * op.heads, kWarpsPerBlock);
+void split_qkv(const SplitQkv& op, FloatType type, Stream stream) {
+  require(op.head_dim % 2 == 0 && op.head_dim <= kMaxSplitQkvWidth, "split_qkv: head_dim is even and at most 256");
+  const int64_t heads = op.q_heads + 2 * op.kv_heads;
+  require(op.tokens * heads < int64_t{1} << 32, "split_qkv: a row has fewer than 2^32 heads");
+  const int64_t blocks = block_count(op.batch * op.tokens * heads, kWarpsPerBlock);
   with_type(type, [&]<typename T>() {
-    require(aligned_to(sizeof(Pair<T>), op.x, op.out) && op.out_batch_stride % 2 == 0,
-            "norm_rope: x and out are aligned to pairs");
-    launch("norm_rope", norm_rope_kernel<T>, {blocks}, kWarpsPerBlock * 32, stream, op);
+    require(aligned_to(sizeof(Pair<T>), op.x, op.q, op.k, op.v) && op.kv_batch_stride % 2 == 0,
+            "split_qkv: x, q, k and v are aligned to pairs");
+    launch("split_qkv", split_qkv_kernel<T>, {blocks}, kWarpsPerBlock * 32, stream, op);
   });
 }
 

@@ -26,11 +26,11 @@ std::vector<uint8_t> make_communicator_id() { refuse(); }
 AllReduce join_communicator(const std::vector<uint8_t>&, int, int, int) { refuse(); }
 
 void philox_uniform(float*, const int64_t*, int64_t, int64_t, uint64_t, uint32_t, uint32_t, Stream) { refuse(); }
-void rms_norm(void*, const void*, const float*, int64_t, int64_t, float, FloatType, Stream) { refuse(); }
+void rms_norm(const RmsNorm&, FloatType, Stream) { refuse(); }
 int64_t rms_norm_gradient_blocks(int64_t) { refuse(); }
 void rms_norm_gradient(const RmsNormGradient&, FloatType, Stream) { refuse(); }
-void norm_rope(const NormRope&, FloatType, Stream) { refuse(); }
-void swiglu(void*, const void*, const void*, int64_t, FloatType, Stream) { refuse(); }
+void split_qkv(const SplitQkv&, FloatType, Stream) { refuse(); }
+void swiglu(void*, const void*, int64_t, int64_t, FloatType, Stream) { refuse(); }
 void swiglu_gradient(const SwigluGradient&, FloatType, Stream) { refuse(); }
 bool quantize_rows_takes(int64_t, FloatType) { refuse(); }
 void quantize_rows(const QuantizeRows&, FloatType, Stream) { refuse(); }

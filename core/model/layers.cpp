@@ -13,35 +13,58 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-Tensor rms_norm_kernel(const Tensor& x, const Tensor& weight, double eps) {
+/// x, branch and weight as kernels read them. branch and sum: undefined, or as x.
+Tensor rms_norm_kernel(const Tensor& x, const Tensor& weight, double eps, const Tensor& branch = {},
+                       const Tensor& sum = {}) {
   Tensor normed = at::empty_like(x);
   const int64_t width = x.size(-1);
-  cuda::rms_norm(normed.data_ptr(), x.data_ptr(), weight.data_ptr<float>(), width == 0 ? 0 : x.numel() / width, width,
-                 static_cast<float>(eps), float_type(x), kernel_stream({x, weight}));
+  cuda::rms_norm({.out = normed.mutable_data_ptr(),
+                  .x = x.const_data_ptr(),
+                  .weight = weight.const_data_ptr<float>(),
+                  .branch = branch.defined() ? branch.const_data_ptr() : nullptr,
+                  .sum = sum.defined() ? sum.mutable_data_ptr() : nullptr,
+                  .rows = width == 0 ? 0 : x.numel() / width,
+                  .width = width,
+                  .eps = static_cast<float>(eps)},
+                 float_type(x), kernel_stream({x, weight, branch, sum}));
   return normed;
 }
 
-/// Fills `rotated`, whose tokens are contiguous within a row.
-Tensor norm_rope_kernel(const Tensor& x, const Tensor& weight, double eps, const Rope& rope, const Tensor& rotated) {
-  cuda::norm_rope({.out = rotated.data_ptr(),
-                   .x = x.data_ptr(),
-                   .weight = weight.data_ptr<float>(),
-                   .cos = rope.cos.data_ptr<float>(),
-                   .sin = rope.sin.data_ptr<float>(),
-                   .batch = x.size(0),
-                   .tokens = x.size(1),
-                   .heads = x.size(2),
-                   .head_dim = x.size(3),
-                   .out_batch_stride = rotated.stride(0),
-                   .eps = static_cast<float>(eps)},
-                  float_type(x), kernel_stream({x, weight, rope.cos, rope.sin}));
+/// qkv [B, L, heads + 2 kv_heads, D], weights and rope as kernels read them. k and v have rows of contiguous tokens.
+void split_qkv_kernel(const Tensor& qkv, const HeadNorms& norms, const Rope& rope, const QkvHeads& heads) {
+  const auto& [k, v] = heads.kv;
+  cuda::split_qkv({.q = heads.q.mutable_data_ptr(),
+                   .k = k.defined() ? k.mutable_data_ptr() : nullptr,
+                   .v = v.defined() ? v.mutable_data_ptr() : nullptr,
+                   .x = qkv.const_data_ptr(),
+                   .q_weight = norms.q.const_data_ptr<float>(),
+                   .k_weight = k.defined() ? norms.k.const_data_ptr<float>() : nullptr,
+                   .cos = rope.cos.const_data_ptr<float>(),
+                   .sin = rope.sin.const_data_ptr<float>(),
+                   .batch = qkv.size(0),
+                   .tokens = qkv.size(1),
+                   .q_heads = heads.q.size(2),
+                   .kv_heads = k.defined() ? k.size(2) : 0,
+                   .head_dim = qkv.size(3),
+                   .kv_batch_stride = k.defined() ? k.stride(0) : 0,
+                   .eps = static_cast<float>(norms.eps)},
+                  float_type(qkv), kernel_stream({qkv, heads.q, norms.q, norms.k, rope.cos, rope.sin}));
+}
+
+/// norm_rope is its case without keys and values.
+Tensor norm_rope_kernel(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
+  const Tensor rotated = at::empty_like(x);
+  split_qkv_kernel(x, {weight, {}, eps}, rope, {rotated, {}});
   return rotated;
 }
 
-/// True when norm_rope_kernel can write to `out` in place of a new tensor like x.
-bool is_row_buffer(const Tensor& out, const Tensor& x) {
-  return out.sizes() == x.sizes() && out.dtype() == x.dtype() && out.device() == x.device() &&
-         out.strides().slice(1) == x.strides().slice(1);
+/// True when split_qkv_kernel can write keys and values like `of` there.
+bool is_row_buffer(const LayerKv& place, const Tensor& of) {
+  const auto fits = [&](const Tensor& out) {
+    return out.sizes() == of.sizes() && out.dtype() == of.dtype() && out.device() == of.device() &&
+           out.select(0, 0).is_contiguous() && out.stride(0) % 2 == 0;
+  };
+  return fits(place.k) && fits(place.v) && place.k.stride(0) == place.v.stride(0);
 }
 
 /// The gradients of rms_norm and, with a rotation, of norm_rope; forward's tensors as kernel_operand returns them.
@@ -50,7 +73,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
     context->save_for_backward({x, weight, rope.cos, rope.sin});
     context->saved_data["eps"] = eps;
     if (!rope.cos.defined()) return rms_norm_kernel(x, weight, eps);
-    return norm_rope_kernel(x, weight, eps, rope, at::empty_like(x));
+    return norm_rope_kernel(x, weight, eps, rope);
   }
   static variable_list backward(AutogradContext* context, const variable_list& grad) {
     const variable_list saved = context->get_saved_variables();
@@ -83,32 +106,46 @@ bool norm_gradient_takes(const Tensor& x) {
   return width > 0 && width % 2 == 0 && width <= cuda::kMaxRmsNormGradientWidth;
 }
 
-Tensor swiglu_kernel(const Tensor& gate, const Tensor& up) {
-  Tensor product = at::empty_like(gate);
-  cuda::swiglu(product.data_ptr(), gate.data_ptr(), up.data_ptr(), gate.numel(), float_type(gate),
-               kernel_stream({gate, up}));
+/// The sizes of half of gate_up.
+std::vector<int64_t> half_sizes(const Tensor& gate_up) {
+  auto sizes = gate_up.sizes().vec();
+  sizes.back() /= 2;
+  return sizes;
+}
+
+Tensor swiglu_kernel(const Tensor& gate_up) {
+  Tensor product = at::empty(half_sizes(gate_up), gate_up.options());
+  const int64_t width = product.size(-1);
+  cuda::swiglu(product.mutable_data_ptr(), gate_up.const_data_ptr(), width == 0 ? 0 : product.numel() / width, width,
+               float_type(gate_up), kernel_stream({gate_up}));
   return product;
 }
 
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& gate, const Tensor& up) {
-    context->save_for_backward({gate, up});
-    return swiglu_kernel(gate, up);
+  static Tensor forward(AutogradContext* context, const Tensor& gate_up) {
+    context->save_for_backward({gate_up});
+    return swiglu_kernel(gate_up);
   }
-  static variable_list backward(AutogradContext* context, const variable_list& grad_out) {
-    const auto saved = context->get_saved_variables();
-    const Tensor dense = grad_out[0].contiguous();
-    const Tensor grad_gate = at::empty_like(saved[0]), grad_up = at::empty_like(saved[1]);
-    cuda::swiglu_gradient({.gate = saved[0].const_data_ptr(),
-                           .up = saved[1].const_data_ptr(),
-                           .grad_out = dense.const_data_ptr(),
-                           .grad_gate = grad_gate.mutable_data_ptr(),
-                           .grad_up = grad_up.mutable_data_ptr(),
-                           .elements = dense.numel()},
-                          float_type(dense), kernel_stream({saved[0], saved[1], dense}));
-    return {grad_gate, grad_up};
+  static variable_list backward(AutogradContext* context, const variable_list& grad) {
+    const Tensor gate_up = context->get_saved_variables().front();
+    const Tensor grad_out = grad[0].contiguous();
+    const Tensor grad_gate_up = at::empty_like(gate_up);
+    const int64_t width = grad_out.size(-1);
+    cuda::swiglu_gradient({.gate_up = gate_up.const_data_ptr(),
+                           .grad_out = grad_out.const_data_ptr(),
+                           .grad_gate_up = grad_gate_up.mutable_data_ptr(),
+                           .rows = width == 0 ? 0 : grad_out.numel() / width,
+                           .width = width},
+                          float_type(gate_up), kernel_stream({gate_up, grad_out}));
+    return {grad_gate_up};
   }
 };
+
+/// True when a kernel adds them: alike, and nothing is differentiated.
+bool adds_in_kernel(const Tensor& x, const Tensor& branch) {
+  return use_kernels(x) && !needs_gradient({branch}) && x.is_contiguous() && branch.is_contiguous() &&
+         x.sizes() == branch.sizes() && x.dtype() == branch.dtype();
+}
 
 }  // namespace
 
@@ -118,17 +155,20 @@ Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, in
   if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out}, dtype);
 }
 
-Linear::Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
+Linear::Linear(const Weights& weights, const std::string& prefix, const FusedLayers& layers, int64_t in, Bias has_bias,
                LinearPrecision precision)
     : dtype(weights.dtype()) {
-  const std::string name = prefix + ".weight";
-  if (has_bias == Bias::present) bias = weights.get(prefix + ".bias", {out});
-  if (precision == LinearPrecision::fp8 && weights.has(scale_name(name))) {  // a model that was converted to FP8
-    fp8 = ScaledRows(weights.get(name, {out, in}, at::kFloat8_e4m3fn),
-                     weights.get(scale_name(name), {out}, at::kFloat).unsqueeze(1));
+  const std::string before = prefix + ".";
+  const auto get = [&](const std::string& after, at::IntArrayRef row_shape, at::ScalarType as) {
+    return weights.get_fused(layers, before, after, row_shape, as);
+  };
+  if (has_bias == Bias::present) bias = get(".bias", {}, dtype);
+  const bool is_rounded = weights.has(before + layers.parts.front().first + scale_name(".weight"));
+  if (precision == LinearPrecision::fp8 && is_rounded) {  // a model that was converted to FP8
+    fp8 = ScaledRows(get(".weight", {in}, at::kFloat8_e4m3fn), get(scale_name(".weight"), {}, at::kFloat).unsqueeze(1));
     return;
   }
-  weight = weights.get(name, {out, in});
+  weight = get(".weight", {in}, dtype);
   if (precision != LinearPrecision::backbone) fp8 = quantize_rows(weight);
   if (precision == LinearPrecision::fp8) weight = Tensor();
 }
@@ -163,6 +203,29 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   return reference::rms_norm(x, weight, eps);
 }
 
+SumAndNorm add_rms_norm(const Tensor& x, const Tensor& branch, const Tensor& weight, double eps) {
+  if (!branch.defined()) return {x, rms_norm(x, weight, eps)};
+  if (adds_in_kernel(x, branch)) {
+    const Tensor sum = at::empty_like(x);
+    return {sum, rms_norm_kernel(x, weight.contiguous(), eps, branch, sum)};
+  }
+  const Tensor sum = x + branch;
+  return {sum, rms_norm(sum, weight, eps)};
+}
+
+SumAndNorm add_rms_norm_fp8(const Tensor& x, const Tensor& branch, const Tensor& weight, double eps) {
+  BeforeRounding before{.norm_weight = weight, .norm_eps = eps};
+  if (branch.defined() && adds_in_kernel(x, branch)) {
+    before.branch = branch;
+    before.sum = at::empty_like(x);
+    if (const auto rounded = quantize_rows_by_kernel(x, before)) return {before.sum, *rounded};
+    before.branch = before.sum = Tensor();
+  }
+  const Tensor sum = branch.defined() ? x + branch : x;
+  const auto rounded = quantize_rows_by_kernel(sum, before);
+  return {sum, rounded ? *rounded : quantize_rows(rms_norm(sum, weight, eps))};
+}
+
 Tensor reference::norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
   const auto dtype = x.scalar_type();
   const Tensor normed = reference::rms_norm(x, weight, eps);
@@ -176,40 +239,66 @@ Tensor reference::norm_rope(const Tensor& x, const Tensor& weight, double eps, c
   return rotated.flatten(-2).to(dtype);
 }
 
-Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope, const Tensor& out) {
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope) {
   TORCH_CHECK(x.dim() == 4 && rope.cos.size(0) == x.size(1) && rope.cos.size(1) * 2 == x.size(3), "norm_rope: x ",
               x.sizes(), ", rope ", rope.cos.sizes());
-  if (kernels_take(x) && x.is_contiguous() && x.size(3) <= cuda::kMaxNormRopeWidth) {
+  if (kernels_take(x) && x.size(3) <= cuda::kMaxSplitQkvWidth) {
     const Tensor rows = kernel_operand(x), scale = kernel_operand(weight);
     const Rope rotation{rope.cos.contiguous(), rope.sin.contiguous()};
-    const bool differentiated = needs_gradient({x, weight});
-    if (!differentiated && !out.defined()) return norm_rope_kernel(rows, scale, eps, rotation, at::empty_like(rows));
-    if (!differentiated && is_row_buffer(out, rows)) return norm_rope_kernel(rows, scale, eps, rotation, out);
-    if (!out.defined() && norm_gradient_takes(x)) return NormFunction::apply(rows, scale, eps, rotation);
+    if (!needs_gradient({x, weight})) return norm_rope_kernel(rows, scale, eps, rotation);
+    if (norm_gradient_takes(x)) return NormFunction::apply(rows, scale, eps, rotation);
   }
-  const Tensor rotated = reference::norm_rope(x, weight, eps, rope);
-  return out.defined() ? out.copy_(rotated) : rotated;
+  return reference::norm_rope(x, weight, eps, rope);
 }
 
-Tensor reference::swiglu(const Tensor& gate, const Tensor& up) { return at::silu(gate) * up; }
+namespace {
 
-Tensor swiglu(const Tensor& gate, const Tensor& up) {
-  TORCH_CHECK(gate.sizes() == up.sizes() && gate.dtype() == up.dtype(), "swiglu: gate ", gate.sizes(), ", up ",
-              up.sizes());
-  if (kernels_take(gate) && gate.is_contiguous() && up.is_contiguous()) {
-    return needs_gradient({gate, up}) ? SwigluFunction::apply(gate, up) : swiglu_kernel(gate, up);
+/// Queries, keys and values as they lie in qkv [B, L, heads + 2 kv_heads, D].
+QkvHeads parts_of_qkv(const Tensor& qkv, int64_t kv_heads) {
+  const int64_t heads = qkv.size(2) - 2 * kv_heads;
+  return {qkv.narrow(2, 0, heads), {qkv.narrow(2, heads, kv_heads), qkv.narrow(2, heads + kv_heads, kv_heads)}};
+}
+
+}  // namespace
+
+QkvHeads reference::split_qkv(const Tensor& qkv, int64_t kv_heads, const HeadNorms& norms, const Rope& rope) {
+  const auto [q, kv] = parts_of_qkv(qkv.unflatten(-1, {-1, norms.q.size(0)}), kv_heads);
+  return {reference::norm_rope(q, norms.q, norms.eps, rope),
+          {reference::norm_rope(kv.k, norms.k, norms.eps, rope), kv.v}};
+}
+
+QkvHeads split_qkv(const Tensor& qkv, int64_t kv_heads, const HeadNorms& norms, const Rope& rope,
+                   const LayerKv& place) {
+  const Tensor heads = qkv.unflatten(-1, {qkv.size(-1) / norms.q.size(0), norms.q.size(0)});
+  const auto [q, kv] = parts_of_qkv(heads, kv_heads);
+  const bool fits = !place.k.defined() || is_row_buffer(place, kv.k);
+  if (use_kernels(qkv) && fits && !needs_gradient({norms.q, norms.k}) && q.size(3) <= cuda::kMaxSplitQkvWidth) {
+    const auto like = [](const Tensor& part) { return at::empty(part.sizes(), part.options()); };
+    const QkvHeads split{like(q), place.k.defined() ? place : LayerKv{like(kv.k), like(kv.v)}};
+    split_qkv_kernel(kernel_operand(heads), {kernel_operand(norms.q), kernel_operand(norms.k), norms.eps},
+                     {rope.cos.contiguous(), rope.sin.contiguous()}, split);
+    return split;
   }
-  return reference::swiglu(gate, up);
+  const QkvHeads split{norm_rope(q, norms.q, norms.eps, rope), {norm_rope(kv.k, norms.k, norms.eps, rope), kv.v}};
+  if (!place.k.defined()) return split;
+  return {split.q, {place.k.copy_(split.kv.k), place.v.copy_(split.kv.v)}};
 }
 
-ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps) {
-  const auto rounded = quantize_rows_by_kernel(x, {.norm_weight = weight, .norm_eps = eps});
-  return rounded ? *rounded : quantize_rows(rms_norm(x, weight, eps));
+Tensor reference::swiglu(const Tensor& gate_up) {
+  const int64_t width = gate_up.size(-1) / 2;
+  return at::silu(gate_up.narrow(-1, 0, width)) * gate_up.narrow(-1, width, width);
 }
 
-ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up) {
-  const auto rounded = quantize_rows_by_kernel(gate, {.up = up});
-  return rounded ? *rounded : quantize_rows(swiglu(gate, up));
+Tensor swiglu(const Tensor& gate_up) {
+  TORCH_CHECK(gate_up.size(-1) % 2 == 0, "swiglu: gate_up ", gate_up.sizes());
+  if (!kernels_take(gate_up)) return reference::swiglu(gate_up);
+  const Tensor rows = kernel_operand(gate_up);
+  return needs_gradient({gate_up}) ? SwigluFunction::apply(rows) : swiglu_kernel(rows);
+}
+
+ScaledRows swiglu_fp8(const Tensor& gate_up) {
+  const auto rounded = quantize_rows_by_kernel(gate_up, {.gated = true});
+  return rounded ? *rounded : quantize_rows(swiglu(gate_up));
 }
 
 }  // namespace faststar

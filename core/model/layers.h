@@ -14,8 +14,9 @@ struct Linear {
   /// In one dtype: that of the weights, or another (the fp32 heads of a bf16 backbone).
   Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
          std::optional<at::ScalarType> dtype = {});
-  /// Rounded to E4M3 while it loads, where `precision` says so.
-  Linear(const Weights& weights, const std::string& prefix, int64_t in, int64_t out, Bias has_bias,
+  /// Of layers that read the same rows: their results lie beside each other. The tensors are
+  /// `<prefix>.<layer>.weight`. Rounded to E4M3 while they load, where `precision` says so.
+  Linear(const Weights& weights, const std::string& prefix, const FusedLayers& layers, int64_t in, Bias has_bias,
          LinearPrecision precision);
   Linear(const Tensor& weight, const Tensor& bias) : weight(weight), bias(bias), dtype(weight.scalar_type()) {}
 
@@ -37,6 +38,17 @@ int64_t count_layers(const Weights& weights, const std::string& prefix, const st
 /// x [..., C] float32 or bfloat16; weight [C] float32. Returns shape and dtype of `x`.
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 
+/// A residual stream and its norm.
+struct SumAndNorm {
+  Tensor sum;
+  ScaledRows normed;
+};
+/// sum = x + branch, rounded once, and rms_norm(sum): on a GPU in one pass over both. An undefined branch adds nothing.
+/// x, branch [..., C]; sum has the dtype that ATen gives a sum of them, and so has the norm.
+SumAndNorm add_rms_norm(const Tensor& x, const Tensor& branch, const Tensor& weight, double eps);
+/// The same with quantize_rows(rms_norm(sum)).
+SumAndNorm add_rms_norm_fp8(const Tensor& x, const Tensor& branch, const Tensor& weight, double eps);
+
 /// Rotation of each token's channel pairs: cos and sin, [L, D/2] float32 each.
 struct Rope {
   Tensor cos;
@@ -47,24 +59,41 @@ struct Rope {
 /// (e, o) -> (e cos - o sin, o cos + e sin).
 /// x [B, L, N, D] float32 or bfloat16; weight [D] float32; rope [L, D/2]. Returns shape and dtype of `x`.
 /// In bfloat16 the norm's result and the first product are rounded, as the official in-place code does.
-/// out: written to and returned when it is given; its rows of tokens may lie apart, as in a longer buffer. Nothing is
-/// differentiated through it.
 /// Source: q_norm / k_norm of infinity/models/basic.py, apply_rotary_emb of infinity/models/rope.py.
-Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope, const Tensor& out = {});
+Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
+
+/// Keys and values of a layer: [B, L, kv heads, D] each.
+struct LayerKv {
+  Tensor k, v;
+};
+/// Queries [B, L, heads, D], keys and values of a layer.
+struct QkvHeads {
+  Tensor q;
+  LayerKv kv;
+};
+/// The norms of queries and of keys: weights [D] float32.
+struct HeadNorms {
+  Tensor q, k;
+  double eps;
+};
+/// Splits qkv [B, L, (heads + 2 kv heads) D] and applies norm_rope to queries and keys, on a GPU in one pass. Keys and
+/// values are written to `place` when it is given; its rows of tokens may lie apart, as in a longer buffer. Nothing is
+/// differentiated through it then.
+QkvHeads split_qkv(const Tensor& qkv, int64_t kv_heads, const HeadNorms& norms, const Rope& rope,
+                   const LayerKv& place = {});
 
 /// silu(gate) * up, element by element; in bfloat16 silu's result is rounded first, as the official code does.
-/// gate, up: equal shapes, float32 or bfloat16. Source: SwiGLU MLP of infinity/models/basic.py.
-Tensor swiglu(const Tensor& gate, const Tensor& up);
-
-/// quantize_rows(rms_norm(x, weight, eps)) and quantize_rows(swiglu(gate, up)), on a GPU each in one pass over its
-/// input.
-ScaledRows rms_norm_fp8(const Tensor& x, const Tensor& weight, double eps);
-ScaledRows swiglu_fp8(const Tensor& gate, const Tensor& up);
+/// gate_up [..., 2 F] float32 or bfloat16: gate and up beside each other -> [..., F].
+/// Source: SwiGLU MLP of infinity/models/basic.py.
+Tensor swiglu(const Tensor& gate_up);
+/// quantize_rows(swiglu(gate_up)), on a GPU in one pass over its input.
+ScaledRows swiglu_fp8(const Tensor& gate_up);
 
 namespace reference {
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 Tensor norm_rope(const Tensor& x, const Tensor& weight, double eps, const Rope& rope);
-Tensor swiglu(const Tensor& gate, const Tensor& up);
+QkvHeads split_qkv(const Tensor& qkv, int64_t kv_heads, const HeadNorms& norms, const Rope& rope);
+Tensor swiglu(const Tensor& gate_up);
 }  // namespace reference
 
 }  // namespace faststar

@@ -14,11 +14,12 @@ constexpr int64_t kProductAlignment = 16;
 /// The first GPUs that multiply E4M3.
 constexpr int kFp8Capability = 89;
 
-/// Room for the rounded rows of x.
-ScaledRows empty_rows(const Tensor& x) {
-  auto scale_sizes = x.sizes().vec();
+/// Room for the rounded rows of x, `width` long.
+ScaledRows empty_rows(const Tensor& x, int64_t width) {
+  auto sizes = x.sizes().vec(), scale_sizes = sizes;
+  sizes.back() = width;
   scale_sizes.back() = 1;
-  return {at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn)),
+  return {at::empty(sizes, x.options().dtype(at::kFloat8_e4m3fn)),
           at::empty(scale_sizes, x.options().dtype(at::kFloat))};
 }
 
@@ -42,24 +43,28 @@ ScaledRows reference::quantize_rows(const Tensor& x) {
 }
 
 std::optional<ScaledRows> quantize_rows_by_kernel(const Tensor& x, const BeforeRounding& before) {
-  const bool readable = use_kernels(x) && x.is_contiguous() && (!before.up.defined() || before.up.is_contiguous());
-  if (!readable || !cuda::quantize_rows_takes(x.size(-1), float_type(x))) return std::nullopt;
-  const Tensor read = kernel_operand(x), up = kernel_operand(before.up), weight = kernel_operand(before.norm_weight);
-  ScaledRows rounded = empty_rows(x);
+  const int64_t width = before.gated ? x.size(-1) / 2 : x.size(-1);
+  const bool readable = use_kernels(x) && x.is_contiguous();
+  if (!readable || !cuda::quantize_rows_takes(width, float_type(x))) return std::nullopt;
+  const Tensor read = kernel_operand(x), branch = kernel_operand(before.branch), &sum = before.sum;
+  const Tensor weight = kernel_operand(before.norm_weight);
+  ScaledRows rounded = empty_rows(x, width);
   cuda::quantize_rows({.values = rounded.values.mutable_data_ptr(),
                        .scale = rounded.scale.mutable_data_ptr<float>(),
                        .x = read.const_data_ptr(),
-                       .up = up.defined() ? up.const_data_ptr() : nullptr,
+                       .branch = branch.defined() ? branch.const_data_ptr() : nullptr,
+                       .sum = sum.defined() ? sum.mutable_data_ptr() : nullptr,
                        .norm_weight = weight.defined() ? weight.const_data_ptr<float>() : nullptr,
-                       .rows = x.numel() / x.size(-1),
-                       .width = x.size(-1),
+                       .rows = rounded.scale.numel(),
+                       .width = width,
+                       .gated = before.gated,
                        .eps = static_cast<float>(before.norm_eps)},
-                      float_type(x), kernel_stream({read, up, weight, rounded.values, rounded.scale}));
+                      float_type(x), kernel_stream({read, branch, sum, weight, rounded.values, rounded.scale}));
   return rounded;
 }
 
 ScaledRows quantize_rows(const Tensor& x) {
-  if (x.is_meta()) return empty_rows(x);  // shapes alone: ATen has no such operations for it
+  if (x.is_meta()) return empty_rows(x, x.size(-1));  // shapes alone: ATen has no such operations for it
   const std::optional<ScaledRows> rounded = quantize_rows_by_kernel(x);
   return rounded ? *rounded : reference::quantize_rows(x);
 }

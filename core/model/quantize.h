@@ -32,11 +32,14 @@ struct ScaledRows {
 /// this becomes the largest number of E4M3.
 ScaledRows quantize_rows(const Tensor& x);
 
-/// What is computed of x before it is rounded, in the same pass over it: nothing, its RMS norm, or silu(x) * up.
+/// What is computed of x before it is rounded, in the same pass over it: nothing, the RMS norm of x or of x + branch,
+/// or silu(gate) * up.
 struct BeforeRounding {
   Tensor norm_weight = {};  ///< [C] float32
   double norm_eps = 0;
-  Tensor up = {};  ///< as x
+  Tensor branch = {};  ///< as x: is added before the norm
+  Tensor sum = {};     ///< as x: where x + branch is written
+  bool gated = false;  ///< x [..., 2 F] is gate and up beside each other; the rows are [..., F] then
 };
 /// The rounded rows of that; nothing where there is no kernel for rows like x.
 std::optional<ScaledRows> quantize_rows_by_kernel(const Tensor& x, const BeforeRounding& before = {});

@@ -28,13 +28,6 @@ struct ConvertedPart {
   std::vector<FusedLayers> fused = {};
 };
 
-/// Of the transformer, as SelfAttention and Mlp apply them to the same tokens.
-std::vector<FusedLayers> fused_layers(const StarArchitecture& arch) {
-  const int64_t query = arch.heads * arch.head_dim, key = arch.kv_heads * arch.head_dim;
-  return {{"qkv_proj", {{"q_proj", query}, {"k_proj", key}, {"v_proj", key}}},
-          {"gate_up_proj", {{"gate_proj", arch.ffn_width}, {"up_proj", arch.ffn_width}}}};
-}
-
 std::vector<ConvertedPart> parts_of(const ModelLayout& layout, const Checkpoints& open) {
   const ModelLayout names = own_layout("");
   return {{names.transformer / "model.safetensors", layout.transformer, open.transformer,

@@ -125,13 +125,15 @@ const Tokenizer& Model::tokenizer() {
   return *tokenizer_;
 }
 
-Weights Model::begin_loading(const std::shared_ptr<const TensorSource>& source, const TensorRequests& requests) const {
+Weights Model::begin_loading(const std::shared_ptr<const TensorSource>& source, const TensorRequests& requests,
+                             const std::vector<FusedLayers>& fused) const {
   if (source->makes_any()) return {source, device_, dtype()};
-  return {source, device_, dtype(), std::make_shared<WeightLoader>(*source, requests, device_)};
+  return {source, device_, dtype(), std::make_shared<WeightLoader>(*source, requests, device_, fused)};
 }
 
 Weights Model::begin_transformer() const {
-  return begin_loading(checkpoints_.transformer, transformer_requests(checkpoints_, dtype()));
+  return begin_loading(checkpoints_.transformer, transformer_requests(checkpoints_, dtype()),
+                       fused_layers(checkpoints_.star_architecture));
 }
 
 template <typename Network, typename... Arguments>

@@ -95,7 +95,8 @@ class Model {
     network.reset();
     release_cached_memory(device_);
   }
-  Weights begin_loading(const std::shared_ptr<const TensorSource>& source, const TensorRequests& requests) const;
+  Weights begin_loading(const std::shared_ptr<const TensorSource>& source, const TensorRequests& requests,
+                        const std::vector<FusedLayers>& fused = {}) const;
   Weights begin_transformer() const;
   template <typename Network, typename... Arguments>
   std::shared_ptr<const Network> finish_loading(const char* part, const Weights& weights,

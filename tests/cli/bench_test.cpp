@@ -58,9 +58,10 @@ TEST_CASE("bench ops measures every operation of a run", "[cli][slow]") {
     CHECK(row["seconds"]["reference"].get<double>() > 0);
     CHECK_FALSE(row["seconds"].contains("kernel"));  // on the CPU
   }
-  CHECK(ops == std::set<std::string>{"rms_norm", "norm_rope", "swiglu", "quantize_rows", "rms_norm_fp8", "swiglu_fp8",
-                                     "quantize_heads", "philox_uniform", "similarity_score", "select_top", "area_mean",
-                                     "partial_update", "norm_silu_of_sum", "depth_to_space", "rgb_conv", "yuv420"});
+  CHECK(ops == std::set<std::string>{"add_rms_norm", "split_qkv", "swiglu", "quantize_rows", "add_rms_norm_fp8",
+                                     "swiglu_fp8", "quantize_heads", "philox_uniform", "similarity_score", "select_top",
+                                     "area_mean", "partial_update", "norm_silu_of_sum", "depth_to_space", "rgb_conv",
+                                     "yuv420"});
   for (const auto& row : json["linears"]) CHECK(row["gate_up"]["flops"].get<double>() > 0);
   for (const auto& row : json["attention"]) {
     CHECK(row["auto"]["flops"].get<double>() > 0);

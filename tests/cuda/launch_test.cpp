@@ -34,12 +34,14 @@ TEST_CASE("operands at odd addresses give the same numbers", "[kernels]") {
   CAPTURE(device, dtype, width);
   const double tolerance = test::tolerance_of(dtype) / 4;
   const Tensor x = shifted(test::seeded_randn({1, 33, 3, width}, 1, device, dtype));
-  const Tensor up = shifted(test::seeded_randn({1, 33, 3, width}, 2, device, dtype));
+  const Tensor branch = shifted(test::seeded_randn({1, 33, 3, width}, 2, device, dtype));
   const Tensor weight = shifted(test::seeded_randn({width}, 3, device));
   const Tensor angle = test::seeded_randn({33, width / 2}, 4, device);
   const Rope rope{shifted(angle.cos()), shifted(angle.sin())};
-  CHECK(test::relative_error(swiglu(x, up), reference::swiglu(x, up)) < tolerance);
+  CHECK(test::relative_error(swiglu(x), reference::swiglu(x)) < tolerance);
   CHECK(test::relative_error(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)) < tolerance);
+  CHECK(test::relative_error(add_rms_norm(x, branch, weight, 1e-6).normed.values,
+                             reference::rms_norm(x + branch, weight, 1e-6)) < tolerance);
   CHECK(test::relative_error(norm_rope(x, weight, 1e-6, rope), reference::norm_rope(x, weight, 1e-6, rope)) <
         tolerance);
 }
@@ -58,9 +60,8 @@ TEST_CASE("a kernel runs on the GPU of its operands, whichever is current", "[ke
 TEST_CASE("a grid beyond CUDA's limits is refused", "[kernels]") {
   if (has_kernels()) {
     constexpr int64_t kMany = int64_t{1} << 44;  // also as vectors of 16 bytes
-    CHECK_THROWS_AS(cuda::rms_norm(nullptr, nullptr, nullptr, kMany, 8, 0, cuda::FloatType::float32, {}),
-                    cuda::Failure);
-    CHECK_THROWS_AS(cuda::swiglu(nullptr, nullptr, nullptr, kMany, cuda::FloatType::bfloat16, {}), cuda::Failure);
+    CHECK_THROWS_AS(cuda::rms_norm({.rows = kMany, .width = 8}, cuda::FloatType::float32, {}), cuda::Failure);
+    CHECK_THROWS_AS(cuda::swiglu(nullptr, nullptr, kMany, 8, cuda::FloatType::bfloat16, {}), cuda::Failure);
     CHECK_THROWS_AS(cuda::area_mean({.frames = kMany, .rows = 1, .columns = 1}, {}), cuda::Failure);
     CHECK_THROWS_AS(cuda::philox_uniform(nullptr, nullptr, kMany, 4, 0, 0, 0, {}), cuda::Failure);
     const cuda::NormSilu batch{.batch = 65536, .frames = 1, .height = 1, .width = 1, .channels = 32};
@@ -70,8 +71,8 @@ TEST_CASE("a grid beyond CUDA's limits is refused", "[kernels]") {
 
 TEST_CASE("a kernel of nothing is not launched", "[kernels]") {
   if (has_kernels()) {
-    CHECK_NOTHROW(cuda::rms_norm(nullptr, nullptr, nullptr, 0, 8, 0, cuda::FloatType::float32, {}));
-    CHECK_NOTHROW(cuda::swiglu(nullptr, nullptr, nullptr, 0, cuda::FloatType::bfloat16, {}));
+    CHECK_NOTHROW(cuda::rms_norm({.width = 8}, cuda::FloatType::float32, {}));
+    CHECK_NOTHROW(cuda::swiglu(nullptr, nullptr, 0, 8, cuda::FloatType::bfloat16, {}));
     CHECK_NOTHROW(cuda::rms_norm_gradient({.width = 64}, cuda::FloatType::float32, {}));
     CHECK_NOTHROW(cuda::select_top({}, {}));
   }
@@ -80,10 +81,10 @@ TEST_CASE("a kernel of nothing is not launched", "[kernels]") {
 TEST_CASE("addresses and sizes that a kernel cannot read are refused", "[kernels]") {
   if (has_kernels()) {
     using cuda::FloatType;
-    const cuda::NormRope head{.x = address<void>(4), .batch = 1, .tokens = 1, .heads = 1, .head_dim = 64};
-    CHECK_THROWS_AS(cuda::norm_rope(head, FloatType::float32, {}), std::invalid_argument);
-    const cuda::NormRope wide{.batch = 1, .tokens = 1, .heads = 1, .head_dim = cuda::kMaxNormRopeWidth + 2};
-    CHECK_THROWS_AS(cuda::norm_rope(wide, FloatType::float32, {}), std::invalid_argument);
+    const cuda::SplitQkv head{.x = address<void>(4), .batch = 1, .tokens = 1, .q_heads = 1, .head_dim = 64};
+    CHECK_THROWS_AS(cuda::split_qkv(head, FloatType::float32, {}), std::invalid_argument);
+    const cuda::SplitQkv wide{.batch = 1, .tokens = 1, .q_heads = 1, .head_dim = cuda::kMaxSplitQkvWidth + 2};
+    CHECK_THROWS_AS(cuda::split_qkv(wide, FloatType::float32, {}), std::invalid_argument);
     CHECK_THROWS_AS(
         cuda::rms_norm_gradient({.grad_out = address<void>(2), .rows = 1, .width = 64}, FloatType::bfloat16, {}),
         std::invalid_argument);

@@ -134,12 +134,6 @@ std::vector<TensorToWrite> with_gaps(std::vector<TensorToWrite> tensors) {
 
 }  // namespace
 
-std::optional<std::pair<std::string, std::string>> around_layer(const std::string& name, const std::string& layer) {
-  const size_t at = name.find("." + layer + ".");
-  if (at == std::string::npos) return std::nullopt;
-  return std::pair(name.substr(0, at + 1), name.substr(at + 1 + layer.size()));
-}
-
 std::shared_ptr<const TensorSource> with_fused_parts(const std::shared_ptr<const Safetensors>& file) {
   const auto notes = file->metadata().find(kConversionKey);
   if (notes == file->metadata().end()) return file;

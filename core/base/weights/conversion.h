@@ -12,18 +12,6 @@
 
 namespace faststar {
 
-/// Layers whose weights lie one below the other in one tensor, and the rows of each:
-/// {"qkv_proj", {{"q_proj", 4096}, {"k_proj", 1024}, {"v_proj", 1024}}}. `a.q_proj.weight` is the first 4096 rows of
-/// `a.qkv_proj.weight`, and so on for biases and scales.
-struct FusedLayers {
-  std::string name;
-  std::vector<std::pair<std::string, int64_t>> parts;
-};
-
-/// What comes before and after `layer` in the name of a tensor: {"a.", ".weight"} of "q_proj" in "a.q_proj.weight";
-/// nothing when it is not in there.
-std::optional<std::pair<std::string, std::string>> around_layer(const std::string& name, const std::string& layer);
-
 /// What `faststar convert` notes in the header of each file that it writes.
 struct Conversion {
   std::string precision;                 ///< "bf16"

@@ -64,10 +64,13 @@ struct PinnedBuffer {
 
 }  // namespace
 
-WeightLoader::WeightLoader(const TensorSource& source, const TensorRequests& wanted, at::Device device)
+WeightLoader::WeightLoader(const TensorSource& source, const TensorRequests& wanted, at::Device device,
+                           const std::vector<FusedLayers>& fused)
     : origin_(source.origin()), device_(device) {
   const c10::InferenceMode tensors_for_any_use(false);
   collect(source, wanted);
+  assign_targets(fused);
+  cut_into_pieces();
   sums_ = at::empty({static_cast<int64_t>(pieces_.size())}, at::TensorOptions(device).dtype(at::kFloat));
   if (device.is_cpu()) {
     load_here();
@@ -96,14 +99,49 @@ void WeightLoader::collect(const TensorSource& source, const TensorRequests& wan
   std::ranges::sort(items_, {}, [](const Item& item) {
     return std::tuple<const std::string&, int64_t>(item.place.file->origin(), item.place.offset);
   });
+}
+
+/// Each item its own target, but for the parts of fused layers.
+void WeightLoader::assign_targets(const std::vector<FusedLayers>& fused) {
+  std::map<std::string, Item*> items;
+  for (Item& item : items_) items[item.name] = &item;
+  const auto add_target = [&](const std::string& name, const std::vector<Item*>& parts) {
+    Target target{.dtype = parts.front()->wanted.dtype};
+    for (Item* const part : parts) {
+      part->target = targets_.size();
+      part->first = target.elements;
+      target.elements += checked_numel(part->wanted.shape).value_or(0);
+      items.erase(part->name);
+    }
+    targets_by_name_[name] = targets_.size();
+    targets_.push_back(std::move(target));
+  };
+  for (const FusedLayers& layers : fused) {
+    for (const Item& item : items_) {
+      const auto around = around_layer(item.name, layers.parts.front().first);
+      if (!around) continue;
+      std::vector<Item*> parts;
+      for (const auto& [layer, rows] : layers.parts) {
+        const auto part = items.find(around->first + layer + around->second);
+        if (part != items.end() && part->second->wanted.dtype == item.wanted.dtype) parts.push_back(part->second);
+      }
+      if (parts.size() == layers.parts.size()) add_target(around->first + layers.name + around->second, parts);
+    }
+  }
+  while (!items.empty()) {
+    Item* const item = items.begin()->second;
+    add_target(item->name, {item});
+  }
+}
+
+void WeightLoader::cut_into_pieces() {
   for (size_t i = 0; i < items_.size(); ++i) {
-    Item& item = items_[i];
-    items_by_name_[item.name] = i;
+    const Item& item = items_[i];
     const int64_t elements = checked_numel(item.stored.shape).value_or(0);
     const int64_t most = kPieceBytes / element_bytes_of(item.stored.dtype);
     for (int64_t begin = 0; begin < elements; begin += most) {
       pieces_.push_back({i, begin, std::min(most, elements - begin), static_cast<int64_t>(pieces_.size())});
-      ++item.pieces_left;
+      ++targets_[item.target].pieces_left;
     }
     times_.bytes += elements * element_bytes_of(item.stored.dtype);
   }
@@ -112,9 +150,7 @@ void WeightLoader::collect(const TensorSource& source, const TensorRequests& wan
 /// All of it, with the threads of LibTorch.
 void WeightLoader::load_here() {
   const auto start = LoadClock::now();
-  for (Item& item : items_) {
-    item.target = at::empty({checked_numel(item.wanted.shape).value_or(0)}, at::TensorOptions(item.wanted.dtype));
-  }
+  for (Target& target : targets_) target.values = at::empty({target.elements}, at::TensorOptions(target.dtype));
   at::parallel_for(0, static_cast<int64_t>(pieces_.size()), 1, [&](int64_t begin, int64_t end) {
     const c10::InferenceMode tensors_for_any_use(false);
     Tensor buffer;
@@ -199,18 +235,19 @@ const WeightLoader::Piece* WeightLoader::next_piece() {
   const std::lock_guard lock(mutex_);
   if (next_ == pieces_.size()) return nullptr;
   const Piece& piece = pieces_[next_++];
-  Item& item = items_[piece.item];
-  if (!item.target.defined()) {
-    item.target = at::empty({*checked_numel(item.wanted.shape)}, at::TensorOptions(device_).dtype(item.wanted.dtype));
+  Target& target = targets_[items_[piece.item].target];
+  if (!target.values.defined()) {
+    target.values = at::empty({target.elements}, at::TensorOptions(device_).dtype(target.dtype));
   }
   return &piece;
 }
 
 void WeightLoader::finish_piece(const Piece& piece) {
   const std::lock_guard lock(mutex_);
-  --items_[piece.item].pieces_left;
+  Target& target = targets_[items_[piece.item].target];
+  --target.pieces_left;
   ++finished_;
-  if (items_[piece.item].pieces_left == 0) changed_.notify_all();
+  if (target.pieces_left == 0) changed_.notify_all();
 }
 
 void WeightLoader::read_bytes(const Piece& piece, void* bytes) const {
@@ -220,7 +257,8 @@ void WeightLoader::read_bytes(const Piece& piece, void* bytes) const {
 }
 
 Tensor WeightLoader::slice_of(const Piece& piece) const {
-  return items_[piece.item].target.narrow(0, piece.begin, piece.count);
+  const Item& item = items_[piece.item];
+  return targets_[item.target].values.narrow(0, item.first + piece.begin, piece.count);
 }
 
 void WeightLoader::put(const Piece& piece, const Tensor& elements) {
@@ -245,16 +283,16 @@ void WeightLoader::wait_for_copies() const {
 }
 
 Tensor WeightLoader::take(const std::string& name, const TensorInfo& wanted) {
-  const auto found = items_by_name_.find(name);
-  if (found == items_by_name_.end() || items_[found->second].wanted.dtype != wanted.dtype) return {};
-  Item& item = items_[found->second];
+  const auto found = targets_by_name_.find(name);
+  if (found == targets_by_name_.end() || targets_[found->second].dtype != wanted.dtype) return {};
+  Target& target = targets_[found->second];
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return item.pieces_left == 0 || error_; });
-    if (item.pieces_left > 0) std::rethrow_exception(error_);
+    changed_.wait(lock, [&] { return target.pieces_left == 0 || error_; });
+    if (target.pieces_left > 0) std::rethrow_exception(error_);
   }
-  if (!item.target.defined()) return {};  // given away, or without elements
-  const Tensor tensor = std::exchange(item.target, Tensor()).view(wanted.shape);
+  if (!target.values.defined()) return {};  // given away, or without elements
+  const Tensor tensor = std::exchange(target.values, Tensor()).view(wanted.shape);
   wait_for_copies();
   // Without this its memory could be written again, on the stream of copies, before the current stream has read it.
   if (copies_) tensor.record_stream(current_stream(device_));

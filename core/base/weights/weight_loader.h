@@ -31,9 +31,11 @@ struct LoadTimes {
 /// On a GPU the constructor returns at once; on a CPU everything is there when it does.
 class WeightLoader {
  public:
-  /// Those of `wanted` that lie in files as they are wanted, but for their dtype; the others are left out.
+  /// Those of `wanted` that lie in files as they are wanted, but for their dtype; the others are left out. Those of
+  /// `fused` layers become one tensor, under its name, when all of them are there and wanted in one dtype.
   /// Throws Error(model), on a GPU take() does.
-  WeightLoader(const TensorSource& source, const TensorRequests& wanted, at::Device device);
+  WeightLoader(const TensorSource& source, const TensorRequests& wanted, at::Device device,
+               const std::vector<FusedLayers>& fused = {});
   ~WeightLoader();  ///< stops reading
   WeightLoader(const WeightLoader&) = delete;
   WeightLoader& operator=(const WeightLoader&) = delete;
@@ -49,13 +51,21 @@ class WeightLoader {
   LoadTimes times() const { return times_; }
 
  private:
+  /// A tensor that is given away: of one item, or of several that lie one below the other.
+  struct Target {
+    at::ScalarType dtype = at::kFloat;
+    int64_t elements = 0;
+    Tensor values;  ///< flat; allocated with its first piece
+    int64_t pieces_left = 0;
+  };
+  /// A tensor in a file.
   struct Item {
     std::string name;
     TensorInfo stored;
     TensorInfo wanted;
     FilePlace place;
-    Tensor target;  ///< flat; allocated with its first piece
-    int64_t pieces_left = 0;
+    size_t target = 0;
+    int64_t first = 0;  ///< of its elements in the target
   };
   struct Piece {
     size_t item = 0;
@@ -65,6 +75,8 @@ class WeightLoader {
   };
 
   void collect(const TensorSource& source, const TensorRequests& wanted);
+  void assign_targets(const std::vector<FusedLayers>& fused);
+  void cut_into_pieces();
   void load_here();
   void start_threads();
   void read_pieces(const std::stop_token& stop);
@@ -79,7 +91,8 @@ class WeightLoader {
   std::string origin_;
   at::Device device_;
   std::vector<Item> items_;
-  std::map<std::string, size_t> items_by_name_;
+  std::vector<Target> targets_;
+  std::map<std::string, size_t> targets_by_name_;
   std::vector<Piece> pieces_;
   Tensor sums_;                        ///< one a piece, float32: finite when all its elements are
   std::optional<c10::Stream> copies_;  ///< none on a CPU

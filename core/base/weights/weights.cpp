@@ -259,6 +259,18 @@ FilePlace StoredTensors::place(const std::string& name) const {
   return found == stored_.end() ? FilePlace() : found->second.place;
 }
 
+int64_t FusedLayers::rows() const {
+  int64_t sum = 0;
+  for (const auto& [layer, rows] : parts) sum += rows;
+  return sum;
+}
+
+std::optional<std::pair<std::string, std::string>> around_layer(const std::string& name, const std::string& layer) {
+  const size_t at = name.find("." + layer + ".");
+  if (at == std::string::npos) return std::nullopt;
+  return std::pair(name.substr(0, at + 1), name.substr(at + 1 + layer.size()));
+}
+
 Weights::Weights(std::shared_ptr<const TensorSource> source, at::Device device, at::ScalarType dtype,
                  std::shared_ptr<WeightLoader> loader)
     : source_(std::move(source)), device_(device), dtype_(dtype), loader_(std::move(loader)) {}
@@ -274,6 +286,26 @@ Tensor Weights::get(const std::string& name, at::IntArrayRef shape, at::ScalarTy
   Tensor tensor = read(name, wanted);
   check_finite(tensor, name);
   return tensor;
+}
+
+Tensor Weights::get_fused(const FusedLayers& layers, const std::string& before, const std::string& after,
+                          at::IntArrayRef row_shape, at::ScalarType dtype) const {
+  const auto shape_of_rows = [&](int64_t rows) {
+    std::vector<int64_t> shape = {rows};
+    shape.insert(shape.end(), row_shape.begin(), row_shape.end());
+    return shape;
+  };
+  if (loader_) {
+    const Tensor loaded = loader_->take(before + layers.name + after, {dtype, shape_of_rows(layers.rows())});
+    for (const auto& [layer, rows] : layers.parts) requests_[before + layer + after] = {dtype, shape_of_rows(rows)};
+    if (loaded.defined()) return loaded;
+  }
+  std::vector<Tensor> parts;
+  for (const auto& [layer, rows] : layers.parts) {
+    const Tensor part = get(before + layer + after, shape_of_rows(rows), dtype);
+    parts.push_back(part.element_size() == 1 ? part.view(at::kByte) : part);  // at::cat knows no E4M3
+  }
+  return parts.size() == 1 ? parts.front().view(dtype) : at::cat(parts).view(dtype);
 }
 
 void Weights::check_shape(const std::string& name, at::IntArrayRef shape) const {

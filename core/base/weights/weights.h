@@ -107,6 +107,20 @@ std::shared_ptr<const TensorSource> make_random_weights(uint64_t seed);
 /// matrix is its 8-bit row times scale i.
 inline std::string scale_name(const std::string& name) { return name + "_scale"; }
 
+/// Layers whose weights lie one below the other in one tensor, and the rows of each:
+/// {"qkv_proj", {{"q_proj", 4096}, {"k_proj", 1024}, {"v_proj", 1024}}}. `a.q_proj.weight` is the first 4096 rows of
+/// `a.qkv_proj.weight`, and so on for biases and scales.
+struct FusedLayers {
+  std::string name;
+  std::vector<std::pair<std::string, int64_t>> parts;
+
+  int64_t rows() const;
+};
+
+/// What comes before and after `layer` in the name of a tensor: {"a.", ".weight"} of "q_proj" in "a.q_proj.weight";
+/// nothing when it is not in there.
+std::optional<std::pair<std::string, std::string>> around_layer(const std::string& name, const std::string& layer);
+
 /// Tensors that a network takes, as it takes them.
 using TensorRequests = std::map<std::string, TensorInfo>;
 
@@ -125,6 +139,11 @@ class Weights {
   /// ahead, check_loaded() tells.
   Tensor get(const std::string& name, at::IntArrayRef shape) const { return get(name, shape, dtype_); }
   Tensor get(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) const;
+
+  /// The tensors `before` + layer + `after` of fused layers, each [its rows, ...row_shape], one below the other. Throws
+  /// as get().
+  Tensor get_fused(const FusedLayers& layers, const std::string& before, const std::string& after,
+                   at::IntArrayRef row_shape, at::ScalarType dtype) const;
 
   bool has(const std::string& name) const;
   /// The stored shape of `name`. Throws Error(model) when it is missing.

@@ -42,8 +42,7 @@ class KernelBench {
   BenchTable run() {
     for (const PassShape& shape : sampled_passes()) {
       time_rms_norm(shape);
-      time_norm_rope(shape, subject_.work().star.heads);
-      time_norm_rope(shape, subject_.work().star.kv_heads);
+      time_split_qkv(shape);
       time_swiglu(shape);
       time_rounding(shape);
       time_rounded_heads(shape);
@@ -83,65 +82,71 @@ class KernelBench {
   void time_rms_norm(const PassShape& shape) {
     const int64_t width = subject_.work().star.hidden_size;
     const Tensor x = at::randn({shape.rows, shape.tokens, width}, subject_.options());
+    const Tensor branch = at::randn_like(x);
     const Tensor weight = at::ones({width}, subject_.options(at::kFloat));
-    time({.name = "rms_norm",
+    time({.name = "add_rms_norm",
           .shape = fmt::format("{}x{}x{}", shape.rows, shape.tokens, width),
-          .bytes = 2 * x.numel() * element_bytes_ + width * kFloatBytes,
-          .kernel = [&] { rms_norm(x, weight, kEpsilon); },
-          .reference = [&] { reference::rms_norm(x, weight, kEpsilon); }});
+          .bytes = 4 * x.numel() * element_bytes_ + width * kFloatBytes,
+          .kernel = [&] { add_rms_norm(x, branch, weight, kEpsilon); },
+          .reference = [&] { reference::rms_norm(x + branch, weight, kEpsilon); }});
   }
 
-  void time_norm_rope(const PassShape& shape, int64_t heads) {
-    const int64_t width = subject_.work().star.head_dim;
-    const Tensor x = at::randn({shape.rows, shape.tokens, heads, width}, subject_.options());
-    const Tensor weight = at::ones({width}, subject_.options(at::kFloat));
+  /// As most passes do, into a longer buffer.
+  void time_split_qkv(const PassShape& shape) {
+    const StarArchitecture& star = subject_.work().star;
+    const int64_t width = star.head_dim, heads = star.heads + 2 * star.kv_heads;
+    const Tensor qkv = at::randn({shape.rows, shape.tokens, heads * width}, subject_.options());
+    const HeadNorms norms{at::ones({width}, subject_.options(at::kFloat)),
+                          at::ones({width}, subject_.options(at::kFloat)), kEpsilon};
     const Rope rope{at::rand({shape.tokens, width / 2}, subject_.options(at::kFloat)),
                     at::rand({shape.tokens, width / 2}, subject_.options(at::kFloat))};
-    time({.name = "norm_rope",
+    const LayerKv place{at::empty({shape.rows, shape.tokens, star.kv_heads, width}, subject_.options()),
+                        at::empty({shape.rows, shape.tokens, star.kv_heads, width}, subject_.options())};
+    time({.name = "split_qkv",
           .shape = fmt::format("{}x{}x{}x{}", shape.rows, shape.tokens, heads, width),
-          .bytes = 2 * x.numel() * element_bytes_ + (2 * rope.cos.numel() + width) * kFloatBytes,
-          .kernel = [&] { norm_rope(x, weight, kEpsilon, rope); },
-          .reference = [&] { reference::norm_rope(x, weight, kEpsilon, rope); }});
+          .bytes = 2 * qkv.numel() * element_bytes_ + 2 * (rope.cos.numel() + width) * kFloatBytes,
+          .kernel = [&] { split_qkv(qkv, star.kv_heads, norms, rope, place); },
+          .reference = [&] { reference::split_qkv(qkv, star.kv_heads, norms, rope); }});
   }
 
   void time_swiglu(const PassShape& shape) {
     const int64_t width = subject_.work().star.ffn_width;
     const int64_t rows = std::min(shape.rows * shape.tokens, kMlpRows);  // a piece of the feed-forward network
-    const Tensor gate = at::randn({rows, width}, subject_.options());
-    const Tensor up = at::randn_like(gate);
+    const Tensor gate_up = at::randn({rows, 2 * width}, subject_.options());
     time({.name = "swiglu",
-          .shape = fmt::format("{}x{}", rows, width),
-          .bytes = 3 * gate.numel() * element_bytes_,
-          .kernel = [&] { swiglu(gate, up); },
-          .reference = [&] { reference::swiglu(gate, up); }});
+          .shape = fmt::format("{}x{}", rows, 2 * width),
+          .bytes = 3 * rows * width * element_bytes_,
+          .kernel = [&] { swiglu(gate_up); },
+          .reference = [&] { reference::swiglu(gate_up); }});
   }
 
   /// What feeds the 8-bit linear layers, with what is rounded.
   void time_rounding(const PassShape& shape) {
     const StarArchitecture& star = subject_.work().star;
     const int64_t rows = shape.rows * shape.tokens;
-    const auto bytes = [&](const Tensor& x, int64_t read) {
-      return x.numel() * (read * element_bytes_ + 1) + x.size(0) * kFloatBytes;
+    const auto bytes = [&](int64_t count, int64_t width, int64_t moved) {
+      return count * width * (moved * element_bytes_ + 1) + count * kFloatBytes;
     };
     const Tensor x = at::randn({rows, star.hidden_size}, subject_.options());
+    const Tensor branch = at::randn_like(x);
     const Tensor weight = at::ones({star.hidden_size}, subject_.options(at::kFloat));
     time({.name = "quantize_rows",
           .shape = fmt::format("{}x{}", rows, star.hidden_size),
-          .bytes = bytes(x, 1),
+          .bytes = bytes(rows, star.hidden_size, 1),
           .kernel = [&] { quantize_rows(x); },
           .reference = [&] { reference::quantize_rows(x); }});
-    time({.name = "rms_norm_fp8",
+    time({.name = "add_rms_norm_fp8",
           .shape = fmt::format("{}x{}", rows, star.hidden_size),
-          .bytes = bytes(x, 1) + star.hidden_size * kFloatBytes,
-          .kernel = [&] { rms_norm_fp8(x, weight, kEpsilon); },
-          .reference = [&] { reference::quantize_rows(reference::rms_norm(x, weight, kEpsilon)); }});
-    const Tensor gate = at::randn({std::min(rows, kMlpRows), star.ffn_width}, subject_.options());
-    const Tensor up = at::randn_like(gate);
+          .bytes = bytes(rows, star.hidden_size, 3) + star.hidden_size * kFloatBytes,
+          .kernel = [&] { add_rms_norm_fp8(x, branch, weight, kEpsilon); },
+          .reference = [&] { reference::quantize_rows(reference::rms_norm(x + branch, weight, kEpsilon)); }});
+    const int64_t piece = std::min(rows, kMlpRows);
+    const Tensor gate_up = at::randn({piece, 2 * star.ffn_width}, subject_.options());
     time({.name = "swiglu_fp8",
-          .shape = fmt::format("{}x{}", gate.size(0), gate.size(1)),
-          .bytes = bytes(gate, 2),
-          .kernel = [&] { swiglu_fp8(gate, up); },
-          .reference = [&] { reference::quantize_rows(reference::swiglu(gate, up)); }});
+          .shape = fmt::format("{}x{}", piece, 2 * star.ffn_width),
+          .bytes = bytes(piece, star.ffn_width, 2),
+          .kernel = [&] { swiglu_fp8(gate_up); },
+          .reference = [&] { reference::quantize_rows(reference::swiglu(gate_up)); }});
   }
 
   /// Queries and keys for attention in 8 bits.

@@ -20,22 +20,19 @@ Json rate_json(double flop, double seconds, const Ceilings& ceilings) {
           {"ceiling_share", flop / seconds / ceilings.product_flops}};
 }
 
-/// A matrix product of a layer, and how many of its kind a layer has.
+/// A matrix product of a layer.
 struct Projection {
   const char* name;  ///< in the table and in the JSON
   int64_t in, out;
-  int count;
   int64_t most_rows;  ///< longer inputs go in pieces
 };
 
 std::vector<Projection> projections_of(const StarArchitecture& star) {
   constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
-  const int64_t query = star.heads * star.head_dim, key = star.kv_heads * star.head_dim;
-  return {{"q", star.hidden_size, query, 1, kAll},
-          {"kv", star.hidden_size, key, 2, kAll},
-          {"o", query, star.hidden_size, 1, kAll},
-          {"gate_up", star.hidden_size, star.ffn_width, 2, kMlpRows},
-          {"down", star.ffn_width, star.hidden_size, 1, kMlpRows}};
+  return {{"qkv", star.hidden_size, qkv_layers(star).rows(), kAll},
+          {"o", star.heads * star.head_dim, star.hidden_size, kAll},
+          {"gate_up", star.hidden_size, gate_up_layers(star).rows(), kMlpRows},
+          {"down", star.ffn_width, star.hidden_size, kMlpRows}};
 }
 
 /// Seconds and FLOP/s of a projection of `rows` rows. `product_of` makes operands for a number of rows and returns what
@@ -93,13 +90,12 @@ Json linear_row(const OpsSubject& subject, const CountedShape& counted, LinearPr
     row[projection.name] = precision == LinearPrecision::fp8
                                ? time_fp8_product(subject, projection, rows)
                                : time_product(subject, projection, rows, subject.work().dtype);
-    layer += projection.count * row[projection.name]["seconds"].get<double>();
+    layer += row[projection.name]["seconds"].get<double>();
   }
   row["layer_seconds"] = layer;
   row["run_seconds"] = static_cast<double>(counted.passes * star.layers) * layer;
   if (precision == LinearPrecision::fp8) return row;
-  row["head"] =
-      time_product(subject, {"head", star.hidden_size, 2 * counted.shape.bits, 1, kMlpRows}, rows, at::kFloat);
+  row["head"] = time_product(subject, {"head", star.hidden_size, 2 * counted.shape.bits, kMlpRows}, rows, at::kFloat);
   row["run_seconds"] = row["run_seconds"].get<double>() + counted.passes * row["head"]["seconds"].get<double>();
   return row;
 }

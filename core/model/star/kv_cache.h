@@ -2,18 +2,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/tensor.h"
+#include "core/model/layers.h"
 #include "core/model/star/attention.h"
 
 namespace faststar {
 
-/// Keys (after norm and RoPE) and values of one layer: [B, K, Nkv, D] each. Undefined: none.
-struct LayerKv {
-  Tensor k;
-  Tensor v;
-};
-
-/// What one pass leaves for later ones to attend to: an entry a layer.
+/// What one pass leaves for later ones to attend to, keys after norm and RoPE: an entry a layer.
 using PassKv = std::vector<LayerKv>;
 
 /// Keys and values of the earlier passes that a pass attends to (its context): text, then references. Every layer has

@@ -61,6 +61,8 @@ Tensor norm_weight(const Weights& weights, const std::string& name, int64_t size
   return weights.get(name, {size}, exact ? at::kFloat : weights.dtype()).to(at::kFloat);
 }
 
+FusedLayers one_layer(const std::string& name, int64_t rows) { return {name, {{name, rows}}}; }
+
 /// Rows whose hidden states are widened to float32 at a time.
 constexpr int64_t kHeadRows = 16384;
 
@@ -102,17 +104,23 @@ int64_t parameter_count(const StarArchitecture& arch) {
   return arch.layers * layer + heads + inputs + arch.hidden_size;
 }
 
+FusedLayers qkv_layers(const StarArchitecture& arch) {
+  const int64_t query = arch.heads * arch.head_dim, key = arch.kv_heads * arch.head_dim;
+  return {"qkv_proj", {{"q_proj", query}, {"k_proj", key}, {"v_proj", key}}};
+}
+
+FusedLayers gate_up_layers(const StarArchitecture& arch) {
+  return {"gate_up_proj", {{"gate_proj", arch.ffn_width}, {"up_proj", arch.ffn_width}}};
+}
+
+std::vector<FusedLayers> fused_layers(const StarArchitecture& arch) { return {qkv_layers(arch), gate_up_layers(arch)}; }
+
 SelfAttention::SelfAttention(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
-    : q_proj(weights, prefix + ".q_proj", arch.hidden_size, arch.heads * arch.head_dim, arch.attention_bias,
+    : qkv_proj(weights, prefix, qkv_layers(arch), arch.hidden_size, arch.attention_bias, arch.linears),
+      o_proj(weights, prefix, one_layer("o_proj", arch.hidden_size), arch.heads * arch.head_dim, arch.attention_bias,
              arch.linears),
-      k_proj(weights, prefix + ".k_proj", arch.hidden_size, arch.kv_heads * arch.head_dim, arch.attention_bias,
-             arch.linears),
-      v_proj(weights, prefix + ".v_proj", arch.hidden_size, arch.kv_heads * arch.head_dim, arch.attention_bias,
-             arch.linears),
-      o_proj(weights, prefix + ".o_proj", arch.heads * arch.head_dim, arch.hidden_size, arch.attention_bias,
-             arch.linears),
-      q_norm(norm_weight(weights, prefix + ".q_norm.weight", arch.head_dim, arch)),
-      k_norm(norm_weight(weights, prefix + ".k_norm.weight", arch.head_dim, arch)),
+      norms{norm_weight(weights, prefix + ".q_norm.weight", arch.head_dim, arch),
+            norm_weight(weights, prefix + ".k_norm.weight", arch.head_dim, arch), kNormEpsilon},
       arch(arch) {}
 
 Tensor SelfAttention::operator()(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
@@ -122,25 +130,19 @@ Tensor SelfAttention::operator()(const ScaledRows& x, size_t layer, const Rope& 
 
 Tensor SelfAttention::attend(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const {
   const LayerKv place = rule.place(layer, x.values.size(0), x.values.size(1));
-  const auto split_heads = [&](const Tensor& t, int64_t heads) {
-    return t.unflatten(-1, {heads, arch.head_dim});  // [B, L, heads, D]
-  };
-  const Tensor q = norm_rope(split_heads(q_proj(x), arch.heads), q_norm, kNormEpsilon, rope);
-  const Tensor k = norm_rope(split_heads(k_proj(x), arch.kv_heads), k_norm, kNormEpsilon, rope, place.k);
-  const Tensor v = split_heads(v_proj(x), arch.kv_heads);
-  if (place.v.defined()) place.v.copy_(v);
-  return rule.attend(layer, q, {k, place.v.defined() ? place.v : v});
+  const QkvHeads heads = split_qkv(qkv_proj(x), arch.kv_heads, norms, rope, place);
+  return rule.attend(layer, heads.q, heads.kv);
 }
 
 Mlp::Mlp(const Weights& weights, const std::string& prefix, const StarArchitecture& arch)
-    : gate_proj(weights, prefix + ".gate_proj", arch.hidden_size, arch.ffn_width, Linear::Bias::absent, arch.linears),
-      up_proj(weights, prefix + ".up_proj", arch.hidden_size, arch.ffn_width, Linear::Bias::absent, arch.linears),
-      down_proj(weights, prefix + ".down_proj", arch.ffn_width, arch.hidden_size, Linear::Bias::absent, arch.linears) {}
+    : gate_up_proj(weights, prefix, gate_up_layers(arch), arch.hidden_size, Linear::Bias::absent, arch.linears),
+      down_proj(weights, prefix, one_layer("down_proj", arch.hidden_size), arch.ffn_width, Linear::Bias::absent,
+                arch.linears) {}
 
 Tensor Mlp::operator()(const ScaledRows& x) const {
   const auto feed_forward = [&](const ScaledRows& rows) {
-    const Tensor gate = gate_proj(rows), up = up_proj(rows);
-    return down_proj(x.is_fp8() ? swiglu_fp8(gate, up) : swiglu(gate, up));
+    const Tensor gate_up = gate_up_proj(rows);
+    return down_proj(x.is_fp8() ? swiglu_fp8(gate_up) : swiglu(gate_up));
   };
   const ScaledRows rows = x.flattened();  // [B L, C]
   if (rows.values.size(0) <= kMlpRows) return feed_forward(rows).view(x.values.sizes());
@@ -158,25 +160,28 @@ Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer
       attn(weights, layer_prefix(arch, layer) + ".attn", arch),
       mlp(weights, layer_prefix(arch, layer) + ".mlp", arch) {}
 
-Tensor Block::operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer,
-                         bool in_fp8) const {
-  const bool fp8 = in_fp8 || !attn.q_proj.weight.defined();
+ResidualStream Block::operator()(ResidualStream x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer,
+                                 bool in_fp8) const {
+  const bool fp8 = in_fp8 || !attn.qkv_proj.weight.defined();
   const auto attention = [&](const ScaledRows& tokens, const Tensor& positions) {
     return attn(tokens, index, positions.defined() ? gather_rope(rope, positions) : rope, rule);
   };
   const auto feed_forward = [&](const ScaledRows& tokens, const Tensor&) { return mlp(tokens); };
-  const auto run = [&](LayerOp op, const Tensor& residual, const Tensor& norm, const auto& branch) {
-    if (!reducer && fp8) return branch(rms_norm_fp8(residual, norm, kNormEpsilon), {});
-    const Tensor normed = rms_norm(residual, norm, kNormEpsilon).to(attn.q_proj.dtype);
-    if (!reducer) return branch(normed, {});
+  const auto run = [&](LayerOp op, const Tensor& norm, const auto& branch) {
+    const auto add = !reducer && fp8 ? add_rms_norm_fp8 : add_rms_norm;
+    SumAndNorm rows = add(x.sum, x.branch, norm, kNormEpsilon);
+    x = {rows.sum};
+    if (!rows.normed.is_fp8()) rows.normed.values = rows.normed.values.to(attn.qkv_proj.dtype);
+    if (!reducer) return branch(rows.normed, {});
     const ProfileRange range(PassPart::reduction);
-    return reducer->run({index, op}, residual, normed, [&](const Tensor& tokens, const Tensor& positions) {
+    return reducer->run({index, op}, x.sum, rows.normed.values, [&](const Tensor& tokens, const Tensor& positions) {
       const ProfileRange whole_branch(PassPart::rest);
       return branch(fp8 ? quantize_rows(tokens) : tokens, positions);
     });
   };
-  const Tensor attended = x + run(LayerOp::attention, x, input_layernorm, attention);
-  return attended + run(LayerOp::mlp, attended, post_attention_layernorm, feed_forward);
+  x.branch = run(LayerOp::attention, input_layernorm, attention);
+  x.branch = run(LayerOp::mlp, post_attention_layernorm, feed_forward);
+  return x;
 }
 
 StarTransformer::StarTransformer(const Weights& weights, const StarArchitecture& arch)
@@ -213,8 +218,9 @@ Tensor StarTransformer::run_blocks(Tensor x, const PassSetting& pass, PassKv* ow
 
 Tensor StarTransformer::run_blocks(Tensor x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer,
                                    bool in_fp8) const {
-  for (const Block& block : blocks_) x = block(x, rope, rule, reducer, in_fp8);
-  return x;
+  ResidualStream stream{std::move(x)};
+  for (const Block& block : blocks_) stream = block(std::move(stream), rope, rule, reducer, in_fp8);
+  return stream.total();
 }
 
 Tensor StarTransformer::logits(const Tensor& x, Head head) const {

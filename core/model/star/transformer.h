@@ -37,6 +37,11 @@ StarArchitecture detect_star_architecture(const Weights& weights);
 
 int64_t parameter_count(const StarArchitecture& arch);
 
+/// The layers of a block that read the same tokens and are computed as one.
+FusedLayers qkv_layers(const StarArchitecture& arch);
+FusedLayers gate_up_layers(const StarArchitecture& arch);
+std::vector<FusedLayers> fused_layers(const StarArchitecture& arch);
+
 /// Prefixes of tensors of official checkpoints that inference does not need.
 inline const std::vector<std::string> kUnusedStarTensors = {"sos_token", "norm0_cond"};
 
@@ -55,8 +60,8 @@ struct SelfAttention {
   /// x [B, L, C] -> [B, L, C].
   Tensor operator()(const ScaledRows& x, size_t layer, const Rope& rope, AttentionRule& rule) const;
 
-  Linear q_proj, k_proj, v_proj, o_proj;
-  Tensor q_norm, k_norm;  // [D] float32
+  Linear qkv_proj, o_proj;
+  HeadNorms norms;
   StarArchitecture arch;
 
  private:
@@ -70,7 +75,16 @@ struct Mlp {
   /// x [B, L, C] -> [B, L, C]. Long passes go in pieces, so that [B L, F] never exists whole.
   Tensor operator()(const ScaledRows& x) const;
 
-  Linear gate_proj, up_proj, down_proj;
+  Linear gate_up_proj, down_proj;
+};
+
+/// The residual stream between two branches: [B, L, C] each. The next norm adds the branch in the same pass over
+/// memory.
+struct ResidualStream {
+  Tensor sum;
+  Tensor branch = {};  ///< what the last branch adds to it; undefined: nothing
+
+  Tensor total() const { return branch.defined() ? sum + branch : sum; }
 };
 
 /// One transformer layer: x + attention(norm(x)), then + mlp(norm(x)).
@@ -79,8 +93,8 @@ struct Block {
   /// x [B, L, C] -> [B, L, C] in the dtype of x: a float32 residual stream around bfloat16 layers stays float32.
   /// With a reducer both branches go through it; keys and values are those of the tokens it kept. `in_fp8`: as
   /// PassSetting::fp8.
-  Tensor operator()(const Tensor& x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr,
-                    bool in_fp8 = false) const;
+  ResidualStream operator()(ResidualStream x, const Rope& rope, AttentionRule& rule, LayerReducer* reducer = nullptr,
+                            bool in_fp8 = false) const;
 
   size_t index;
   Tensor input_layernorm, post_attention_layernorm;  // [C] float32

@@ -26,6 +26,29 @@ TEST_CASE("rms_norm agrees with the reference", "[layers][kernels]") {
         test::tolerance_of(dtype) / 4);
 }
 
+TEST_CASE("add_rms_norm agrees with the sum and its norm", "[layers][kernels]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t width = GENERATE(1, 7, 64, 257, 4096, 20000);
+  const int64_t rows = GENERATE(0, 1, 33);
+  CAPTURE(device, width, rows);
+  const Tensor x = test::seeded_randn({rows, width}, 1, device, dtype) * 3;
+  const Tensor branch = test::seeded_randn({rows, width}, 3, device, dtype);
+  const Tensor weight = test::seeded_randn({width}, 2, device);
+  const auto [sum, normed] = add_rms_norm(x, branch, weight, 1e-6);
+  CHECK(test::same(sum, x + branch));
+  CHECK(test::relative_error(normed.values, reference::rms_norm(x + branch, weight, 1e-6)) <
+        test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("a float32 stream stays float32 when a bfloat16 branch is added", "[layers][kernels]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const Tensor x = test::seeded_randn({3, 64}, 1, device),
+               branch = test::seeded_randn({3, 64}, 2, device, at::kBFloat16);
+  const auto [sum, normed] = add_rms_norm(x, branch, at::ones({64}).to(device), 1e-6);
+  CHECK(sum.scalar_type() == at::kFloat);
+  CHECK(test::same(sum, x + branch));
+}
+
 TEST_CASE("gradients of rms_norm agree with those of the reference", "[layers][kernels]") {
   const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
   const int64_t width = GENERATE(1, 2, 7, 64, 96, 258, 1024, 2048);

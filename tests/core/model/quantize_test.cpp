@@ -57,13 +57,16 @@ TEST_CASE("norm and product round to what they give unrounded", "[quantize][kern
   const int64_t width = GENERATE(8, 96, 2056, 4096, 12288);
   CAPTURE(device, width);
   const Tensor x = test::seeded_randn({5, 3, width}, 1, device, dtype) * 3;
-  const Tensor up = test::seeded_randn({5, 3, width}, 2, device, dtype);
+  const Tensor branch = GENERATE(false, true) ? test::seeded_randn({5, 3, width}, 2, device, dtype) : Tensor();
   const Tensor weight = test::seeded_randn({width}, 3, device);
+  const SumAndNorm rounded = add_rms_norm_fp8(x, branch, weight, 1e-6);
+  const SumAndNorm exact = add_rms_norm(x, branch, weight, 1e-6);
+  CHECK(test::same(rounded.sum, exact.sum));
   // Sums in another order move a value near the middle of two numbers to the other one.
-  CHECK(steps_apart(rms_norm_fp8(x, weight, 1e-6), quantize_rows(rms_norm(x, weight, 1e-6))) < 1.01);
-  CHECK(test::relative_error(dequantized(rms_norm_fp8(x, weight, 1e-6)),
-                             dequantized(quantize_rows(rms_norm(x, weight, 1e-6)))) < 0.07);
-  CHECK(steps_apart(swiglu_fp8(x, up), quantize_rows(swiglu(x, up))) < 1.01);
+  CHECK(steps_apart(rounded.normed, quantize_rows(exact.normed.values)) < 1.01);
+  CHECK(test::relative_error(dequantized(rounded.normed), dequantized(quantize_rows(exact.normed.values))) < 0.07);
+  const Tensor gate_up = at::cat({x, x.flip(0)}, -1);
+  CHECK(steps_apart(swiglu_fp8(gate_up), quantize_rows(swiglu(gate_up))) < 1.01);
 }
 
 TEST_CASE("quantize_heads agrees with the reference", "[quantize][kernels]") {

@@ -193,7 +193,7 @@ TEST_CASE("norm weights are rounded to the backbone's precision, or kept in floa
   CHECK(all_are(1));
   arch.norm_weights = NormWeights::fp32;
   CHECK(all_are(1.00390625));
-  CHECK(Block(weights, arch, 0).mlp.up_proj.dtype == at::kBFloat16);
+  CHECK(Block(weights, arch, 0).mlp.gate_up_proj.dtype == at::kBFloat16);
 }
 
 TEST_CASE("without guidance one row runs", "[star]") {
