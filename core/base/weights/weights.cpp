@@ -302,10 +302,12 @@ Tensor Weights::get_fused(const FusedLayers& layers, const std::string& before, 
   }
   std::vector<Tensor> parts;
   for (const auto& [layer, rows] : layers.parts) {
-    const Tensor part = get(before + layer + after, shape_of_rows(rows), dtype);
-    parts.push_back(part.element_size() == 1 ? part.view(at::kByte) : part);  // at::cat knows no E4M3
+    parts.push_back(get(before + layer + after, shape_of_rows(rows), dtype));
   }
-  return parts.size() == 1 ? parts.front().view(dtype) : at::cat(parts).view(dtype);
+  if (parts.size() == 1) return parts.front();
+  if (parts.front().element_size() > 1) return at::cat(parts);
+  for (Tensor& part : parts) part = part.view(at::kByte);  // at::cat knows no E4M3
+  return at::cat(parts).view(dtype);
 }
 
 void Weights::check_shape(const std::string& name, at::IntArrayRef shape) const {

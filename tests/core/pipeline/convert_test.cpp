@@ -132,10 +132,13 @@ TEST_CASE("matrices of the transformer's layers are stored in 8 bits as a run ro
   CHECK(fast->tensors().at(scale_name(layer + ".weight")).shape == std::vector<int64_t>{96});
   const auto loaded = [&](const auto& source) {
     const Weights weights(source, device, at::kBFloat16);
-    return Linear(weights, layer, 64, 96, Linear::Bias::absent, LinearPrecision::fp8).fp8.value();
+    return Linear(weights, "blocks.1.mlp", {"gate_up_proj", {{"gate_proj", 96}, {"up_proj", 96}}}, 64,
+                  Linear::Bias::absent, LinearPrecision::fp8)
+        .fp8.value();
   };
   CHECK(at::equal(loaded(fast).values.to(at::kFloat), loaded(wide).values.to(at::kFloat)));
   CHECK(test::relative_error(loaded(fast).scale, loaded(wide).scale) < 1e-6);
+  CHECK(loaded(fast).values.sizes() == at::IntArrayRef{192, 64});
   // In another precision they are read as what they stand for.
   const auto read = [&](const auto& source) {
     return Weights(source, at::kCPU, at::kFloat).get(layer + ".weight", {96, 64});

@@ -54,6 +54,31 @@ TEST_CASE("tensors read at once are those that are read one by one", "[weights_f
   }
 }
 
+TEST_CASE("fused layers become one tensor, also when they are read at once", "[weights_files]") {
+  const auto device = GENERATE(from_range(test::test_devices()));
+  const bool at_once = GENERATE(false, true);
+  CAPTURE(device, at_once);
+  const TempDir folder;
+  // The first part spans several pieces; the parts do not follow each other in the file.
+  const Tensor q = test::seeded_randn({70000, 40}, 1), k = test::seeded_randn({3, 40}, 2);
+  const Tensor q_bias = test::seeded_randn({70000}, 3), k_bias = test::seeded_randn({3}, 4);
+  write_safetensors(
+      folder / "a.safetensors",
+      {{"0.k.weight", k}, {"0.m", at::ones({5})}, {"0.q.weight", q}, {"0.q.bias", q_bias}, {"0.k.bias", k_bias}}, {},
+      Existing::replace);
+  const auto source = open_checkpoint(folder / "a.safetensors");
+  const FusedLayers qk{"qk", {{"q", 70000}, {"k", 3}}};
+  TensorRequests requests = all_of(*source, at::kFloat);
+  const bool same_dtype = GENERATE(true, false);  // without it nothing is read as one
+  if (!same_dtype) requests["0.k.weight"].dtype = at::kHalf;
+  const auto loader = at_once ? std::make_shared<WeightLoader>(*source, requests, device, std::vector{qk}) : nullptr;
+  const Weights weights(source, device, at::kFloat, loader);
+  CHECK(test::same(weights.get_fused(qk, "0.", ".weight", {40}, at::kFloat).cpu(), at::cat({q, k})));
+  CHECK(test::same(weights.get_fused(qk, "0.", ".bias", {}, at::kFloat).cpu(), at::cat({q_bias, k_bias})));
+  CHECK(test::same(weights.get("0.m", {5}).cpu(), at::ones({5})));
+  CHECK(weights.requests().at("0.k.weight").shape == std::vector<int64_t>{3, 40});
+}
+
 TEST_CASE("what is read at once may be written to, and the file stays as it is", "[weights_files]") {
   const TempDir folder;
   write_sample(folder / "a.safetensors");

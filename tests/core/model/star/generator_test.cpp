@@ -184,7 +184,7 @@ TEST_CASE("norm weights are rounded to the backbone's precision, or kept in floa
     const Block block(weights, arch, 0);
     bool equal = true;
     for (const Tensor& norm :
-         {block.input_layernorm, block.post_attention_layernorm, block.attn.q_norm, block.attn.k_norm}) {
+         {block.input_layernorm, block.post_attention_layernorm, block.attn.norms.q, block.attn.norms.k}) {
       CHECK(norm.scalar_type() == at::kFloat);
       equal = equal && norm.eq(value).all().item<bool>();
     }
