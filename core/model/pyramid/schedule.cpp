@@ -149,6 +149,20 @@ std::vector<int> chosen_scales(const ScaleChoice& choice, const Schedule& schedu
   return scales;
 }
 
+std::vector<bool> chosen_flags(const ScaleChoice& choice, const Schedule& schedule, const char* setting) {
+  const int count = schedule.scales_per_clip();
+  const int of_image = choice.listed.empty() && choice.last <= 2 * count ? std::max(0, choice.last - count) : 0;
+  std::vector<bool> flags(schedule.scales().size());
+  for (const int chosen : chosen_scales({choice.last - of_image, choice.listed}, schedule, setting)) {
+    for (int clip = schedule.first_video_clip(); clip < schedule.clips(); ++clip) {
+      flags[static_cast<size_t>(clip * count + chosen)] = true;
+    }
+  }
+  const bool has_image = schedule.first_video_clip() > 0;
+  for (int scale = count - of_image; has_image && scale < count; ++scale) flags[static_cast<size_t>(scale)] = true;
+  return flags;
+}
+
 const std::vector<double>& aspect_keys() {
   static const std::vector<double> keys = [] {
     std::vector<double> list;

@@ -88,6 +88,10 @@ struct ScaleChoice {
 /// not exist.
 std::vector<int> chosen_scales(const ScaleChoice& choice, const Schedule& schedule, const char* setting);
 
+/// The same as a flag for every scale of the schedule: the chosen ones of the video clips. lastN with more scales than a
+/// clip has means all of these, and the rest from the end of the image clip: last16 of 15 is its last scale too.
+std::vector<bool> chosen_flags(const ScaleChoice& choice, const Schedule& schedule, const char* setting);
+
 /// Aspect templates (height / width) in the official order.
 const std::vector<double>& aspect_keys();
 

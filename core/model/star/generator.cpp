@@ -306,13 +306,8 @@ int64_t interactive_condition_tokens(const Schedule& schedule) {
 
 Fp8Passes::Fp8Passes(LinearPrecision linears, const std::optional<ScaleChoice>& scales, const Schedule& schedule)
     : all_(linears != LinearPrecision::backbone && !scales) {
-  if (linears == LinearPrecision::backbone || !scales) return;
-  scales_.resize(schedule.scales().size());
-  for (const int chosen : chosen_scales(*scales, schedule, "fp8_scales")) {
-    for (int clip = schedule.first_video_clip(); clip < schedule.clips(); ++clip) {
-      scales_[static_cast<size_t>(clip * schedule.scales_per_clip() + chosen)] = true;
-    }
-  }
+  const bool some = linears != LinearPrecision::backbone && scales;
+  if (some) scales_ = chosen_flags(*scales, schedule, "fp8_scales");
 }
 
 bool Fp8Passes::contains(const Step& step) const {

@@ -8,19 +8,14 @@ GuidanceRows::GuidanceRows(const GuidanceSettings& settings, const Schedule& sch
     : all_(settings.scale == 1 ? 1 : 2), first_clip_(schedule.first_video_clip()) {
   const GuidanceReuse reuse = settings.reuse.passes;
   repetitions_ = reuse == GuidanceReuse::repetitions || reuse == GuidanceReuse::full;
-  if (reuse != GuidanceReuse::late && reuse != GuidanceReuse::full) return;
-  scales_.resize(schedule.scales().size());
-  for (const int chosen : chosen_scales(settings.reuse.scales, schedule, "guidance_reuse_scales")) {
-    for (int clip = 0; clip < schedule.clips(); ++clip) {
-      scales_[static_cast<size_t>(clip * schedule.scales_per_clip() + chosen)] = true;
-    }
-  }
+  const bool late = reuse == GuidanceReuse::late || reuse == GuidanceReuse::full;
+  if (late) scales_ = chosen_flags(settings.reuse.scales, schedule, "guidance_reuse_scales");
 }
 
 int64_t GuidanceRows::of(const Step& step) const {
-  if (step.clip < first_clip_) return all_;
   const bool late = !scales_.empty() && scales_[static_cast<size_t>(step.scale)];
-  return late || (repetitions_ && step.repetition > 0) ? 1 : all_;
+  const bool repeated = repetitions_ && step.repetition > 0 && step.clip >= first_clip_;
+  return late || repeated ? 1 : all_;
 }
 
 void PassTotals::add(const GuidanceRows& rows, const Step& step, int64_t pass_tokens, int64_t pass_kept) {

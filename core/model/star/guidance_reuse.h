@@ -3,7 +3,7 @@
 
 #include "core/model/star/guidance.h"
 
-/// Guidance reuse: some passes of the video clips run the conditional row of the guidance batch alone. They sample from
+/// Guidance reuse: some passes, most of them of the video clips, run the conditional row of the guidance batch alone. They sample from
 /// the conditional logits plus what guidance added in the newest pass that ran both rows.
 namespace faststar {
 
@@ -25,7 +25,7 @@ class GuidanceRows {
   int64_t all_;
   bool repetitions_ = false;  ///< every repetition after a scale's first
   std::vector<bool> scales_;  ///< every repetition; by absolute scale, empty: none
-  int first_clip_ = 0;        ///< clips before it always run all rows
+  int first_clip_ = 0;        ///< repetitions of clips before it run all rows
 };
 
 /// What the passes of a run compute.

@@ -44,9 +44,12 @@ TEST_CASE("guidance reuse leaves the second row out of the passes it is asked fo
   GuidanceSettings off = reuse_of(GuidanceReuse::full);
   off.scale = 1;
   CHECK(rows_by_step(off, schedule) == std::vector<int64_t>(18, 1));
-  const Error error = test::error_of([&] { GuidanceRows(reuse_of(GuidanceReuse::late, 4), schedule); });
+  // More scales than a clip has: those of the image clip too.
+  CHECK(rows_by_step(reuse_of(GuidanceReuse::late, 4), schedule) ==
+        std::vector<int64_t>{2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
+  const Error error = test::error_of([&] { GuidanceRows(reuse_of(GuidanceReuse::late, 7), schedule); });
   CHECK(error.kind() == ErrorKind::usage);
-  CHECK(std::string(error.what()) == "guidance_reuse_scales: expected at most last3 (the scales of a clip), got last4");
+  CHECK(std::string(error.what()) == "guidance_reuse_scales: expected at most last3 (the scales of a clip), got last7");
 }
 
 TEST_CASE("the first clip of a continuation is a video clip", "[star][reuse]") {
