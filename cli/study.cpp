@@ -1,5 +1,9 @@
 #include <c10/core/InferenceMode.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -7,8 +11,10 @@
 #include "cli/progress/progress.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/config/config_fields.h"
 #include "core/config/preset.h"
+#include "core/lab/bench/machine.h"
 #include "core/lab/study/report.h"
 #include "core/lab/study/run_study.h"
 #include "core/pipeline/batch/batch_folder.h"
@@ -19,15 +25,18 @@
 namespace faststar {
 namespace {
 
+constexpr const char* kStandardStudy = "study-reduction";
+
 struct StudyCommand {
   SettingsRequest settings;
   std::string out;
-  std::string study = "study-reduction";
+  std::string study = kStandardStudy;
   std::string variants;
   std::string prompts;
   int64_t world = 0;
   std::string seed = "0";  ///< a string: FASTSTAR_SEED may hold a value that only other commands accept
   std::string shard;
+  bool no_controls = false;
   bool report = false;
 };
 
@@ -113,6 +122,78 @@ struct PrecisionModel {
   }
 };
 
+/// The settings that flags and environment gave, as flags. `settings` has the origins of all.
+std::string setting_flags(const StudyCommand& command, const Settings& settings) {
+  std::string line;
+  visit_config(settings.config, [&](std::string_view, const Field& field, const auto& member) {
+    const std::string name(field.setting());
+    const Source source = settings.origin(name).source;
+    if (name == "progress" || name == "quiet" || (source != Source::flag && source != Source::environment)) return;
+    line += " " + flag_name(name);
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, bool>) {
+      if (!member) line += "=false";
+    } else {
+      const auto typed = command.settings.flags.find(name);
+      const std::string text =
+          typed != command.settings.flags.end() ? typed->second : environment_text(name).value_or("");
+      line += " " + (field.names_path() ? shell_path(without_home(text)) : shell_quoted(text));
+    }
+  });
+  return line;
+}
+
+/// The command line that makes the whole study again.
+std::string study_line(const StudyCommand& command, const Settings& settings) {
+  std::string line = "faststar study reduction";
+  const auto add_path = [&](const char* flag, const std::string& path) {
+    line += fmt::format(" {} {}", flag, shell_path(without_home(path)));
+  };
+  if (command.world > 0) line += fmt::format(" --world {}", command.world);
+  if (!command.prompts.empty()) add_path("--prompts", command.prompts);
+  line += fmt::format(" --seed {}", seed_of(command));
+  if (command.study != kStandardStudy) add_path("--study", command.study);
+  if (!command.variants.empty()) line += " --variants " + shell_quoted(command.variants);
+  if (command.no_controls) line += " --no-controls";
+  if (!command.settings.config.empty()) add_path("--config", command.settings.config);
+  line += setting_flags(command, settings);
+  add_path("--out", command.out);
+  return line;
+}
+
+std::string settings_line(const Request& request, const Config& config) {
+  return fmt::format(
+      "{}x{}, {} frames, guidance {} {}, tau {} for the image clip and {} for video clips, attention {}, "
+      "kernels {}",
+      request.size.width, request.size.height, request.size.frames, choice_name(config.guidance.method),
+      config.guidance.scale, config.sampling.tau_image, config.sampling.tau_video,
+      choice_name(config.runtime.attention), choice_name(config.runtime.kernels));
+}
+
+std::string model_text(const ModelFolder& model) {
+  const std::string random = model.random_weights ? ", random weights" : "";
+  if (model.embedded) return fmt::format("{} (embedded{})", model.preset.name, random);
+  const std::string where = model.folder.empty() ? model.preset.file.string() : model.folder.string();
+  return fmt::format("{} ({}{})", model.preset.name, without_home(where), random);
+}
+
+/// What the results say about this process. `settings`: with the reduction that all variants build on.
+StudyRun describe_run(const StudyCommand& command, const Request& request, const Settings& settings,
+                      at::Device device) {
+  const Machine machine = describe_machine(device, GpuMonitor(device));
+  return {.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))),
+          .program = software_text(machine),
+          .machine = hardware_text(machine),
+          .device = fmt::format("{}, {}", machine.device, choice_name(request.setup.precision)),
+          .model = model_text(request.setup.model),
+          .settings = settings_line(request, settings.config),
+          .prompts = command.world > 0
+                         ? fmt::format("{} held-out captions of the embedded model's world", command.world)
+                         : without_home(command.prompts),
+          .seed = fmt::format("{}", seed_of(command)),
+          .command = study_line(command, settings),
+          .all_settings = config_json(without_home(settings.config))};
+}
+
 void check_variants(const std::vector<StudyVariant>& variants, const Schedule& schedule,
                     const Repetitions& repetitions) {
   for (const StudyVariant& variant : variants) {
@@ -136,8 +217,12 @@ int run_variants(const StudyCommand& command) {
   const Config& config = resolved.settings.config;
   const Schedule& schedule = request.schedule;
   const Repetitions& repetitions = request.generation.repetitions;
-  StudyJob study{
-      .folder = command.out, .shard = shard, .prompts = {}, .variants = pick_variants(file.variants, command.variants)};
+  StudyJob study{.folder = command.out,
+                 .shard = shard,
+                 .prompts = {},
+                 .variants = pick_variants(file.variants, command.variants),
+                 .controls = command.no_controls ? Controls::leave_out : file.controls,
+                 .run = {}};
   check_variants(study.variants, schedule, repetitions);
   log::set_quiet(config.runtime.quiet);
   log::info("model: {}", describe_model(request.setup.model));
@@ -147,6 +232,10 @@ int run_variants(const StudyCommand& command) {
   Model loaded(request.setup, Residency::everything);
   const HeldOutClips clips(loaded.device(), file.world, HeldOutSet::study);
   study.prompts = choose_prompts(command, clips, config);
+  Settings described{config, base.origins};
+  described.config.reduction = base.config.reduction;
+  described.config.guidance.reuse = base.config.guidance.reuse;
+  study.run = describe_run(command, request, described, loaded.device());
   const std::optional<AttributeChecker> checker =
       shows_world(request) ? std::optional(AttributeChecker()) : std::nullopt;
   const Pipeline pipeline(loaded);
@@ -194,6 +283,8 @@ Command add_study(CLI::App& app) {
   add_command_option(*command, "study", options->study, "NAME|FILE", "file with the variants (study-reduction)");
   add_command_option(*command, "variants", options->variants, "NAME,NAME", "run only these variants");
   add_command_option(*command, "shard", options->shard, "I/N", "run part I of N");
+  add_command_option(*command, "no_controls", options->no_controls, "",
+                     "leave out the variants other seed and noise floor", kMoreGroup);
   add_command_option(*command, "report", options->report, "", "only write the table, JSON and HTML page");
   add_setting_options(*command,
                       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image",

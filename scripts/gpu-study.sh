@@ -15,7 +15,10 @@ seconds=$4
 earlier=${5:--}
 shift $(($# < 5 ? 4 : 5))
 
-[[ $earlier == - ]] || cp "$earlier"/results*.jsonl "$out/"
+if [[ $earlier != - ]]; then
+  cp "$earlier"/results*.jsonl "$out/"
+  cp "$earlier"/runs*.jsonl "$out/" 2>/dev/null || true # older results have none
+fi
 
 # One thread each: the processes share the CPU cores, and the GPUs do the work.
 export OMP_NUM_THREADS=1

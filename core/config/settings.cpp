@@ -184,13 +184,17 @@ std::string config_yaml(const Config& config, const std::string& base) {
   return text;
 }
 
-Config without_home(Config config) {
+std::string without_home(const std::string& path) {
   const char* const variable = std::getenv("HOME");
   const std::string home = variable == nullptr ? "" : variable;
-  if (home.empty() || home == "/") return config;
+  const bool inside = !home.empty() && home != "/" && path.starts_with(home + "/");
+  return inside ? "~" + path.substr(home.size()) : path;
+}
+
+Config without_home(Config config) {
   visit_config(config, [&](std::string_view, const Field& field, auto& member) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, std::optional<std::string>>) {
-      if (field.names_path() && member && member->starts_with(home + "/")) member = "~" + member->substr(home.size());
+      if (field.names_path() && member) member = without_home(*member);
     }
   });
   return config;

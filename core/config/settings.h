@@ -58,7 +58,9 @@ std::string config_yaml(const Config& config, const std::string& base);
 /// print them with json_text.
 nlohmann::ordered_json config_json(const Config& config);
 
-/// `config` for files that other people get: names in the home folder begin with "~/", others are as they were given.
+/// A name of a file, or all those in `config`, for files that other people get: in the home folder they begin with
+/// "~/", others are as they were given.
+std::string without_home(const std::string& path);
 Config without_home(Config config);
 
 /// A recorded name of a file as one word of a shell, which replaces "~/" at its start.

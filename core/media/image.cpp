@@ -2,8 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+extern "C" {
+#include <libavutil/base64.h>
+}
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <fstream>
 #include <new>
 #include <sstream>
@@ -28,9 +33,13 @@ struct ImageFormat {
   const char* encoder;
   const char* hint;  ///< for an FFmpeg without it
   AVPixelFormat pixels;
+  int quantizer;  ///< 1 to 31, best first; 0: lossless
 };
-constexpr ImageFormat kPng = {"png", "", AV_PIX_FMT_RGB24};
-constexpr ImageFormat kJpeg = {"mjpeg", "-o NAME.png", AV_PIX_FMT_YUVJ444P};
+constexpr ImageFormat kPng = {"png", "", AV_PIX_FMT_RGB24, 0};
+constexpr ImageFormat kJpeg = {"mjpeg", "-o NAME.png", AV_PIX_FMT_YUVJ444P, 2};
+constexpr ImageFormat kSmallJpeg = {"mjpeg", "", AV_PIX_FMT_YUVJ444P, 5};
+
+constexpr std::string_view kDataUri = "data:image/jpeg;base64,";
 
 const ImageFormat& format_of(const fs::path& path) {
   if (has_picture_name(path)) return lower_extension(path) == ".png" ? kPng : kJpeg;
@@ -43,10 +52,10 @@ ffmpeg::CodecPtr open_encoder(const ImageFormat& format, const AVFrame& picture,
   codec->height = picture.height;
   codec->pix_fmt = format.pixels;
   codec->time_base = {1, 1};
-  if (&format == &kJpeg) {
+  if (format.quantizer > 0) {
     codec->color_range = AVCOL_RANGE_JPEG;
     codec->flags |= AV_CODEC_FLAG_QSCALE;
-    codec->global_quality = 2 * FF_QP2LAMBDA;  // 1 to 31, best first
+    codec->global_quality = format.quantizer * FF_QP2LAMBDA;
   }
   ffmpeg::check(avcodec_open2(codec.get(), codec->codec, nullptr), ErrorKind::output, what);
   return codec;
@@ -254,6 +263,22 @@ void write_image(const fs::path& path, const Tensor& pixels, const std::string& 
   std::string bytes = encode_image(format_of(path), pixels.contiguous(), what);
   if (!comment.empty()) bytes = with_comment(std::move(bytes), comment);
   write_file(path, bytes, existing);
+}
+
+std::string image_data_uri(const Tensor& pixels) {
+  check_picture(pixels);
+  const std::string bytes = encode_image(kSmallJpeg, pixels.contiguous(), "cannot encode a picture");
+  std::string base64(AV_BASE64_SIZE(bytes.size()), '\0');
+  av_base64_encode(base64.data(), static_cast<int>(base64.size()), reinterpret_cast<const uint8_t*>(bytes.data()),
+                   static_cast<int>(bytes.size()));
+  base64.resize(std::strlen(base64.c_str()));
+  return std::string(kDataUri) + base64;
+}
+
+bool is_image_data_uri(std::string_view text) {
+  if (!text.starts_with(kDataUri)) return false;
+  return std::ranges::all_of(text.substr(kDataUri.size()),
+                             [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/' || c == '='; });
 }
 
 }  // namespace faststar

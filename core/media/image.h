@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "core/base/atomic_file.h"
 #include "core/base/tensor.h"
@@ -29,5 +30,11 @@ void check_image_output(const std::filesystem::path& path);
 /// Throws as check_image_output, and Error(output) when the file cannot be written; no half-written file stays.
 void write_image(const std::filesystem::path& path, const Tensor& pixels, const std::string& comment,
                  Existing existing);
+
+/// Pixels, as of write_image, as a small JPEG that a web page holds itself: "data:image/jpeg;base64,...". Throws
+/// Error(output) when this FFmpeg lacks the encoder.
+std::string image_data_uri(const Tensor& pixels);
+/// True for text of that form: a page shows it, and runs nothing.
+bool is_image_data_uri(std::string_view text);
 
 }  // namespace faststar

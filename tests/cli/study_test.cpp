@@ -1,4 +1,5 @@
 // faststar study from outside.
+#include "support/catch.h"
 #include "support/program.h"
 #include "support/support.h"
 
@@ -25,6 +26,11 @@ TEST_CASE("a study says what it needs before weights load", "[cli]") {
   test::write_text(folder / "s.yaml", "variants:\n  much: { method: random, ratios: [20] }\n");
   refused("--world 2 --study s.yaml", "variant much: ratios: expected fractions from 0 to 1, got 20");
   CHECK(run(folder, "study").exit_code == 2);
+}
+
+TEST_CASE("the help of a study says how to leave the controls out", "[cli]") {
+  const TempDir folder;
+  CHECK_THAT(run(folder, "study reduction --help-all").out, ContainsSubstring("--no-controls"));
 }
 
 TEST_CASE("a report without results is refused", "[cli]") {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "core/base/device.h"
+#include "core/base/version.h"
 
 namespace faststar {
 namespace {
@@ -38,7 +39,7 @@ double load_average() {
 }  // namespace
 
 Machine describe_machine(at::Device device, const GpuMonitor& monitor) {
-  Machine machine{.program = FASTSTAR_VERSION,
+  Machine machine{.program = program_version(),
                   .libtorch = TORCH_VERSION,
                   .device = device.str(),
                   .cpu = proc_value("/proc/cpuinfo", "model name"),
@@ -72,15 +73,22 @@ nlohmann::ordered_json to_json(const Machine& machine) {
   return json;
 }
 
-std::string machine_line(const Machine& machine) {
+std::string hardware_text(const Machine& machine) {
   std::string gpu;
   if (!machine.gpu.empty()) {
     gpu = fmt::format("{}, driver {}, CUDA {}, cuDNN {}; ", machine.gpu,
                       machine.driver.empty() ? "unknown" : machine.driver, machine.cuda, machine.cudnn);
   }
-  return fmt::format("machine: {}{}, {} cores ({} threads), {:.0f} GB; faststar {}, LibTorch {}", gpu,
-                     machine.cpu.empty() ? "unknown CPU" : machine.cpu, machine.cores, machine.threads,
-                     machine.memory * 1e-9, machine.program, machine.libtorch);
+  return fmt::format("{}{}, {} cores ({} threads), {:.0f} GB", gpu, machine.cpu.empty() ? "unknown CPU" : machine.cpu,
+                     machine.cores, machine.threads, machine.memory * 1e-9);
+}
+
+std::string software_text(const Machine& machine) {
+  return fmt::format("faststar {}, LibTorch {}", machine.program, machine.libtorch);
+}
+
+std::string machine_line(const Machine& machine) {
+  return fmt::format("machine: {}; {}", hardware_text(machine), software_text(machine));
 }
 
 double seconds_since_process_start() {

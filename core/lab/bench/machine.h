@@ -10,7 +10,7 @@ namespace faststar {
 
 /// What measurements were made on.
 struct Machine {
-  std::string program;   ///< version of this program
+  std::string program;   ///< version and commit of this program
   std::string libtorch;  ///< version
   std::string device;    ///< "cuda:0"
   std::string gpu;       ///< "NVIDIA H200"; empty on the CPU, as the next three
@@ -27,7 +27,12 @@ struct Machine {
 /// `monitor` watches the same device.
 Machine describe_machine(at::Device device, const GpuMonitor& monitor);
 nlohmann::ordered_json to_json(const Machine& machine);
-/// One line.
+/// GPU, CPU, cores and memory: "NVIDIA H200, driver 580.95.05, CUDA 13.0, cuDNN 9.13; ..., 16 cores (8 threads), 128
+/// GB".
+std::string hardware_text(const Machine& machine);
+/// "faststar 0.1.0 (1a2b3c4), LibTorch 2.11.0"
+std::string software_text(const Machine& machine);
+/// Both in one line.
 std::string machine_line(const Machine& machine);
 
 /// Seconds since this process began, to a hundredth.

@@ -216,7 +216,8 @@ PlotArea area_of(const Chart& chart) {
   std::vector<double> xs, ys;
   for (const ChartSeries& series : chart.series) {
     for (const ChartPoint& point : series.points) {
-      xs.push_back(point.x);
+      xs.push_back(point.x - point.x_error);
+      xs.push_back(point.x + point.x_error);
       ys.push_back(point.y - point.error);
       ys.push_back(point.y + point.error);
     }
@@ -236,6 +237,28 @@ std::string draw_level(const ChartLevel& level, const PlotArea& area) {
   return svg::line({PlotArea::kLeft, y}, {PlotArea::kRightEdge, y}, "level") + svg::text({left, y - 4}, level.name);
 }
 
+/// The error bars of a point.
+std::string draw_errors(const ChartPoint& point, const PlotArea& area) {
+  std::string drawn;
+  if (point.error > 0) {
+    drawn += svg::line(area.place(point.x, point.y - point.error), area.place(point.x, point.y + point.error), "error");
+  }
+  if (point.x_error > 0) {
+    drawn +=
+        svg::line(area.place(point.x - point.x_error, point.y), area.place(point.x + point.x_error, point.y), "error");
+  }
+  return drawn;
+}
+
+std::string draw_frontier(const Chart& chart, const PlotArea& area) {
+  std::string drawn;
+  for (size_t i = 1; i < chart.frontier.size(); ++i) {
+    const ChartPoint &from = chart.frontier[i - 1], &to = chart.frontier[i];
+    drawn += svg::line(area.place(from.x, from.y), area.place(to.x, to.y), "frontier");
+  }
+  return drawn;
+}
+
 void keep_clear(const Chart& chart, const ChartSeries& series, const PlotArea& area, LabelPlacer& labels) {
   std::optional<svg::Place> before;
   for (const ChartPoint& point : series.points) {
@@ -243,6 +266,9 @@ void keep_clear(const Chart& chart, const ChartSeries& series, const PlotArea& a
     labels.avoid(place);
     if (point.error > 0) {
       labels.avoid(area.place(point.x, point.y - point.error), area.place(point.x, point.y + point.error));
+    }
+    if (point.x_error > 0) {
+      labels.avoid(area.place(point.x - point.x_error, point.y), area.place(point.x + point.x_error, point.y));
     }
     if (chart.joined == Joined::yes && before) labels.avoid(*before, place);
     before = place;
@@ -255,10 +281,7 @@ std::string draw_series(const Chart& chart, const ChartSeries& series, const std
   std::vector<svg::Place> places;
   for (const ChartPoint& point : series.points) {
     const svg::Place place = places.emplace_back(area.place(point.x, point.y));
-    if (point.error > 0) {
-      drawn +=
-          svg::line(area.place(point.x, point.y - point.error), area.place(point.x, point.y + point.error), "error");
-    }
+    drawn += draw_errors(point, area);
     drawn +=
         svg::dot(place, colour,
                  fmt::format("{}: {:.3g}, {:.4g}", point.label.empty() ? series.name : point.label, point.x, point.y));
@@ -283,18 +306,27 @@ std::string html_escaped(const std::string& text) {
   return out;
 }
 
+bool has_points_to_compare(const Chart& chart) {
+  size_t all = 0, most = 0;
+  for (const ChartSeries& series : chart.series) {
+    all += series.points.size();
+    most = std::max(most, series.points.size());
+  }
+  return (chart.joined == Joined::yes ? most : all) >= 2;
+}
+
 std::string draw(const Chart& chart) {
   const PlotArea area = area_of(chart);
   std::string drawn = area.frame(chart.title, chart.x_label, chart.y_label, chart.x_names);
   std::vector<std::string> names;
   LabelPlacer labels;
   for (const ChartLevel& level : chart.levels) drawn += draw_level(level, area);
+  drawn += draw_frontier(chart, area);
   for (const ChartSeries& series : chart.series) keep_clear(chart, series, area, labels);
   for (size_t i = 0; i < chart.series.size(); ++i) {
     names.push_back(chart.series[i].name);
     drawn += draw_series(chart, chart.series[i], svg::colour(i), area, labels);
   }
-  if (names.empty()) drawn += svg::text({PlotArea::kLeft + 10, PlotArea::kTop + 20}, "no results for this plot");
   return svg::picture(PlotArea::kWidth, PlotArea::kHeight, drawn + legend(names));
 }
 
@@ -326,7 +358,6 @@ std::string draw(const BarChart& chart) {
       }
     }
   }
-  if (names.empty()) drawn += svg::text({PlotArea::kLeft + 10, PlotArea::kTop + 20}, "no results for this plot");
   return svg::picture(PlotArea::kWidth, PlotArea::kHeight, drawn + legend(chart.part_names));
 }
 

@@ -9,6 +9,7 @@ struct ChartPoint {
   double y = 0;
   double error = 0;   ///< half the length of the error bar; 0: none
   std::string label;  ///< written beside the point; empty: none
+  double x_error = 0;
 };
 
 struct ChartSeries {
@@ -33,9 +34,13 @@ struct Chart {
   std::vector<std::string> x_names;  ///< of x = 0, 1, ...; empty: numbers
   std::vector<ChartSeries> series;
   std::vector<ChartLevel> levels;
+  std::vector<ChartPoint> frontier;  ///< joined by a dashed line behind the points; empty: none
 };
 
-/// As SVG; a chart without points says so.
+/// True when there is something to compare: two points, joined ones in one series.
+bool has_points_to_compare(const Chart& chart);
+
+/// As SVG.
 std::string draw(const Chart& chart);
 
 /// `text` with the special characters of HTML and SVG escaped.

@@ -158,10 +158,11 @@ std::vector<StudyPrompt> listed_prompts(const std::vector<std::string>& texts, i
   return prompts;
 }
 
-std::vector<StudyVariant> control_variants() {
-  std::vector<StudyVariant> variants(3);
+std::vector<StudyVariant> control_variants(Controls controls) {
+  std::vector<StudyVariant> variants(controls == Controls::run ? 3 : 1);
   variants[0].name = kDenseVariant;
   variants[0].kind = VariantKind::dense;
+  if (controls == Controls::leave_out) return variants;
   variants[1].name = kOtherSeedVariant;
   variants[1].kind = VariantKind::other_seed;
   variants[2].name = kNoiseFloorVariant;
@@ -178,10 +179,15 @@ StudyFile read_study_file(const std::filesystem::path& file, const Settings& bas
           document, entry.value, entry.key, study.world,
           [](const YamlEntry& key) { return is_obsolete_world_setting(key.key, node_text(key.value)); },
           [](const Field&, const Origin&) {});
+    } else if (entry.key == "controls") {
+      bool run = true;
+      read_value(entry.value, Field{}, {Source::file, fmt::format("{}: controls", document.where(entry.key_node))},
+                 run);
+      study.controls = run ? Controls::run : Controls::leave_out;
     } else if (entry.key == "variants" || entry.key == "beyond") {
       add_variants(document, entry, base, study.variants);
     } else {
-      document.fail_unknown(entry, "", {"world", "variants", "beyond"});
+      document.fail_unknown(entry, "", {"world", "controls", "variants", "beyond"});
     }
   }
   return study;

@@ -52,24 +52,28 @@ struct StudyVariant {
   VariantTexts settings;                  ///< of all these; results with other settings are not mixed
 };
 
-/// The control variants of every study, and the two variants that tables and plots compare with.
+/// The dense variant and the controls, and the two variants that tables and plots compare with.
 inline constexpr const char* kDenseVariant = "dense";
 inline constexpr const char* kOtherSeedVariant = "other seed";
 inline constexpr const char* kNoiseFloorVariant = "noise floor";
 inline constexpr const char* kRandomVariant = "random";
 inline constexpr const char* kFastStarVariant = "faststar";
 
-/// dense, other seed, noise floor.
-std::vector<StudyVariant> control_variants();
+/// Whether a study runs its controls, other seed and noise floor: one of three runs of a small study.
+enum class Controls { run, leave_out };
+
+/// dense; with controls then other seed and noise floor.
+std::vector<StudyVariant> control_variants(Controls controls = Controls::run);
 
 struct StudyFile {
-  WorldSettings world;                 ///< which scenes --world draws
+  WorldSettings world;  ///< which scenes --world draws
+  Controls controls = Controls::run;
   std::vector<StudyVariant> variants;  ///< in the order of the file
 };
 
-/// Reads a study's YAML: `world`, and in `variants` and `beyond` a name with keys of the section `reduction`, and those
-/// of guidance reuse, `precision`, `fp8_scales` and `last_repetitions`, for each variant. Keys that a variant leaves
-/// out are taken from `base`. Throws Error(usage) naming file, line and key.
+/// Reads a study's YAML: `world`, `controls: false`, and in `variants` and `beyond` a name with keys of the section
+/// `reduction`, and those of guidance reuse, `precision`, `fp8_scales` and `last_repetitions`, for each variant. Keys
+/// that a variant leaves out are taken from `base`. Throws Error(usage) naming file, line and key.
 StudyFile read_study_file(const std::filesystem::path& file, const Settings& base);
 
 /// The variants in the comma-separated list `names`; all when it is empty. Throws Error(usage) for an unknown name.

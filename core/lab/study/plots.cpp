@@ -19,11 +19,14 @@ std::string setting_of(const VariantSummary& variant, const std::string& key, st
   return found == variant.settings.end() ? std::string(standard) : found->second;
 }
 
-/// "faststar", "faststar with guidance reuse", "guidance reuse".
+/// "faststar", "faststar with guidance reuse", "guidance reuse", "other precision".
 std::string method_of(const VariantSummary& variant) {
   const std::string method = setting_of(variant, "method", "");
-  if (!variant.settings.contains("guidance_reuse")) return method;
-  return method.empty() ? "guidance reuse" : method + " with guidance reuse";
+  if (variant.settings.contains("guidance_reuse")) {
+    return method.empty() ? "guidance reuse" : method + " with guidance reuse";
+  }
+  if (!method.empty()) return method;
+  return variant.settings.contains("precision") ? "other precision" : "fewer passes";
 }
 
 VariantTexts without(VariantTexts settings, const std::string& key) {
@@ -82,20 +85,66 @@ size_t first_video_scale(const StudySummary& study) {
 
 std::string size_text(const Scale& scale) { return fmt::format("{}x{}", scale.h, scale.w); }
 
-}  // namespace
+/// In percent of the dense run, as the table's speed-up says.
+ChartPoint over_time(const VariantSummary& variant, double y, double error) {
+  constexpr double kPercent = 100;
+  return {.x = kPercent * variant.backbone_speedup.time(),
+          .y = y,
+          .error = error,
+          .label = variant.name,
+          .x_error = kPercent * variant.backbone_speedup.time_error()};
+}
 
-Chart pareto_plot(const StudySummary& study) {
-  Chart chart{.title = "PSNR to the dense clip vs. speed-up",
-              .x_label = "speed-up of the backbone",
+/// The points of `chart` that no other one beats in both time and quality, from the fastest on.
+std::vector<ChartPoint> frontier_of(const Chart& chart) {
+  std::vector<ChartPoint> points;
+  for (const ChartSeries& series : chart.series) {
+    points.insert(points.end(), series.points.begin(), series.points.end());
+  }
+  std::ranges::sort(points,
+                    [](const ChartPoint& a, const ChartPoint& b) { return a.x < b.x || (a.x == b.x && a.y > b.y); });
+  std::vector<ChartPoint> frontier;
+  for (const ChartPoint& point : points) {
+    if (frontier.empty() || point.y > frontier.back().y) frontier.push_back(point);
+  }
+  return frontier;
+}
+
+constexpr const char* kTimeLabel = "time of the backbone, % of dense (100 / speed-up)";
+
+void add_to_series(Chart& chart, const std::string& name, ChartPoint point) {
+  auto series = std::ranges::find(chart.series, name, &ChartSeries::name);
+  if (series == chart.series.end()) series = chart.series.insert(series, {.name = name, .points = {}});
+  series->points.push_back(std::move(point));
+}
+
+/// A control has no settings.
+bool is_method(const VariantSummary& variant) { return !variant.settings.empty(); }
+
+Chart psnr_frontier(const StudySummary& study) {
+  Chart chart{.title = "Frontier: PSNR to the dense clip against time",
+              .x_label = kTimeLabel,
               .y_label = kPsnr,
               .levels = noise_level(study)};
   for (const VariantSummary& variant : study.variants) {
-    if (variant.psnr.count == 0 || variant.settings.empty()) continue;
-    const std::string method = method_of(variant);
-    auto series = std::ranges::find(chart.series, method, &ChartSeries::name);
-    if (series == chart.series.end()) series = chart.series.insert(series, {.name = method});
-    series->points.push_back({.x = variant.backbone_speedup.median, .y = variant.psnr.mean, .label = variant.name});
+    if (variant.psnr.count == 0 || variant.backbone_speedup.count == 0 || !is_method(variant)) continue;
+    add_to_series(chart, method_of(variant), over_time(variant, variant.psnr.mean, variant.psnr.standard_error()));
   }
+  chart.frontier = frontier_of(chart);
+  return chart;
+}
+
+Chart correct_frontier(const StudySummary& study) {
+  constexpr double kPercent = 100;
+  Chart chart{
+      .title = "Frontier: correct prompts against time", .x_label = kTimeLabel, .y_label = "correct prompts, %"};
+  for (const VariantSummary& variant : study.variants) {
+    const bool is_dense = variant.name == kDenseVariant;
+    if (variant.right.count == 0 || variant.backbone_speedup.count == 0 || !(is_dense || is_method(variant))) continue;
+    add_to_series(chart, is_dense ? kDenseVariant : method_of(variant),
+                  over_time(variant, kPercent * variant.right.mean, kPercent * variant.right.standard_error()));
+  }
+  chart.frontier = frontier_of(chart);
   return chart;
 }
 
@@ -149,28 +198,6 @@ Chart scorer_plot(const StudySummary& study) {
   return chart;
 }
 
-BarChart latency_plot(const StudySummary& study) {
-  BarChart chart{.title = "Time of each scale of the video clips by part: left dense, right faststar",
-                 .x_label = "scale, rows x columns of a latent frame",
-                 .y_label = "ms, all repetitions",
-                 .part_names = {"all parts"},
-                 .groups = {}};
-  const VariantSummary* const dense = study.find(kDenseVariant);
-  const VariantSummary* const reduced = study.find(kFastStarVariant);
-  if (dense == nullptr || reduced == nullptr) return chart;
-  const bool by_part = !dense->part_ms.empty() && dense->part_ms.size() == reduced->part_ms.size();
-  if (by_part) chart.part_names.assign(kPassPartNames.begin(), kPassPartNames.end());
-  const auto bar = [&](const VariantSummary& variant, size_t scale) {
-    if (!by_part) return BarChart::Bar{variant.name, {variant.scale_ms[scale]}};
-    const auto& ms = variant.part_ms[scale].ms;
-    return BarChart::Bar{variant.name, {ms.begin(), ms.end()}};
-  };
-  for (size_t scale = first_video_scale(study); scale < study.scales.size(); ++scale) {
-    chart.groups.push_back({size_text(study.scales[scale]), {bar(*dense, scale), bar(*reduced, scale)}});
-  }
-  return chart;
-}
-
 Chart overlap_plot(const StudySummary& study) {
   Chart chart{.title = "Lock-in: tokens pruned again",
               .x_label = "reduced pass: scale, repetition",
@@ -210,6 +237,37 @@ Chart frequency_plot(const StudySummary& study) {
     if (!series.points.empty()) chart.series.push_back(series);
   }
   return chart;
+}
+
+}  // namespace
+
+BarChart latency_plot(const StudySummary& study) {
+  BarChart chart{.title = "Time of each scale of the video clips by part: left dense, right faststar",
+                 .x_label = "scale, rows x columns of a latent frame",
+                 .y_label = "ms, all repetitions",
+                 .part_names = {"all parts"},
+                 .groups = {}};
+  const VariantSummary* const dense = study.find(kDenseVariant);
+  const VariantSummary* const reduced = study.find(kFastStarVariant);
+  if (dense == nullptr || reduced == nullptr) return chart;
+  const bool by_part = !dense->part_ms.empty() && dense->part_ms.size() == reduced->part_ms.size();
+  if (by_part) chart.part_names.assign(kPassPartNames.begin(), kPassPartNames.end());
+  const auto bar = [&](const VariantSummary& variant, size_t scale) {
+    if (!by_part) return BarChart::Bar{variant.name, {variant.scale_ms[scale]}};
+    const auto& ms = variant.part_ms[scale].ms;
+    return BarChart::Bar{variant.name, {ms.begin(), ms.end()}};
+  };
+  for (size_t scale = first_video_scale(study); scale < study.scales.size(); ++scale) {
+    chart.groups.push_back({size_text(study.scales[scale]), {bar(*dense, scale), bar(*reduced, scale)}});
+  }
+  return chart;
+}
+
+std::vector<Chart> study_plots(const StudySummary& study) {
+  std::vector<Chart> charts = {psnr_frontier(study),   correct_frontier(study), scorer_plot(study),   norm_plot(study),
+                               last_ratio_plot(study), overlap_plot(study),     frequency_plot(study)};
+  std::erase_if(charts, [](const Chart& chart) { return !has_points_to_compare(chart); });
+  return charts;
 }
 
 }  // namespace faststar

@@ -95,6 +95,7 @@ ReducedPassRecord parse_pass(const Json& json) {
 
 StudyRecord record_of(const Json& json) {
   StudyRecord record{.setup = json.at("setup").get<std::string>(),
+                     .run = json.value("run", std::string()),
                      .prompt = json_integer<int64_t>(json.at("prompt")),
                      .text = json.at("text").get<std::string>(),
                      .seed = json_integer<uint64_t>(json.at("seed")),
@@ -114,7 +115,8 @@ StudyRecord record_of(const Json& json) {
                      .from_dense = {},
                      .seen = {},
                      .given_dense = {},
-                     .given_truth = {}};
+                     .given_truth = {},
+                     .frames = json.value("frames", std::string())};
   const double kept_share = static_cast<double>(record.kept) / static_cast<double>(std::max<int64_t>(record.tokens, 1));
   record.guidance = {.one_row_passes = json_integer<int64_t>(json, "one_row_passes", 0),
                      .one_row_tokens = json_integer<int64_t>(json, "one_row_tokens", 0),
@@ -131,24 +133,7 @@ StudyRecord record_of(const Json& json) {
   return record;
 }
 
-constexpr std::string_view kStem = "results";
 constexpr std::string_view kEnding = ".jsonl";
-
-std::string file_name(const Shard& shard) {
-  return shard.count == 1 ? fmt::format("{}{}", kStem, kEnding)
-                          : fmt::format("{}-{}{}", kStem, shard.index + 1, kEnding);
-}
-
-std::vector<fs::path> result_files(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(kStem) && name.ends_with(kEnding)) files.push_back(entry.path());
-  }
-  std::ranges::sort(files);
-  return files;
-}
 
 void read_file(const fs::path& file, std::vector<StudyRecord>& records) {
   std::ifstream stream(file);
@@ -168,6 +153,21 @@ void read_file(const fs::path& file, std::vector<StudyRecord>& records) {
 }
 
 }  // namespace
+
+std::string study_file_name(std::string_view stem, const Shard& shard) {
+  return shard.count == 1 ? fmt::format("{}{}", stem, kEnding) : fmt::format("{}-{}{}", stem, shard.index + 1, kEnding);
+}
+
+std::vector<fs::path> study_files(const fs::path& folder, std::string_view stem) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(stem) && name.ends_with(kEnding)) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
 
 double StudyRecord::backbone_ms() const { return std::accumulate(scale_ms.begin(), scale_ms.end(), 0.0); }
 
@@ -195,6 +195,8 @@ std::string to_json_line(const StudyRecord& record) {
   put(json, record.seen);
   put(json, "given_dense", record.given_dense);
   put(json, "given_truth", record.given_truth);
+  if (!record.run.empty()) json["run"] = record.run;
+  if (!record.frames.empty()) json["frames"] = record.frames;
   return json_text(json);
 }
 
@@ -217,13 +219,13 @@ nlohmann::ordered_json parts_json(const std::vector<PartTimes>& by_scale) {
 
 std::vector<StudyRecord> read_results(const fs::path& folder) {
   std::vector<StudyRecord> records;
-  for (const fs::path& file : result_files(folder)) read_file(file, records);
+  for (const fs::path& file : study_files(folder, kResultsStem)) read_file(file, records);
   return records;
 }
 
 ResultsFile::ResultsFile(fs::path folder, const Shard& shard, const std::string& setup,
                          const std::vector<StudyPrompt>& prompts, const std::vector<StudyVariant>& variants)
-    : folder_(std::move(folder)), file_(folder_ / file_name(shard)) {
+    : folder_(std::move(folder)), file_(folder_ / study_file_name(kResultsStem, shard)) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed)

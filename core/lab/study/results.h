@@ -35,6 +35,7 @@ struct SeenAttributes {
 /// One variant on one prompt: a line of a results file.
 struct StudyRecord {
   std::string setup;  ///< hash of everything that all variants share
+  std::string run;    ///< see run_id; empty: made by a version that kept no such facts
   int64_t prompt = 0;
   std::string text;
   uint64_t seed = 0;
@@ -55,6 +56,7 @@ struct StudyRecord {
   std::optional<SeenAttributes> seen;       ///< prompts of the procedural world
   std::optional<ClipDistance> given_dense;  ///< first frame given: from the dense run
   std::optional<ClipDistance> given_truth;  ///< first frame given: from the rendered clip
+  std::string frames;                       ///< see frame_strip; empty: not kept
 
   double backbone_ms() const;
   double end_to_end_ms() const { return text_ms + backbone_ms() + decode_ms; }
@@ -68,6 +70,16 @@ StudyRecord parse_record(const std::string& line, const std::string& where);
 
 /// Times by scale, part by part: {"linear": [ms of scale 0, ...], ...}.
 nlohmann::ordered_json parts_json(const std::vector<PartTimes>& by_scale);
+
+/// What the names of a study's files begin with.
+inline constexpr std::string_view kResultsStem = "results";
+inline constexpr std::string_view kRunsStem = "runs";
+
+/// "results.jsonl", or "results-2.jsonl" of the second of several processes.
+std::string study_file_name(std::string_view stem, const Shard& shard);
+
+/// The files of all processes, sorted.
+std::vector<std::filesystem::path> study_files(const std::filesystem::path& folder, std::string_view stem);
 
 /// All results in a folder: results.jsonl, and results-1.jsonl, results-2.jsonl, ... of processes that share a study. A
 /// half-written last line is ignored. Throws Error(input) naming the line when one is damaged or made with another

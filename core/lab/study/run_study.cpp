@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/config/value.h"
+#include "core/lab/study/frame_strip.h"
 #include "core/model/vae/video_vae.h"
 
 namespace faststar {
@@ -29,6 +32,14 @@ ClipDistance distance(const Tensor& frames, const Tensor& from) {
   ClipDistance distance{.mse = 0, .psnr_mean = summary.psnr.mean, .ssim = summary.ssim_mean};
   for (const FrameFidelity& frame : fidelity) distance.mse += frame.mse / static_cast<double>(count);
   return distance;
+}
+
+/// What decides how numbers are rounded: variants of one text flip the same bits. Empty for that of the dense run.
+std::string arithmetic_of(const StudyVariant& variant) {
+  if (variant.kind == VariantKind::noise_floor) return kNoiseFloorVariant;
+  if (!variant.precision) return "";
+  return fmt::format("{} {}", choice_name(*variant.precision),
+                     variant.fp8_scales ? value_text(*variant.fp8_scales) : "");
 }
 
 }  // namespace
@@ -95,8 +106,14 @@ Pipeline PromptStudy::pipeline_of(const StudyVariant& variant) const {
   return pipeline;
 }
 
-std::vector<double> PromptStudy::flipped_of(const StudyVariant& variant) const {
-  if (variant.kind != VariantKind::noise_floor && !variant.precision) return {};
+const std::vector<double>& PromptStudy::flipped_of(const StudyVariant& variant) {
+  const std::string arithmetic = arithmetic_of(variant);
+  const auto [counted, is_new] = flipped_.try_emplace(arithmetic);
+  if (is_new && !arithmetic.empty()) counted->second = count_flipped(variant);
+  return counted->second;
+}
+
+std::vector<double> PromptStudy::count_flipped(const StudyVariant& variant) const {
   StudyVariant arithmetic = variant;
   arithmetic.reduction = {};
   arithmetic.reuse = {};
@@ -134,7 +151,8 @@ StudyRecord PromptStudy::measure(const StudyVariant& variant) {
                      .from_dense = {},
                      .seen = {},
                      .given_dense = {},
-                     .given_truth = {}};
+                     .given_truth = {},
+                     .frames = prompt_.index < kPromptsShown && can_keep_frames() ? frame_strip(clip.frames) : ""};
   // Of the dense run's passes, of which a variant may lack some.
   record.guidance.work *= static_cast<double>(clip.run.tokens) / static_cast<double>(dense_.run.tokens);
   if (is_dense) {
@@ -183,7 +201,7 @@ std::vector<Ms> PromptStudy::by_scale(const std::vector<Ms>& step_ms, const Repe
 
 void run_study(const StudyModel& model, const StudyJob& job, Progress& progress) {
   const c10::InferenceMode inference;
-  std::vector<StudyVariant> variants = control_variants();
+  std::vector<StudyVariant> variants = control_variants(job.controls);
   variants.insert(variants.end(), job.variants.begin(), job.variants.end());
   ResultsFile results(job.folder, job.shard, model.setup, job.prompts, variants);
   const auto is_missing = [&](const StudyPrompt& prompt, const StudyVariant& variant) {
@@ -197,13 +215,19 @@ void run_study(const StudyModel& model, const StudyJob& job, Progress& progress)
     planned += std::ranges::count_if(variants, [&](const auto& variant) { return is_missing(prompt, variant); });
   }
   progress.plan(Stage::tokens, static_cast<double>(planned));
+  bool cold = model.evaluated.device().is_cuda();  // a GPU loads kernels and finds its memory in the first run
+  if (planned > 0) append_run(job.folder, job.shard, job.run);
+  const std::string run = run_id(job.run);
   for (const StudyPrompt& prompt : job.prompts) {
     std::optional<PromptStudy> study;
     for (const StudyVariant& variant : variants) {
       if (!is_missing(prompt, variant)) continue;
       stop_if_asked();
+      if (std::exchange(cold, false)) const PromptStudy warm_up(model, prompt);
       if (!study) study.emplace(model, prompt);
-      results.append(study->measure(variant));
+      StudyRecord record = study->measure(variant);
+      record.run = run;
+      results.append(record);
       progress.advance(Stage::tokens, 1,
                        fmt::format("prompt {}/{}, {}", prompt.index + 1, job.prompts.size(), variant.name));
     }

@@ -9,6 +9,7 @@
 #include "core/lab/evaluate/attributes.h"
 #include "core/lab/evaluate/evaluated_model.h"
 #include "core/lab/study/results.h"
+#include "core/lab/study/study_run.h"
 
 namespace faststar {
 
@@ -50,8 +51,10 @@ class PromptStudy {
   Clip variant_clip(const StudyVariant& variant, const Clip& dense) const;
   /// What runs the passes of a variant.
   Pipeline pipeline_of(const StudyVariant& variant) const;
-  /// By scale; empty for a variant with the arithmetic of the dense run.
-  std::vector<double> flipped_of(const StudyVariant& variant) const;
+  /// By scale; empty for a variant with the arithmetic of the dense run. Counted once for all variants of one
+  /// arithmetic.
+  const std::vector<double>& flipped_of(const StudyVariant& variant);
+  std::vector<double> count_flipped(const StudyVariant& variant) const;
   void render_truth();
   void measure_given(const StudyVariant& variant, StudyRecord& record) const;
   SeenAttributes check(const Tensor& decoded) const;
@@ -66,8 +69,9 @@ class PromptStudy {
   TextFeatures text_;
   double text_ms_ = 0;
   Clip dense_;
-  Tensor truth_;               ///< [F, H, W, 3] uint8; undefined without the procedural world
-  std::optional<Clip> given_;  ///< dense, first frame given
+  Tensor truth_;                                        ///< [F, H, W, 3] uint8; undefined without the procedural world
+  std::optional<Clip> given_;                           ///< dense, first frame given
+  std::map<std::string, std::vector<double>> flipped_;  ///< by arithmetic
 };
 
 /// A study to run.
@@ -75,7 +79,9 @@ struct StudyJob {
   std::filesystem::path folder;
   Shard shard;
   std::vector<StudyPrompt> prompts;    ///< of all processes
-  std::vector<StudyVariant> variants;  ///< without the control variants, which always run
+  std::vector<StudyVariant> variants;  ///< without the dense one and the controls
+  Controls controls = Controls::run;
+  StudyRun run;  ///< what is kept about this process
 };
 
 /// Measures every variant of every prompt of this process's shard, except those whose results exist (see ResultsFile

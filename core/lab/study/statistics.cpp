@@ -203,8 +203,8 @@ class Summarizer {
     const auto faster = [](double here, double dense) { return dense / here; };
     variant.backbone_ms = median_of(values_of(records, backbone));
     variant.end_to_end_ms = median_of(values_of(records, end_to_end));
-    variant.backbone_speedup = spread_of(paired(records, of(kDenseVariant), backbone, faster));
-    variant.end_to_end_speedup = spread_of(paired(records, of(kDenseVariant), end_to_end, faster));
+    variant.backbone_speedup = speedup_of(paired(records, of(kDenseVariant), backbone, faster));
+    variant.end_to_end_speedup = speedup_of(paired(records, of(kDenseVariant), end_to_end, faster));
   }
 
   void add_truth(const RecordsByPrompt& records, VariantSummary& variant) const {
@@ -212,8 +212,7 @@ class Summarizer {
       if (!record.seen) return std::nullopt;
       return record.seen->all ? 1 : 0;
     };
-    const Spread all_right = spread_of(values_of(records, right));
-    if (all_right.count > 0) variant.right = all_right.mean;
+    variant.right = spread_of(values_of(records, right));
     variant.right_from_dense = spread_of(paired(records, of(kDenseVariant), right, std::minus<>()));
     const auto truth = [](const StudyRecord& record) { return psnr_of(record.given_truth); };
     variant.given_psnr = spread_of(values_of(records, [](const StudyRecord& r) { return psnr_of(r.given_dense); }));
@@ -240,6 +239,14 @@ Spread spread_of(std::vector<double> values) {
   if (values.size() > 1) spread.deviation = std::sqrt(squares / (count - 1));
   spread.median = median_of(std::move(values));
   return spread;
+}
+
+Speedup speedup_of(std::vector<double> ratios) {
+  std::erase_if(ratios, [](double ratio) { return !std::isfinite(ratio) || ratio <= 0; });
+  for (double& ratio : ratios) ratio = std::log(ratio);
+  const Spread logarithms = spread_of(std::move(ratios));
+  const double ratio = std::exp(logarithms.mean);
+  return {.count = logarithms.count, .ratio = ratio, .error = ratio * logarithms.standard_error()};
 }
 
 const VariantSummary* StudySummary::find(const std::string& name) const {

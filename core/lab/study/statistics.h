@@ -20,6 +20,19 @@ struct Spread {
 /// All zero for no values.
 Spread spread_of(std::vector<double> values);
 
+/// How many times as fast as the dense run, everywhere in a report: the geometric mean over prompts of the dense time
+/// over the variant's time, so that the time is 1 / ratio of the dense one.
+struct Speedup {
+  int64_t count = 0;
+  double ratio = 1;
+  double error = 0;  ///< standard error; 0 of fewer than two prompts
+
+  double time() const { return 1 / ratio; }  ///< as a share of the dense time
+  double time_error() const { return error / (ratio * ratio); }
+};
+
+Speedup speedup_of(std::vector<double> ratios);
+
 /// One variant over all prompts.
 struct VariantSummary {
   std::string name;
@@ -36,12 +49,12 @@ struct VariantSummary {
   double wins = 0;         ///< fraction of these prompts where it is above
   double backbone_ms = 0;  ///< median
   double end_to_end_ms = 0;
-  Spread backbone_speedup;  ///< dense over this, prompt by prompt
-  Spread end_to_end_speedup;
+  Speedup backbone_speedup;
+  Speedup end_to_end_speedup;
   std::vector<double> scale_ms;           ///< median by scale
   std::vector<double> flipped;            ///< mean share of flipped bits by scale; empty: not measured
   std::vector<PartTimes> part_ms;         ///< medians by scale, over the prompts timed by part; empty: none
-  std::optional<double> right;            ///< fraction of clips with all attributes of their caption right
+  Spread right;                           ///< 1 for a clip with all attributes of its caption right, else 0
   Spread right_from_dense;                ///< 1, 0 or -1 a prompt: right only here, alike, right only in the dense clip
   Spread given_psnr;                      ///< first frame given: dB against the dense clip
   Spread truth_psnr;                      ///< first frame given: dB against the rendered clip

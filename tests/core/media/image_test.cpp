@@ -180,5 +180,17 @@ TEST_CASE("pictures are written by name, and never over others unasked", "[media
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"p.png"});
 }
 
+TEST_CASE("a picture inside a page is a small JPEG in base64, and nothing else passes for one", "[media]") {
+  if (!test::can_encode("mjpeg")) return;
+  const std::string uri = image_data_uri(gradient(40, 60));
+  CHECK(is_image_data_uri(uri));
+  constexpr size_t kPrefix = sizeof "data:image/jpeg;base64," - 1;
+  CHECK(uri.size() % 4 == kPrefix % 4);    // padded
+  CHECK(uri.substr(kPrefix, 3) == "/9j");  // ff d8 ff: how JPEG begins
+  CHECK_FALSE(is_image_data_uri(uri + "\" onload=\"x"));
+  CHECK_FALSE(is_image_data_uri("data:text/html;base64,PGI+"));
+  CHECK_FALSE(is_image_data_uri("https://example.org/p.jpg"));
+}
+
 }  // namespace
 }  // namespace faststar

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/version.h"
+#include "core/lab/bench/machine.h"
 #include "core/lab/bench/op_clock.h"
 #include "core/lab/bench/page_cache.h"
 #include "core/lab/bench/test_picture.h"
@@ -16,6 +18,13 @@ TEST_CASE("a sample's middle and spread", "[bench]") {
   CHECK(Samples{{9, 10, 11}}.spread() == Approx(0.1));
   CHECK(Samples{{7}}.spread() == 0);
   CHECK(Samples{}.median() == 0);
+}
+
+TEST_CASE("the line of the machine names version and commit", "[bench]") {
+  const Machine machine = describe_machine(at::kCPU, GpuMonitor(at::kCPU));
+  CHECK(machine_line(machine) == "machine: " + hardware_text(machine) + "; " + software_text(machine));
+  CHECK(software_text(machine).starts_with("faststar " + program_version() + ", LibTorch 2."));
+  CHECK(hardware_text(machine).ends_with(" GB"));
 }
 
 TEST_CASE("a table aligns its columns and leaves out what a row lacks", "[bench]") {

@@ -48,6 +48,15 @@ TEST_CASE("a variant may reuse guidance, alone or beside a method", "[study]") {
   CHECK(read_study_file(preset_file("study-guidance-reuse"), {}).variants.size() > 20);
 }
 
+TEST_CASE("a study's file can leave the controls out", "[study]") {
+  const TempDir folder;
+  test::write_text(folder / "s.yaml", "controls: false\nvariants:\n  a: { method: random }\n");
+  CHECK(read_study_file(folder / "s.yaml", {}).controls == Controls::leave_out);
+  CHECK(read_study_file(preset_file("study-reduction"), {}).controls == Controls::run);
+  CHECK(std::string(error_of_file("controls: few\nvariants:\n  a: { method: random }\n").what())
+            .find("s.yaml:1: controls: ") != std::string::npos);
+}
+
 TEST_CASE("a study's file is checked", "[study]") {
   const auto check = [](const std::string& text, const std::string& message) {
     const Error error = error_of_file(text);

@@ -3,8 +3,13 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/lab/study/frame_strip.h"
 #include "core/lab/study/report.h"
 #include "core/lab/study/small_study.h"
+#include "core/media/sample_media.h"
+#include "support/catch.h"
 #include "support/stop_after.h"
 
 namespace faststar {
@@ -112,6 +117,130 @@ TEST_CASE("processes share a study, and their results join", "[study]") {
   CHECK(records.size() == 10);
   find(records, 0, "skip");
   find(records, 1, "skip");
+}
+
+TEST_CASE("a report says who made the results, every machine and version of them", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  SilentProgress silent;
+  study.job.run = {.date = "2026-12-01T10:00:00Z",
+                   .program = "faststar 0.1.0 (aaaa), LibTorch 2.11.0",
+                   .machine = "one CPU",
+                   .device = "cpu, fp32",
+                   .model = "small model",
+                   .settings = "64x48, 9 frames",
+                   .prompts = "2 prompts",
+                   .seed = "17",
+                   .command = "faststar study reduction --out x"};
+  study.job.shard = parse_shard("1/2", "--shard");
+  run_study(study.model, study.job, silent);
+  const std::string one = write_study_report(study.job.folder);
+  const std::string page_of_one = test::read_text(study.job.folder / "study.html");
+  for (const char* fact : {"2026-12-01", "faststar 0.1.0 (aaaa), LibTorch 2.11.0", "one CPU", "cpu, fp32",
+                           "small model", "64x48, 9 frames", "17", "faststar study reduction --out x"}) {
+    INFO(fact);
+    CHECK_THAT(one, ContainsSubstring(fact));
+    CHECK_THAT(page_of_one, ContainsSubstring(fact));
+  }
+  CHECK_THAT(one, ContainsSubstring("- Machine: one CPU\n"));
+
+  study.job.run.date = "2026-12-03T10:00:00Z";
+  study.job.run.machine = "another CPU";
+  study.job.run.program = "faststar 0.2.0 (bbbb), LibTorch 2.11.0";
+  study.job.shard = parse_shard("2/2", "--shard");
+  run_study(study.model, study.job, silent);
+  const std::string both = write_study_report(study.job.folder);
+  CHECK_THAT(both, ContainsSubstring("- Date: 2026-12-01 to 2026-12-03\n"));
+  CHECK_THAT(both, ContainsSubstring("- Machine: one CPU (5 results); another CPU (5 results)\n"));
+  CHECK_THAT(both, ContainsSubstring("(aaaa), LibTorch 2.11.0 (5 results); faststar 0.2.0 (bbbb)"));
+  CHECK_THAT(both, ContainsSubstring("- Device: cpu, fp32\n"));  // both the same
+  CHECK_THAT(test::read_text(study.job.folder / "study.json"), ContainsSubstring("another CPU"));
+}
+
+TEST_CASE("a stopped study that goes on elsewhere names both machines, and nobody who made nothing", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.job.run.machine = "first";
+  test::StopAfter stops(4);
+  CHECK(test::error_of([&] { run_study(study.model, study.job, stops); }).kind() == ErrorKind::interrupted);
+  study.job.run.machine = "second";
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  study.job.run.machine = "third";
+  run_study(study.model, study.job, silent);
+  const std::string report = write_study_report(study.job.folder);
+  CHECK_THAT(report, ContainsSubstring("- Machine: first (4 results); second (6 results)\n"));
+  CHECK(report.find("third") == std::string::npos);
+}
+
+TEST_CASE("frames of the first prompts are kept beside each other, and survive a stop and shards", "[study]") {
+  if (!test::can_encode("mjpeg")) return;
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.job.prompts = listed_prompts({"a ball", "a star", "a ring", "a <box>"}, 0);
+  std::swap(study.job.prompts[1].text, study.job.prompts[3].text);
+  test::StopAfter stops(3);
+  study.job.shard = parse_shard("1/2", "--shard");
+  CHECK(test::error_of([&] { run_study(study.model, study.job, stops); }).kind() == ErrorKind::interrupted);
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  study.job.shard = parse_shard("2/2", "--shard");
+  run_study(study.model, study.job, silent);
+  const auto records = read_results(study.job.folder);
+  const ShownPrompts shown = shown_prompts(records);
+  REQUIRE(shown.prompts.size() == kPromptsShown);
+  for (const ShownPrompt& prompt : shown.prompts) {
+    CHECK(prompt.strips.size() == 5);
+    CHECK(prompt.strips.front().variant == kDenseVariant);
+  }
+  CHECK(find(records, 3, kDenseVariant).frames.empty());
+  write_study_report(study.job.folder);
+  const std::string page = test::read_text(study.job.folder / "study.html");
+  size_t pictures = 0;
+  for (size_t at = page.find("src="); at != std::string::npos; at = page.find("src=", at + 1)) {
+    ++pictures;
+    CHECK(page.compare(at, 28, "src=\"data:image/jpeg;base64,") == 0);
+  }
+  CHECK(pictures == 15);
+  CHECK_THAT(page, ContainsSubstring("Prompt 2: a &lt;box&gt; (seed 1)"));
+  // A page stays small: what does not fit is counted.
+  const size_t of_one = shown_prompts(records).prompts.front().strips.front().frames.size();
+  const ShownPrompts few = shown_prompts(records, 6 * of_one);
+  CHECK(few.prompts.size() == 1);
+  CHECK(few.left_out == 2);
+}
+
+TEST_CASE("a study can leave its controls out", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.job.prompts.resize(1);
+  study.job.controls = Controls::leave_out;
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  const std::vector<std::string> expected = {"0 dense", "0 random", "0 skip"};
+  CHECK(keys(read_results(study.job.folder)) == expected);
+  const std::string report = write_study_report(study.job.folder);
+  CHECK(report.find(kNoiseFloorVariant) == std::string::npos);
+  CHECK(report.find("another seed") == std::string::npos);
+}
+
+TEST_CASE("flipped bits are counted once for all variants of one arithmetic", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  const StarTransformer unlike({make_random_weights(7), at::kCPU, at::kFloat}, test::kSmallModel);
+  Model other(Networks{.transformer = &unlike, .vae = &study.vae});
+  const Pipeline counted(other);
+  study.model.others[Precision::bf16] = &counted;
+  PromptStudy prompt(study.model, study.job.prompts[0]);
+  StudyVariant variant = SmallStudy::variant("random", ReductionMethod::random);
+  variant.precision = Precision::bf16;
+  const auto first = prompt.measure(variant).flipped;
+  CHECK(*std::ranges::max_element(first) > 0);
+  // Were they counted again, a pipeline that flips nothing would tell.
+  study.model.others[Precision::bf16] = &study.pipeline;
+  CHECK(prompt.measure(variant).flipped == first);
+  variant.fp8_scales = ScaleChoice{.last = 2};
+  CHECK(prompt.measure(variant).flipped == std::vector<double>(first.size(), 0));
 }
 
 TEST_CASE("a folder takes no results of another study", "[study]") {
