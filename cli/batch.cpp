@@ -78,16 +78,16 @@ ItemRules item_rules(const BatchOptions& options, const Config& config) {
   return rules;
 }
 
-/// The videos of this process; none yet when they come from stdin. The aspect of `config` chooses the crop of a
-/// VBench-I2V image.
-std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
-  if (options.reads_stdin()) return {};
+/// The videos of the list. The aspect of `config` chooses the crop of a VBench-I2V image.
+std::vector<BatchItem> whole_list(const BatchOptions& options, const Config& config) {
   PromptListFiles files{.list = options.list, .keep_unreadable = options.making.dry_run};
   if (!options.refined.empty()) files.refined = options.refined;
   if (!options.images.empty()) files.images = options.images;
   files.aspect = static_cast<double>(config.generate.aspect.width) / config.generate.aspect.height;
-  std::vector<BatchItem> items = list_items(read_prompt_list(files), item_rules(options, config));
-  const Shard shard = choose_shard(options.shard);
+  return list_items(read_prompt_list(files), item_rules(options, config));
+}
+
+std::vector<BatchItem> part_of(const std::vector<BatchItem>& items, const Shard& shard) {
   if (shard.count == 1) return items;
   std::vector<BatchItem> part;
   for (size_t i = static_cast<size_t>(shard.index); i < items.size(); i += static_cast<size_t>(shard.count)) {
@@ -98,10 +98,24 @@ std::vector<BatchItem> list_part(const BatchOptions& options, const Config& conf
   return part;
 }
 
+/// The videos of this process; none yet when they come from stdin.
+std::vector<BatchItem> list_part(const BatchOptions& options, const Config& config) {
+  if (options.reads_stdin()) return {};
+  const Shard shard = choose_shard(options.shard);
+  return part_of(whole_list(options, config), shard);
+}
+
+/// What --check looks at: the whole list, wherever it runs, or the part that --shard names.
+std::vector<BatchItem> list_to_check(const BatchOptions& options, const Config& config) {
+  const std::vector<BatchItem> items = whole_list(options, config);
+  const bool names_part = !options.shard.empty() && options.shard != kArrayShard;
+  return names_part ? part_of(items, parse_shard(options.shard, "--shard")) : items;
+}
+
 int run_check(const BatchOptions& options) {
   const BatchFolder folder(batch_root(options));
   const Config config = read_batch_settings(folder.config()).value_or(Config{});
-  const Coverage coverage = check_coverage(folder, list_part(options, config));
+  const Coverage coverage = check_coverage(folder, list_to_check(options, config));
   const bool json = options.making.settings.flags.contains("json");
   print_result(json ? to_json(coverage, folder) : describe(coverage));
   return coverage.complete() ? 0 : 1;
@@ -315,7 +329,7 @@ Command add_batch(CLI::App& app) {
     return add_command_option(*command, name, value, argument, help, kMoreGroup);
   };
   add_more("devices", options->devices, "LIST", "one process per GPU: 0,1");
-  add_more("shard", options->shard, "I/N", "make only part I of N of the list");
+  add_more("shard", options->shard, "I/N|array", "make only part I of N, or a Slurm array's");
   add_more("retries", options->retries, "N", "retries per failed video (1)")->check(from_to(0, 1000));
   add_more("refined", options->refined, "FILE", "refined prompts, one line per entry");
   add_more("images", options->images, "DIR", "images of a VBench-I2V list");

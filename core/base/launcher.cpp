@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -26,6 +28,7 @@ constexpr std::array<Launcher, 4> kLaunchers = {{
     {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
 }};
 
+constexpr std::array<const char*, 2> kMpiCounts = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
 constexpr int kMaxProcesses = 1'000'000;
 
 std::string_view variable(const char* name, std::string_view fallback = "") {
@@ -45,9 +48,14 @@ int read_number(const char* name, int min, int max, std::string_view text) {
       "start with torchrun, srun or mpirun, or unset this variable");
 }
 
-/// SLURM sets the rank in job scripts too, which run once.
+/// Slurm sets the rank in job scripts too, which run once. mpirun starts its daemons on other hosts with srun, so the
+/// step that its processes see there is not theirs.
 bool was_used(const Launcher& launcher) {
-  return is_set(launcher.rank) && (std::string_view(launcher.rank) != "SLURM_PROCID" || is_set(launcher.count));
+  if (!is_set(launcher.rank)) return false;
+  if (std::string_view(launcher.rank) != "SLURM_PROCID") return true;
+  const bool is_of_mpi = std::ranges::any_of(
+      kMpiCounts, [&](const char* count) { return is_set(count) && variable(count) != variable(launcher.count); });
+  return is_set(launcher.count) && !is_of_mpi;
 }
 
 void read_address(const Launcher& launcher, LaunchedProcess& process) {
@@ -76,6 +84,24 @@ LaunchedProcess launched_process() {
     break;
   }
   return process;
+}
+
+ArrayTask array_task(const std::string& asked) {
+  constexpr const char* kId = "SLURM_ARRAY_TASK_ID";
+  constexpr int kMost = std::numeric_limits<int>::max();
+  if (!is_set(kId)) {
+    fail(ErrorKind::usage, fmt::format("{}: this is no task of a job array: {} is not set", asked, kId),
+         "submit with sbatch --array=1-8, or name a part: --shard 2/8");
+  }
+  const auto number = [](const char* name, int min) { return read_number(name, min, kMost, variable(name)); };
+  const int first = number("SLURM_ARRAY_TASK_MIN", 0), last = number("SLURM_ARRAY_TASK_MAX", first);
+  const int step = read_number("SLURM_ARRAY_TASK_STEP", 1, kMost, variable("SLURM_ARRAY_TASK_STEP", "1"));
+  const int count = number("SLURM_ARRAY_TASK_COUNT", 1), id = read_number(kId, first, last, variable(kId));
+  if ((last - first) / step + 1 != count || (id - first) % step != 0) {
+    fail(ErrorKind::usage, fmt::format("{}: the job array has gaps: {} tasks from {} to {}", asked, count, first, last),
+         "submit with sbatch --array=1-8; to repeat a task, name its part: --shard 3/8");
+  }
+  return {.index = (id - first) / step, .count = count};
 }
 
 }  // namespace faststar

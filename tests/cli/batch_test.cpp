@@ -104,6 +104,23 @@ TEST_CASE("two shards make every video of a list, and none twice", "[cli][slow]"
   CHECK(files_below(folder / "runs/list/videos") == 3);
 }
 
+TEST_CASE("a Slurm step shares a list, a job script makes and checks all of it", "[cli][slow]") {
+  const TempDir folder;
+  write_text(folder / "list.txt", "a\nb\nc\n");
+  const std::string batch = std::string(kBatch) + "--seed 1 ";
+  const std::string script = "SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=2 ";
+  const std::string step = "SLURM_PROCID=1 SLURM_LOCALID=1 SLURM_NTASKS=2 SLURM_STEP_NUM_TASKS=2 ";
+  CHECK(run(folder, batch, step).out == "runs/list/videos/0002-b-0.mp4\n");
+  const auto gaps = run(folder, batch + "--check", step);
+  CHECK(gaps.exit_code == 1);
+  CHECK_THAT(gaps.out, ContainsSubstring("0001-a-0.mp4"));
+  CHECK(run(folder, batch + "--check --shard 2/3").exit_code == 0);  // that part was asked for
+  CHECK(run(folder, batch + "--shard array").exit_code == 2);
+  CHECK(run(folder, batch, script).exit_code == 0);
+  CHECK(files_below(folder / "runs/list/videos") == 3);
+  CHECK(run(folder, batch + "--check --shard array", step).exit_code == 0);
+}
+
 TEST_CASE("a batch says what is wrong before it loads a model", "[cli]") {
   const TempDir folder;
   write_text(folder / "list.txt", "a\n");

@@ -24,16 +24,22 @@ Shard parse_shard(std::string_view text, const std::string& origin) {
       slash != std::string_view::npos && parse_value(text.substr(slash + 1), Field{.range = {1, 1e6}}, shard.count) &&
       parse_value(text.substr(0, slash), Field{.range = {1, static_cast<double>(shard.count)}}, shard.index);
   if (!whole) {
-    fail(ErrorKind::usage, fmt::format("{}: expected part/parts such as 2/8, the first being 1/8, got {}", origin,
-                                       text.empty() ? "nothing" : text));
+    fail(ErrorKind::usage, fmt::format("{}: expected part/parts such as 2/8, the first being 1/8, or array, got {}",
+                                       origin, text.empty() ? "nothing" : text));
   }
   --shard.index;
   return shard;
 }
 
 Shard choose_shard(const std::string& flag) {
-  if (!flag.empty()) return parse_shard(flag, "--shard");
+  if (!flag.empty() && flag != kArrayShard) return parse_shard(flag, "--shard");
   const LaunchedProcess process = launched_process();
+  if (flag == kArrayShard) {
+    const ArrayTask task = array_task("--shard array");
+    return {.index = task.index * process.count + process.rank,
+            .count = task.count * process.count,
+            .origin = "SLURM_ARRAY_TASK_ID"};
+  }
   return {.index = process.rank, .count = process.count, .origin = process.origin};
 }
 

@@ -61,8 +61,11 @@ struct Shard {
 /// "2/8": the second of eight. Throws Error(usage) for other forms and for indices outside 1 to n.
 Shard parse_shard(std::string_view text, const std::string& origin);
 
-/// What --shard says, else the part of this process among those of a launcher, else the whole list. Throws
-/// Error(usage).
+/// --shard array: the tasks of a Slurm job array are the parts.
+inline constexpr std::string_view kArrayShard = "array";
+
+/// What --shard says, else the part of this process among those of a launcher, else the whole list. With kArrayShard
+/// the processes of a task share its part. Throws Error(usage).
 Shard choose_shard(const std::string& flag);
 
 /// One video to make.

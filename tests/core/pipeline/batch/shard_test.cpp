@@ -30,4 +30,16 @@ TEST_CASE("--shard chooses the shard, else the launcher's rank", "[batch]") {
   CHECK(choose_shard("2/8").origin == "--shard");
 }
 
+TEST_CASE("the processes of a job array's task share its part", "[batch]") {
+  const WithEnvironment id("SLURM_ARRAY_TASK_ID", "2"), min("SLURM_ARRAY_TASK_MIN", "1");
+  const WithEnvironment max("SLURM_ARRAY_TASK_MAX", "3"), tasks("SLURM_ARRAY_TASK_COUNT", "3");
+  CHECK(choose_shard("").count == 1);  // only on request: an array may be over other things
+  CHECK(choose_shard("array").index == 1);
+  CHECK(choose_shard("array").count == 3);
+  const WithEnvironment rank("SLURM_PROCID", "1"), step("SLURM_STEP_NUM_TASKS", "2");
+  CHECK(choose_shard("array").index == 3);
+  CHECK(choose_shard("array").count == 6);
+  CHECK(choose_shard("array").origin == "SLURM_ARRAY_TASK_ID");
+}
+
 }  // namespace faststar
