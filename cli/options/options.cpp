@@ -170,6 +170,7 @@ void save_config(const MakingOptions& options, const ResolvedSettings& resolved)
 ResolvedSettings resolve_options(MakingOptions& options) {
   apply_option_environment(options);
   ResolvedSettings resolved = resolve_settings(options.settings);
+  resolved.plan_only = options.dry_run;
   log::set_quiet(resolved.settings.config.runtime.quiet);
   if (resolved.settings.config.runtime.progress == ProgressStyle::json) use_json_messages();
   return resolved;

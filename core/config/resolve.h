@@ -33,7 +33,8 @@ struct SettingsRequest {
 struct ResolvedSettings {
   Settings settings;
   ModelFolder model;
-  std::string base;  ///< `base:` for --save-config; empty when the model folder has its own preset
+  std::string base;        ///< `base:` for --save-config; empty when the model folder has its own preset
+  bool plan_only = false;  ///< --dry-run: nothing will be loaded
 };
 
 /// Throws Error(usage) for invalid settings, Error(model) for the model folder.

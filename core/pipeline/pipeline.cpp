@@ -46,6 +46,23 @@ void check_attention(const Settings& settings, at::Device device, at::ScalarType
        obstacle->hint);
 }
 
+/// True, with a line that says so, for a dry run whose GPU is not here: --vram tells enough of it to plan. Throws
+/// Error(device) without --vram.
+bool plans_for_absent_gpu(const ResolvedSettings& resolved) {
+  const RuntimeConfig& runtime = resolved.settings.config.runtime;
+  if (!resolved.plan_only || !runtime.device.value_or("").starts_with("cuda")) return false;
+  const auto [gpus, why] = cuda::list_gpus();
+  if (!gpus.empty()) return false;
+  if (!runtime.vram) {
+    fail(ErrorKind::device, fmt::format("--device cuda: {}", why),
+         "--vram 24 plans for a GPU of 24 GB that is not here");
+  }
+  const bool fp8 = runtime.precision == Precision::fp8;
+  log::info("no GPU was looked at ({}): this is the plan for one of {:g} GB{}", why, *runtime.vram,
+            fp8 ? "; fp8 needs compute capability 8.9 or newer" : "");
+  return true;
+}
+
 }  // namespace
 
 void check_precision(Precision precision, at::Device device, const std::string& asked) {
@@ -58,27 +75,34 @@ void check_precision(Precision precision, at::Device device, const std::string& 
 ModelSetup model_setup(const ResolvedSettings& resolved) {
   const Settings& settings = resolved.settings;
   const RuntimeConfig& runtime = settings.config.runtime;
-  const at::Device device = pick_device(runtime.device.value_or(""));
+  const bool absent = plans_for_absent_gpu(resolved);
+  const at::Device device = absent ? at::Device(at::kCUDA, 0) : pick_device(runtime.device.value_or(""));
   const auto refuse_on_cpu = [&](const char* name, const std::string& value, const char* hint) {
     if (device.is_cuda()) return;
     fail(ErrorKind::usage,
          fmt::format("{} {}: needs a GPU, but the device is the CPU", settings.origin(name).text, value), hint);
   };
   if (runtime.attention == AttentionBackend::cudnn) refuse_on_cpu("attention", "cudnn", "--attention aten");
-  if (runtime.vram) refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram), "leave out --vram");
+  if (runtime.vram) {
+    refuse_on_cpu("vram", fmt::format("{:g}", *runtime.vram),
+                  resolved.plan_only ? "--device cuda plans for a GPU that is not here" : "leave out --vram");
+  }
   if (device.is_cpu() && runtime.precision == Precision::bf16 && !cpu_has_bfloat16()) {
     log::warn("{} bf16: this CPU emulates bf16 with fp32; --precision fp32 is faster",
               settings.origin("precision").text);
   }
   const Precision precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32);
-  check_precision(precision, device, settings.origin("precision").text);
-  check_attention(settings, device, dtype_of(precision));
+  if (!absent) {
+    check_precision(precision, device, settings.origin("precision").text);
+    check_attention(settings, device, dtype_of(precision));
+  }
   return {.model = resolved.model,
           .device = device.str(),
           .precision = precision,
           .linears = linears_of(runtime),
           .kernels = runtime.kernels,
-          .vram = runtime.vram};
+          .vram = runtime.vram,
+          .absent_gpu = absent};
 }
 
 std::string describe_model(const ModelFolder& model) {
@@ -93,8 +117,8 @@ std::string describe_model(const ModelFolder& model) {
 Model::Model(ModelSetup setup, Residency most)
     : setup_(std::move(setup)),
       most_(most),
-      device_(pick_device(setup_.device)),
-      guard_(device_),
+      device_(setup_.absent_gpu ? at::Device(setup_.device) : pick_device(setup_.device)),
+      guard_(setup_.absent_gpu ? at::Device(at::kCPU) : device_),
       checkpoints_(open_model(setup_.model)) {
   checkpoints_.star_architecture.linears = setup_.linears;
   set_up_backends();

@@ -23,18 +23,20 @@ namespace faststar {
 /// A model and how it runs: what all runs of a process share.
 struct ModelSetup {
   ModelFolder model;
-  std::string device;  ///< for pick_device; names a device that works
+  std::string device;  ///< for pick_device; names a device that works, unless absent_gpu
   Precision precision = Precision::fp32;
   LinearPrecision linears = LinearPrecision::backbone;  ///< of the transformer
   Kernels kernels = Kernels::automatic;
   std::optional<double> vram;  ///< most device memory in GB; none: all that is free
+  bool absent_gpu = false;     ///< a dry run for a GPU that is not here: `vram` is all that is known of it
 };
 
 /// Throws Error(usage) starting with `asked` when a precision needs a GPU and the device is none, Error(device) when it
 /// needs a newer one.
 void check_precision(Precision precision, at::Device device, const std::string& asked);
 
-/// The setup that settings describe. Throws Error(device), and Error(usage) for what the device cannot do.
+/// The setup that settings describe. A dry run for `cuda` with --vram needs no GPU; where there is none, what depends
+/// on the GPU's kind is not checked. Throws Error(device), and Error(usage) for what the device cannot do.
 ModelSetup model_setup(const ResolvedSettings& resolved);
 
 /// The model's name and where it comes from, as users see it.
@@ -63,7 +65,7 @@ class Model {
   at::Device device() const { return device_; }
   /// Of the transformer and the decoder.
   at::ScalarType dtype() const;
-  MemoryBudget budget() const { return {most_, setup_.vram}; }
+  MemoryBudget budget() const { return {most_, setup_.vram, setup_.absent_gpu}; }
 
   /// Loaded at the first call. Throws Error(model) when the vocabulary belongs to another model.
   const Tokenizer& tokenizer();

@@ -400,7 +400,7 @@ std::vector<std::string> describe(const Request& request) {
       fmt::format("prompt used: {}", shortened(request.model_prompt, kShownPrompt)),
       fmt::format("size: {}x{}, {} frame{}", size.width, size.height, frames, frames > 1 ? "s" : ""),
       fmt::format("device: {}, {}", request.setup.device, choice_name(request.setup.precision))};
-  if (const at::Device device(request.setup.device); device.is_cuda()) {
+  if (const at::Device device(request.setup.device); device.is_cuda() && !request.setup.absent_gpu) {
     const at::ScalarType dtype = dtype_of(request.setup.precision);
     lines.push_back(fmt::format("attention: {}", attention_text(request.generation.attention, device, dtype)));
   }

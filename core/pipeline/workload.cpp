@@ -295,9 +295,10 @@ PartBytes waiting_bytes(const PartBytes& weights, Residency residency) {
 /// Bytes for tensors.
 int64_t supply_of(const Workload& work, const MemoryBudget& budget) {
   if (work.device.is_cpu()) return usable_host_bytes();
-  const int64_t free = usable_device_bytes(work.device);
   constexpr double kGigabyte = 1e9;
-  const int64_t allowed = budget.vram ? static_cast<int64_t>(*budget.vram * kGigabyte) : free;
+  const auto limit = static_cast<int64_t>(budget.vram.value_or(0) * kGigabyte);
+  const int64_t free = budget.absent_gpu ? limit : usable_device_bytes(work.device);
+  const int64_t allowed = budget.vram ? limit : free;
   return std::min(free, allowed) - kCudaReserve;
 }
 
@@ -317,7 +318,8 @@ double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10;
 
 [[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply) {
   const int64_t reserve = work.device.is_cuda() ? kCudaReserve : 0;
-  const std::string limit = budget.vram ? fmt::format("--vram {:g} or the free memory allows", *budget.vram) : "free:";
+  const char* const others = budget.absent_gpu ? "" : " or the free memory";
+  const std::string limit = budget.vram ? fmt::format("--vram {:g}{} allows", *budget.vram, others) : "free:";
   fail(ErrorKind::device,
        fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), rounded_up(need + reserve),
                    limit, gigabytes(supply + reserve)),

@@ -98,6 +98,7 @@ MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode);
 struct MemoryBudget {
   Residency most = Residency::generators;  ///< what it would keep on the device if there is room
   std::optional<double> vram;              ///< --vram in GB, the driver's own memory included; none: all that is free
+  bool absent_gpu = false;                 ///< there is no device to ask: `vram` is what is free
 };
 
 /// The fastest plan that fits on the device as it is now and in the budget. Throws Error(device) naming the

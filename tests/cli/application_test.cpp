@@ -109,6 +109,30 @@ TEST_CASE("a plan is printed on stderr and as JSON on stdout", "[cli]") {
   CHECK_FALSE(std::filesystem::exists(folder / "a-red-ball-3.mp4"));
 }
 
+TEST_CASE("a dry run plans for a GPU that is not here", "[cli]") {
+  const test::TempDir folder;
+  const auto plan = [&](const std::string& options) {
+    return run(folder, "t2v -p 'a boat' --random-weights --dry-run --device cuda " + options, "CUDA_VISIBLE_DEVICES=");
+  };
+  const Outcome fits = plan("--config 720p --vram 48");
+  CHECK(fits.exit_code == 0);
+  CHECK_THAT(fits.error, ContainsSubstring("no GPU was looked at"));
+  CHECK_THAT(fits.error, ContainsSubstring("this is the plan for one of 48 GB"));
+  CHECK_THAT(fits.error, ContainsSubstring("memory: "));
+  const Outcome small = plan("--config 720p --vram 16");
+  CHECK(small.exit_code == 5);
+  CHECK_THAT(small.error, ContainsSubstring("needs at least"));
+  CHECK_THAT(small.error, ContainsSubstring("--vram 16 allows"));
+  const Outcome fp8 = plan("--config turbo --vram 48");
+  CHECK(fp8.exit_code == 0);
+  CHECK_THAT(fp8.error, ContainsSubstring("fp8 needs compute capability 8.9 or newer"));
+  const Outcome unknown = plan("");
+  CHECK(unknown.exit_code == 5);
+  CHECK_THAT(unknown.error, ContainsSubstring("hint: --vram 24 plans for a GPU of 24 GB that is not here"));
+  const std::string work = "t2v -p x --random-weights --device cuda --vram 48";
+  CHECK(run(folder, work, "CUDA_VISIBLE_DEVICES=").exit_code == 5);  // only a dry run needs none
+}
+
 TEST_CASE("a prompt comes from stdin, and the saved settings make the same plan", "[cli]") {
   const test::TempDir folder;
   test::write_text(folder / "p.txt", "a blue star\n");
