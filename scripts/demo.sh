@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Set-up, build, and a first video; the last line is its path. CUDA is left out unless there is an NVIDIA driver or
-# `setup.sh --with-cuda` asked for it.
+# Set-up, build, and a first video; the last line is its path.
 #
 #   ./scripts/demo.sh ["prompt"]
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -11,7 +10,7 @@ if [[ "${1:-}" == --help || "${1:-}" == -h ]]; then
 fi
 prompt=${1-"a red ball bouncing on a blue striped background"}
 
-CUDA_NEEDS=driver "$root/scripts/build.sh" --target faststar >&2
+"$root/scripts/build.sh" --target faststar >&2
 mkdir -p "$state/demo"
 say "demo: the embedded model knows simple shapes that move over plain backgrounds (prompts/shapes.txt) and nothing else"
 env -u FASTSTAR_MODEL "$state/build/cli/faststar" t2v --seed 1 --prompt "$prompt" --output "$state/demo/video.mp4" --overwrite

@@ -72,13 +72,13 @@ torch_allows_cuda() {
   [[ "$(setting torch pypi)" == pypi || -e "$(torch_folder)/lib/libtorch_cuda.so" ]]
 }
 
-# True when the build has CUDA kernels: as chosen; else where there is an NVIDIA driver, a compiler, or a build that
-# has them. With CUDA_NEEDS=driver (demo.sh) a compiler alone is no reason to fetch and compile so much more.
+# True when the build has CUDA kernels: as chosen; else where there is an NVIDIA driver, or a build that has them. A
+# compiler alone is no reason to fetch and compile so much more, but with CUDA_NEEDS=compiler (CI).
 wants_cuda() {
   case "$(setting cuda auto)" in
     on) true ;;
     off) false ;;
-    *) torch_allows_cuda && { has_nvidia_driver || build_has_cuda || { [[ "${CUDA_NEEDS:-}" != driver ]] && system_nvcc >/dev/null; }; } ;;
+    *) torch_allows_cuda && { has_nvidia_driver || build_has_cuda || { [[ "${CUDA_NEEDS:-}" == compiler ]] && system_nvcc >/dev/null; }; } ;;
   esac
 }
 

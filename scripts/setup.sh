@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Prepares this machine to build faststar. Everything it makes lies in .faststar/ of the source tree, but for the
-# Debian or Ubuntu packages that are missing. Says first what it will download; a second run finds all in place.
+# Debian or Ubuntu packages that are missing. Says first what it will download and how long that takes; what apt-get and
+# pip say goes to .faststar/setup.log. A second run finds all in place.
 #
 #   ./scripts/setup.sh [--torch DIR|pypi] [--with-cuda | --without-cuda] [--with-fa3] [--yes]
 #   ./scripts/setup.sh --clean
 #
 #   --torch DIR      use this LibTorch 2.11 (a folder with include/ and lib/); pypi: the wheel again (the default)
 #   --with-cuda      build the CUDA kernels; installs the CUDA 13 compiler into .faststar/ if the system has none.
-#                    Without this flag they are built where there is an NVIDIA driver or, but for demo.sh, a CUDA 13
-#                    compiler
+#                    Without this flag they are built where there is an NVIDIA driver
 #   --without-cuda   leave them out, also where they could be built; a much smaller download
 #   --with-fa3       install FlashAttention-3 (PyPI's fa3-fwd), which a CUDA build uses on Hopper GPUs; no build needs it
 #   --yes            do not ask before a download
@@ -16,6 +16,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 torch_version=2.11
+log="$state/setup.log"
 ask=yes
 ask_for_fa3=no
 missing_packages=()
@@ -41,6 +42,8 @@ main() {
   announce
   check_disk
   confirm
+  date "+set-up of %F %T" >"$log"
+  say "set-up: details go to $log"
   install_packages
   install_parts
   say "set-up: done"
@@ -197,6 +200,25 @@ announce() {
     disk=$((disk + part_disk[$part]))
   done
   ((${#missing_parts[@]} == 0)) || say "  in .faststar/ in all: $download MB to download, $disk MB on disk; the build takes 1500 MB more"
+  say "  time: about $(minutes $((download + 180 * (${#missing_packages[@]} > 0))) $disk) at 100 Mbit/s"
+}
+
+# 12 MB/s from the network, and 40 MB/s for pip, which unpacks, compares and copies.
+minutes() { # MB_TO_DOWNLOAD MB_ON_DISK
+  local whole=$((($1 / 12 + $2 / 40 + 59) / 60))
+  printf '%s minute%s\n' "$whole" "$( ((whole == 1)) || printf s)"
+}
+
+# Runs a command whose words go to the log alone.
+logged() {
+  printf '\n+ %s\n' "$*" >>"$log"
+  "$@" >>"$log" 2>&1
+}
+
+# As die, with the end of what the failed command said.
+die_with_log() { # MESSAGE [HINT]
+  tail -n 12 "$log" >&2
+  die "$@"
 }
 
 # While pip installs, what it downloaded lies beside what it unpacked.
@@ -222,11 +244,12 @@ as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
 install_packages() {
   ((${#missing_packages[@]})) || return 0
   local by_hand="sudo apt-get install ${missing_packages[*]}"
-  have apt-get || die "missing (Debian's names): ${missing_packages[*]}" "install them with this system's package manager, then run set-up again"
-  can_install_packages || die "missing packages, and neither root nor sudo to install them: ${missing_packages[*]}" "$by_hand"
-  as_root apt-get update -q >&2 || say "apt-get update failed; trying with the lists that are here"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing_packages[@]}" </dev/null >&2 ||
-    die "apt-get could not install ${missing_packages[*]}" "$by_hand"
+  have apt-get || die "missing (Debian's names): ${missing_packages[*]}" "install them with this system's package manager, or build in a container: scripts/README.md, Without root"
+  can_install_packages || die "missing packages, and neither root nor sudo to install them: ${missing_packages[*]}" "ask for: $by_hand; or build in a container: scripts/README.md, Without root"
+  say "set-up: installing ${#missing_packages[@]} system packages"
+  logged as_root apt-get update -q || say "apt-get update failed; trying with the lists that are here"
+  logged as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing_packages[@]}" </dev/null ||
+    die_with_log "apt-get could not install ${missing_packages[*]}" "$by_hand"
   find_missing_packages
   ((${#missing_packages[@]} == 0)) || die "still missing after apt-get: ${missing_packages[*]}" "$by_hand"
 }
@@ -238,7 +261,7 @@ install_parts() {
   touch "$venv/unfinished"
   local part
   for part in "${missing_parts[@]}"; do
-    say "set-up: installing ${part_name[$part]}"
+    say "set-up: installing ${part_name[$part]} (about $(minutes "${part_download[$part]}" "${part_disk[$part]}"))"
     "install_${part//-/_}"
     touch "$venv/installed/$part"
   done
@@ -246,11 +269,9 @@ install_parts() {
 }
 
 pip_install() {
-  local quiet=(--quiet)
-  [[ ! -t 2 ]] || quiet=()
-  env -u PYTHONPATH -u PYTHONHOME PIP_USER=false "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-    --only-binary=:all: "${quiet[@]}" "$@" >&2 ||
-    die "pip could not install $*" "see pip's message above; a second run reuses what is already downloaded"
+  logged env -u PYTHONPATH -u PYTHONHOME PIP_USER=false "$venv/bin/python" -m pip install --disable-pip-version-check \
+    --no-input --progress-bar off --only-binary=:all: "$@" ||
+    die_with_log "pip could not install $*" "see pip's message above; a second run reuses what is already downloaded"
 }
 
 install_torch_cuda() { pip_install "torch==$torch_version.0"; }
