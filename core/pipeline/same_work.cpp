@@ -9,9 +9,11 @@
 namespace faststar {
 namespace {
 
-/// True for a setting, as JSON pointers name it, that shapes the video but for what reduction changes.
+/// True for a setting, as JSON pointers name it, that shapes the video but for what makes it faster: presets such as
+/// `realtime` are versions of a dense video.
 bool asks_for_another(std::string_view pointer) {
-  constexpr std::array<std::string_view, 3> kOtherSections = {"/output/", "/runtime/", "/reduction/"};
+  constexpr std::array<std::string_view, 5> kOtherSections = {
+      "/output/", "/runtime/", "/reduction/", "/guidance/guidance_reuse", "/schedule/video_repetitions/"};
   constexpr std::array<std::string_view, 5> kOthers = {"/generate/first_frame", "/generate/count", "/model/model",
                                                        "/model/preset", "/prompt/prompt"};  // kept in model_prompt
   const auto starts = [&](std::string_view section) { return pointer.starts_with(section); };

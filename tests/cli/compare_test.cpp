@@ -24,11 +24,14 @@ void write_two_videos(const test::TempDir& folder) {
   test::write_video(folder / "b.mkv", frames, kLossless);
 }
 
-/// What faststar stores with a video.
+/// What faststar stores with a video; one that is reduced differs from a dense one as preset `realtime` does.
 std::string comment_of_run(const std::string& prompt, int seed, const std::string& reduction, double seconds) {
+  const bool dense = reduction == "none";
   const nlohmann::json settings = {{"prompt", {{"model_prompt", prompt}, {"prompt", prompt}}},
                                    {"sampling", {{"seed", seed}}},
                                    {"reduction", {{"method", reduction}}},
+                                   {"guidance", {{"guidance_reuse", dense ? "none" : "full"}}},
+                                   {"schedule", {{"video_repetitions", {3, dense ? 2 : 1}}}},
                                    {"output", {{"crf", seed}}}};
   const nlohmann::json run = {{"seconds", {{"tokens", seconds}}}};
   return to_comment({"1", "t2v", settings.dump(), run.dump()});
