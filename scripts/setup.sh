@@ -205,7 +205,7 @@ announce() {
 
 # 12 MB/s from the network, and 40 MB/s for pip, which unpacks, compares and copies.
 minutes() { # MB_TO_DOWNLOAD MB_ON_DISK
-  local whole=$((($1 / 12 + $2 / 40 + 59) / 60))
+  local whole=$(($1 / 720 + $2 / 2400 + 1))
   printf '%s minute%s\n' "$whole" "$( ((whole == 1)) || printf s)"
 }
 
