@@ -131,6 +131,31 @@ TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]")
   CHECK(std::string(error.what()).find("free") != std::string::npos);
 }
 
+TEST_CASE("a 720p video fits the cards that README names, which need not be here", "[plan]") {
+  const auto fits = [](bool fp8, bool reduced, double vram) {
+    Workload work = full_size();
+    work.device = at::Device(at::kCUDA, 0);
+    if (fp8) work.star.linears = LinearPrecision::fp8;
+    work.fp8 = Fp8Passes(work.star.linears, std::nullopt, work.schedule);
+    if (reduced) {
+      work.gate.emplace(ReductionSettings{.method = ReductionMethod::faststar}, work.schedule, work.repetitions);
+    }
+    try {
+      choose_memory_plan(work, {.vram = vram, .absent_gpu = true});
+      return true;
+    } catch (const Error& error) {
+      CHECK_THAT(error.what(), !ContainsSubstring("free"));
+      return false;
+    }
+  };
+  CHECK_FALSE(fits(false, false, 24));
+  CHECK(fits(false, true, 24));
+  CHECK_FALSE(fits(true, false, 16));
+  CHECK(fits(true, true, 16));
+  CHECK(fits(true, false, 24));
+  CHECK(fits(false, false, 48));
+}
+
 TEST_CASE("a GPU's first passes take longer than the same ones later", "[plan]") {
   Workload work = full_size();
   const auto seconds = [&] {
