@@ -90,10 +90,10 @@ PromptStudy::Clip PromptStudy::dense_clip(std::vector<Tensor> given, Spectrum sp
   return make(model_.evaluated.pipeline, settings_of({.kind = VariantKind::dense}), std::move(given), spectrum);
 }
 
-PromptStudy::Clip PromptStudy::variant_clip(const StudyVariant& variant, const Clip& dense) const {
+PromptStudy::Clip PromptStudy::variant_clip(const StudyVariant& variant, const Clip& dense, size_t given) const {
   const GenerationSettings settings = settings_of(variant);
   const bool may_share = variant.kind == VariantKind::reduced && !variant.precision && variant.last_repetitions.empty();
-  const size_t shared = may_share ? shared_steps(settings, model_.schedule) : 0;
+  const size_t shared = std::max(given, may_share ? shared_steps(settings, model_.schedule) : 0);
   const auto& bits = dense.run.bits;
   Clip clip = make(pipeline_of(variant), settings, {bits.begin(), bits.begin() + static_cast<int64_t>(shared)});
   std::copy_n(dense.run.step_ms.begin(), shared, clip.run.step_ms.begin());
@@ -169,7 +169,9 @@ void PromptStudy::measure_given(const StudyVariant& variant, StudyRecord& record
   if (variant.kind == VariantKind::dense) {
     record.given_truth = distance(given_->frames, truth_);
   } else if (variant.kind == VariantKind::reduced) {
-    const Clip clip = variant_clip(variant, *given_);
+    const auto is_image = [&](const Step& step) { return step.clip < model_.schedule.first_video_clip(); };
+    const auto steps = model_.schedule.steps(model_.evaluated.generation.repetitions);
+    const Clip clip = variant_clip(variant, *given_, static_cast<size_t>(std::ranges::count_if(steps, is_image)));
     record.given_dense = distance(clip.frames, given_->frames);
     record.given_truth = distance(clip.frames, truth_);
   }

@@ -48,7 +48,8 @@ class PromptStudy {
   Clip make(const Pipeline& pipeline, const GenerationSettings& settings, std::vector<Tensor> given,
             Spectrum spectrum = Spectrum::leave) const;
   Clip dense_clip(std::vector<Tensor> given, Spectrum spectrum) const;
-  Clip variant_clip(const StudyVariant& variant, const Clip& dense) const;
+  /// The bits of the first `given` passes are those of `dense`, and of later ones that the variant cannot change.
+  Clip variant_clip(const StudyVariant& variant, const Clip& dense, size_t given = 0) const;
   /// What runs the passes of a variant.
   Pipeline pipeline_of(const StudyVariant& variant) const;
   /// By scale; empty for a variant with the arithmetic of the dense run. Counted once for all variants of one

@@ -111,15 +111,16 @@ void append_run(const fs::path& folder, const Shard& shard, const StudyRun& run)
 
 StudyOrigin read_origin(const fs::path& folder, const std::vector<StudyRecord>& records) {
   const std::map<std::string, StudyRun> runs = read_runs(folder);
-  std::map<std::string, int64_t> results;
-  for (const StudyRecord& record : records) ++results[runs.contains(record.run) ? record.run : ""];
+  std::map<std::string, size_t> parts;  // by id
   StudyOrigin origin;
-  for (const auto& [id, count] : results) {
-    if (id.empty()) {
-      origin.unknown = count;
-    } else {
-      origin.parts.push_back({runs.at(id), count});
+  for (const StudyRecord& record : records) {
+    if (!runs.contains(record.run)) {
+      ++origin.unknown;
+      continue;
     }
+    const auto [part, is_new] = parts.try_emplace(record.run, origin.parts.size());
+    if (is_new) origin.parts.push_back({runs.at(record.run), 0});
+    ++origin.parts[part->second].results;
   }
   std::ranges::stable_sort(origin.parts, {}, [](const StudyOrigin::Part& part) { return part.run.date; });
   return origin;

@@ -88,11 +88,13 @@ std::string file_name(Benchmark benchmark, const std::string& prompt, int64_t in
 }
 
 std::string problem(const BatchItem& item, const std::string& folder, const std::string& name) {
-  if (is_blank_text(item.text)) return "the prompt is empty";
+  if (item.text.empty()) return "the prompt is empty";
   const auto image = item.options.find("image");
   if (image != item.options.end() && image->second.empty()) return "image: expected a file name, got nothing";
-  const auto offset = find_invalid_utf8(item.prompt);
-  if (offset) return fmt::format("the prompt is not UTF-8 (byte {})", *offset);
+  for (const std::string& text : {item.prompt, item.text}) {
+    if (const auto offset = find_invalid_utf8(text)) return fmt::format("the prompt is not UTF-8 (byte {})", *offset);
+    if (text.find('\0') != std::string::npos) return "the prompt contains a NUL byte";
+  }
   const auto cannot_be_a_name = [](const char* what, const std::string& why) {
     return why.empty() ? "" : fmt::format("the {} cannot be a file name: {}", what, why);
   };
@@ -109,6 +111,7 @@ BatchItem item_of(const PromptEntry& entry, const std::string& folder, const std
                  .seed = seed % kSeeds,
                  .options = entry.options};
   item.options.erase("seed");
+  if (!find_invalid_utf8(item.text)) item.text = without_outer_blanks(item.text);
   item.problem = problem(item, folder, name);
   if (!entry.problem.empty()) item.problem = entry.problem;
   return item;

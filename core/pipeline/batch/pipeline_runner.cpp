@@ -5,7 +5,6 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/pipeline/outputs.h"
-#include "core/pipeline/prompt.h"
 #include "core/pipeline/untrained_use.h"
 
 namespace faststar {
@@ -51,10 +50,9 @@ Request PipelineRunner::request_of(const BatchItem& item, const ItemFiles& files
   ResolvedSettings resolved = resolved_;
   apply_entry(resolved.settings, item.options, item.origin);
   Config& config = resolved.settings.config;
-  const std::string prompt = checked_prompt(item.text, item.origin, ErrorKind::input);
-  config.prompt.prompt = prompt;
+  config.prompt.prompt = item.text;
   Request request = make_shared_request(task_of(item), resolved);
-  set_prompt(request, prompt, config);
+  set_prompt(request, item.text, config);
   warn_about_untrained_use(request);
   request.existing = Existing::replace;
   request.outputs = {{.seed = item.seed,

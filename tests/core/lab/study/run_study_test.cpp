@@ -276,7 +276,11 @@ TEST_CASE("clips of the procedural world are checked, and with their first frame
   study.evaluated.size.latents_per_clip = 1;
   const Schedule schedule = world_schedule(study.evaluated, 1);
   const HeldOutClips clips(at::kCPU, {}, HeldOutSet::study);
-  const StudyModel model{.evaluated = study.evaluated, .schedule = schedule, .world = &clips, .setup = "setup"};
+  const StudyModel model{.evaluated = study.evaluated,
+                         .schedule = schedule,
+                         .others = {{Precision::bf16, &study.pipeline}},
+                         .world = &clips,
+                         .setup = "setup"};
   const StudyPrompt prompt = world_prompts(clips, 3, 1).front();
   CHECK(prompt.seed == 300'000);
   PromptStudy variants(model, prompt);
@@ -287,6 +291,10 @@ TEST_CASE("clips of the procedural world are checked, and with their first frame
   const StudyRecord random = variants.measure(SmallStudy::variant("random", ReductionMethod::random));
   CHECK(random.given_dense->mse > 0);
   CHECK(random.given_dense->mse < random.given_truth->mse);
+  // The first frame is given to a variant of another precision as well, here with the same arithmetic.
+  StudyVariant other = SmallStudy::variant("random", ReductionMethod::random);
+  other.precision = Precision::bf16;
+  CHECK(variants.measure(other).given_dense->mse == random.given_dense->mse);
 }
 
 }  // namespace
