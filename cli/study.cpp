@@ -283,8 +283,8 @@ Command add_study(CLI::App& app) {
   add_command_option(*command, "study", options->study, "NAME|FILE", "file with the variants (study-reduction)");
   add_command_option(*command, "variants", options->variants, "NAME,NAME", "run only these variants");
   add_command_option(*command, "shard", options->shard, "I/N|array", "run part I of N, or a Slurm array's");
-  add_command_option(*command, "no_controls", options->no_controls, "",
-                     "leave out the variants other seed and noise floor", kMoreGroup);
+  add_command_option(*command, "no_controls", options->no_controls, "", "leave out other seed and noise floor",
+                     kMoreGroup);
   add_command_option(*command, "report", options->report, "", "only write the table, JSON and HTML page");
   add_setting_options(*command,
                       {"model", "random_weights", "duration", "resolution", "aspect", "guidance", "tau_image",

@@ -34,7 +34,7 @@ struct Chart {
   std::vector<std::string> x_names;  ///< of x = 0, 1, ...; empty: numbers
   std::vector<ChartSeries> series;
   std::vector<ChartLevel> levels;
-  std::vector<ChartPoint> frontier;  ///< joined by a dashed line behind the points; empty: none
+  std::vector<ChartPoint> frontier;  ///< joined by a dotted line behind the points; empty: none
 };
 
 /// True when there is something to compare: two points, joined ones in one series.

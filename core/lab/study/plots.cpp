@@ -122,7 +122,7 @@ void add_to_series(Chart& chart, const std::string& name, ChartPoint point) {
 bool is_method(const VariantSummary& variant) { return !variant.settings.empty(); }
 
 Chart psnr_frontier(const StudySummary& study) {
-  Chart chart{.title = "Frontier: PSNR to the dense clip against time",
+  Chart chart{.title = "Frontier: PSNR to the dense clip against time (dotted: beaten by none in both)",
               .x_label = kTimeLabel,
               .y_label = kPsnr,
               .levels = noise_level(study)};
@@ -136,8 +136,9 @@ Chart psnr_frontier(const StudySummary& study) {
 
 Chart correct_frontier(const StudySummary& study) {
   constexpr double kPercent = 100;
-  Chart chart{
-      .title = "Frontier: correct prompts against time", .x_label = kTimeLabel, .y_label = "correct prompts, %"};
+  Chart chart{.title = "Frontier: correct prompts against time (dotted: beaten by none in both)",
+              .x_label = kTimeLabel,
+              .y_label = "correct prompts, %"};
   for (const VariantSummary& variant : study.variants) {
     const bool is_dense = variant.name == kDenseVariant;
     if (variant.right.count == 0 || variant.backbone_speedup.count == 0 || !(is_dense || is_method(variant))) continue;

@@ -160,12 +160,15 @@ TEST_CASE("a report says who made the results, every machine and version of them
 TEST_CASE("a stopped study that goes on elsewhere names both machines, and nobody who made nothing", "[study]") {
   const TempDir folder;
   SmallStudy study(folder);
+  study.job.run.date = "2026-12-01T10:00:00Z";
   study.job.run.machine = "first";
   test::StopAfter stops(4);
   CHECK(test::error_of([&] { run_study(study.model, study.job, stops); }).kind() == ErrorKind::interrupted);
+  study.job.run.date = "2026-12-02T10:00:00Z";
   study.job.run.machine = "second";
   SilentProgress silent;
   run_study(study.model, study.job, silent);
+  study.job.run.date = "2026-12-03T10:00:00Z";
   study.job.run.machine = "third";
   run_study(study.model, study.job, silent);
   const std::string report = write_study_report(study.job.folder);
