@@ -24,25 +24,32 @@ static_assert(std::is_same_v<cmsHPROFILE, void*> && std::is_same_v<cmsHTRANSFORM
 
 }  // namespace
 
-std::string profile_of_primaries(AVColorPrimaries primaries) {
-  cmsCIExyYTRIPLE points;  // SMPTE EG 432-1 and ITU-R BT.2020
-  if (primaries == AVCOL_PRI_SMPTE432) {
-    points = {{0.680, 0.320, 1}, {0.265, 0.690, 1}, {0.150, 0.060, 1}};
-  } else if (primaries == AVCOL_PRI_BT2020) {
-    points = {{0.708, 0.292, 1}, {0.170, 0.797, 1}, {0.131, 0.046, 1}};
-  } else {
-    return {};
-  }
-  const cmsCIExyY white = {0.3127, 0.3290, 1};
+std::string profile_of(const RgbSpace& space) {
+  const auto point = [](const std::array<double, 2>& xy) { return cmsCIExyY{xy[0], xy[1], 1}; };
+  const cmsCIExyY white = point(space.white);
+  const cmsCIExyYTRIPLE primaries = {point(space.red), point(space.green), point(space.blue)};
   const cmsFloat64Number curve_of_srgb[] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
-  cmsToneCurve* const curve = cmsBuildParametricToneCurve(nullptr, 4, curve_of_srgb);
+  cmsToneCurve* const curve =
+      space.gamma > 0 ? cmsBuildGamma(nullptr, space.gamma) : cmsBuildParametricToneCurve(nullptr, 4, curve_of_srgb);
   cmsToneCurve* const curves[3] = {curve, curve, curve};
-  const ProfilePtr profile(cmsCreateRGBProfile(&white, &points, curves));
+  const ProfilePtr profile(cmsCreateRGBProfile(&white, &primaries, curves));
   cmsFreeToneCurve(curve);
   cmsUInt32Number size = 0;
   if (!profile || !cmsSaveProfileToMem(profile.get(), nullptr, &size)) return {};
   std::string bytes(size, '\0');
   return cmsSaveProfileToMem(profile.get(), bytes.data(), &size) ? bytes : std::string();
+}
+
+std::string profile_of_primaries(AVColorPrimaries primaries) {
+  RgbSpace space{.white = {0.3127, 0.3290}};  // SMPTE EG 432-1 and ITU-R BT.2020
+  if (primaries == AVCOL_PRI_SMPTE432) {
+    space.red = {0.680, 0.320}, space.green = {0.265, 0.690}, space.blue = {0.150, 0.060};
+  } else if (primaries == AVCOL_PRI_BT2020) {
+    space.red = {0.708, 0.292}, space.green = {0.170, 0.797}, space.blue = {0.131, 0.046};
+  } else {
+    return {};
+  }
+  return profile_of(space);
 }
 
 Tensor to_srgb(const Tensor& pixels, std::string_view icc, const std::string& file) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/utf8.h"
 #include "core/media/picture_file.h"
 
 namespace faststar {
@@ -42,11 +43,25 @@ constexpr std::array kTexts = {
     OtherKind{"<html", "a web page", kGiveItself},
 };
 constexpr const char* kConvert = "convert it to PNG or JPEG first";
+constexpr const char* kUnpack = "unpack it first";
 constexpr std::array kBinaries = {
     OtherKind{"%PDF-", "a PDF", "save the page as PNG or JPEG first"},
     OtherKind{"%!PS", "a PostScript file", "save the page as PNG or JPEG first"},
     OtherKind{"gimp xcf", "a GIMP project", "export it as PNG first"},
-    OtherKind{"PK\x03\x04", "a ZIP archive", "unpack it first"},
+    OtherKind{"PK\x03\x04", "a ZIP archive", kUnpack},
+    OtherKind{"\x1f\x8b", "a gzip archive", kUnpack},
+    OtherKind{"Rar!\x1a", "a RAR archive", kUnpack},
+    OtherKind{"7z\xbc\xaf\x27\x1c", "a 7z archive", kUnpack},
+    OtherKind{"\xfd"
+              "7zXZ",
+              "an xz archive", kUnpack},
+    OtherKind{"(\xb5/\xfd", "a zstd archive", kUnpack},
+    OtherKind{"FUJIFILMCCD-RAW", "a raw photograph (RAF)", kConvert},
+    OtherKind{"IIRO", "a raw photograph (ORF)", kConvert},
+    OtherKind{std::string_view("IIU\0", 4), "a raw photograph (RW2)", kConvert},
+    OtherKind{std::string_view("II+\0", 4), "a BigTIFF", kConvert},
+    OtherKind{std::string_view("MM\0+", 4), "a BigTIFF", kConvert},
+    OtherKind{std::string_view("8BPS\0\2", 6), "a large Photoshop document (PSB)", "export it as PNG first"},
 };
 
 std::string first_bytes(const fs::path& path) {
@@ -78,7 +93,8 @@ std::optional<OtherKind> photograph_kind(std::string_view bytes) {
   if (brands.empty() || has("avif") || has("avis")) return std::nullopt;
   if (has("crx ")) return OtherKind{"", "a raw photograph (CR3)", kConvert};
   const bool is_heic = has("heic") || has("heix") || has("heim") || has("heis") || has("mif1") || has("msf1");
-  if (is_heic) return OtherKind{"", "a HEIC photograph", "convert it to JPEG or PNG first, for example with heif-convert"};
+  if (is_heic)
+    return OtherKind{"", "a HEIC photograph", "convert it to JPEG or PNG first, for example with heif-convert"};
   return std::nullopt;
 }
 
@@ -89,7 +105,21 @@ bool is_animated_webp(std::string_view bytes) {
   return !chunks.empty() && chunks[0].type == "VP8X" && (picture_file::big_endian(chunks[0].body, 1) & kAnimation) != 0;
 }
 
+/// True for text that is no picture: FFmpeg would draw some of it as a terminal does, and call the rest damaged.
+bool is_plain_text(std::string_view bytes) {
+  const auto is_control = [](unsigned char c) { return (c < ' ' && !std::isspace(c)) || c == 0x7f; };
+  constexpr size_t kCutCharacter = 3;  // bytes of the last one that may be there
+  const size_t valid = find_invalid_utf8(bytes).value_or(bytes.size());
+  if (std::ranges::any_of(bytes, is_control) || valid + kCutCharacter < bytes.size()) return false;
+  constexpr std::array kPictures = {"<svg", "/* xpm", "#define", "#?radiance", "#?rgbe", "yuv4mpeg2", "simple  ="};
+  const std::string text = lower_text(bytes);
+  const bool is_netpbm = text.size() > 1 && text[0] == 'p' && std::isgraph(static_cast<unsigned char>(text[1])) != 0 &&
+                         (text.size() == 2 || std::isspace(static_cast<unsigned char>(text[2])) != 0);
+  return !is_netpbm && std::ranges::none_of(kPictures, [&](const char* word) { return text.find(word) != text.npos; });
+}
+
 std::optional<OtherKind> other_kind(std::string_view bytes) {
+  if (bytes.empty()) return OtherKind{"", "an empty file", kGiveItself};
   if (const auto photograph = photograph_kind(bytes)) return photograph;
   if (is_animated_webp(bytes)) return OtherKind{"", "an animated WebP", "save it as MP4, or one frame as PNG, first"};
   for (const OtherKind& kind : kBinaries) {
@@ -99,6 +129,7 @@ std::optional<OtherKind> other_kind(std::string_view bytes) {
   for (const OtherKind& kind : kTexts) {
     if (text.starts_with(kind.start)) return kind;
   }
+  if (is_plain_text(bytes)) return OtherKind{"", "a text file", kGiveItself};
   return std::nullopt;
 }
 

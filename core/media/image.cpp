@@ -7,6 +7,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstring>
 #include <fstream>
@@ -20,8 +21,10 @@ extern "C" {
 #include "core/media/ffmpeg.h"
 #include "core/media/filter.h"
 #include "core/media/metadata.h"
+#include "core/media/picture_colour.h"
 #include "core/media/picture_file.h"
 #include "core/media/pixel_shape.h"
+#include "core/media/tiff.h"
 #include "core/media/video_reader.h"
 
 namespace faststar {
@@ -95,13 +98,25 @@ int picture_stream(AVFormatContext& input, std::string_view file) {
   return av_find_best_stream(&input, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
 }
 
+constexpr const char* kSaveAsPng = "save it as PNG or JPEG first";
+
+/// True for words of FFmpeg about a picture that is whole, but of a kind that it cannot decode.
+bool is_about_kind(std::string_view words) {
+  constexpr std::array kWords = {"not supported", "nsupported", "nknown", "not implemented", "patches welcome"};
+  return std::ranges::any_of(kWords, [&](const char* word) { return words.find(word) != words.npos; });
+}
+
 /// FFmpeg's own words on a damaged picture ("overread 8") say little alone.
 void check_picture_code(int code, const std::string& what) {
-  if (code != AVERROR_INVALIDDATA && code != AVERROR_EXTERNAL) {
+  if (code != AVERROR_INVALIDDATA && code != AVERROR_EXTERNAL && code != AVERROR_PATCHWELCOME) {
     ffmpeg::check(code, ErrorKind::input, what);
     return;
   }
   const std::string detail = ffmpeg::take_message();
+  if (code == AVERROR_PATCHWELCOME || is_about_kind(detail)) {
+    fail(ErrorKind::input, what + ": FFmpeg cannot decode this kind" + (detail.empty() ? "" : " (" + detail + ")"),
+         kSaveAsPng);
+  }
   fail(ErrorKind::input, what + ": damaged or cut off" + (detail.empty() ? "" : " (" + detail + ")"));
 }
 
@@ -188,22 +203,38 @@ void check_whole_picture(std::string_view bytes, const fs::path& path) {
   if (picture_file::is_jpeg(bytes) && !picture_file::is_whole_jpeg(bytes)) {
     fail(ErrorKind::input, what + ": cut off: the JPEG has no end");
   }
-  if (picture_file::is_jpeg_in_tiff(bytes)) {
-    fail(ErrorKind::input, what + ": a TIFF with JPEG inside", "save it as PNG, or as a TIFF with LZW, first");
+  if (const char* const kind = picture_file::unreadable_tiff(bytes)) {
+    fail(ErrorKind::input, fmt::format("{}: {}", what, kind), kSaveAsPng);
   }
   const auto avif = picture_file::avif(bytes);
-  if (avif && avif->is_tiled) {
-    fail(ErrorKind::input, what + ": an AVIF made of tiles", "convert it to PNG or JPEG first");
-  }
+  if (avif && avif->is_tiled) fail(ErrorKind::input, what + ": an AVIF made of tiles", kSaveAsPng);
+  if (avif && avif->is_transparent) fail(ErrorKind::input, what + ": an AVIF with transparency", kSaveAsPng);
+}
+
+/// A PNG may say by codes what its colours are, HDR among them. FFmpeg reads them from 6.1 on.
+void set_colour_codes(std::string_view file, AVFrame& frame) {
+  const auto codes = picture_file::colour_codes(file);
+  if (!codes) return;
+  frame.color_primaries = codes->primaries;
+  frame.color_trc = codes->transfer;
+  frame.colorspace = AVCOL_SPC_RGB;
 }
 
 /// The ICC profile of a decoded picture; empty for sRGB.
-std::string profile_of(const AVFrame& frame, std::string_view file) {
+std::string profile_of_picture(const AVFrame& frame, std::string_view file) {
+  if (picture_file::colour_codes(file)) return profile_of_primaries(frame.color_primaries);
   const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_ICC_PROFILE);
   if (data != nullptr) return {reinterpret_cast<const char*>(data->data), static_cast<size_t>(data->size)};
   const auto avif = picture_file::avif(file);
   if (avif && !avif->profile.empty()) return std::string(avif->profile);
+  if (const auto space = picture_file::colour_space(file)) return profile_of(*space);
   return profile_of_primaries(frame.color_primaries);
+}
+
+int orientation_of(const AVFrame& frame, std::string_view file) {
+  const int written = picture_file::orientation(file);
+  const std::string text = ffmpeg::dictionary_value(frame.metadata, "Raw profile type exif");
+  return written != 1 || text.empty() ? written : picture_file::orientation(picture_file::exif_in_text(text));
 }
 
 Tensor first_frame_of_video(const fs::path& path) {
@@ -230,11 +261,13 @@ Tensor read_image(const fs::path& path) {
   if (stream < 0) fail(ErrorKind::input, fmt::format("{}: not a picture", path.string()));
   check_whole_picture(bytes, path);
   const auto frame = decode_first_frame(*input, stream, path);
-  const AVRational shape = av_guess_sample_aspect_ratio(input.get(), input->streams[stream], frame.get());
+  set_colour_codes(bytes, *frame);
+  const AVRational shape = picture_file::pixel_shape(bytes).value_or(
+      av_guess_sample_aspect_ratio(input.get(), input->streams[stream], frame.get()));
   const auto shown = ToneMap(path.string())(*frame);
   const Tensor stored = ToRgb()(*shown);
-  const Tensor pixels = with_square_pixels(to_srgb(stored, profile_of(*shown, bytes), path.string()), shape);
-  return turn_upright(pixels, kOrientationMatrices[picture_file::orientation(bytes) - 1]);
+  const Tensor pixels = with_square_pixels(to_srgb(stored, profile_of_picture(*shown, bytes), path.string()), shape);
+  return turn_upright(pixels, kOrientationMatrices[orientation_of(*frame, bytes) - 1]);
 }
 
 bool is_picture(const fs::path& path) {

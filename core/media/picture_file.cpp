@@ -1,81 +1,17 @@
 #include "core/media/picture_file.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <set>
+
+#include "core/media/tiff.h"
 
 namespace faststar::picture_file {
 namespace {
 
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
 constexpr std::string_view kJpegStart = "\xff\xd8";
-
-std::string_view from(std::string_view bytes, uint64_t position) {
-  return position < bytes.size() ? bytes.substr(position) : std::string_view{};
-}
-
-uint64_t little_endian(std::string_view bytes, size_t count) {
-  uint64_t value = 0;
-  if (bytes.size() < count) return 0;
-  while (count > 0) value = value << 8 | static_cast<uint8_t>(bytes[--count]);
-  return value;
-}
-
-/// A TIFF file, or the same structure inside another file (EXIF).
-struct Tiff {
-  explicit Tiff(std::string_view tiff) : bytes(tiff), is_little(tiff.starts_with("II")) {}
-
-  static bool is_tiff(std::string_view file) {
-    return file.starts_with(std::string_view("II*\0", 4)) || file.starts_with(std::string_view("MM\0*", 4));
-  }
-
-  uint64_t number(std::string_view at, size_t count) const {
-    return is_little ? little_endian(at, count) : big_endian(at, count);
-  }
-
-  /// The first value of `tag` in the first directory, a byte or a whole number; nothing when it has none.
-  std::optional<uint64_t> value(uint64_t tag) const {
-    const std::string_view directory = from(bytes, number(from(bytes, 4), 4));
-    const uint64_t entries = number(directory, 2);
-    for (uint64_t i = 0; i < entries; ++i) {
-      const std::string_view entry = from(directory, 2 + 12 * i).substr(0, 12);
-      if (entry.size() < 12) break;
-      if (number(entry, 2) != tag) continue;
-      const uint64_t type = number(entry.substr(2), 2);
-      constexpr uint64_t kByte = 1, kShort = 3;
-      return number(entry.substr(8), type == kByte ? 1 : type == kShort ? 2 : 4);
-    }
-    return std::nullopt;
-  }
-
-  std::string_view bytes;
-  bool is_little;
-};
-
-/// The EXIF data of a JPEG, PNG or WebP file; all of a TIFF file; empty without.
-std::string_view exif(std::string_view file) {
-  constexpr std::string_view kHeader("Exif\0\0", 6);
-  if (Tiff::is_tiff(file)) return file;
-  std::vector<Part> parts;
-  std::string_view type;
-  if (is_png(file)) {
-    parts = png_chunks(file);
-    type = "eXIf";
-  } else if (is_webp(file)) {
-    parts = webp_chunks(file);
-    type = "EXIF";
-  } else if (is_jpeg(file)) {
-    parts = jpeg_segments(file);
-    type = "\xe1";
-  }
-  for (Part part : parts) {
-    const bool has_header = part.body.starts_with(kHeader);
-    if (part.type != type || (is_jpeg(file) && !has_header)) continue;
-    if (has_header) part.body.remove_prefix(kHeader.size());
-    if (Tiff::is_tiff(part.body)) return part.body;
-  }
-  return {};
-}
 
 /// The boxes of an ISO base media file, or those inside one of them.
 std::vector<Part> boxes(std::string_view bytes) {
@@ -162,7 +98,27 @@ int turned_orientation(const std::vector<Part>& properties) {
   return kOrientations[mirror][quarters];
 }
 
+/// True when one of a file's items is the transparency of another.
+bool has_alpha_item(std::string_view ipco) {
+  return std::ranges::any_of(boxes(ipco), [](const Part& property) {
+    const std::string_view kind = from(property.body, kFullBox);
+    return property.type == "auxC" && (kind.starts_with("urn:mpeg:mpegB:cicp:systems:auxiliary:alpha") ||
+                                       kind.starts_with("urn:mpeg:hevc:2015:auxid:1"));
+  });
+}
+
 }  // namespace
+
+std::string_view from(std::string_view bytes, uint64_t position) {
+  return position < bytes.size() ? bytes.substr(position) : std::string_view{};
+}
+
+uint64_t little_endian(std::string_view bytes, size_t count) {
+  uint64_t value = 0;
+  if (bytes.size() < count) return 0;
+  while (count > 0) value = value << 8 | static_cast<uint8_t>(bytes[--count]);
+  return value;
+}
 
 uint64_t big_endian(std::string_view bytes, size_t count) {
   uint64_t value = 0;
@@ -211,11 +167,53 @@ std::vector<Part> webp_chunks(std::string_view file) {
   return chunks;
 }
 
+std::string_view exif(std::string_view file) {
+  constexpr std::string_view kHeader("Exif\0\0", 6);
+  if (Tiff::is_tiff(file)) return file;
+  std::vector<Part> parts;
+  std::string_view type;
+  if (is_png(file)) {
+    parts = png_chunks(file);
+    type = "eXIf";
+  } else if (is_webp(file)) {
+    parts = webp_chunks(file);
+    type = "EXIF";
+  } else if (is_jpeg(file)) {
+    parts = jpeg_segments(file);
+    type = "\xe1";
+  }
+  for (Part part : parts) {
+    const bool has_header = part.body.starts_with(kHeader);
+    if (part.type != type || (is_jpeg(file) && !has_header)) continue;
+    if (has_header) part.body.remove_prefix(kHeader.size());
+    if (Tiff::is_tiff(part.body)) return part.body;
+  }
+  return {};
+}
+
 int orientation(std::string_view file) {
   if (const auto picture = avif(file)) return picture->orientation;
   constexpr uint64_t kOrientation = 274;
   const uint64_t value = Tiff(exif(file)).value(kOrientation).value_or(1);
   return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+}
+
+std::string exif_in_text(std::string_view text) {
+  // "\nexif\n      28\n" and hexadecimal digits in lines.
+  const size_t name = text.find_first_not_of('\n');
+  const size_t count = text.find('\n', std::min(name, text.size()));
+  const size_t digits = text.find('\n', count == text.npos ? count : count + 1);
+  if (digits == text.npos) return {};
+  std::string bytes;
+  int first = -1;
+  for (const char digit : text.substr(digits)) {
+    if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) continue;
+    const int value = digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
+    if (first >= 0) bytes += static_cast<char>(first << 4 | value);
+    first = first >= 0 ? -1 : value;
+  }
+  constexpr std::string_view kHeader("Exif\0\0", 6);
+  return bytes.starts_with(kHeader) ? bytes.substr(kHeader.size()) : bytes;
 }
 
 bool is_whole_jpeg(std::string_view file) {
@@ -243,13 +241,6 @@ bool is_whole_jpeg(std::string_view file) {
     at += 2 + std::max<uint64_t>(big_endian(from(file, at + 2), 2), 2);
   }
   return is_sequential && shown.size() >= components;
-}
-
-bool is_jpeg_in_tiff(std::string_view file) {
-  if (!Tiff::is_tiff(file)) return false;
-  constexpr uint64_t kCompression = 259, kOldJpeg = 6, kJpeg = 7, kLossyRaw = 34892;
-  const uint64_t compression = Tiff(file).value(kCompression).value_or(1);
-  return compression == kOldJpeg || compression == kJpeg || compression == kLossyRaw;
 }
 
 int largest_icon(std::string_view file) {
@@ -294,7 +285,9 @@ std::optional<Avif> avif(std::string_view file) {
   const std::string_view meta = from(box(file, "meta"), kFullBox);
   const uint64_t item = primary_item(meta);
   const auto properties = item_properties(box(meta, "iprp"), item);
-  Avif picture{.orientation = turned_orientation(properties), .is_tiled = item_type(meta, item) == "grid"};
+  Avif picture{.orientation = turned_orientation(properties),
+               .is_tiled = item_type(meta, item) == "grid",
+               .is_transparent = has_alpha_item(box(box(meta, "iprp"), "ipco"))};
   for (const Part& property : properties) {
     const bool is_profile = property.body.starts_with("prof") || property.body.starts_with("rICC");
     if (property.type == "colr" && is_profile) picture.profile = property.body.substr(4);

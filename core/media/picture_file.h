@@ -28,12 +28,15 @@ std::vector<Part> webp_chunks(std::string_view file);
 /// EXIF orientation, 1 to 8 (TIFF 6.0, tag 274), of a JPEG, PNG, WebP, TIFF or AVIF file; 1 when it says nothing.
 int orientation(std::string_view file);
 
+/// The EXIF data of a JPEG, PNG or WebP file; all of a TIFF file; empty without.
+std::string_view exif(std::string_view file);
+
+/// The EXIF data that ImageMagick writes into a PNG's text called "Raw profile type exif".
+std::string exif_in_text(std::string_view text);
+
 /// True when JPEG data ends as it should. A baseline file may lack the mark of its end once all its components were
 /// there: a progressive one could have had another scan.
 bool is_whole_jpeg(std::string_view file);
-
-/// True for a TIFF file whose first picture is compressed as JPEG.
-bool is_jpeg_in_tiff(std::string_view file);
 
 /// The number of the largest picture in an icon file (.ico); -1 for other files.
 int largest_icon(std::string_view file);
@@ -43,8 +46,9 @@ std::string without_optional_chunks(std::string_view png);
 
 /// The pictures in AVIF files. Source: ISO/IEC 23008-12 (HEIF) 6 and 9.
 struct Avif {
-  int orientation = 1;       ///< as above
-  bool is_tiled = false;     ///< the picture is made of several
+  int orientation = 1;    ///< as above
+  bool is_tiled = false;  ///< the picture is made of several
+  bool is_transparent = false;
   std::string_view profile;  ///< ICC; empty without
 };
 /// Nothing when `file` is no AVIF picture.
@@ -55,5 +59,9 @@ std::vector<std::string_view> brands(std::string_view file);
 
 /// An unsigned number of `bytes` (at most 8), most significant byte first; 0 when `bytes` ends before.
 uint64_t big_endian(std::string_view bytes, size_t count);
+/// The same, least significant byte first.
+uint64_t little_endian(std::string_view bytes, size_t count);
+/// What follows `position`; empty when `bytes` ends before.
+std::string_view from(std::string_view bytes, uint64_t position);
 
 }  // namespace faststar::picture_file

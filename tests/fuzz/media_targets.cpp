@@ -5,8 +5,10 @@
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/media/picture_bytes.h"
+#include "core/media/picture_colour.h"
 #include "core/media/picture_file.h"
 #include "core/media/sample_media.h"
+#include "core/media/tiff.h"
 #include "core/media/video_reader.h"
 #include "core/media/video_writer.h"
 #include "core/pipeline/source.h"
@@ -42,7 +44,11 @@ void read_picture_parts(std::string_view bytes) {
   const int orientation = parts::orientation(bytes);
   require(orientation >= 1 && orientation <= 8, "a picture's orientation is not 1 to 8");
   parts::is_whole_jpeg(bytes);
-  parts::is_jpeg_in_tiff(bytes);
+  parts::unreadable_tiff(bytes);
+  parts::colour_codes(bytes);
+  if (const auto space = parts::colour_space(bytes)) profile_of(*space);
+  parts::pixel_shape(bytes);
+  parts::orientation(parts::exif_in_text(bytes));
   parts::largest_icon(bytes);
   parts::avif(bytes);
   parts::brands(bytes);
