@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/atomic_file.h"
+#include "core/base/log.h"
 #include "core/media/file_kind.h"
 
 namespace faststar::ffmpeg {
@@ -46,6 +47,18 @@ template <typename T>
 T* allocated(T* pointer) {
   if (pointer == nullptr) throw std::bad_alloc();
   return pointer;
+}
+
+/// FFmpeg's own decoders of VP8 and VP9 leave out transparency; libvpx's do not.
+const AVCodec* decoder_of(const AVStream& stream, const std::filesystem::path& path) {
+  const AVCodecID id = stream.codecpar->codec_id;
+  const bool may_be_transparent = id == AV_CODEC_ID_VP8 || id == AV_CODEC_ID_VP9;
+  if (may_be_transparent && dictionary_value(stream.metadata, "alpha_mode") == "1") {
+    const AVCodec* libvpx = avcodec_find_decoder_by_name(id == AV_CODEC_ID_VP8 ? "libvpx" : "libvpx-vp9");
+    if (libvpx != nullptr) return libvpx;
+    log::warn("{}: transparent video: what lies behind shows, as this FFmpeg has no libvpx", path.string());
+  }
+  return avcodec_find_decoder(id);
 }
 
 /// TGA files begin with nothing that tells them: the name does, and a header that makes sense. Source: Truevision TGA
@@ -136,7 +149,7 @@ InputPtr open_streams(const std::filesystem::path& path) {
 CodecPtr open_decoder(const AVStream& stream, const std::filesystem::path& path) {
   const AVCodecID id = stream.codecpar->codec_id;
   if (id == AV_CODEC_ID_NONE) fail(ErrorKind::input, fmt::format("{}: cannot read: damaged or cut off", path.string()));
-  const AVCodec* decoder = avcodec_find_decoder(id);
+  const AVCodec* decoder = decoder_of(stream, path);
   if (decoder == nullptr) {
     fail(ErrorKind::input, fmt::format("{}: this FFmpeg cannot decode {}", path.string(), avcodec_get_name(id)));
   }

@@ -9,6 +9,8 @@ extern "C" {
 #include <libavfilter/buffersrc.h>
 }
 
+#include <algorithm>
+#include <array>
 #include <new>
 #include <utility>
 
@@ -149,6 +151,22 @@ bool is_interlaced(const AVFrame& frame) {
   return (frame.flags & AV_FRAME_FLAG_INTERLACED) != 0;
 #else
   return frame.interlaced_frame != 0;
+#endif
+}
+
+void take_field_order(const AVCodecParameters& video, AVFrame& frame) {
+  constexpr std::array kSayItself = {AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4,
+                                     AV_CODEC_ID_H263,       AV_CODEC_ID_H264,       AV_CODEC_ID_HEVC,
+                                     AV_CODEC_ID_VC1,        AV_CODEC_ID_WMV3,       AV_CODEC_ID_DVVIDEO,
+                                     AV_CODEC_ID_PRORES,     AV_CODEC_ID_DNXHD,      AV_CODEC_ID_FFV1};
+  const bool is_told = video.field_order != AV_FIELD_UNKNOWN && video.field_order != AV_FIELD_PROGRESSIVE;
+  if (!is_told || std::ranges::find(kSayItself, video.codec_id) != kSayItself.end()) return;
+  const bool top_first = video.field_order == AV_FIELD_TT || video.field_order == AV_FIELD_TB;  // as rawdec.c has it
+#ifdef AV_FRAME_FLAG_INTERLACED
+  frame.flags |= AV_FRAME_FLAG_INTERLACED | (top_first ? AV_FRAME_FLAG_TOP_FIELD_FIRST : 0);
+#else
+  frame.interlaced_frame = 1;
+  frame.top_field_first = top_first ? 1 : 0;
 #endif
 }
 

@@ -57,6 +57,8 @@ class FilterGraph {
 namespace faststar {
 
 bool is_interlaced(const AVFrame& frame);
+/// Marks a frame as interlaced when its container says so and its codec has no word for that (HuffYUV, MJPEG, ...).
+void take_field_order(const AVCodecParameters& video, AVFrame& frame);
 /// True for pictures of high dynamic range: PQ or HLG.
 bool is_hdr(const AVFrame& frame);
 

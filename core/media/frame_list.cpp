@@ -80,6 +80,8 @@ void FrameList::read_index(AVStream& stream) {
 
 std::vector<ListedFrame> FrameList::read_file(const std::filesystem::path& path, int stream) {
   std::vector<ListedFrame> frames;
+  std::vector<int64_t> decoding_times;
+  bool all_shown = true;
   const auto input = ffmpeg::open_streams(path);
   const auto packet = ffmpeg::make_packet();
   ContinuousTime continuous(*input, *input->streams[stream]);
@@ -89,6 +91,8 @@ std::vector<ListedFrame> FrameList::read_file(const std::filesystem::path& path,
       continuous.correct(*packet);
       const int64_t time = ffmpeg::time_of(*packet);
       frames.push_back({time, (packet->flags & AV_PKT_FLAG_KEY) != 0});
+      decoding_times.push_back(packet->dts);
+      all_shown = all_shown && packet->pts != AV_NOPTS_VALUE;
       if (time != AV_NOPTS_VALUE) {
         first = first == AV_NOPTS_VALUE ? time : std::min(first, time);
         end = std::max(end, time + packet->duration);
@@ -97,6 +101,10 @@ std::vector<ListedFrame> FrameList::read_file(const std::filesystem::path& path,
     av_packet_unref(packet.get());
   }
   if (first != AV_NOPTS_VALUE) time_shown_ = end - first;
+  // Where only some packets say when they are shown (MPEG program streams), both kinds of time mixed would be uneven.
+  if (!all_shown && std::ranges::find(decoding_times, AV_NOPTS_VALUE) == decoding_times.end()) {
+    for (size_t i = 0; i < frames.size(); ++i) frames[i].time = decoding_times[i];
+  }
   time_shown_ += fill_in_times(frames);
   return frames;
 }

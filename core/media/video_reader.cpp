@@ -13,6 +13,7 @@
 
 #include "core/base/log.h"
 #include "core/media/colour.h"
+#include "core/media/colour_profile.h"
 #include "core/media/ffmpeg.h"
 #include "core/media/filter.h"
 #include "core/media/frame_list.h"
@@ -166,6 +167,7 @@ struct VideoReader::Parts {
       }
       if (code != AVERROR(EAGAIN)) {
         ffmpeg::check(code, ErrorKind::input, what);
+        take_field_order(*stream->codecpar, *frame);
         return frame;
       }
       send_packet(read_packet());
@@ -203,6 +205,13 @@ struct VideoReader::Parts {
     const auto expected = static_cast<int64_t>(list.size());
     if (!list.from_index() || read_frames >= expected) return;
     fail(ErrorKind::input, fmt::format("{}: cut off: expected {} frames, got {}", what, expected, read_frames));
+  }
+
+  /// The current frame in sRGB, as it is stored.
+  Tensor colours() {
+    const auto shown = to_sdr(*current);
+    const Tensor stored = to_rgb(*shown);
+    return is_hdr(*shown) ? stored : to_srgb(stored, profile_of_primaries(shown->color_primaries), path.string());
   }
 
   double seconds(const AVFrame& frame) const {
@@ -282,9 +291,8 @@ Tensor VideoReader::pixels() {
   if (parts.current->decode_error_flags != 0 && !std::exchange(parts.warned, true)) {
     log::warn("{}: frame {} is damaged; used as decoded", parts.path.string(), parts.index);
   }
-  const Tensor stored = parts.to_rgb(*parts.to_sdr(*parts.current));
   const Tensor pixels =
-      turn_upright(with_square_pixels(stored, parts.pixel_shape), ffmpeg::display_matrix(*parts.stream));
+      turn_upright(with_square_pixels(parts.colours(), parts.pixel_shape), ffmpeg::display_matrix(*parts.stream));
   if (pixels.size(0) != parts.info.height || pixels.size(1) != parts.info.width) {
     fail(ErrorKind::input,
          fmt::format("{}: its size changes at frame {}: expected {}x{}, got {}x{}", parts.what, parts.index,

@@ -76,6 +76,10 @@ void check_length(const std::filesystem::path& file, const VideoInfo& info, doub
 Tensor read_source(const SourceClip& source, const VideoSize& size) {
   const int64_t frames = frames_of_latents(source.latents);
   if (frames == 1) return read_picture(source, size);
+  if (is_picture(source.file)) {
+    fail(ErrorKind::input, fmt::format("{}: this is a picture, expected a video", source.file.string()),
+         "faststar i2v --image begins with a picture");
+  }
   VideoReader video(source.file);
   const double seconds = static_cast<double>(frames - 1) / kFramesPerSecond;
   check_length(source.file, video.info(), source.start.value_or(0), seconds);

@@ -188,6 +188,64 @@ TEST_CASE("interlaced video is deinterlaced, or one warning says that it is not"
   CHECK((comb < 3) == deinterlaces);  // 9 as stored
 }
 
+TEST_CASE("video whose codec has no word for it is deinterlaced where the container says so", "[media]") {
+  if (!test::can_encode("huffyuv") || !ffmpeg::FilterLibrary::system().has("bwdif")) return;
+  const test::TempDir folder;
+  std::vector<ffmpeg::FramePtr> pictures;
+  for (int i = 0; i < 7; ++i) {
+    const auto combed = combed_picture(i);
+    auto picture = grey_picture(AV_PIX_FMT_YUV422P, 128, 64, 50, 128);
+    av_image_copy_plane(picture->data[0], picture->linesize[0], combed->data[0], combed->linesize[0], 128, 64);
+    picture->pts = combed->pts;
+    pictures.push_back(std::move(picture));
+  }
+  test::write_pictures(folder / "v.mkv", pictures, {.encoder = "huffyuv", .set_up = [](AVCodecContext& codec) {
+                                                      codec.field_order = AV_FIELD_TT;
+                                                    }});
+  VideoReader video(folder / "v.mkv");
+  double comb = 0;
+  while (video.advance()) {
+    const Tensor grey = video.pixels().select(2, 0).to(at::kDouble);
+    comb = std::max(comb, (grey.slice(0, 1) - grey.slice(0, 0, -1)).abs().mean().item<double>());
+  }
+  CHECK(comb < 3);
+}
+
+TEST_CASE("video in wide colours is converted to sRGB", "[media]") {
+  const test::TempDir folder;
+  std::vector<ffmpeg::FramePtr> pictures;
+  for (int i = 0; i < 2; ++i) {
+    pictures.push_back(ffmpeg::make_picture(AV_PIX_FMT_BGR0, 64, 48));
+    for (int y = 0; y < 48; ++y) {
+      for (int x = 0; x < 64; ++x) {
+        uint8_t* const pixel = pictures.back()->data[0] + y * pictures.back()->linesize[0] + 4 * x;
+        pixel[0] = 60, pixel[1] = 100, pixel[2] = 200, pixel[3] = 0;
+      }
+    }
+    pictures.back()->pts = 40 * i;
+    pictures.back()->color_primaries = AVCOL_PRI_SMPTE432;
+  }
+  test::write_pictures(folder / "v.mkv", pictures);
+  VideoReader video(folder / "v.mkv");
+  REQUIRE(video.advance());
+  CHECK(test::largest_difference(video.pixels(), test::plain(215, 93, 47)) <= 3);
+}
+
+TEST_CASE("a program stream, where only some packets say when they are shown, is even", "[media]") {
+  if (!test::can_encode("mpeg2video") || !test::can_write("mpeg")) return;
+  const test::TempDir folder;
+  std::vector<ffmpeg::FramePtr> pictures;
+  for (int i = 0; i < 75; ++i) {
+    pictures.push_back(grey_picture(AV_PIX_FMT_YUV420P, 64, 48, 40 + i, 128));
+    pictures.back()->pts = i;
+  }
+  test::write_pictures(folder / "v.mpg", pictures,
+                       {.container = "mpeg", .encoder = "mpeg2video", .time_base = {1, 25}});
+  const VideoReader video(folder / "v.mpg");
+  CHECK_FALSE(video.info().variable_rate);
+  CHECK(video.info().duration == 3);
+}
+
 /// 24 frames at 16 a second as a transport stream that begins at `start`.
 std::string transport_stream(const test::TempDir& folder, int64_t start) {
   std::vector<int64_t> times;

@@ -162,6 +162,14 @@ TEST_CASE("a video that is too short is refused with both lengths", "[engine]") 
   CHECK(std::string(error.what()).find("1.00 s") != std::string::npos);
 }
 
+TEST_CASE("a picture given as the video is called one", "[engine]") {
+  const test::TempDir folder;
+  const Error error =
+      error_of([&] { read_source({.file = write_picture(folder), .latents = 9}, {.height = 48, .width = 64}); });
+  CHECK(error.kind() == ErrorKind::input);
+  CHECK(test::says(error, "picture.png: this is a picture, expected a video"));
+}
+
 TEST_CASE("a preview shows the whole video before it is made and leaves the result as it is", "[engine]") {
   const test::TempDir folder;
   const test::TempDir other;
