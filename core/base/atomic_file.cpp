@@ -140,6 +140,7 @@ fs::path link_target(fs::path path) {
 }
 
 void check_writable(const fs::path& named, Existing existing) {
+  if (named.empty()) fail(ErrorKind::usage, "expected a file name, got nothing");
   const fs::path path = existing == Existing::replace ? link_target(named) : named;
   std::error_code ignored;
   const fs::path folder = folder_of(path);
@@ -261,7 +262,7 @@ std::string read_text(std::istream& stream, const std::string& origin, const cha
   if (!decoded) fail(kind, fmt::format("{}: damaged UTF-16", origin), "save it as UTF-8");
   // Latin letters in UTF-16 are half NUL bytes, in UTF-32 three quarters.
   if (4 * std::ranges::count(*decoded, '\0') > static_cast<int64_t>(decoded->size())) {
-    fail(kind, fmt::format("{}: expected {} in UTF-8, got UTF-16 or UTF-32 without a mark", origin, expected),
+    fail(kind, fmt::format("{}: expected {} in UTF-8, got UTF-16, UTF-32 or no text at all", origin, expected),
          "save it as UTF-8");
   }
   return *decoded;

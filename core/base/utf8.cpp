@@ -111,6 +111,22 @@ std::string escaped(std::string_view text, IsKept&& is_kept_as_is) {
   return shown;
 }
 
+/// Without the byte order marks at the beginnings of lines: files that were joined have them within.
+std::string without_marks(std::string text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  size_t kept = 0;
+  for (size_t at = 0; at < text.size();) {
+    const bool begins_line = kept == 0 || text[kept - 1] == '\n' || text[kept - 1] == '\r';
+    if (begins_line && std::string_view(text).substr(at).starts_with(kMark)) {
+      at += kMark.size();
+    } else {
+      text[kept++] = text[at++];
+    }
+  }
+  text.resize(kept);
+  return text;
+}
+
 }  // namespace
 
 std::optional<size_t> find_invalid_utf8(std::string_view text) {
@@ -139,10 +155,9 @@ std::string encode_utf8(std::u32string_view characters) {
 }
 
 std::optional<std::string> text_of_file(std::string bytes) {
-  constexpr std::string_view kUtf8 = "\xef\xbb\xbf", kLittle = "\xff\xfe", kBig = "\xfe\xff";
-  if (bytes.starts_with(kUtf8)) return bytes.substr(kUtf8.size());
+  constexpr std::string_view kLittle = "\xff\xfe", kBig = "\xfe\xff";
   const bool little = bytes.starts_with(kLittle);
-  if (!little && !bytes.starts_with(kBig)) return bytes;
+  if (!little && !bytes.starts_with(kBig)) return without_marks(std::move(bytes));
   if (bytes.size() % 2 != 0) return std::nullopt;
   const auto unit = [&](size_t at) {
     const auto first = static_cast<unsigned char>(bytes[at]), second = static_cast<unsigned char>(bytes[at + 1]);
@@ -160,7 +175,18 @@ std::optional<std::string> text_of_file(std::string bytes) {
     }
     append_utf8(c, text);
   }
-  return text;
+  return without_marks(std::move(text));
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    lines.push_back(text.substr(0, end));
+    const size_t line_end = text.substr(end).starts_with("\r\n") ? 2 : 1;
+    text.remove_prefix(std::min(end + line_end, text.size()));
+  }
+  return lines;
 }
 
 bool is_blank_text(std::string_view text) {

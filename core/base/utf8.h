@@ -22,14 +22,17 @@ std::string json_text(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+/// The lines of `text` without their ends, which are LF, CRLF or (old Macs) CR. Views of it.
+std::vector<std::string_view> lines_of(std::string_view text);
+
 /// True for UTF-8 text without a visible character: white space and invisible formatting are blanks.
 bool is_blank_text(std::string_view text);
 
 /// Valid UTF-8 without the blanks around it.
 std::string without_outer_blanks(std::string_view text);
 
-/// The text of a file: UTF-8, or UTF-16 that begins with its mark, as UTF-8 without a mark. Nothing when UTF-16 is
-/// damaged. Bytes that are neither stay as they are.
+/// The text of a file: UTF-8, or UTF-16 that begins with its mark, as UTF-8 whose lines begin without a mark. Nothing
+/// when UTF-16 is damaged. Bytes that are neither stay as they are.
 std::optional<std::string> text_of_file(std::string bytes);
 
 /// True for characters that steer a terminal instead of being shown: C0, DEL, C1, line separators and marks of writing

@@ -69,6 +69,7 @@ std::string fill_in(const std::string& asked, const std::map<std::string_view, s
 /// The name asked for, filled in. One of several that would be the same gets its seed: "ball.mp4" -> "ball-41.mp4".
 fs::path name_for(const std::string& asked, const Request& request, const RequestedOutput& output, size_t seeds,
                   const char* flag) {
+  if (asked.empty()) fail(ErrorKind::usage, fmt::format("{}: expected a file name, got nothing", flag));
   const auto words = words_for_names(request, output);
   fs::path name = fill_in(asked, words, flag);
   const bool differs = asked.find("{seed}") != asked.npos || asked.find("{index}") != asked.npos;

@@ -27,20 +27,17 @@ std::string read_list_file(const fs::path& path) {
 
 struct TextLine {
   std::string origin;  ///< "prompts.txt:3"
-  std::string text;    ///< without LF or CRLF
+  std::string text;
 };
 
 /// The lines of a file that are not blank.
 std::vector<TextLine> read_text_lines(const fs::path& path) {
   const std::string text = read_list_file(path);
   std::vector<TextLine> lines;
-  size_t number = 1;
-  for (size_t begin = 0; begin < text.size(); ++number) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = text.substr(begin, end - begin);
-    if (line.ends_with('\r')) line.pop_back();
-    if (!is_blank_text(line)) lines.push_back({fmt::format("{}:{}", path.string(), number), std::move(line)});
-    begin = end + 1;
+  size_t number = 0;
+  for (const std::string_view line : lines_of(text)) {
+    ++number;
+    if (!is_blank_text(line)) lines.push_back({fmt::format("{}:{}", path.string(), number), std::string(line)});
   }
   if (lines.empty())
     fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got an empty file", path.string()));

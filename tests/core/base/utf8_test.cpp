@@ -34,6 +34,17 @@ TEST_CASE("the text of a file is UTF-8, or UTF-16 with a mark", "[utf8]") {
   CHECK_FALSE(text_of_file("\xff\xfe\x00\xdc\x61\x00"s));  // the second half alone
 }
 
+TEST_CASE("lines end with LF, CRLF or CR", "[utf8]") {
+  CHECK(lines_of("").empty());
+  CHECK(lines_of("a\r\n\r\nb\rc\nd") == std::vector<std::string_view>{"a", "", "b", "c", "d"});
+  CHECK(lines_of("\n") == std::vector<std::string_view>{""});
+}
+
+TEST_CASE("byte order marks that begin lines are dropped, others stay", "[utf8]") {
+  const std::string mark = "\xef\xbb\xbf";
+  CHECK(text_of_file(mark + mark + "a" + mark + "\n" + mark + "b\r" + mark) == "a" + mark + "\nb\r");
+}
+
 TEST_CASE("a long text is shortened for messages between two characters", "[utf8]") {
   CHECK(shortened("a red ball") == "a red ball");
   CHECK(shortened("") == "nothing");

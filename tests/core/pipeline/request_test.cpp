@@ -175,6 +175,11 @@ TEST_CASE("output names that cannot work are refused before anything runs", "[cl
   CHECK(plan_error({{"output", (folder / "absent/ball.mp4").string()}}).kind() == ErrorKind::output);
   CHECK(plan_error({{"output", folder.path().string() + ".mp4/x.mp4"}}).kind() == ErrorKind::output);
   CHECK(plan_error({{"output", (folder / "ball.avi").string()}}).kind() == ErrorKind::usage);
+  for (const std::string flag : {"output", "save_codes", "trace", "preview", "frames_dir"}) {
+    const Error error = plan_error({{flag, ""}});
+    CHECK(error.kind() == ErrorKind::usage);
+    CHECK(std::string(error.what()).find("expected a file name, got nothing") != std::string::npos);
+  }
   CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"lossless", "true"}}).kind() == ErrorKind::usage);
   test::write_text(folder / "frames", "");
   CHECK(plan_error({{"output", (folder / "ball.mp4").string()}, {"frames_dir", (folder / "frames").string()}}).kind() ==

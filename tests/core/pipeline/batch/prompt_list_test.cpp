@@ -52,8 +52,20 @@ TEST_CASE("a list in UTF-16 is read, without a mark it is refused", "[batch]") {
   CHECK(list.entries[0].prompt == "a");
   CHECK(list.entries[1].prompt == "\xc3\xa9");
   CHECK(message(folder, "list.txt", "a\0 \0b\0"s) ==
-        "list.txt: expected a list of prompts in UTF-8, got UTF-16 or UTF-32 without a mark | save it as UTF-8");
+        "list.txt: expected a list of prompts in UTF-8, got UTF-16, UTF-32 or no text at all | save it as UTF-8");
   CHECK(message(folder, "list.txt", "\xff\xfe\x61"s) == "list.txt: damaged UTF-16 | save it as UTF-8");
+}
+
+TEST_CASE("lines end as on any system, and joined files leave no marks in prompts", "[batch]") {
+  const TempDir folder;
+  const std::string text = GENERATE(as<std::string>{}, "a\rb\r", "a\r\nb\r\n",
+                                    "\xef\xbb\xbf"
+                                    "a\n\xef\xbb\xbf"
+                                    "b");
+  const PromptList list = read(folder, "list.txt", text);
+  REQUIRE(list.entries.size() == 2);
+  CHECK(list.entries[0].prompt == "a");
+  CHECK(list.entries[1].prompt == "b");
 }
 
 TEST_CASE("damaged lines can be kept, to name all of them", "[batch]") {
