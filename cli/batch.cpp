@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
@@ -196,9 +197,11 @@ void log_summary(const BatchSummary& summary) {
   for (const std::string& line : describe(summary)) log::info("{}", line);
 }
 
-void report(const BatchSummary& summary, const PlannedBatch& batch) {
+void report(const BatchSummary& summary, const PlannedBatch& batch, std::chrono::steady_clock::time_point start) {
   log_summary(summary);
-  if (batch.resolved.settings.config.runtime.json) print_result(to_json(summary, batch.run.folder));
+  if (!batch.resolved.settings.config.runtime.json) return;
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  print_result(to_json(summary, batch.run.folder, {taken.count(), peak_memory_bytes(summary.peak_bytes)}));
 }
 
 /// 1 when a video is missing, 6 when only codes that were to be kept are.
@@ -257,6 +260,7 @@ BatchSummary summarize(const BatchRun& run) {
     if (is_finished(run.folder, item, state)) {
       ++summary.made;
       summary.text_cut += state->last.result.text_cut ? 1 : 0;
+      summary.peak_bytes = std::max(summary.peak_bytes, state->last.result.peak_bytes);
     } else if (state != nullptr && !state->last.finished) {
       summary.failed.push_back({item.file, state->last.error});
     }
@@ -270,6 +274,7 @@ int run_workers_on(const std::vector<std::string>& devices, std::vector<std::str
                    const PlannedBatch& batch) {
   const RuntimeConfig& runtime = batch.resolved.settings.config.runtime;
   stop_in_two_stages();
+  const auto start = std::chrono::steady_clock::now();
   unsetenv("FASTSTAR_DEVICES");  // or each worker would start workers
   unsetenv("FASTSTAR_JSON");
   arguments.push_back(fmt::format("--shard={}/{}", shard.index + 1, shard.count));
@@ -283,7 +288,7 @@ int run_workers_on(const std::vector<std::string>& devices, std::vector<std::str
   BatchSummary summary = summarize(batch.run);
   summary.found = found;
   summary.made -= found;
-  report(summary, batch);
+  report(summary, batch, start);
   return code;
 }
 
@@ -310,8 +315,9 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   warn_of_problems(batch.run.items);
   begin_folder(batch);
   if (options.reads_stdin()) return make_entries_of_stdin(options, batch, runner);
+  const auto start = std::chrono::steady_clock::now();
   const BatchSummary summary = make_videos(batch, runner);
-  report(summary, batch);
+  report(summary, batch, start);
   return exit_code_of(summary);
 }
 

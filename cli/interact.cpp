@@ -9,7 +9,6 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -32,12 +31,13 @@ std::deque<std::string> read_prompts(const std::string& path) {
   if (!file || std::filesystem::is_directory(path, ignored)) {
     fail(ErrorKind::input, fmt::format("{}: cannot read", path), "expected a file with one prompt per line");
   }
-  std::istringstream lines(read_text(file, path, "a list of prompts", 1, ErrorKind::input));
+  const std::string text = read_text(file, path, "a list of prompts", 1, ErrorKind::input);
   std::deque<std::string> prompts;
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
+  int number = 0;
+  for (const std::string_view line : lines_of(text)) {
+    ++number;
     if (is_blank_text(line)) continue;
-    prompts.push_back(checked_prompt(line, fmt::format("{}:{}", path, number), ErrorKind::input));
+    prompts.push_back(checked_prompt(std::string(line), fmt::format("{}:{}", path, number), ErrorKind::input));
   }
   if (prompts.empty()) fail(ErrorKind::input, fmt::format("{}: expected one prompt per line, got none", path));
   return prompts;
@@ -93,9 +93,19 @@ Prompts prompts_of(const std::string& path) {
           total};
 }
 
-void print_file(const std::filesystem::path& file, const RuntimeConfig& runtime) {
-  if (!runtime.json) return print_path(file);
-  print_result(json_text(nlohmann::json{{"file", file.string()}}) + "\n");
+/// A finished file: its path, or a line of JSON with what t2v --json says of one.
+void print_file(const InteractiveFile& made, const Request& shared, int64_t peak_bytes, const RuntimeConfig& runtime) {
+  if (!runtime.json) return print_path(made.file);
+  const nlohmann::ordered_json json = {{"command", "interact"},
+                                       {"file", made.file.string()},
+                                       {"seed", shared.outputs.front().seed},
+                                       {"width", shared.size.width},
+                                       {"height", shared.size.height},
+                                       {"frames", made.frames},
+                                       {"seconds", made.seconds},
+                                       {"settings", nlohmann::ordered_json::parse(made.settings_json)},
+                                       {"peak_memory_bytes", peak_memory_bytes(peak_bytes)}};
+  print_result(json_text(json) + "\n");
 }
 
 /// "prompt 2 of 5, clip 1: a red ball"
@@ -116,16 +126,17 @@ std::string plan_json(const Request& request, size_t prompts) {
 }
 
 /// Joins the clips made so far, also after an error or a stop.
-void run_steps(InteractiveRun& run, const RuntimeConfig& runtime, std::optional<std::string> prompt,
-               const Prompts& prompts) {
+void run_steps(InteractiveRun& run, const Request& shared, const RuntimeConfig& runtime,
+               std::optional<std::string> prompt, const Prompts& prompts) {
+  const auto print = [&](const InteractiveFile& made) { print_file(made, shared, run.peak_bytes(), runtime); };
   const auto finish = [&] {
-    if (const auto joined = run.finish()) print_file(*joined, runtime);
+    if (const auto joined = run.finish()) print(*joined);
   };
   try {
     for (size_t number = 1; prompt; prompt = prompts.next(), ++number) {
       log_prompt(number, prompts.total, run.next_clip(), *prompt);
       ProgressDisplay progress(runtime);
-      for (const auto& file : run.step(*prompt, progress)) print_file(file, runtime);
+      for (const InteractiveFile& made : run.step(*prompt, progress)) print(made);
     }
   } catch (...) {
     finish();
@@ -153,7 +164,7 @@ int run_interact(const std::string& prompts, MakingOptions options) {
     run.check(*first);
     if (config.runtime.json) print_result(plan_json(request, listed.total));
   } else {
-    run_steps(run, config.runtime, first, listed);
+    run_steps(run, request, config.runtime, first, listed);
   }
   return 0;
 }

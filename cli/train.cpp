@@ -168,7 +168,7 @@ Command add_train(CLI::App& app) {
   command->add_flag("--no-graph", options->eager, "no CUDA graphs (to debug)")
       ->group(kMoreGroup)
       ->envname("FASTSTAR_NO_GRAPH");
-  command->add_flag("--overfit", options->overfit, "train on a few clips only: the loss must fall")
+  command->add_flag("--overfit", options->overfit, "train on a few clips: the loss must fall")
       ->group(kMoreGroup)
       ->envname("FASTSTAR_OVERFIT");
   return {command, [command, options] { return run_train(*command, *options); }};

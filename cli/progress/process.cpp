@@ -160,9 +160,10 @@ void print_path(const std::filesystem::path& path) {
 int64_t peak_memory_bytes(int64_t device_bytes) {
   if (device_bytes > 0) return device_bytes;
   constexpr int64_t kKilobyte = 1024;
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * kKilobyte;
+  rusage own{}, started{};
+  getrusage(RUSAGE_SELF, &own);
+  getrusage(RUSAGE_CHILDREN, &started);
+  return std::max(own.ru_maxrss, started.ru_maxrss) * kKilobyte;
 }
 
 int end_code(int code) {

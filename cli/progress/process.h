@@ -25,7 +25,8 @@ void print_result(const std::string& text);
 /// A line with the path of a finished file: printable on a terminal, else bytes unchanged.
 void print_path(const std::filesystem::path& path);
 
-/// `device_bytes`, the most memory of a device that was used, if any; else the most that this process had.
+/// `device_bytes`, the most memory of a device that was used, if any; else the most that this process or one that it
+/// started had.
 int64_t peak_memory_bytes(int64_t device_bytes);
 
 /// The exit code of the program: `code`, or that of an output error, with a warning, when results of a successful

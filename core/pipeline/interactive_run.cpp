@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "core/pipeline/kept_codes.h"
@@ -26,11 +27,14 @@ struct InteractiveRun::CurrentStep {
   Plan plan;
   RunStages stages;
   TextFeatures text;
-  std::vector<std::filesystem::path> files;
+  std::vector<InteractiveFile> files;
 };
 
 InteractiveRun::InteractiveRun(Pipeline& pipeline, Request shared, Config config)
-    : pipeline_(pipeline), shared_(std::move(shared)), config_(std::move(config)) {}
+    : pipeline_(pipeline),
+      shared_(std::move(shared)),
+      config_(std::move(config)),
+      joined_file_{.file = shared_.outputs.front().file, .settings_json = shared_.outputs.front().settings_json} {}
 
 /// story.mp4 -> story-003.mp4
 std::filesystem::path InteractiveRun::clip_file(int clip) const {
@@ -55,7 +59,7 @@ Request InteractiveRun::next_request(const std::string& prompt) const {
 
 void InteractiveRun::check(const std::string& prompt) const { make_plan(pipeline_, next_request(prompt)); }
 
-std::vector<std::filesystem::path> InteractiveRun::step(const std::string& prompt, Progress& progress) {
+std::vector<InteractiveFile> InteractiveRun::step(const std::string& prompt, Progress& progress) {
   const c10::InferenceMode inference;
   CurrentStep current(pipeline_, next_request(prompt), progress);
   if (current.plan.source) {
@@ -71,6 +75,7 @@ std::vector<std::filesystem::path> InteractiveRun::step(const std::string& promp
     show(current, former_, {shared_.first_frame, 0});
   }
   current.stages.finish_video();
+  for (const auto& [stage, seconds] : current.stages.result().seconds) joined_file_.seconds[stage] += seconds;
   return current.files;
 }
 
@@ -109,15 +114,21 @@ void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const Shown
   const std::vector<Tensor> frames = current.stages.decode(Stage::decode, codes, files, shown, joined);
   if (kept) kept->release();
   ++clip_;
-  current.files.push_back(files.file);
+  const RunResult& result = current.stages.result();
+  peak_bytes_ = std::max(peak_bytes_, result.peak_bytes);
+  current.files.push_back(
+      {files.file, frames_of_latents(codes.size(2)) - shown.begin, output.settings_json, result.seconds});
   if (joined && !joined_) joined_.emplace(current.stages.files_of(output));
-  for (const Tensor& part : frames) joined_->write(part);
+  for (const Tensor& part : frames) {
+    joined_->write(part);
+    joined_file_.frames += part.size(0);
+  }
 }
 
-std::optional<std::filesystem::path> InteractiveRun::finish() {
+std::optional<InteractiveFile> InteractiveRun::finish() {
   if (!joined_) return std::nullopt;
   joined_->finish();
-  return shared_.outputs.front().file;
+  return joined_file_;
 }
 
 }  // namespace faststar

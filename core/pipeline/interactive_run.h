@@ -1,5 +1,7 @@
 #pragma once
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,6 +9,14 @@
 #include "core/pipeline/run.h"
 
 namespace faststar {
+
+/// A finished file of an interactive run.
+struct InteractiveFile {
+  std::filesystem::path file;
+  int64_t frames = 0;
+  std::string settings_json;
+  std::map<std::string, double, std::less<>> seconds;  ///< by stage name; of the joined file, what all clips took
+};
 
 /// A video made clip by clip: each clip continues the one before, with a prompt of its own. Every clip is a file of its
 /// own as soon as it is made; a joined file shows each frame once.
@@ -25,9 +35,11 @@ class InteractiveRun {
   void check(const std::string& prompt) const;
   /// Makes the next clip; the first time with a source, clip 0 as well. `prompt` is a checked_prompt(). Returns the
   /// files made. Throws Error(interrupted) when `progress` asks to stop; the clips before stay.
-  std::vector<std::filesystem::path> step(const std::string& prompt, Progress& progress);
-  /// Completes the joined file and returns its name; nothing before the first clip.
-  std::optional<std::filesystem::path> finish();
+  std::vector<InteractiveFile> step(const std::string& prompt, Progress& progress);
+  /// Completes the joined file and returns it; nothing before the first clip.
+  std::optional<InteractiveFile> finish();
+  /// Most device memory of any stage so far; 0 on the CPU.
+  int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
   struct CurrentStep;
@@ -44,6 +56,8 @@ class InteractiveRun {
   Tensor former_;  ///< [1, 64, 1 + latents per clip, H, W]: the features that the next clip continues
   Tensor first_;   ///< [1, 64, 1, H, W]: the first frame of the whole run
   std::optional<VideoOutput> joined_;
+  InteractiveFile joined_file_;  ///< as far as it is made
+  int64_t peak_bytes_ = 0;
 };
 
 }  // namespace faststar

@@ -336,6 +336,29 @@ TEST_CASE("with --progress json all of stderr is JSON, errors too", "[cli]") {
   CHECK_FALSE(errors[0]["hint"].get<std::string>().empty());
 }
 
+TEST_CASE("interact --json says of each file what t2v --json says", "[cli][slow]") {
+  const test::TempDir folder;
+  test::write_text(folder / "p.txt", "a red ball\r");
+  const Outcome made =
+      run(folder, "interact p.txt --random-weights --duration 1 --seed 1 --json -q --progress none -o story.mkv");
+  CHECK(made.exit_code == 0);
+  std::vector<nlohmann::json> lines;
+  std::istringstream stream(made.out);
+  for (std::string line; std::getline(stream, line);) lines.push_back(nlohmann::json::parse(line));
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0]["file"] == "story-000.mkv");
+  CHECK(lines[1]["file"] == "story.mkv");
+  for (const auto& line : lines) {
+    CHECK(line["seed"] == 1);
+    CHECK(line["width"] == 336);
+    CHECK(line["frames"] == lines[0]["frames"]);
+    CHECK(line["seconds"]["tokens"].get<double>() > 0);
+    CHECK(line["settings"]["sampling"]["seed"] == 1);
+    CHECK(line["peak_memory_bytes"].get<int64_t>() > 1'000'000);
+  }
+  CHECK(lines[0]["settings"]["prompt"]["prompt"] == "a red ball");
+}
+
 TEST_CASE("a wrong value in the environment is an error that names the variable", "[cli]") {
   const test::TempDir folder;
   const auto error = [&](const std::string& command, const std::string& variable) {

@@ -89,6 +89,8 @@ TEST_CASE("a bad entry fails alone, two processes and two shards share the rest"
   const auto summary = nlohmann::json::parse(rest.out);
   REQUIRE(summary["failed"].size() == 1);
   CHECK(summary["failed"][0]["file"] == "0001-a-0.mp4");
+  CHECK(summary["seconds"].get<double>() > 0);
+  CHECK(summary["peak_memory_bytes"].get<int64_t>() > 1'000'000);
   CHECK(files_below(folder / "runs/list/videos") == 2);
 }
 
@@ -143,7 +145,7 @@ TEST_CASE("codes that cannot be kept do not cost the video, but the exit code is
   const auto made = run(folder, std::string(kBatch) + "--seed 7 --keep-codes");
   CHECK(made.exit_code == 6);
   CHECK(made.out == "runs/list/videos/0001-a-blue-box-0.mp4\n");
-  CHECK_THAT(made.error, ContainsSubstring("made, but its codes could not be kept"));
+  CHECK_THAT(made.error, ContainsSubstring("video written, but its codes could not be saved"));
 }
 
 TEST_CASE("a dry run of a batch lists everything that would fail", "[cli]") {

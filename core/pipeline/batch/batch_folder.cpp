@@ -64,6 +64,7 @@ std::optional<ManifestRecord> parse_line(const std::string& line) {
     record.settings_hash = json.at("settings").get<std::string>();
     record.bytes = json_integer<int64_t>(json, "bytes", 0);
     record.result.text_cut = json.value("text_cut", false);
+    record.result.peak_bytes = json_integer<int64_t>(json, "peak_bytes", 0);
     record.error = json.value("error", "");
     return record;
   } catch (const Json::exception&) {

@@ -221,6 +221,7 @@ class BatchLoop {
     try {
       if (!item.problem.empty()) fail(ErrorKind::input, fmt::format("{}: {}", item.origin, item.problem));
       record.result = runner_.run(item, {run_.folder.partial_video(item), run_.folder.codes(item)}, progress_);
+      summary_.peak_bytes = std::max(summary_.peak_bytes, record.result.peak_bytes);
       record.bytes = run_.folder.publish(item);
       record.finished = true;
     } catch (const Error& error) {
@@ -259,6 +260,8 @@ class BatchLoop {
   BatchSummary summary_;
 };
 
+double rounded_seconds(double seconds) { return std::round(seconds * 1e3) / 1e3; }
+
 }  // namespace
 
 BatchSummary run_batch(const BatchRun& run, ItemRunner& runner, Progress& progress, const OnResult& on_result) {
@@ -281,12 +284,12 @@ std::vector<std::string> describe(const BatchSummary& summary) {
   std::vector<std::string> lines = {text};
   for (const FailedItem& item : summary.failed) lines.push_back(fmt::format("failed: {}: {}", item.file, item.error));
   for (const FailedItem& item : summary.without_codes) {
-    lines.push_back(fmt::format("made, but its codes could not be kept: {}: {}", item.file, item.error));
+    lines.push_back(fmt::format("video written, but its codes could not be saved: {}: {}", item.file, item.error));
   }
   return lines;
 }
 
-std::string to_json(const BatchSummary& summary, const BatchFolder& folder) {
+std::string to_json(const BatchSummary& summary, const BatchFolder& folder, const BatchCost& cost) {
   nlohmann::ordered_json json = {{"folder", folder.root().string()},
                                  {"videos", summary.items},
                                  {"found", summary.found},
@@ -295,6 +298,8 @@ std::string to_json(const BatchSummary& summary, const BatchFolder& folder) {
                                  {"text_cut", summary.text_cut},
                                  {"failed", nlohmann::ordered_json::array()}};
   for (const FailedItem& item : summary.failed) json["failed"].push_back({{"file", item.file}, {"error", item.error}});
+  json["seconds"] = rounded_seconds(cost.seconds);
+  json["peak_memory_bytes"] = cost.peak_memory_bytes;
   return json_text(json, 2) + "\n";
 }
 
@@ -307,7 +312,7 @@ std::string to_json_line(const ItemResult& result, const BatchFolder& folder) {
   json["file"] = failed ? Json() : Json(folder.video(result.item).string());
   json["status"] = failed ? "failed" : "done";
   json["error"] = failed ? Json(result.error) : Json();
-  json["seconds"] = std::round(result.seconds * 1e3) / 1e3;
+  json["seconds"] = rounded_seconds(result.seconds);
   return json_text(json) + "\n";
 }
 

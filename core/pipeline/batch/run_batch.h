@@ -62,10 +62,11 @@ struct FailedItem {
 
 struct BatchSummary {
   int64_t items = 0;
-  int64_t found = 0;      ///< finished before this run
-  int64_t made = 0;       ///< by this process
-  int64_t elsewhere = 0;  ///< by other processes meanwhile
-  int64_t text_cut = 0;   ///< finished videos whose prompt was longer than the model's limit
+  int64_t found = 0;       ///< finished before this run
+  int64_t made = 0;        ///< by this process
+  int64_t elsewhere = 0;   ///< by other processes meanwhile
+  int64_t peak_bytes = 0;  ///< most device memory of any video made by this process; 0 on the CPU
+  int64_t text_cut = 0;    ///< finished videos whose prompt was longer than the model's limit
   std::vector<FailedItem> failed;
   std::vector<FailedItem> without_codes;  ///< made by this process; the codes to keep could not be written
 };
@@ -84,8 +85,14 @@ BatchSummary run_batch(const BatchRun& run, ItemSource& source, ItemRunner& runn
 
 /// Lines: how many videos were made, and which failed and why.
 std::vector<std::string> describe(const BatchSummary& summary);
-/// {"folder","videos","found","made","elsewhere","text_cut","failed":[{"file","error"}]}
-std::string to_json(const BatchSummary& summary, const BatchFolder& folder);
+/// What a batch took.
+struct BatchCost {
+  double seconds = 0;             ///< from before its first video until the last one ended
+  int64_t peak_memory_bytes = 0;  ///< of the device; without one, of the process
+};
+
+/// {"folder","videos","found","made","elsewhere","text_cut","failed":[{"file","error"}],"seconds","peak_memory_bytes"}
+std::string to_json(const BatchSummary& summary, const BatchFolder& folder, const BatchCost& cost);
 
 /// One line, with its end:
 /// {"index","sample","seed","id"?,"prompt","file"|null,"status":"done"|"failed","error"|null,"seconds"}
