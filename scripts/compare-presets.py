@@ -30,9 +30,9 @@ EMBEDDED = {
         "guidance": {"guidance_reuse": "late"},
     },
     "realtime": {
-        "reduction": {"method": "faststar", "preset": "beyond", "ratios": [0, 0, 0.8, 0.8]},
-        "guidance": {"guidance_reuse": "full"},
-        "schedule": {"last_repetitions": [1, 1, 1, 1]},
+        "reduction": {"method": "faststar", "ratios": [0.3, 0.4, 0.5, 0.75]},
+        "guidance": {"guidance_reuse": "late", "guidance_reuse_scales": "last15", "guidance_reuse_weight": 0},
+        "output": {"preset": "veryfast"},
     },
 }
 # dimension -> folder of its videos, where it is not its own (dimension_to_folder.json of VBench)
