@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -42,15 +44,30 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 Error from_torch(const c10::Error& error) {
   const std::string what = first_line(error.what_without_backtrace());
-  // The CPU allocator has no exception type of its own.
-  const bool host_memory = what.find("DefaultCPUAllocator") != std::string::npos;
-  const bool device_memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
-  if (host_memory || device_memory) return {ErrorKind::device, memory_text(what), kLessMemory};
+  if (means_out_of_memory(error)) return {ErrorKind::device, memory_text(what), kLessMemory};
   if (what.starts_with("CUDA error")) return {ErrorKind::device_lost, what, "faststar --list-devices"};
   return {ErrorKind::internal, what, kReport};
 }
 
+/// What the message of an error says that means exhausted memory. The CPU allocator has no exception type of its own;
+/// a convolution of cuDNN that can allocate no workspace tries all others, and then knows no cause.
+constexpr std::array kMemoryWords = {"DefaultCPUAllocator",
+                                     "out of memory",
+                                     "CUBLAS_STATUS_ALLOC_FAILED",
+                                     "CUBLAS_STATUS_NOT_INITIALIZED",
+                                     "CUDNN_STATUS_ALLOC_FAILED",
+                                     "CUDNN_STATUS_NOT_INITIALIZED",
+                                     "unable to find an engine to execute this computation"};
+
 }  // namespace
+
+bool means_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const c10::OutOfMemoryError*>(&error)) return true;
+  const auto* const torch = dynamic_cast<const c10::Error*>(&error);
+  if (!torch && !dynamic_cast<const cuda::Failure*>(&error)) return false;
+  const std::string what = first_line(torch ? torch->what_without_backtrace() : error.what());
+  return std::ranges::any_of(kMemoryWords, [&](const char* words) { return what.find(words) != std::string::npos; });
+}
 
 void fail_errno(ErrorKind kind, const std::string& what, const char* action, std::string hint) {
   const int error = errno;
@@ -65,6 +82,7 @@ Error current_error() {
   } catch (const c10::Error& error) {
     return from_torch(error);
   } catch (const cuda::Failure& error) {
+    if (means_out_of_memory(error)) return {ErrorKind::device, error.what(), kLessMemory};
     return {error.device_lost() ? ErrorKind::device_lost : ErrorKind::device, error.what()};
   } catch (const std::filesystem::filesystem_error& error) {
     return {ErrorKind::input, first_line(error.what())};

@@ -30,6 +30,10 @@ class Error : public std::runtime_error {
 /// Throws Error(kind): "<what>: cannot <action>: <the reason in errno>".
 [[noreturn]] void fail_errno(ErrorKind kind, const std::string& what, const char* action, std::string hint = "");
 
+/// True for an error that means that memory was short, on the GPU or on the host: LibTorch's and CUDA's own, and what
+/// cuBLAS and cuDNN say when they cannot allocate.
+bool means_out_of_memory(const std::exception& error);
+
 /// The exception being handled as a faststar error: LibTorch's lose their backtrace, exhausted memory becomes
 /// kind `device`, anything unexpected `internal`.
 Error current_error();

@@ -60,6 +60,12 @@ Request InteractiveRun::next_request(const std::string& prompt) const {
 void InteractiveRun::check(const std::string& prompt) const { make_plan(pipeline_, next_request(prompt)); }
 
 std::vector<InteractiveFile> InteractiveRun::step(const std::string& prompt, Progress& progress) {
+  std::vector<InteractiveFile> files;
+  run_planned(pipeline_.device(), [&] { files = make_clip(prompt, progress); });
+  return files;
+}
+
+std::vector<InteractiveFile> InteractiveRun::make_clip(const std::string& prompt, Progress& progress) {
   const c10::InferenceMode inference;
   CurrentStep current(pipeline_, next_request(prompt), progress);
   if (current.plan.source) {

@@ -46,6 +46,7 @@ class InteractiveRun {
 
   Request next_request(const std::string& prompt) const;
   std::filesystem::path clip_file(int clip) const;
+  std::vector<InteractiveFile> make_clip(const std::string& prompt, Progress& progress);
   void continue_clip(CurrentStep& current);
   void show(CurrentStep& current, const Tensor& codes, const ShownFrames& shown);
 

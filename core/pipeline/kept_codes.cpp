@@ -9,6 +9,8 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/model/vae/architecture.h"
+#include "core/pipeline/outputs.h"
 
 namespace faststar {
 namespace {
@@ -83,6 +85,15 @@ std::string decode_options(const Request& request, const RequestedOutput& output
   // It opens no folder that a file names.
   if (!model.embedded && !model.folder.empty()) options += " --model " + shell_quoted(model.folder.string());
   return options;
+}
+
+void keep_finished_clips(const Request& request, const RequestedOutput& output, const SavedCodes& codes) {
+  int64_t latents = 0;
+  for (const Tensor& clip : codes.clips) latents += clip.size(2);
+  if (const auto file = keep_codes(output.file, codes, ample_bytes(request))) {
+    log::warn("the video is not complete; its first {} frames are kept: `faststar decode {}{}` makes them",
+              frames_of_latents(latents), shell_quoted(file->string()), decode_options(request, output));
+  }
 }
 
 KeptCodes::KeptCodes(const fs::path& video, SavedCodes codes, double video_bytes, std::string decode_options)

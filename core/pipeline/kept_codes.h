@@ -33,6 +33,10 @@ class KeptCodes {
   bool released_ = false;
 };
 
+/// Writes the codes of the first clips of `output`, whose later ones were not made, as KeptCodes does, and tells how to
+/// decode them. They stay.
+void keep_finished_clips(const Request& request, const RequestedOutput& output, const SavedCodes& codes);
+
 /// The options of `faststar decode` that make `output` of `request` from its codes; each begins with a space.
 std::string decode_options(const Request& request, const RequestedOutput& output);
 

@@ -196,6 +196,14 @@ const StarTransformer& Model::transformer() {
   return *transformer_;
 }
 
+bool Model::unload_for_decode() {
+  const bool can = checkpoints_.transformer && (transformer_ || text_encoder_);
+  if (!can) return false;
+  unload_transformer();
+  unload_text_encoder();
+  return true;
+}
+
 const VideoVae& Model::vae(VaeParts parts) {
   if (vae_ && parts > vae_parts_) unload_vae();
   if (!vae_) {

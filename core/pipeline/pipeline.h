@@ -90,6 +90,8 @@ class Model {
   void unload_text_encoder() { unload(text_encoder_); }
   void unload_transformer() { unload(transformer_); }
   void unload_vae() { unload(vae_); }
+  /// Frees all that a decode does not need and that can load again. False when there was nothing.
+  bool unload_for_decode();
 
  private:
   template <typename Network>

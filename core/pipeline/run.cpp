@@ -199,14 +199,21 @@ std::vector<Tensor> RunStages::decode(Stage stage, const Tensor& codes, const Ou
   std::vector<Tensor> kept;
   try {
     kept = decode_in_slices(options);
-  } catch (const c10::OutOfMemoryError&) {
-    // Somebody else took memory meanwhile: again in the shortest slices.
-    if (options.slice_latents == 1) throw;
-    release_cached_memory(pipeline_.device());
+  } catch (const std::exception& error) {
+    if (!means_out_of_memory(error) || !make_room_for_decode(stage)) throw;
     kept = decode_in_slices({.slice_latents = 1});
   }
   meter.finish();
   return kept;
+}
+
+/// Somebody else took memory meanwhile: frees what can be freed for another try in the shortest slices. False when that
+/// would change nothing. During a preview the transformer is at work.
+bool RunStages::make_room_for_decode(Stage stage) {
+  const bool unloaded = stage == Stage::decode && model_.unload_for_decode();
+  release_cached_memory(pipeline_.device());
+  if (unloaded) log::info("memory is short: the decode begins again without the transformer");
+  return unloaded || plan_.memory.mode.decode.slice_latents > 1;
 }
 
 void RunStages::finish_video() {
@@ -297,11 +304,32 @@ class OutputRun {
     try {
       write();
       return true;
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::output) throw;
+    } catch (const std::exception& thrown) {
+      const Error error = current_error();
+      if (error.kind() != ErrorKind::output && !means_out_of_memory(thrown)) throw;
       log::warn("{}; the run goes on without this file", error.what());
       if (side_error_.empty()) side_error_ = error.what();
       return false;
+    }
+  }
+
+  /// The codes of a video. When that fails in a later clip, the clips before it are kept.
+  Tensor generate(const RequestedOutput& output, const GenerationInput& input, const RunStages::StepListener& on_step,
+                  ReductionTrace* trace) {
+    const Schedule& schedule = plan_.work.schedule;
+    std::vector<Tensor> finished;
+    const auto keep_finished = [&](const Step& step, const std::vector<Tensor>& clips) {
+      on_step(step, clips);
+      if (schedule.is_referenced_later(step)) finished.push_back(clips.back().cpu());
+    };
+    try {
+      return stages_.generate(input, output.seed, keep_finished, trace);
+    } catch (const std::exception&) {
+      const Error error = current_error();
+      const auto given = static_cast<size_t>(std::max(1, plan_.work.given_clips));
+      const bool worth_it = finished.size() > given && error.kind() != ErrorKind::interrupted && !output.resumes;
+      if (worth_it) keep_finished_clips(request_, output, saved_codes(output, std::move(finished)));
+      throw;
     }
   }
 
@@ -315,14 +343,17 @@ class OutputRun {
       previewed = can_preview;
     };
     ReductionTrace trace;
-    const Tensor codes = stages_.generate(input, output.seed, on_step, output.trace ? &trace : nullptr);
+    const Tensor codes = generate(output, input, on_step, output.trace ? &trace : nullptr);
+    const Tensor host_codes = codes.cpu();  // at once: splitting it on the device would need memory there
     const bool saved = output.codes && write_side_file([&] {
-                         write_codes(*output.codes, saved_codes(output, codes), request_.existing);
+                         write_codes(*output.codes, saved_codes(output, split_clips(host_codes, plan_.work.schedule)),
+                                     request_.existing);
                        });
     std::optional<KeptCodes> kept;
     if (saved && !output.resumes) kept.emplace(*output.codes, decode_options(request_, output));
     if (!saved) {
-      kept.emplace(output.file, saved_codes(output, codes), ample_bytes(request_), decode_options(request_, output));
+      kept.emplace(output.file, saved_codes(output, split_clips(host_codes, plan_.work.schedule)),
+                   ample_bytes(request_), decode_options(request_, output));
     }
     if (output.trace) {
       write_side_file([&] { trace.write(*output.trace, output.settings_json, output.seed, request_.existing); });
@@ -335,9 +366,8 @@ class OutputRun {
     stages_.decode(Stage::decode, codes, stages_.files_of(output), plan_.shown);
   }
 
-  SavedCodes saved_codes(const RequestedOutput& output, const Tensor& codes) const {
-    return {split_clips(codes, plan_.work.schedule), request_.command, output.settings_json,
-            pipeline_.model().vae_fingerprint()};
+  SavedCodes saved_codes(const RequestedOutput& output, std::vector<Tensor> clips) const {
+    return {std::move(clips), request_.command, output.settings_json, pipeline_.model().vae_fingerprint()};
   }
 
   /// Once a clip, for those that are made.
@@ -369,10 +399,24 @@ class OutputRun {
 
 }  // namespace
 
+void run_planned(at::Device device, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    if (device.is_cpu() || !means_out_of_memory(error)) throw;
+    fail(
+        ErrorKind::device, current_error().what(),
+        "there was enough when the run began; nvidia-smi shows what else uses this GPU. Run it again, or plan for less "
+        "with --vram GB");
+  }
+}
+
 RunResult run_plan(const Pipeline& pipeline, const Plan& plan, Progress& progress,
                    const std::function<void(const std::filesystem::path& file)>& on_file) {
   const c10::InferenceMode inference;
-  return OutputRun(pipeline, plan, progress).make_all(on_file);
+  RunResult result;
+  run_planned(pipeline.device(), [&] { result = OutputRun(pipeline, plan, progress).make_all(on_file); });
+  return result;
 }
 
 }  // namespace faststar

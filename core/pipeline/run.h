@@ -81,6 +81,7 @@ class RunStages {
   class StepWatch;
   class Meter;
 
+  bool make_room_for_decode(Stage stage);
   bool one_part() const { return plan_.memory.mode.residency == Residency::one_part; }
   void stop_if_asked() const;
   void load_weights();
@@ -92,6 +93,10 @@ class RunStages {
   Progress& progress_;
   RunResult result_;  ///< of what all videos share, and of the one at hand
 };
+
+/// Runs the stages of a plan in `action`. Memory that is exhausted meanwhile becomes Error(device) with a hint that
+/// fits: the plan said there is enough.
+void run_planned(at::Device device, const std::function<void()>& action);
 
 /// Makes the outputs of `plan` one after the other, or decodes its saved codes again; `on_file` is called with each as
 /// it is finished. A stop that `progress` asks for ends it after the current step with Error(interrupted); finished

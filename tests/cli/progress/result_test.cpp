@@ -61,6 +61,17 @@ TEST_CASE("exhausted memory is told in one line, without advice for Python", "[c
   CHECK(test::says(host, "out of memory: 144115188075855872 bytes more needed"));
 }
 
+TEST_CASE("libraries that cannot allocate say so in their own words", "[cli]") {
+  const std::string text = GENERATE(as<std::string>{}, "CUDA error: out of memory",
+                                    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+                                    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+                                    "GET was unable to find an engine to execute this computation");
+  const Error error = reported([&] { TORCH_CHECK(false, text); });
+  CHECK(error.kind() == ErrorKind::device);
+  CHECK(std::string(error.what()) == "out of memory");
+  CHECK(reported([] { throw cuda::Failure("swiglu: out of memory"); }).kind() == ErrorKind::device);
+}
+
 TEST_CASE("an error of CUDA that is none of memory is a lost device", "[cli]") {
   CHECK(reported([] { TORCH_CHECK(false, "CUDA error: an illegal memory access was encountered"); }).kind() ==
         ErrorKind::device_lost);

@@ -81,35 +81,26 @@ TEST_CASE("a run from a video begins with that video as the VAE shows it, unless
   CHECK(all_frames(folder / "story.mkv").size(0) == (only_new ? 32 : 65));
 }
 
-/// Runs out of memory once, after the first slice of a decode.
-class OutOfMemoryOnce final : public Progress {
- public:
-  void plan(Stage stage, double cost) override { planned_[stage] += cost; }
-  void advance(Stage stage, double cost, std::string_view) override {
-    done_[stage] += cost;
-    if (stage != Stage::decode || thrown_) return;
-    thrown_ = true;
-    TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory");
-  }
-  bool stop_requested() const override { return false; }
-  bool has_thrown() const { return thrown_; }
-  double share(Stage stage) const { return done_.at(stage) / planned_.at(stage); }
-
- private:
-  std::map<Stage, double> planned_, done_;
-  bool thrown_ = false;
-};
-
 TEST_CASE("a decode that runs out of memory and begins again shows and counts every frame once", "[engine]") {
   SmallRun small;
-  OutOfMemoryOnce progress;
+  test::NoMemoryIn progress(Stage::decode, "frame", 1);
   small.run->step("a red ball", progress);
   small.run->finish();
-  CHECK(progress.has_thrown());
+  CHECK(progress.has_thrown_all());
   CHECK(progress.share(Stage::decode) == Approx(1));
   const Tensor clip = all_frames(small.folder / "story-000.mkv");
   CHECK(clip.size(0) == 33);
   CHECK(test::same(all_frames(small.folder / "story.mkv"), clip));
+}
+
+TEST_CASE("a run goes on after a decode that had to give the transformer up", "[engine]") {
+  SmallRun small, undisturbed;
+  test::NoMemoryIn progress(Stage::decode, "frame", 1);
+  small.run->step("a red ball", progress);
+  small.step("a blue ball");
+  undisturbed.step("a red ball");
+  undisturbed.step("a blue ball");
+  CHECK(test::same(all_frames(small.folder / "story-001.mkv"), all_frames(undisturbed.folder / "story-001.mkv")));
 }
 
 TEST_CASE("a stop keeps the clips before, joined", "[engine]") {

@@ -207,6 +207,82 @@ TEST_CASE("a decode that does not finish leaves the codes and the line that deco
   CHECK(log::parting_words().empty());
 }
 
+/// The kind of what `action` throws, as a user is told.
+template <typename Action>
+ErrorKind told_kind_of(Action&& action) {
+  try {
+    action();
+  } catch (...) {
+    return current_error().kind();
+  }
+  FAIL("expected an exception");
+  throw std::logic_error("unreachable");
+}
+
+TEST_CASE("a decode without enough memory makes the video without the transformer, and the next one with it",
+          "[engine]") {
+  const test::TempDir disturbed, undisturbed;
+  const auto request = [](const test::TempDir& folder) {
+    return test::small_request(folder, at::kCPU, {{"count", "2"}, {"no_metadata", "true"}});
+  };
+  test::NoMemoryIn progress(Stage::decode, "frame", 1);
+  test::run(request(disturbed), progress);
+  CHECK(progress.has_thrown_all());
+  test::make(request(undisturbed));
+  const auto names = test::names_in(undisturbed.path());
+  CHECK(test::names_in(disturbed.path()) == names);
+  REQUIRE(names.size() == 2);
+  CHECK(test::read_text(disturbed / names[1]) == test::read_text(undisturbed / names[1]));
+}
+
+TEST_CASE("codes are kept when no way of decoding them has enough memory", "[engine]") {
+  const test::TempDir folder;
+  test::NoMemoryIn progress(Stage::decode, "frame", 2);
+  const test::CollectWarnings warnings;
+  CHECK(told_kind_of([&] { test::run(test::small_request(folder, at::kCPU), progress); }) == ErrorKind::device);
+  CHECK(warnings.has("its codes are kept: `faststar decode "));
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v.codes.safetensors"});
+}
+
+TEST_CASE("a preview without enough memory does not cost the video", "[engine]") {
+  const test::TempDir folder;
+  test::NoMemoryIn progress(Stage::preview, "frame", 2);
+  const test::CollectWarnings warnings;
+  test::run(test::small_request(folder, at::kCPU, {{"preview", (folder / "p.mp4").string()}}), progress);
+  CHECK(warnings.has("out of memory; the run goes on without this file"));
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v.mp4"});
+}
+
+TEST_CASE("clips that are finished when a later one fails are kept, and decode", "[engine]") {
+  const test::TempDir folder;
+  Request job = test::small_request(folder, at::kCPU, {{"duration", "4"}, {"frames_dir", (folder / "f").string()}});
+  REQUIRE(job.schedule.clips() == 3);
+  const std::string in_last_clip = fmt::format("scale {}/", 2 * job.schedule.scales_per_clip() + 3);
+  {
+    test::NoMemoryIn progress(Stage::tokens, in_last_clip, 1);
+    const test::CollectWarnings warnings;
+    CHECK(told_kind_of([&] { test::run(job, progress); }) == ErrorKind::device);
+    CHECK(warnings.has(fmt::format(
+        "its first 33 frames are kept: `faststar decode '{0}/v.codes.safetensors' -o '{0}/v.mp4' --frames-dir '{0}/f'`",
+        folder.path().string())));
+  }
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v.codes.safetensors"});
+  const fs::path codes = folder / "v.codes.safetensors";
+  FieldTexts flags = {{"random_weights", "true"}, {"device", "cpu"}, {"output", (folder / "part.mp4").string()}};
+  Request decode = make_decode_request(read_codes(codes), codes.string(),
+                                       resolve_settings({.flags = std::move(flags), .config = "tiny"}));
+  decode.setup = job.setup;
+  test::make(decode);
+  CHECK(VideoReader(folder / "part.mp4").info().frames == 33);
+}
+
+TEST_CASE("a failure in the first clips keeps nothing", "[engine]") {
+  const test::TempDir folder;
+  test::NoMemoryIn progress(Stage::tokens, "scale 15/", 1);
+  CHECK(told_kind_of([&] { test::run(test::small_request(folder, at::kCPU), progress); }) == ErrorKind::device);
+  CHECK(test::names_in(folder.path()).empty());
+}
+
 TEST_CASE("a trace for which the disk is too small costs the trace and not the video", "[engine]") {
   const test::TempDir folder;
   const Request job = test::small_request(folder, at::kCPU,
