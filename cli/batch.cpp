@@ -172,6 +172,24 @@ void warn_of_problems(const std::vector<BatchItem>& items) {
   if (origins.size() > kShown) log::warn("{} more entries cannot be made", origins.size() - kShown);
 }
 
+/// The videos that are not there yet.
+std::vector<BatchItem> missing_items(const BatchRun& run) {
+  const Manifest manifest(run.folder.manifest());
+  std::vector<BatchItem> missing = run.items;
+  std::erase_if(missing,
+                [&](const BatchItem& item) { return is_finished(run.folder, item, manifest.find(item.file)); });
+  return missing;
+}
+
+/// What this process needs for the videos that are missing, when no other one helps; logs it.
+std::optional<TimeEstimate> estimate_time(const BatchRun& run, PipelineRunner& runner) {
+  const std::vector<BatchItem> missing = missing_items(run);
+  const auto time = runner.time_of(missing);
+  if (missing.empty()) return time;
+  log::info("time: {}, {} video{}", time_text(time), missing.size(), missing.size() == 1 ? "" : "s");
+  return time;
+}
+
 /// Checks every entry and lists what would fail. Returns the exit code.
 int run_dry(const BatchOptions& options, PlannedBatch& batch, PipelineRunner& runner) {
   const Config& config = batch.resolved.settings.config;
@@ -183,7 +201,8 @@ int run_dry(const BatchOptions& options, PlannedBatch& batch, PipelineRunner& ru
     entries.check();
   }
   const auto problems = find_problems(batch.run, [&](const BatchItem& item) { return runner.problem_of(item); });
-  print_result(config.runtime.json ? to_json(problems, batch.run) : describe(problems, batch.run));
+  const auto time = estimate_time(batch.run, runner);
+  print_result(config.runtime.json ? to_json(problems, batch.run, time) : describe(problems, batch.run));
   return problems.empty() ? 0 : 1;
 }
 
@@ -315,6 +334,7 @@ int run_batch_command(const CLI::App& command, BatchOptions options) {
   warn_of_problems(batch.run.items);
   begin_folder(batch);
   if (options.reads_stdin()) return make_entries_of_stdin(options, batch, runner);
+  estimate_time(batch.run, runner);
   const auto start = std::chrono::steady_clock::now();
   const BatchSummary summary = make_videos(batch, runner);
   report(summary, batch, start);

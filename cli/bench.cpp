@@ -20,6 +20,7 @@
 #include "core/lab/bench/kernel_bench.h"
 #include "core/lab/bench/media_bench.h"
 #include "core/lab/bench/random_checkpoint.h"
+#include "core/lab/bench/rate_fit.h"
 #include "core/lab/bench/run_report.h"
 #include "core/lab/bench/shape_bench.h"
 #include "core/lab/bench/start_bench.h"
@@ -127,6 +128,7 @@ int bench_runs(const BenchCommand& command) {
     results = run_variants(session.model, session.variants, counts, session.monitor, progress);
   }
   print_report(report_runs(session.variants, results, context), session.config);
+  keep_rates(session.model.rates_file(), session.model, session.variants, results);
   return 0;
 }
 
@@ -190,6 +192,7 @@ int bench_files(const BenchCommand& command) {
   BenchReport report = begin_report(context);
   report.tables = {bench_media(session.model, session.variants.front(), counts)};
   print_report(report, session.config);
+  keep_encoder_rate(session.model.rates_file(), session.model, session.variants.front(), report.tables.front());
   return 0;
 }
 

@@ -114,14 +114,16 @@ void log_prompt(size_t number, size_t total, int clip, const std::string& prompt
   log::info("prompt {}{}, clip {}: {}", number, of_all, clip, shortened(prompt, kShownPrompt));
 }
 
-/// What a dry run would make.
-std::string plan_json(const Request& request, size_t prompts) {
-  const nlohmann::ordered_json json = {{"command", "interact"},
-                                       {"dry_run", true},
-                                       {"file", request.outputs.front().file.string()},
-                                       {"prompts", prompts},
-                                       {"width", request.size.width},
-                                       {"height", request.size.height}};
+/// What a dry run would make; `time`: of the first clip.
+std::string plan_json(const Request& request, size_t prompts, std::optional<TimeEstimate> time) {
+  if (time && prompts > 1) time->seconds += static_cast<double>(prompts - 1) * (time->seconds - time->first);
+  nlohmann::ordered_json json = {{"command", "interact"},
+                                 {"dry_run", true},
+                                 {"file", request.outputs.front().file.string()},
+                                 {"prompts", prompts},
+                                 {"width", request.size.width},
+                                 {"height", request.size.height}};
+  json.update(to_json(time));
   return json_text(json, 2) + "\n";
 }
 
@@ -161,8 +163,8 @@ int run_interact(const std::string& prompts, MakingOptions options) {
   Pipeline pipeline(model);
   InteractiveRun run(pipeline, request, config);
   if (options.dry_run) {
-    run.check(*first);
-    if (config.runtime.json) print_result(plan_json(request, listed.total));
+    const auto time = run.check(*first);
+    if (config.runtime.json) print_result(plan_json(request, listed.total, time));
   } else {
     run_steps(run, request, config.runtime, first, listed);
   }

@@ -13,8 +13,9 @@
 namespace faststar {
 namespace {
 
-/// The finished files and what they took; for a dry run, null, those that would be made.
-nlohmann::ordered_json result_json(const std::string& command, const Request& request, const RunResult* result) {
+/// The finished files and what they took; for a dry run, null, those that would be made and what they would take.
+nlohmann::ordered_json result_json(const std::string& command, const Plan& plan, const RunResult* result) {
+  const Request& request = plan.request;
   nlohmann::ordered_json json = {
       {"command", command}, {"dry_run", result == nullptr}, {"outputs", nlohmann::ordered_json::array()}};
   for (size_t i = 0; i < request.outputs.size(); ++i) {
@@ -28,7 +29,11 @@ nlohmann::ordered_json result_json(const std::string& command, const Request& re
     file["settings"] = nlohmann::ordered_json::parse(output.settings_json);
     json["outputs"].push_back(std::move(file));
   }
-  if (result != nullptr) json["peak_memory_bytes"] = peak_memory_bytes(result->peak_bytes);
+  if (result != nullptr) {
+    json["peak_memory_bytes"] = peak_memory_bytes(result->peak_bytes);
+  } else {
+    json.update(to_json(plan.time));
+  }
   return json;
 }
 
@@ -45,7 +50,7 @@ int make_files(const std::string& command, const Pipeline& pipeline, const Plan&
     });
   }
   if (runtime.json) {
-    auto json = result_json(command, plan.request, result ? &*result : nullptr);
+    auto json = result_json(command, plan, result ? &*result : nullptr);
     if (command == "decode") json["file"] = plan.request.outputs.front().file.string();
     print_result(json_text(json, 2) + "\n");
   }
@@ -63,6 +68,7 @@ int run_making_command(Task task, MakingOptions options) {
   Model model(request.setup);
   const Pipeline pipeline(model);
   const Plan plan = make_plan(pipeline, request);
+  log::info("time: {}", time_text(plan.time));
   return make_files(task_command(task), pipeline, plan, runtime, options.dry_run);
 }
 
@@ -97,6 +103,7 @@ int run_decode(const std::string& file, MakingOptions options) {
   Model model(request.setup);
   const Pipeline pipeline(model);
   const Plan plan = make_plan(pipeline, request);
+  log::info("time: {}", time_text(plan.time));
   save_config(options, resolved);
   return make_files("decode", pipeline, plan, runtime, options.dry_run);
 }

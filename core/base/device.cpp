@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <fstream>
 #include <optional>
 
 #include "core/base/error.h"
@@ -127,6 +128,16 @@ int gpu_capability(at::Device device) {
 std::string device_name(at::Device device) {
   if (device.is_cpu()) return "cpu";
   return cuda::list_gpus().gpus.at(static_cast<size_t>(device.index())).name;
+}
+
+std::string cpu_name() {
+  std::ifstream lines("/proc/cpuinfo");
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("model name")) continue;
+    const size_t begin = line.find_first_not_of(" \t", line.find(':') + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
 }
 
 int64_t usable_device_bytes(at::Device device) { return device.is_cuda() ? cuda::usable_bytes(device.index()) : 0; }

@@ -56,6 +56,9 @@ int gpu_capability(at::Device device);
 /// "NVIDIA H200", or "cpu".
 std::string device_name(at::Device device);
 
+/// "AMD EPYC 9654 96-Core Processor"; empty where the kernel does not say.
+std::string cpu_name();
+
 /// Bytes of a GPU that are free or that this process holds already: what a plan may count on. Throws Error(device)
 /// when it does not answer.
 int64_t usable_device_bytes(at::Device device);

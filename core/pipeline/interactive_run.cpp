@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/base/log.h"
 #include "core/pipeline/kept_codes.h"
 #include "core/pipeline/outputs.h"
 
@@ -17,12 +18,19 @@ Tensor last_latents(const Tensor& features, int64_t count) {
   return features.narrow(2, features.size(2) - count, count);
 }
 
+Plan announced(Plan plan) {
+  log::info("time: {}", time_text(plan.time));
+  return plan;
+}
+
 }  // namespace
 
 /// One call of step().
 struct InteractiveRun::CurrentStep {
   CurrentStep(Pipeline& pipeline, Request request, Progress& progress)
-      : plan(make_plan(pipeline, std::move(request))), stages(pipeline, plan, progress), text(stages.encode_text()) {}
+      : plan(announced(make_plan(pipeline, std::move(request)))),
+        stages(pipeline, plan, progress),
+        text(stages.encode_text()) {}
 
   Plan plan;
   RunStages stages;
@@ -57,7 +65,9 @@ Request InteractiveRun::next_request(const std::string& prompt) const {
   return request;
 }
 
-void InteractiveRun::check(const std::string& prompt) const { make_plan(pipeline_, next_request(prompt)); }
+std::optional<TimeEstimate> InteractiveRun::check(const std::string& prompt) const {
+  return announced(make_plan(pipeline_, next_request(prompt))).time;
+}
 
 std::vector<InteractiveFile> InteractiveRun::step(const std::string& prompt, Progress& progress) {
   std::vector<InteractiveFile> files;

@@ -31,8 +31,9 @@ class InteractiveRun {
 
   /// The number of the clip that is made next, from 0: clip 0 of a source is the source.
   int next_clip() const { return shared_.source && clip_ == 0 ? 1 : clip_; }
-  /// What can be found out before weights load. Throws as make_plan, and Error(output) when a clip's name is taken.
-  void check(const std::string& prompt) const;
+  /// What can be found out before weights load: how long the next clip takes. Throws as make_plan, and Error(output)
+  /// when a clip's name is taken.
+  std::optional<TimeEstimate> check(const std::string& prompt) const;
   /// Makes the next clip; the first time with a source, clip 0 as well. `prompt` is a checked_prompt(). Returns the
   /// files made. Throws Error(interrupted) when `progress` asks to stop; the clips before stay.
   std::vector<InteractiveFile> step(const std::string& prompt, Progress& progress);

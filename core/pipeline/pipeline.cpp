@@ -215,6 +215,11 @@ const VideoVae& Model::vae(VaeParts parts) {
   return *vae_;
 }
 
+const RatesFile& Model::rates_file() const {
+  if (!rates_file_) rates_file_.emplace();
+  return *rates_file_;
+}
+
 const std::map<std::string, std::string>& Model::fingerprints() const {
   if (fingerprints_.empty() && !setup_.model.random_weights) {
     fingerprints_ = {{"text_encoder", fingerprint(*checkpoints_.t5)},

@@ -81,6 +81,9 @@ class Model {
   /// Of the networks that were loaded from files: "text encoder", "transformer", "vae".
   const std::map<std::string, LoadTimes>& load_times() const { return load_times_; }
 
+  /// What was measured on this machine; read at the first call.
+  const RatesFile& rates_file() const;
+
   /// Part -> fingerprint of its checkpoint; empty when the weights are random.
   const std::map<std::string, std::string>& fingerprints() const;
   /// Of the decoder's checkpoint; empty when the weights are random.
@@ -119,6 +122,7 @@ class Model {
   std::map<std::string, LoadTimes> load_times_;
   VaeParts vae_parts_ = VaeParts::decoder;
   mutable std::map<std::string, std::string> fingerprints_;
+  mutable std::optional<RatesFile> rates_file_;
 };
 
 /// Token ids of the prompt and, when there is one, of the negative prompt: [T] int64 each.

@@ -1,7 +1,9 @@
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/model/reduce/gate.h"
@@ -22,7 +24,9 @@ Workload workload_of(const Model& model, const Request& request, const TextIds& 
                 .repetitions = {{1}, {1}},
                 .dtype = model.dtype(),
                 .device = model.device(),
-                .attention_precision = request.generation.attention.precision};
+                .attention_precision = request.generation.attention.precision,
+                .attention = main_backend(request.generation.attention, model.device(), model.dtype()),
+                .measured = model.rates_file().find(rates_key(model, request))};
   work.decoded_latents = work.schedule.latent_frames();
   if (request.codes) return work;
   work.repetitions = request.generation.repetitions;
@@ -55,9 +59,6 @@ double preview_seconds(const Workload& work) {
   return seconds;
 }
 
-/// Share of a decode that completing the file takes beyond it; encoding itself overlaps decoding.
-constexpr double kFileShare = 0.1;
-
 /// Of all that one output decodes at the end.
 double final_decode_seconds(const Workload& work) {
   // An interactive run shows its source as the VAE reconstructs it.
@@ -68,15 +69,38 @@ double final_decode_seconds(const Workload& work) {
 std::map<Stage, double> costs_of(const Model& model, const Plan& plan) {
   const auto outputs = static_cast<double>(plan.request.outputs.size());
   const bool loads_again = plan.memory.mode.residency == Residency::one_part;
-  const double decode = outputs * final_decode_seconds(plan.work);
-  std::map<Stage, double> costs = {{Stage::load, load_cost(model, plan.memory) * (loads_again ? outputs : 1)},
+  const double load = load_cost(model, plan.work, plan.memory);
+  std::map<Stage, double> costs = {{Stage::load, load * (loads_again ? outputs : 1)},
                                    {Stage::text, text_seconds(plan.work)},
                                    {Stage::tokens, outputs * token_seconds(plan.work)},
-                                   {Stage::decode, decode},
-                                   {Stage::encode, decode * kFileShare}};
+                                   {Stage::decode, outputs * final_decode_seconds(plan.work)},
+                                   {Stage::encode, outputs * file_seconds(plan.work)}};
   if (plan.source) costs[Stage::source] = encode_seconds(plan.work);
   if (plan.work.preview) costs[Stage::preview] = outputs * preview_seconds(plan.work);
   return costs;
+}
+
+/// How long the run takes. The rates of the first video also count what a process meets once.
+std::optional<TimeEstimate> estimate_time(const Model& model, const Plan& plan) {
+  const bool generates = !plan.request.codes;
+  const NeededRates needed{.generates = generates,
+                           .loads = generates && !model.has_transformer() && !model.setup().model.random_weights};
+  TimeEstimate estimate{.measured = is_measured(plan.work, needed)};
+  if (!estimate.measured && !can_guess_time(model.device())) return std::nullopt;
+  for (const auto& [stage, cost] : plan.costs) estimate.seconds += cost;
+  if (!generates || plan.work.warm) return estimate;
+  Workload warm = plan.work;
+  warm.warm = true;
+  estimate.first = load_cost(model, plan.work, plan.memory) + token_seconds(plan.work) - token_seconds(warm);
+  // token_seconds() of every output has it.
+  estimate.seconds -=
+      static_cast<double>(plan.request.outputs.size() - 1) * (token_seconds(plan.work) - token_seconds(warm));
+  return estimate;
+}
+
+void set_costs(const Model& model, Plan& plan, std::map<Stage, double> costs) {
+  plan.costs = std::move(costs);
+  plan.time = estimate_time(model, plan);
 }
 
 void plan_generation(const Pipeline& pipeline, Plan& plan) {
@@ -92,7 +116,7 @@ void plan_generation(const Pipeline& pipeline, Plan& plan) {
   plan.work = workload_of(model, request, plan.ids);
   plan.memory = choose_memory_plan(plan.work, model.budget());
   log::info("memory: {}", plan.memory.text_line());
-  plan.costs = costs_of(model, plan);
+  set_costs(model, plan, costs_of(model, plan));
 }
 
 /// Codes mean something to the VAE of their own model only.
@@ -114,17 +138,27 @@ void plan_decode(const Pipeline& pipeline, Plan& plan) {
   plan.memory = choose_decode_plan(plan.work, model.budget());
   log::info("size: {}x{}, {} frames; memory: {:.1f} GB", size.width, size.height, size.frames,
             static_cast<double>(plan.memory.decode) * 1e-9);
-  const double decode = final_decode_seconds(plan.work);
-  plan.costs = {{Stage::decode, decode}, {Stage::encode, decode * kFileShare}};
+  set_costs(model, plan, {{Stage::decode, final_decode_seconds(plan.work)}, {Stage::encode, file_seconds(plan.work)}});
 }
 
 }  // namespace
 
-double load_cost(const Model& model, const MemoryPlan& memory) {
+RatesKey rates_key(const Model& model, const Request& request) {
+  const StarArchitecture& star = model.checkpoints().star_architecture;
+  const at::Device device = model.device();
+  const std::string cpu = fmt::format("{}, {} threads", cpu_name(), at::get_num_threads());
+  return {.device = device.is_cpu() ? cpu : device_name(device),
+          .network = fmt::format("{}x{}", star.layers, star.hidden_size),
+          .precision = std::string(choice_name(request.setup.precision)),
+          .attention = std::string(choice_name(main_backend(request.generation.attention, device, model.dtype()))),
+          .kernels = std::string(choice_name(request.setup.kernels)),
+          .program = FASTSTAR_VERSION};
+}
+
+double load_cost(const Model& model, const Workload& work, const MemoryPlan& memory) {
   if (model.has_transformer()) return 0;
   constexpr double kRandomWeights = 0.1;
-  constexpr double kDiskRate = 2e9;  // bytes/s
-  return model.setup().model.random_weights ? kRandomWeights : static_cast<double>(memory.weights) / kDiskRate;
+  return model.setup().model.random_weights ? kRandomWeights : load_seconds(work, memory.weights);
 }
 
 Plan make_plan(const Pipeline& pipeline, Request request) {

@@ -140,7 +140,7 @@ Tensor RunStages::encode_source_pixels() {
 }
 
 void RunStages::load_weights() {
-  const double cost = load_cost(model_, plan_.memory);
+  const double cost = load_cost(model_, plan_.work, plan_.memory);
   const Meter meter(*this, Stage::load);
   model_.load_transformer_ahead();
   if (!one_part()) model_.vae(VaeParts::decoder);  // the small one, while the other one comes

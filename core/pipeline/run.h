@@ -11,6 +11,7 @@
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/reduction_trace.h"
 #include "core/pipeline/request.h"
+#include "core/pipeline/time_estimate.h"
 
 namespace faststar {
 
@@ -23,8 +24,12 @@ struct Plan {
   Workload work;
   MemoryPlan memory;
   ShownFrames shown;
-  std::map<Stage, double> costs;  ///< estimated seconds of all outputs
+  std::map<Stage, double> costs;     ///< estimated seconds of all outputs
+  std::optional<TimeEstimate> time;  ///< their sum; none for a device that we know nothing about
 };
+
+/// What rates of a request's passes over a model depend on.
+RatesKey rates_key(const Model& model, const Request& request);
 
 /// Reads and tokenizes what `request` names and chooses a memory plan; saved codes need neither.
 /// Throws Error(input) for the source, Error(model) for the vocabulary and for codes of another VAE, Error(device) when
@@ -32,7 +37,7 @@ struct Plan {
 Plan make_plan(const Pipeline& pipeline, Request request);
 
 /// Estimated seconds until all weights are loaded: next to none when they are random, none when they are there.
-double load_cost(const Model& model, const MemoryPlan& memory);
+double load_cost(const Model& model, const Workload& work, const MemoryPlan& memory);
 
 /// How a video was made.
 struct RunResult {

@@ -62,52 +62,6 @@ VideoShape shape_of(const Workload& work, int64_t frames) {
 
 namespace {
 
-/// What a device kind reaches in our code; tests/bench/NOTES.md has the measurements.
-struct Rates {
-  double linear;         ///< FLOP/s of matrix products
-  double attention;      ///< FLOP/s
-  double fp8_linear;     ///< as linear, in E4M3
-  double fp8_attention;  ///< as attention, in E4M3
-  double convolution;    ///< FLOP/s of the decoder
-  double encoder;        ///< FLOP/s of the encoder, which is float32 everywhere
-  double step_overhead;  ///< seconds a pass needs at least, beside reading the weights
-  double new_shape;      ///< seconds more where libraries meet a scale for the first time
-  double start;          ///< seconds more in the very first pass
-  double text_start;     ///< seconds more for the first text
-  double bandwidth;      ///< bytes/s at which weights are read
-};
-
-Rates rates_of(const Workload& work) {
-  if (work.device.is_cpu())
-    return {.linear = 1.2e11,
-            .attention = 6e10,
-            .fp8_linear = 1e10,
-            .fp8_attention = 6e10,
-            .convolution = 7.7e10,
-            .encoder = 4.7e10,
-            .step_overhead = 2e-3,
-            .new_shape = 0,
-            .start = 0,
-            .text_start = 0,
-            .bandwidth = 1e10};
-  const bool wide = work.dtype == at::kFloat;
-  const bool fp8_linears = work.star.linears == LinearPrecision::fp8;
-  const bool fp8_attention = work.attention_precision == AttentionPrecision::fp8;
-  return {.linear = wide          ? 4e13
-                    : fp8_linears ? 1.2e15
-                                  : 6.5e14,
-          .attention = wide            ? 1e13
-                       : fp8_attention ? 8.5e14
-                                       : 5.5e14,
-          .convolution = wide ? 2e13 : 2e14,
-          .encoder = 2e13,
-          .step_overhead = 5e-3,
-          .new_shape = 0.03,
-          .start = 0.9,
-          .text_start = 0.3,
-          .bandwidth = 3e12};
-}
-
 /// Of the layers.
 double linear_parameters(const StarArchitecture& star) {
   const double attention = 2.0 * static_cast<double>(star.hidden_size * (star.heads + star.kv_heads) * star.head_dim);
@@ -124,23 +78,14 @@ int64_t transformer_bytes(const Workload& work) {
   return in_linears * linear_bytes + (parameter_count(work.star) - in_linears) * element_bytes(work);
 }
 
-/// True when a pass attends in E4M3, if FlashAttention-3 is there.
+}  // namespace
+
 bool attends_in_fp8(const Workload& work, const Step& step) {
   if (work.attention_precision != AttentionPrecision::automatic) {
     return work.attention_precision == AttentionPrecision::fp8;
   }
   return work.fp8.contains(step) && tokens_of(work, step) >= kFp8MinQueries;
 }
-
-/// What a pass needs more because it is the first of its kind.
-double first_time_seconds(const Workload& work, const Step& step) {
-  if (work.warm) return 0;
-  const Rates rates = rates_of(work);
-  const bool first_of_all = step.index == steps_to_run(work).front().index;
-  return (step.repetition == 0 ? rates.new_shape : 0) + (first_of_all ? rates.start : 0);
-}
-
-}  // namespace
 
 double linear_flops(const Workload& work, const Step& step) {
   return 2.0 * static_cast<double>(work.guidance_rows.of(step) * tokens_of(work, step)) * linear_parameters(work.star);
@@ -153,32 +98,13 @@ double attention_flops(const Workload& work, const Step& step) {
   return 4.0 * static_cast<double>(work.guidance_rows.of(step) * tokens) * keys * width;
 }
 
-double step_seconds(const Workload& work, const Step& step) {
-  const Rates rates = rates_of(work);
-  if (tokens_of(work, step) == 0) return 0;
-  const bool fp8 = work.fp8.contains(step);
-  const double weights = linear_parameters(work.star) * static_cast<double>(fp8 ? 1 : element_bytes(work));
-  const double linear =
-      std::max(linear_flops(work, step) / (fp8 ? rates.fp8_linear : rates.linear), weights / rates.bandwidth);
-  const double attention =
-      attention_flops(work, step) / (attends_in_fp8(work, step) ? rates.fp8_attention : rates.attention);
-  return rates.step_overhead + first_time_seconds(work, step) + linear + attention;
+double text_flops(const Workload& work) {
+  return 2.0 * static_cast<double>(work.text_tokens * parameter_count(work.t5));
 }
 
-double decode_seconds(const Workload& work, int64_t latent_frames) {
-  return decode_flops(work.vae, shape_of(work, frames_of_latents(latent_frames))) / rates_of(work).convolution;
-}
-
-double encode_seconds(const Workload& work) {
-  if (work.source_frames == 0) return 0;
-  return encode_flops(work.vae, shape_of(work, work.source_frames)) / rates_of(work).encoder;
-}
-
-double text_seconds(const Workload& work) {
-  const Rates rates = rates_of(work);
-  const auto bytes = static_cast<double>(parameter_count(work.t5) * element_bytes(work));
-  return (work.warm ? 0 : rates.text_start) + rates.step_overhead + bytes / rates.bandwidth +
-         2.0 * static_cast<double>(work.text_tokens * parameter_count(work.t5)) / rates.linear;
+double decoded_pixels(const Workload& work) {
+  const VideoShape shape = shape_of(work, frames_of_latents(work.decoded_latents));
+  return static_cast<double>(shape.frames * shape.height * shape.width);
 }
 
 namespace {

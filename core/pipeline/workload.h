@@ -10,6 +10,7 @@
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
 #include "core/model/vae/architecture.h"
+#include "core/pipeline/rates.h"
 
 namespace faststar {
 
@@ -31,8 +32,10 @@ struct Workload {
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
   AttentionPrecision attention_precision = AttentionPrecision::automatic;
-  Fp8Passes fp8;                      ///< passes whose linear layers multiply in E4M3
-  std::optional<ReductionGate> gate;  ///< none: every pass computes every token
+  AttentionBackend attention = AttentionBackend::automatic;  ///< of long passes; automatic: not known
+  Rates measured;                                            ///< of this device over this model
+  Fp8Passes fp8;                                             ///< passes whose linear layers multiply in E4M3
+  std::optional<ReductionGate> gate;                         ///< none: every pass computes every token
 };
 
 /// Tokens that a step computes.
@@ -56,12 +59,12 @@ VideoShape shape_of(const Workload& work, int64_t frames);
 double linear_flops(const Workload& work, const Step& step);
 double attention_flops(const Workload& work, const Step& step);
 
-/// Estimated seconds, for the shares of a progress display. Rates are those of the device kinds we measured.
-double step_seconds(const Workload& work, const Step& step);
-double decode_seconds(const Workload& work, int64_t latent_frames);
-/// Encoding the source; 0 without one.
-double encode_seconds(const Workload& work);
-double text_seconds(const Workload& work);
+/// Of the text encoder over the longest text, and the pixels of all frames that are decoded.
+double text_flops(const Workload& work);
+double decoded_pixels(const Workload& work);
+
+/// True when a pass attends in E4M3, if FlashAttention-3 is there.
+bool attends_in_fp8(const Workload& work, const Step& step);
 
 /// Which weights are on the device at a time: speed against memory. The result is the same for any.
 enum class Residency {

@@ -49,6 +49,27 @@ TEST_CASE("bench measures configurations side by side and leaves no files", "[cl
   CHECK(json["variants"][0]["runs"][0]["seconds"]["total"].get<double>() > 0);
 }
 
+TEST_CASE("a run's time is a guess until bench has measured it", "[cli][slow]") {
+  const TempDir folder, cache;
+  const std::string environment = "XDG_CACHE_HOME=" + cache.path().string();
+  const auto dry_run = [&] {
+    const auto plan = run(folder, "t2v -p 'a red ball' --duration 1 --dry-run --json --device cpu", environment);
+    REQUIRE(plan.exit_code == 0);
+    return std::pair(nlohmann::json::parse(plan.out), plan.error);
+  };
+  const auto [guess, guess_line] = dry_run();
+  CHECK(guess["estimate_source"] == "guess");
+  CHECK(guess["seconds_estimate"].get<double>() > 0);
+  CHECK_THAT(guess_line, ContainsSubstring("(a guess; `faststar bench` measures it)"));
+  const auto measured = run(folder, "bench --runs 1 --duration 1 --device cpu --json -q", environment);
+  INFO(measured.error);
+  REQUIRE(measured.exit_code == 0);
+  CHECK(std::filesystem::exists(cache / "faststar/rates.json"));
+  const auto [known, line] = dry_run();
+  CHECK(known["estimate_source"] == "measured");
+  CHECK_THAT(line, ContainsSubstring("(measured on this machine)"));
+}
+
 TEST_CASE("bench ops measures every operation of a run", "[cli][slow]") {
   const TempDir folder;
   const auto json = bench(folder, "ops");

@@ -42,7 +42,7 @@ Machine describe_machine(at::Device device, const GpuMonitor& monitor) {
   Machine machine{.program = program_version(),
                   .libtorch = TORCH_VERSION,
                   .device = device.str(),
-                  .cpu = proc_value("/proc/cpuinfo", "model name"),
+                  .cpu = cpu_name(),
                   .cores = static_cast<int>(std::thread::hardware_concurrency()),
                   .threads = at::get_num_threads(),
                   .memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)),

@@ -126,7 +126,7 @@ class MediaBench {
     const Tensor pixels = (picture.to(at::kFloat) / 127.5 - 1).permute({3, 0, 1, 2}).unsqueeze(0);  // [1, 3, F, H, W]
     Tensor features;
     const ConvolutionBits bits = kernels_ == Kernels::reference ? ConvolutionBits::float32 : ConvolutionBits::tf32;
-    Json& row = add("encode a source", frames, [&] { features = pipeline_.encode(pixels, {.bits = bits}); });
+    Json& row = add(kEncodeSource, frames, [&] { features = pipeline_.encode(pixels, {.bits = bits}); });
     const EncodeError error = error_of(features, pixels);
     row["relative_error"] = error.relative;
     row["bits_differing"] = error.bits;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/base/device.h"
 #include "core/base/log.h"
@@ -51,11 +52,17 @@ class QuietRuns {
   log::Sink before_;
 };
 
-void load_networks(Model& model, const Plan& plan) {
+void load_networks(Model& model, const Plan& plan, VariantRuns& result) {
   if (plan.memory.mode.residency == Residency::one_part) return;  // each loads when its turn comes
+  const bool reads_files = !model.has_transformer() && !model.setup().model.random_weights;
+  const auto start = BenchClock::now();
   model.transformer();
   model.vae(VaeParts::decoder);
   if (plan.memory.mode.residency == Residency::everything) model.text_encoder();
+  synchronize(model.device());
+  if (!reads_files || plan.memory.mode.residency != Residency::everything) return;
+  result.loaded_bytes = plan.memory.weights;
+  result.load_seconds = seconds_between(start, BenchClock::now());
 }
 
 BenchRun run_once(const Pipeline& pipeline, const Plan& plan, const GpuMonitor& monitor, Progress& progress) {
@@ -89,16 +96,20 @@ std::vector<PartTimes> parts_of(const Pipeline& pipeline, const Plan& plan) {
 
 }  // namespace
 
+double BenchRun::rest() const {
+  return total - text - std::accumulate(steps.begin(), steps.end(), 0.0) - decode - file;
+}
+
 std::vector<VariantRuns> run_variants(Model& model, const std::vector<BenchVariant>& variants,
                                       const BenchCounts& counts, const GpuMonitor& monitor, Progress& progress) {
   const QuietRuns quiet;
   ManyRuns many(progress, variants, counts.warm_up + counts.runs);
   std::vector<Pipeline> pipelines;
-  for (const BenchVariant& variant : variants) {
-    pipelines.emplace_back(model).set_kernels(variant.kernels);
-    load_networks(model, variant.plan);
-  }
   std::vector<VariantRuns> results(variants.size());
+  for (size_t i = 0; i < variants.size(); ++i) {
+    pipelines.emplace_back(model).set_kernels(variants[i].kernels);
+    load_networks(model, variants[i].plan, results[i]);
+  }
   for (int round = 0; round < counts.warm_up + counts.runs; ++round) {
     const bool warm_up = round < counts.warm_up;
     for (size_t turn = 0; turn < variants.size(); ++turn) {

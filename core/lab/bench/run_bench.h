@@ -25,7 +25,9 @@ struct BenchRun {
   double file = 0;    ///< from then on until the file was complete
   double total = 0;
   std::vector<double> steps;  ///< seconds by step
-  int64_t peak_bytes = 0;     ///< of the device; on the CPU of the process
+  /// The text's pass through the transformer, and what lies between the stages.
+  double rest() const;
+  int64_t peak_bytes = 0;  ///< of the device; on the CPU of the process
   GpuUse use;
 };
 
@@ -34,6 +36,8 @@ struct VariantRuns {
   std::vector<BenchRun> runs;    ///< warm-up runs first
   std::vector<PartTimes> parts;  ///< by step, of one more run; 0 where nothing was computed
   int64_t file_bytes = 0;
+  int64_t loaded_bytes = 0;  ///< of weights that came from files for this variant
+  double load_seconds = 0;   ///< that they took
 };
 
 struct BenchCounts {

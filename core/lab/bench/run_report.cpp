@@ -94,12 +94,6 @@ std::vector<Json> scale_rows(const Measured& measured) {
   return rows;
 }
 
-double sum_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum;
-}
-
 /// From prompt to file; the rows add up to the last one, run by run.
 std::vector<Json> stage_rows(const Measured& measured) {
   const auto row = [&](const char* stage, const std::function<double(const BenchRun&)>& quantity) {
@@ -113,8 +107,7 @@ std::vector<Json> stage_rows(const Measured& measured) {
            decode["seconds"]["median"].get<double>(), measured.ceilings);
   rows.push_back(std::move(decode));
   rows.push_back(row("file", [](const BenchRun& run) { return run.file; }));
-  rows.push_back(row(
-      "rest", [](const BenchRun& run) { return run.total - run.text - sum_of(run.steps) - run.decode - run.file; }));
+  rows.push_back(row("rest", [](const BenchRun& run) { return run.rest(); }));
   rows.push_back(row("total", [](const BenchRun& run) { return run.total; }));
   return rows;
 }

@@ -104,6 +104,12 @@ std::optional<AttentionObstacle> attention_obstacle(AttentionSettings settings, 
   return std::nullopt;
 }
 
+AttentionBackend main_backend(AttentionSettings settings, at::Device device, at::ScalarType dtype) {
+  if (settings.backend != AttentionBackend::automatic) return settings.backend;
+  if (!device.is_cuda() || !is_half(dtype)) return AttentionBackend::aten;
+  return fa3_obstacle(device, dtype) ? AttentionBackend::cudnn : AttentionBackend::fa3;
+}
+
 std::string attention_text(AttentionSettings settings, at::Device device, at::ScalarType dtype) {
   const char* const fa3 = settings.precision == AttentionPrecision::fp8 ? "fa3 in fp8" : "fa3";
   switch (settings.backend) {

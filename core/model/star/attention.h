@@ -39,6 +39,9 @@ struct AttentionObstacle {
 std::optional<AttentionObstacle> attention_obstacle(AttentionSettings settings, at::Device device,
                                                     at::ScalarType dtype);
 
+/// Who attends there in passes that are long enough; never `automatic`.
+AttentionBackend main_backend(AttentionSettings settings, at::Device device, at::ScalarType dtype);
+
 /// What `settings` mean there, for people: "fa3 from 16 tokens, else aten".
 std::string attention_text(AttentionSettings settings, at::Device device, at::ScalarType dtype);
 

@@ -49,12 +49,12 @@ std::string describe(const std::vector<BatchProblem>& problems, const BatchRun& 
          fmt::format("{} videos: {} problem{}\n", run.items.size(), problems.size(), problems.size() == 1 ? "" : "s");
 }
 
-std::string to_json(const std::vector<BatchProblem>& problems, const BatchRun& run) {
-  nlohmann::ordered_json json = {{"command", "batch"},
-                                 {"dry_run", true},
-                                 {"folder", run.folder.root().string()},
-                                 {"videos", run.items.size()},
-                                 {"problems", nlohmann::ordered_json::array()}};
+std::string to_json(const std::vector<BatchProblem>& problems, const BatchRun& run,
+                    const std::optional<TimeEstimate>& time) {
+  nlohmann::ordered_json json = {
+      {"command", "batch"}, {"dry_run", true}, {"folder", run.folder.root().string()}, {"videos", run.items.size()}};
+  json.update(to_json(time));
+  json["problems"] = nlohmann::ordered_json::array();
   for (const BatchProblem& problem : problems) {
     json["problems"].push_back({{"origin", problem.origin}, {"error", log::shown(problem.error)}});
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/pipeline/batch/run_batch.h"
+#include "core/pipeline/time_estimate.h"
 
 namespace faststar {
 
@@ -20,7 +21,9 @@ std::vector<BatchProblem> find_problems(const BatchRun& run,
 
 /// A line for each, and the counts.
 std::string describe(const std::vector<BatchProblem>& problems, const BatchRun& run);
-/// {"command","dry_run","folder","videos","problems":[{"origin","error"}]}
-std::string to_json(const std::vector<BatchProblem>& problems, const BatchRun& run);
+/// {"command","dry_run","folder","videos","seconds_estimate","estimate_source","problems":[{"origin","error"}]};
+/// `time`: of the videos that are missing.
+std::string to_json(const std::vector<BatchProblem>& problems, const BatchRun& run,
+                    const std::optional<TimeEstimate>& time);
 
 }  // namespace faststar

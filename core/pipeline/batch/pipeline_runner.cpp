@@ -1,5 +1,6 @@
 #include "core/pipeline/batch/pipeline_runner.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -110,6 +111,29 @@ std::map<Stage, double> PipelineRunner::costs_of(const BatchItem& item) {
   auto costs = known->second;
   known->second.erase(Stage::load);  // once per batch
   return costs;
+}
+
+std::optional<TimeEstimate> PipelineRunner::time_of(const std::vector<BatchItem>& items) {
+  TimeEstimate all{.measured = true};
+  for (const BatchItem& item : items) {
+    if (!item.problem.empty()) continue;
+    auto known = times_.find(kind_of(item));
+    if (known == times_.end()) {
+      const BriefLog brief(warnings_, log::Level::warning);
+      try {
+        known = times_.emplace(kind_of(item), estimate(item).time).first;
+      } catch (const std::exception&) {
+        continue;  // problem_of() tells
+      }
+    }
+    if (!known->second) return std::nullopt;
+    const TimeEstimate& one = *known->second;
+    all.seconds += one.seconds - one.first;
+    all.first = std::max(all.first, one.first);
+    all.measured = all.measured && one.measured;
+  }
+  all.seconds += all.first;
+  return all;
 }
 
 /// The codes of an earlier attempt that was stopped while decoding. A continued video also keeps the sound of its

@@ -18,6 +18,9 @@ class PipelineRunner final : public ItemRunner {
   /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
   std::map<Stage, double> costs_of(const BatchItem& item) override;
+  /// How long all of `items` take, one after the other, those aside that cannot be made; nothing where the device's
+  /// rates are not known.
+  std::optional<TimeEstimate> time_of(const std::vector<BatchItem>& items);
   /// Why `item` cannot be made, as far as that shows before weights load; empty when it can. Reads its input files.
   std::string problem_of(const BatchItem& item);
   RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
@@ -31,8 +34,9 @@ class PipelineRunner final : public ItemRunner {
 
   Pipeline& pipeline_;
   ResolvedSettings resolved_;
-  std::map<FieldTexts, std::map<Stage, double>> costs_;  ///< by kind of item
-  std::set<std::string, std::less<>> warnings_;          ///< shown already
+  std::map<FieldTexts, std::map<Stage, double>> costs_;      ///< by kind of item
+  std::map<FieldTexts, std::optional<TimeEstimate>> times_;  ///< the same
+  std::set<std::string, std::less<>> warnings_;              ///< shown already
 };
 
 }  // namespace faststar
