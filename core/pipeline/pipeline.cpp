@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -12,6 +13,7 @@
 #include "core/base/utf8.h"
 #include "core/base/weights/weights.h"
 #include "core/config/preset.h"
+#include "core/pipeline/warm_up.h"
 
 namespace faststar {
 namespace {
@@ -187,11 +189,30 @@ void Model::load_transformer_ahead() {
   if (can && !transformer_ && !coming_transformer_) coming_transformer_ = begin_transformer();
 }
 
+void Model::warm_up_ahead(const Schedule& schedule, const GenerationSettings& settings) {
+  const bool can = device_.is_cuda() && !setup_.model.random_weights && setup_.kernels == Kernels::automatic;
+  if (!can || transformer_ || warming_.joinable()) return;
+  const WarmUpWork work{.star = checkpoints_.star_architecture,
+                        .vae = checkpoints_.vae_architecture,
+                        .device = device_,
+                        .dtype = dtype(),
+                        .schedule = schedule,
+                        .settings = settings};
+  try {
+    warming_ = std::jthread([work] { warm_up(work); });
+  } catch (const std::system_error&) {  // no thread: the first passes take longer
+  }
+}
+
 const StarTransformer& Model::transformer() {
   if (!transformer_) {
     const Weights weights = coming_transformer_ ? *std::exchange(coming_transformer_, {}) : begin_transformer();
     transformer_ =
         finish_loading<StarTransformer>("transformer", weights, kUnusedStarTensors, checkpoints_.star_architecture);
+    if (warming_.joinable()) {
+      warming_.join();
+      release_cached_memory(device_);  // what its stream had is of no use to another one
+    }
   }
   return *transformer_;
 }

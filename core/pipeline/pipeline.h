@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "core/base/device.h"
 #include "core/base/weights/weight_loader.h"
@@ -78,6 +79,9 @@ class Model {
   /// On a GPU, begins to load the transformer: transformer() then waits for what is missing. Does nothing on a CPU,
   /// whose cores have other work meanwhile.
   void load_transformer_ahead();
+  /// On a GPU, begins to have libraries load what the transformer's passes need, on a thread of its own: transformer()
+  /// waits for its end. Does nothing on a CPU, and where weights are random, which take no time to load.
+  void warm_up_ahead(const Schedule& schedule, const GenerationSettings& settings);
   /// Of the networks that were loaded from files: "text encoder", "transformer", "vae".
   const std::map<std::string, LoadTimes>& load_times() const { return load_times_; }
 
@@ -123,6 +127,7 @@ class Model {
   VaeParts vae_parts_ = VaeParts::decoder;
   mutable std::map<std::string, std::string> fingerprints_;
   mutable std::optional<RatesFile> rates_file_;
+  std::jthread warming_;
 };
 
 /// Token ids of the prompt and, when there is one, of the negative prompt: [T] int64 each.

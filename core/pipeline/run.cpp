@@ -102,6 +102,7 @@ void RunStages::stop_if_asked() const {
 
 TextFeatures RunStages::encode_text() {
   const Meter meter(*this, Stage::text);
+  if (plan_.memory.warms_up) model_.warm_up_ahead(plan_.work.schedule, plan_.request.generation);
   model_.text_encoder();  // first, because the prompt waits for it
   if (plan_.memory.loads_ahead) model_.load_transformer_ahead();
   TextFeatures features = pipeline_.encode_text(plan_.ids);

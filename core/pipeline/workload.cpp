@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/model/pyramid/codes.h"
 #include "core/model/star/generator.h"
+#include "core/pipeline/warm_up.h"
 
 namespace faststar {
 namespace fs = std::filesystem;
@@ -308,6 +309,8 @@ MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
     plan.source = weights.vae + others + encode_peak_bytes(work.vae, shape_of(work, work.source_frames));
   }
   const int64_t coming = mode.residency == Residency::generators ? weights.transformer : 0;  // else counted already
+  const int64_t loading = mode.residency == Residency::one_part ? 0 : coming;
+  plan.warms_up = std::max(plan.text, plan.source) + loading + kWarmUpBytes <= plan.peak();
   plan.loads_ahead = mode.residency != Residency::one_part && std::max(plan.text, plan.source) + coming <= plan.peak();
   return plan;
 }

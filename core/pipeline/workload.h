@@ -89,6 +89,8 @@ struct MemoryPlan {
   int64_t weights = 0;  ///< all that a run reads from disk
   /// There is room for the transformer while text and source are encoded: it can load meanwhile.
   bool loads_ahead = false;
+  /// There is room for warm_up() beside what loads while text is encoded.
+  bool warms_up = false;
 
   int64_t peak() const;
   /// "25.1 GB (text 2.6, tokens 25.1, decode 20.3; weights 17.9)", GB = 10^9 bytes.

@@ -70,6 +70,13 @@ TEST_CASE("the transformer loads while text is encoded where there is room for b
   CHECK_FALSE(loads_ahead(large, Residency::generators));
 }
 
+TEST_CASE("libraries warm up where there is room beside what loads", "[plan]") {
+  CHECK(plan_memory(full_size(), {}).warms_up);
+  Workload large = full_size();
+  large.t5.vocabulary = 4'000'000;
+  CHECK_FALSE(plan_memory(large, {}).warms_up);
+}
+
 TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
   const int64_t whole = plan_memory(full_size(), {}).peak();
   Workload work = full_size();
