@@ -25,6 +25,9 @@ static_assert(std::is_same_v<cmsHPROFILE, void*> && std::is_same_v<cmsHTRANSFORM
 }  // namespace
 
 std::string profile_of(const RgbSpace& space) {
+  for (const auto& xy : {space.white, space.red, space.green, space.blue}) {
+    if (xy[1] <= 0) return {};
+  }
   const auto point = [](const std::array<double, 2>& xy) { return cmsCIExyY{xy[0], xy[1], 1}; };
   const cmsCIExyY white = point(space.white);
   const cmsCIExyYTRIPLE primaries = {point(space.red), point(space.green), point(space.blue)};

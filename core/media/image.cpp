@@ -218,6 +218,7 @@ void set_colour_codes(std::string_view file, AVFrame& frame) {
   frame.color_primaries = codes->primaries;
   frame.color_trc = codes->transfer;
   frame.colorspace = AVCOL_SPC_RGB;
+  frame.color_range = AVCOL_RANGE_JPEG;
 }
 
 /// The ICC profile of a decoded picture; empty for sRGB.

@@ -339,8 +339,7 @@ TEST_CASE("with --progress json all of stderr is JSON, errors too", "[cli]") {
 TEST_CASE("interact --json says of each file what t2v --json says", "[cli][slow]") {
   const test::TempDir folder;
   test::write_text(folder / "p.txt", "a red ball\r");
-  const Outcome made =
-      run(folder, "interact p.txt --random-weights --duration 1 --seed 1 --json -q --progress none -o story.mkv");
+  const Outcome made = run(folder, "interact p.txt --random-weights --seed 1 --json -q --progress none -o story.mkv");
   CHECK(made.exit_code == 0);
   std::vector<nlohmann::json> lines;
   std::istringstream stream(made.out);
