@@ -127,7 +127,9 @@ int gpu_capability(at::Device device) {
 
 std::string device_name(at::Device device) {
   if (device.is_cpu()) return "cpu";
-  return cuda::list_gpus().gpus.at(static_cast<size_t>(device.index())).name;
+  const auto gpus = cuda::list_gpus().gpus;
+  const auto index = static_cast<size_t>(device.index());
+  return index < gpus.size() ? gpus[index].name : "a GPU that is not here";
 }
 
 std::string cpu_name() {

@@ -53,7 +53,7 @@ at::Device pick_device(const std::string& text);
 /// 90 for compute capability 9.0; 0 for a GPU that does not exist.
 int gpu_capability(at::Device device);
 
-/// "NVIDIA H200", or "cpu".
+/// "NVIDIA H200", "cpu", or what says that there is no such GPU.
 std::string device_name(at::Device device);
 
 /// "AMD EPYC 9654 96-Core Processor"; empty where the kernel does not say.

@@ -34,6 +34,20 @@ int64_t fill_in_times(std::vector<ListedFrame>& frames) {
   return step * (known - frames.begin());
 }
 
+/// The times of packets that do not say them are FFmpeg's guesses, a frame off here and there: puts even ones in their
+/// place where none is further off.
+void even_out(std::vector<int64_t>& times) {
+  if (times.size() < 2) return;
+  const double first = static_cast<double>(times.front());
+  const double step = (static_cast<double>(times.back()) - first) / static_cast<double>(times.size() - 1);
+  std::vector<int64_t> even;
+  for (size_t i = 0; i < times.size(); ++i) {
+    even.push_back(std::llround(first + static_cast<double>(i) * step));
+    if (std::abs(static_cast<double>(times[i] - even[i])) > 1.5 * step) return;
+  }
+  times = std::move(even);
+}
+
 }  // namespace
 
 ContinuousTime::ContinuousTime(const AVFormatContext& input, const AVStream& stream)
@@ -103,6 +117,7 @@ std::vector<ListedFrame> FrameList::read_file(const std::filesystem::path& path,
   if (first != AV_NOPTS_VALUE) time_shown_ = end - first;
   // Where only some packets say when they are shown (MPEG program streams), both kinds of time mixed would be uneven.
   if (!all_shown && std::ranges::find(decoding_times, AV_NOPTS_VALUE) == decoding_times.end()) {
+    even_out(decoding_times);
     for (size_t i = 0; i < frames.size(); ++i) frames[i].time = decoding_times[i];
   }
   time_shown_ += fill_in_times(frames);

@@ -60,9 +60,10 @@ TEST_CASE("a video whose rate changes is known as uneven, and is as long as it i
 
 ffmpeg::FramePtr grey_picture(AVPixelFormat format, int width, int height, int luma, int chroma) {
   auto picture = ffmpeg::make_picture(format, width, height);
-  const bool wide = av_pix_fmt_desc_get(format)->comp[0].depth > 8;
+  const AVPixFmtDescriptor& layout = *av_pix_fmt_desc_get(format);
+  const bool wide = layout.comp[0].depth > 8;
   for (int plane = 0; plane < 3; ++plane) {
-    const int value = plane == 0 ? luma : chroma, rows = plane == 0 ? height : height / 2;
+    const int value = plane == 0 ? luma : chroma, rows = plane == 0 ? height : height >> layout.log2_chroma_h;
     for (int y = 0; y < rows; ++y) {
       uint8_t* const line = picture->data[plane] + y * picture->linesize[plane];
       for (int x = 0; x < picture->linesize[plane] / (wide ? 2 : 1); ++x) {
