@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options/options.h"
@@ -28,12 +29,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Throws Error(input) unless `command` makes a file from one set of settings.
-FlagScope command_scope(const std::string& command, const fs::path& path) {
+/// The scope of a command that makes a file from one set of settings; nothing for others.
+std::optional<FlagScope> making_scope(const std::string& command) {
   if (command == "t2v") return FlagScope::t2v;
   if (command == "t2i") return FlagScope::t2i;
   if (command == "i2v") return FlagScope::i2v;
   if (command == "v2v") return FlagScope::v2v;
+  return std::nullopt;
+}
+
+/// Throws Error(input) where making_scope() has nothing.
+FlagScope command_scope(const std::string& command, const fs::path& path) {
+  if (const auto scope = making_scope(command)) return *scope;
   fail(ErrorKind::input, fmt::format("{}: only files made by t2v, t2i, i2v or v2v have such a command", path.string()));
 }
 
@@ -43,7 +50,11 @@ Provenance provenance_of(const fs::path& path) {
     fail(ErrorKind::input, fmt::format("{}: no faststar settings in this file", path.string()),
          "it was made by another program or with --no-metadata");
   }
-  if (provenance->command != "interact") command_scope(provenance->command, path);  // the text is not to be trusted
+  const std::string& command = provenance->command;  // the text is not to be trusted
+  if (command != "interact" && !making_scope(command)) {
+    fail(ErrorKind::input,
+         fmt::format("{}: made by a command that faststar does not have: {}", path.string(), shortened(command)));
+  }
   return *provenance;
 }
 

@@ -58,7 +58,7 @@ std::optional<fs::path> keep_codes(const fs::path& video, const SavedCodes& code
       why = error.what();
     }
   }
-  log::warn("the codes are not kept until the video is finished: {}", why.empty() ? "the disk is full" : why);
+  log::warn("the codes are not kept until the file is finished: {}", why.empty() ? "the disk is full" : why);
   return std::nullopt;
 }
 
@@ -91,7 +91,7 @@ void keep_finished_clips(const Request& request, const RequestedOutput& output, 
   int64_t latents = 0;
   for (const Tensor& clip : codes.clips) latents += clip.size(2);
   if (const auto file = keep_codes(output.file, codes, ample_bytes(request))) {
-    log::warn("the video is not complete; its first {} frames are kept: `faststar decode {}{}` makes them",
+    log::warn("the file is not complete; its first {} frames are kept: `faststar decode {}{}` makes them",
               frames_of_latents(latents), shell_quoted(file->string()), decode_options(request, output));
   }
 }
@@ -101,7 +101,7 @@ KeptCodes::KeptCodes(const fs::path& video, SavedCodes codes, double video_bytes
   for (Tensor& clip : codes.clips) clip = clip.cpu();
   file_ = std::async(std::launch::async, [video, codes = std::move(codes), video_bytes, options = decode_options_] {
     auto file = keep_codes(video, codes, video_bytes);
-    if (file) log::set_parting_words("the video is not complete; " + kept_text(*file, options));
+    if (file) log::set_parting_words("the file is not complete; " + kept_text(*file, options));
     return file;
   });
 }
@@ -111,7 +111,7 @@ KeptCodes::KeptCodes(const fs::path& file, std::string decode_options)
   std::promise<std::optional<fs::path>> written;
   written.set_value(file);
   file_ = written.get_future();
-  log::set_parting_words("the video is not complete; " + kept_text(file, decode_options_));
+  log::set_parting_words("the file is not complete; " + kept_text(file, decode_options_));
 }
 
 void KeptCodes::release() {
@@ -125,9 +125,9 @@ KeptCodes::~KeptCodes() {
   if (released_) return;
   try {
     if (const auto file = file_.get()) {
-      log::warn("the video is not complete; {}", kept_text(*file, decode_options_));
+      log::warn("the file is not complete; {}", kept_text(*file, decode_options_));
     } else {
-      log::warn("the video is not complete, and its codes are lost");
+      log::warn("the file is not complete, and its codes are lost");
     }
     log::set_parting_words("");
   } catch (...) {  // a line that cannot be written must not hide why the decode failed

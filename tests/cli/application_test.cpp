@@ -281,6 +281,9 @@ TEST_CASE("what a foreign file says is checked before it is printed as a command
   CHECK(quoted.out == "faststar t2v --prompt $'\\047; touch X #\\033'\n");
   const Outcome shown = run(folder, "info a.png");
   CHECK(shown.out.starts_with("made by faststar 0.1.0\\u001b[2J\\u000amodel: fake t2v\n"));
+  const Provenance foreign = {.version = "0.1.0", .command = "t2v; id", .settings_json = "{}", .run_json = ""};
+  write_image(folder / "a.png", test::plain(10, 20, 30), to_comment(foreign), Existing::replace);
+  CHECK(run(folder, "info a.png").error == "error: a.png: made by a command that faststar does not have: t2v; id\n");
   const std::string hint = run(folder, "t2v -p x --dry-run --random-weights -o \"it's/x.mp4\"").error;
   CHECK_THAT(hint, ContainsSubstring("hint: mkdir -p 'it'\\''s'\n"));
 }

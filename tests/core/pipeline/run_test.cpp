@@ -173,7 +173,7 @@ TEST_CASE("a disk that fills while a video is written leaves no file and is an o
   const test::CollectWarnings warnings;
   const test::FullDisk full(2000);
   CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::output);
-  CHECK(warnings.has("its codes are lost"));
+  CHECK(warnings.has("the file is not complete, and its codes are lost"));
   CHECK(test::names_in(folder.path()).empty());
 }
 
