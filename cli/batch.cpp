@@ -183,10 +183,8 @@ std::vector<BatchItem> missing_items(const BatchRun& run) {
 
 /// What this process needs for the videos that are missing, when no other one helps; logs it.
 std::optional<TimeEstimate> estimate_time(const BatchRun& run, PipelineRunner& runner) {
-  const std::vector<BatchItem> missing = missing_items(run);
-  const auto time = runner.time_of(missing);
-  if (missing.empty()) return time;
-  log::info("time: {}, {} video{}", time_text(time), missing.size(), missing.size() == 1 ? "" : "s");
+  const auto [videos, time] = runner.time_of(missing_items(run));
+  if (videos > 0) log::info("time: {}, {} video{}", time_text(time), videos, videos == 1 ? "" : "s");
   return time;
 }
 

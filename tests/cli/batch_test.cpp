@@ -174,6 +174,14 @@ TEST_CASE("a dry run of a batch lists everything that would fail", "[cli]") {
   CHECK(typed.exit_code == 1);
   CHECK_THAT(typed.out, ContainsSubstring("stdin:2: absent.png: "));
   CHECK_THAT(typed.out, ContainsSubstring("\n7 videos: 6 problems\n"));
+  // The time is that of the videos that can be made: of two samples of the first entry, and then of none.
+  const auto told = run(folder, "batch list.jsonl --random-weights --config tiny --samples 2 --dry-run -o runs");
+  CHECK_THAT(told.error, ContainsSubstring("time: about "));
+  CHECK_THAT(told.error, ContainsSubstring(", 2 videos\n"));
+  write_text(folder / "none.jsonl", "{\"prompt\": \" \"}\n");
+  const auto none = run(folder, "batch none.jsonl --random-weights --config tiny --dry-run --json -o runs");
+  CHECK(none.error.find("time: ") == std::string::npos);
+  CHECK(nlohmann::json::parse(none.out)["seconds_estimate"].is_null());
   CHECK_FALSE(fs::exists(folder / "runs"));
 }
 

@@ -113,8 +113,10 @@ std::map<Stage, double> PipelineRunner::costs_of(const BatchItem& item) {
   return costs;
 }
 
-std::optional<TimeEstimate> PipelineRunner::time_of(const std::vector<BatchItem>& items) {
+PipelineRunner::TotalTime PipelineRunner::time_of(const std::vector<BatchItem>& items) {
   TimeEstimate all{.measured = true};
+  int64_t videos = 0;
+  bool is_known = true;
   for (const BatchItem& item : items) {
     if (!item.problem.empty()) continue;
     auto known = times_.find(kind_of(item));
@@ -126,14 +128,16 @@ std::optional<TimeEstimate> PipelineRunner::time_of(const std::vector<BatchItem>
         continue;  // problem_of() tells
       }
     }
-    if (!known->second) return std::nullopt;
+    ++videos;
+    is_known = is_known && known->second;
+    if (!is_known) continue;
     const TimeEstimate& one = *known->second;
     all.seconds += one.seconds - one.first;
     all.first = std::max(all.first, one.first);
     all.measured = all.measured && one.measured;
   }
   all.seconds += all.first;
-  return all;
+  return {videos, is_known && videos > 0 ? std::optional(all) : std::nullopt};
 }
 
 /// The codes of an earlier attempt that was stopped while decoding. A continued video also keeps the sound of its

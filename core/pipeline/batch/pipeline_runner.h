@@ -18,9 +18,12 @@ class PipelineRunner final : public ItemRunner {
   /// Throws what every item would fail with: a size that the model does not support, too little memory.
   void check(const BatchItem& item);
   std::map<Stage, double> costs_of(const BatchItem& item) override;
-  /// How long all of `items` take, one after the other, those aside that cannot be made; nothing where the device's
-  /// rates are not known.
-  std::optional<TimeEstimate> time_of(const std::vector<BatchItem>& items);
+  /// Of those of `items` that can be made, one after the other.
+  struct TotalTime {
+    int64_t videos = 0;
+    std::optional<TimeEstimate> time;  ///< none where the device's rates are not known, and for no video
+  };
+  TotalTime time_of(const std::vector<BatchItem>& items);
   /// Why `item` cannot be made, as far as that shows before weights load; empty when it can. Reads its input files.
   std::string problem_of(const BatchItem& item);
   RunResult run(const BatchItem& item, const ItemFiles& files, Progress& progress) override;
