@@ -99,7 +99,7 @@ void RatesFile::set(const RatesKey& key, const Rates& rates) {
 }
 
 void RatesFile::write() const {
-  if (!path_) fail(ErrorKind::output, "no folder for the measured rates", "set HOME or XDG_CACHE_HOME");
+  if (!path_) fail(ErrorKind::output, "cannot save the measured rates: no cache folder", "set HOME or XDG_CACHE_HOME");
   std::error_code error;
   fs::create_directories(path_->parent_path(), error);
   if (error) fail(ErrorKind::output, fmt::format("{}: {}", path_->parent_path().string(), error.message()));

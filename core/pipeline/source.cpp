@@ -78,7 +78,7 @@ Tensor read_source(const SourceClip& source, const VideoSize& size) {
   if (frames == 1) return read_picture(source, size);
   if (is_picture(source.file)) {
     fail(ErrorKind::input, fmt::format("{}: this is a picture, expected a video", source.file.string()),
-         "faststar i2v --image begins with a picture");
+         "faststar i2v --image starts from a picture");
   }
   VideoReader video(source.file);
   const double seconds = static_cast<double>(frames - 1) / kFramesPerSecond;

@@ -23,22 +23,13 @@ struct MeasuredPass {
   double rows() const { return static_cast<double>(work.guidance_rows.of(step) * tokens_of(work, step)); }
 };
 
-/// The median of a quantity over the runs that count.
-double median_of_runs(const VariantRuns& runs, const std::function<double(const BenchRun&)>& quantity) {
-  Samples samples;
-  for (const BenchRun& run : runs.runs) {
-    if (!run.warm_up) samples.values.push_back(quantity(run));
-  }
-  return samples.median();
-}
-
 std::vector<MeasuredPass> passes_of(const std::vector<MeasuredVariant>& variants) {
   std::vector<MeasuredPass> passes;
   for (const auto& [work, runs] : variants) {
     for (const Step& step : steps_to_run(work)) {
       if (tokens_of(work, step) == 0) continue;
       const auto index = static_cast<size_t>(step.index);
-      const double seconds = median_of_runs(runs, [&](const BenchRun& run) { return run.steps.at(index); });
+      const double seconds = runs.samples([&](const BenchRun& run) { return run.steps.at(index); }).median();
       passes.push_back({work, step, seconds, runs.parts.at(index)});
     }
   }
@@ -126,12 +117,12 @@ Rates fit_rates(const std::vector<MeasuredVariant>& variants) {
   for (const auto& [work, runs] : variants) {
     const int64_t frames = frames_of_latents(work.decoded_latents);
     text_flop += text_flops(work);
-    text += median_of_runs(runs, [](const BenchRun& run) { return run.text; });
+    text += runs.samples([](const BenchRun& run) { return run.text; }).median();
     decode_flop += decode_flops(work.vae, shape_of(work, frames));
-    decode += median_of_runs(runs, [](const BenchRun& run) { return run.decode; });
+    decode += runs.samples([](const BenchRun& run) { return run.decode; }).median();
     pixels += decoded_pixels(work);
-    file += median_of_runs(runs, [](const BenchRun& run) { return run.file; });
-    rest += median_of_runs(runs, [](const BenchRun& run) { return run.rest(); });
+    file += runs.samples([](const BenchRun& run) { return run.file; }).median();
+    rest += runs.samples([](const BenchRun& run) { return run.rest(); }).median();
   }
   if (text > 0) rates.text = text_flop / text;
   if (decode > 0) rates.decoder = decode_flop / decode;
@@ -140,7 +131,7 @@ Rates fit_rates(const std::vector<MeasuredVariant>& variants) {
   const VariantRuns& first = variants.front().runs;
   if (first.loaded_bytes > 0) rates.load = static_cast<double>(first.loaded_bytes) / first.load_seconds;
   if (first.runs.front().warm_up) {
-    const double again = median_of_runs(first, [](const BenchRun& run) { return run.total; });
+    const double again = first.samples([](const BenchRun& run) { return run.total; }).median();
     rates.start = std::max(0.0, first.runs.front().total - again);
   }
   return rates;

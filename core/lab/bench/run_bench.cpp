@@ -100,6 +100,14 @@ double BenchRun::rest() const {
   return total - text - std::accumulate(steps.begin(), steps.end(), 0.0) - decode - file;
 }
 
+Samples VariantRuns::samples(const std::function<double(const BenchRun&)>& quantity) const {
+  Samples samples;
+  for (const BenchRun& run : runs) {
+    if (!run.warm_up) samples.values.push_back(quantity(run));
+  }
+  return samples;
+}
+
 std::vector<VariantRuns> run_variants(Model& model, const std::vector<BenchVariant>& variants,
                                       const BenchCounts& counts, const GpuMonitor& monitor, Progress& progress) {
   const QuietRuns quiet;

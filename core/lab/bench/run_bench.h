@@ -1,9 +1,11 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/base/progress.h"
 #include "core/lab/bench/gpu_monitor.h"
+#include "core/lab/bench/samples.h"
 #include "core/lab/study/part_timer.h"
 #include "core/pipeline/run.h"
 
@@ -38,6 +40,9 @@ struct VariantRuns {
   int64_t file_bytes = 0;
   int64_t loaded_bytes = 0;  ///< of weights that came from files for this variant
   double load_seconds = 0;   ///< that they took
+
+  /// A quantity of every run but the warm-up runs.
+  Samples samples(const std::function<double(const BenchRun&)>& quantity) const;
 };
 
 struct BenchCounts {

@@ -23,14 +23,7 @@ struct Measured {
 
   const Workload& work() const { return variant.plan.work; }
 
-  /// A quantity of every run that counts.
-  Samples samples(const std::function<double(const BenchRun&)>& quantity) const {
-    Samples samples;
-    for (const BenchRun& run : runs.runs) {
-      if (!run.warm_up) samples.values.push_back(quantity(run));
-    }
-    return samples;
-  }
+  Samples samples(const std::function<double(const BenchRun&)>& quantity) const { return runs.samples(quantity); }
   double video_seconds() const {
     constexpr double kFps = 16;
     return static_cast<double>(variant.plan.request.size.frames) / kFps;

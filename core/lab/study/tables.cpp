@@ -112,7 +112,7 @@ std::vector<VariantColumn> variant_columns() {
   std::vector<VariantColumn> columns = {
       {"variant", "", [](const auto& variant) { return variant.name; }},
       {"prompts", "", [](const auto& variant) { return fmt::format("{}", variant.prompts); }},
-      {"tokens %", "tokens: computed, of all passes.",
+      {"tokens %", "tokens: share of the tokens of all passes that are computed.",
        [](const auto& variant) {
          return fmt::format("{:.1f}",
                             kPercent * variant.kept / static_cast<double>(std::max<int64_t>(variant.tokens, 1)));

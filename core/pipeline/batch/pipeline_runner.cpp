@@ -96,20 +96,24 @@ std::string PipelineRunner::problem_of(const BatchItem& item) {
   }
 }
 
-std::map<Stage, double> PipelineRunner::costs_of(const BatchItem& item) {
-  auto known = costs_.find(kind_of(item));
-  if (known == costs_.end()) {
-    const BriefLog brief(warnings_, log::Level::warning);
-    try {
-      auto costs = estimate(item).costs;
-      if (!costs_.empty()) costs.erase(Stage::load);
-      known = costs_.emplace(kind_of(item), std::move(costs)).first;
-    } catch (const std::exception&) {
-      return {};  // fails again when it is made, and is reported then
-    }
+const PipelineRunner::Estimate* PipelineRunner::estimate_of(const BatchItem& item) {
+  const FieldTexts kind = kind_of(item);
+  if (const auto known = estimates_.find(kind); known != estimates_.end()) return &known->second;
+  const BriefLog brief(warnings_, log::Level::warning);
+  try {
+    const Plan plan = estimate(item);
+    return &estimates_.emplace(kind, Estimate{plan.costs, plan.time}).first->second;
+  } catch (const std::exception&) {
+    return nullptr;  // fails again when it is made, and is reported then
   }
-  auto costs = known->second;
-  known->second.erase(Stage::load);  // once per batch
+}
+
+std::map<Stage, double> PipelineRunner::costs_of(const BatchItem& item) {
+  const Estimate* const one = estimate_of(item);
+  if (one == nullptr) return {};
+  auto costs = one->costs;
+  if (load_counted_) costs.erase(Stage::load);
+  load_counted_ = true;
   return costs;
 }
 
@@ -118,23 +122,14 @@ PipelineRunner::TotalTime PipelineRunner::time_of(const std::vector<BatchItem>& 
   int64_t videos = 0;
   bool is_known = true;
   for (const BatchItem& item : items) {
-    if (!item.problem.empty()) continue;
-    auto known = times_.find(kind_of(item));
-    if (known == times_.end()) {
-      const BriefLog brief(warnings_, log::Level::warning);
-      try {
-        known = times_.emplace(kind_of(item), estimate(item).time).first;
-      } catch (const std::exception&) {
-        continue;  // problem_of() tells
-      }
-    }
+    const Estimate* const one = item.problem.empty() ? estimate_of(item) : nullptr;
+    if (one == nullptr) continue;
     ++videos;
-    is_known = is_known && known->second;
+    is_known = is_known && one->time;
     if (!is_known) continue;
-    const TimeEstimate& one = *known->second;
-    all.seconds += one.seconds - one.first;
-    all.first = std::max(all.first, one.first);
-    all.measured = all.measured && one.measured;
+    all.seconds += one->time->seconds - one->time->first;
+    all.first = std::max(all.first, one->time->first);
+    all.measured = all.measured && one->time->measured;
   }
   all.seconds += all.first;
   return {videos, is_known && videos > 0 ? std::optional(all) : std::nullopt};

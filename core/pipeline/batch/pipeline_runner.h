@@ -31,15 +31,22 @@ class PipelineRunner final : public ItemRunner {
  private:
   Request request_of(const BatchItem& item, const ItemFiles& files) const;
   Plan plan_of(const BatchItem& item, const ItemFiles& files) const;
+  /// What the items of a kind cost.
+  struct Estimate {
+    std::map<Stage, double> costs;
+    std::optional<TimeEstimate> time;
+  };
+  /// That of the item's kind, planned once; null when the item cannot be planned.
+  const Estimate* estimate_of(const BatchItem& item);
   /// The plan of an item that is not made now.
   Plan estimate(const BatchItem& item) const;
   std::optional<SavedCodes> saved_codes(const Request& request) const;
 
   Pipeline& pipeline_;
   ResolvedSettings resolved_;
-  std::map<FieldTexts, std::map<Stage, double>> costs_;      ///< by kind of item
-  std::map<FieldTexts, std::optional<TimeEstimate>> times_;  ///< the same
-  std::set<std::string, std::less<>> warnings_;              ///< shown already
+  std::map<FieldTexts, Estimate> estimates_;     ///< by kind of item
+  bool load_counted_ = false;                    ///< loading is in the costs of the first item alone
+  std::set<std::string, std::less<>> warnings_;  ///< shown already
 };
 
 }  // namespace faststar
