@@ -5,7 +5,7 @@
 #
 #   --asan          address and undefined-behaviour sanitizers, without CUDA
 #   --target NAME   build only this (faststar, faststar_tests)
-#   CMAKE_OPTION    goes to cmake as it is: -DFASTSTAR_WERROR=OFF, -DCMAKE_CUDA_ARCHITECTURES=89
+#   CMAKE_OPTION    goes to cmake as it is: -DCMAKE_CUDA_ARCHITECTURES=89
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 build="$state/build"
@@ -17,6 +17,7 @@ main() {
   "$root/scripts/setup.sh"
   export PATH="$PATH:$venv/bin"
   add_cuda_options
+  [[ -z "${CI:-}" ]] || options=(-DFASTSTAR_WERROR=ON "${options[@]}")
   forget_moved_build
   local cmake
   cmake=$(cmake_command)
