@@ -4,6 +4,7 @@
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
@@ -143,6 +144,11 @@ std::string cpu_name() {
 }
 
 int64_t usable_device_bytes(at::Device device) { return device.is_cuda() ? cuda::usable_bytes(device.index()) : 0; }
+
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the largest that glibc takes
+  mallopt(M_TRIM_THRESHOLD, 512 << 20);
+}
 
 bool cpu_has_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 

@@ -12,7 +12,8 @@
 
 namespace faststar {
 
-/// Which implementation of an op runs on a GPU: ours, or the plain ATen one (`--kernels`).
+/// Which implementation of an op runs: on a GPU ours or the plain ATen one, and on a CPU oneDNN's float32 products or
+/// those of ATen (`--kernels`).
 enum class Kernels { automatic, reference };
 
 /// Process-wide, like LibTorch's own switches.
@@ -66,6 +67,10 @@ int64_t usable_device_bytes(at::Device device);
 /// True when the processor has instructions for bfloat16 (AVX-512 BF16, which comes with AMX too); else float32 is
 /// faster.
 bool cpu_has_bfloat16();
+
+/// Process-wide: the C library keeps freed memory for later operations. By default each activation on a CPU comes from
+/// the kernel and goes back to it page by page, a tenth of the time of a clip of the embedded model.
+void keep_freed_memory();
 
 /// Process-wide: float32 means float32 (no TF32 in matrix products and convolutions), and attention goes to cuDNN only
 /// where it is called by name: left to LibTorch, every new shape pays for a plan, 30-50 ms.

@@ -1,6 +1,7 @@
 #include "core/model/layers.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/base/device.h"
@@ -176,9 +177,26 @@ Linear::Linear(const Weights& weights, const std::string& prefix, const FusedLay
 Tensor Linear::operator()(const ScaledRows& x) const {
   const ProfileRange range(PassPart::linear);
   const bool has_weight = weight.defined();
-  if (!x.is_fp8() && has_weight) return at::linear(x.values.to(dtype), weight, bias);
+  if (!x.is_fp8() && has_weight) return linear_product(x.values.to(dtype), weight, bias);
   const Tensor product = fp8_product(x.is_fp8() ? x : quantize_rows(x.values), fp8.value(), dtype);
   return bias ? product + *bias : product;
+}
+
+bool multiplies_with_onednn(const Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && current_kernels() == Kernels::automatic &&
+         at::globalContext().hasMKLDNN();
+}
+
+Tensor linear_product(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  if (!multiplies_with_onednn(x) || needs_gradient({x, weight, bias.value_or(Tensor())})) {
+    return at::linear(x, weight, bias);
+  }
+  using Scalars = c10::List<std::optional<at::Scalar>>;
+  static const auto product = c10::Dispatcher::singleton()
+                                  .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                                  .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&,
+                                                std::string_view, Scalars, std::optional<std::string_view>)>();
+  return product.call(x, weight, bias, "none", Scalars(), std::nullopt);
 }
 
 int64_t count_layers(const Weights& weights, const std::string& prefix, const std::string& suffix) {

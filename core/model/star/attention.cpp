@@ -1,13 +1,17 @@
 #include "core/model/star/attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/model/layers.h"
 #include "core/model/quantize.h"
 #include "core/model/star/fa3.h"
 #include "cuda/kernels.h"
@@ -77,7 +81,39 @@ Tensor attend_cudnn(const Tensor& q, const Tensor& k, const Tensor& v, double sc
                                                              /*is_causal=*/false, /*return_debug_mask=*/false, scale));
 }
 
+/// Queries that attend_by_products scores at a time: then the scores stay in a core's cache.
+constexpr int64_t kScoredQueries = 256;
+/// With fewer queries a pass has too little work to share out.
+constexpr int64_t kMinScoredQueries = 64;
+
+bool takes_products(const Tensor& q) {
+  return multiplies_with_onednn(q) && q.size(2) >= kMinScoredQueries && !needs_gradient({q});
+}
+
+/// attend_aten by matrix products in float32 on a CPU: ATen's kernel multiplies with MKL (see linear_product).
+Tensor attend_by_products(const Tensor& q, const Tensor& k, const Tensor& v, double scale) {
+  const int64_t kv_heads = k.size(1), group = q.size(1) / kv_heads;
+  const Tensor queries = (q * scale).reshape({q.size(0), kv_heads, group * q.size(2), q.size(3)}).contiguous();
+  const Tensor keys = k.contiguous(), values = v.transpose(2, 3).contiguous();  // [B, kv heads, K, D], [.., D, K]
+  const Tensor attended = at::empty_like(queries);
+  const int64_t pieces = (queries.size(2) + kScoredQueries - 1) / kScoredQueries;
+  at::parallel_for(0, q.size(0) * kv_heads * pieces, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    const at::AutoDispatchBelowADInplaceOrView no_gradients;  // a thread has its own switches
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t head = task / pieces, first = task % pieces * kScoredQueries;
+      const auto of_head = [&](const Tensor& x) { return x.flatten(0, 1).select(0, head); };
+      const auto piece = [&](const Tensor& x) {
+        return of_head(x).narrow(0, first, std::min(kScoredQueries, queries.size(2) - first));
+      };
+      const Tensor weights = at::softmax(linear_product(piece(queries), of_head(keys)), -1);
+      piece(attended).copy_(linear_product(weights, of_head(values)));
+    }
+  });
+  return attended.view({q.size(0), q.size(1), q.size(2), q.size(3)});
+}
+
 Tensor attend_aten(const Tensor& q, const Tensor& k, const Tensor& v, double scale) {
+  if (takes_products(q)) return attend_by_products(q, k, v, scale);
   // In float32 only the kernel without grouped heads spares the GPU a matrix of all scores.
   const int64_t group = q.size(1) / k.size(1);
   const bool expand = q.is_cuda() && q.scalar_type() == at::kFloat && group > 1;

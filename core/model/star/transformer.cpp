@@ -145,9 +145,10 @@ Tensor Mlp::operator()(const ScaledRows& x) const {
     return down_proj(x.is_fp8() ? swiglu_fp8(gate_up) : swiglu(gate_up));
   };
   const ScaledRows rows = x.flattened();  // [B L, C]
-  if (rows.values.size(0) <= kMlpRows) return feed_forward(rows).view(x.values.sizes());
+  const int64_t most = rows.values.is_cpu() ? kCpuMlpRows : kMlpRows;
+  if (rows.values.size(0) <= most) return feed_forward(rows).view(x.values.sizes());
   std::vector<Tensor> pieces;
-  for (const ScaledRows& piece : rows.split(kMlpRows)) pieces.push_back(feed_forward(piece));
+  for (const ScaledRows& piece : rows.split(most)) pieces.push_back(feed_forward(piece));
   return at::cat(pieces).view(x.values.sizes());
 }
 

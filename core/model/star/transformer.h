@@ -102,8 +102,9 @@ struct Block {
   Mlp mlp;
 };
 
-/// Rows of the feed-forward network that exist at a time.
+/// Rows of the feed-forward network that exist at a time; on a CPU so few that its caches hold them.
 inline constexpr int64_t kMlpRows = 16384;
+inline constexpr int64_t kCpuMlpRows = 512;
 
 /// Which output head a scale uses: 16 or 64 bits a token.
 enum class Head { semantic, detail };

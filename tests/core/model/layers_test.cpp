@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/device.h"
 #include "support/gradients.h"
 #include "support/support.h"
 
@@ -24,6 +25,22 @@ TEST_CASE("rms_norm agrees with the reference", "[layers][kernels]") {
   const Tensor weight = test::seeded_randn({width}, 2, device);
   CHECK(test::relative_error(rms_norm(x, weight, 1e-6), reference::rms_norm(x, weight, 1e-6)) <
         test::tolerance_of(dtype) / 4);
+}
+
+TEST_CASE("linear_product is x W^T + b, whoever multiplies", "[layers]") {
+  const auto [device, dtype] = GENERATE(from_range(test::test_device_dtypes()));
+  const int64_t rows = GENERATE(0, 1, 3, 65, 700);
+  const auto [in, out] = GENERATE(std::pair(1, 1), std::pair(7, 5), std::pair(96, 33), std::pair(256, 1024));
+  const auto kernels = GENERATE(Kernels::automatic, Kernels::reference);
+  CAPTURE(device, rows, in, out);
+  const BackendScope scope(kernels);
+  const Tensor x = test::seeded_randn({2, rows, in + 3}, 1, device, dtype).narrow(2, 1, in);  // rows lie apart
+  const Tensor weight = test::seeded_randn({out, in}, 2, device, dtype);
+  const Tensor bias = test::seeded_randn({out}, 3, device, dtype);
+  const auto exact = [](const Tensor& t) { return t.to(at::kCPU, at::kDouble); };
+  const Tensor product = at::matmul(exact(x), exact(weight).t());
+  CHECK(test::relative_error(linear_product(x, weight), product) < test::tolerance_of(dtype));
+  CHECK(test::relative_error(linear_product(x, weight, bias), product + exact(bias)) < test::tolerance_of(dtype));
 }
 
 TEST_CASE("add_rms_norm agrees with the sum and its norm", "[layers][kernels]") {
