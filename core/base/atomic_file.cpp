@@ -110,6 +110,14 @@ bool is_left_over(const fs::path& path) {
   return free;
 }
 
+/// True when `path` still is the file that is open as `file`: its last holder may have removed it meanwhile.
+bool is_same_file(int file, const fs::path& path) {
+  struct stat opened {
+  }, named{};
+  return fstat(file, &opened) == 0 && lstat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
 struct TemporaryPaths {
   std::mutex mutex;
   std::set<fs::path> paths;
@@ -167,8 +175,6 @@ void check_writable(const fs::path& named, Existing existing) {
 fs::path temporary_name(const fs::path& path) {
   return folder_of(path) / fmt::format(".{}.{}.partial", short_name(path), getpid());
 }
-
-fs::path claim_file(const fs::path& path) { return folder_of(path) / fmt::format(".{}{}", short_name(path), kClaim); }
 
 void remove_leftovers(const fs::path& path) {
   static std::mutex mutex;
@@ -233,6 +239,49 @@ void AtomicFile::commit() {
   flush_to_disk(temporary());
   if (existing_ == Existing::refuse) return rename_without_replacing(temporary(), final_);
   if (std::rename(temporary().c_str(), final_.c_str()) != 0) fail_errno(ErrorKind::output, final_.string(), "rename");
+}
+
+fs::path claim_file(const fs::path& path) { return folder_of(path) / fmt::format(".{}{}", short_name(path), kClaim); }
+
+std::shared_ptr<const NameClaim> NameClaim::take(const fs::path& file) {
+  const fs::path claim = claim_file(file);
+  while (true) {
+    const int lock = open(claim.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (lock < 0) fail_errno(ErrorKind::output, file.string(), "claim the name");
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      close(lock);
+      return nullptr;
+    }
+    if (is_same_file(lock, claim)) return std::shared_ptr<const NameClaim>(new NameClaim(claim, lock));
+    close(lock);
+  }
+}
+
+NameClaim::Lock::~Lock() { close(file); }
+
+std::shared_ptr<const NameClaim> claim_name(const fs::path& file, Existing existing) {
+  auto claim = NameClaim::take(file);
+  if (claim || existing == Existing::replace) return claim;
+  fail(ErrorKind::output, fmt::format("{}: another run is making this file", file.string()),
+       "use -o to name another file");
+}
+
+void publish_folder(const fs::path& made, const fs::path& folder, Existing existing) {
+  std::error_code ignored;
+  const bool replaces = existing == Existing::replace && fs::exists(folder, ignored) && !fs::is_empty(folder, ignored);
+  if (replaces && renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) == 0) return;
+  const TemporaryPath old(made.string() + ".old");  // on a file system that cannot exchange two names
+  const bool free = !replaces || std::rename(folder.c_str(), old.path().c_str()) == 0;
+  if (!free || std::rename(made.c_str(), folder.c_str()) != 0) {
+    fail_errno(ErrorKind::output, folder.string(), "rename");
+  }
+}
+
+void make_folders(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error && fs::is_directory(folder, error)) return;
+  fail(ErrorKind::output, fmt::format("{}: cannot create this folder: {}", folder.string(), error.message()));
 }
 
 void cut_torn_line(const fs::path& file) {

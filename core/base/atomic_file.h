@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <istream>
+#include <memory>
 #include <string>
 
 #include "core/base/error.h"
@@ -20,9 +21,6 @@ void check_writable(const std::filesystem::path& path, Existing existing);
 
 /// The file that `path` names: what a symbolic link leads to, else `path`. An output that is a link stays one.
 std::filesystem::path link_target(std::filesystem::path path);
-
-/// `.<name>.claim` beside `path`: see NameClaim.
-std::filesystem::path claim_file(const std::filesystem::path& path);
 
 /// `.<name>.<pid>.partial` beside `path`: where a file or folder is written until it is complete.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
@@ -69,6 +67,42 @@ class AtomicFile {
   TemporaryPath temporary_;
   Existing existing_;
 };
+
+/// `.<name>.claim` beside `path`: see NameClaim.
+std::filesystem::path claim_file(const std::filesystem::path& path);
+
+/// The right of one run to make a file: two runs that start at once do not work for the same name. It is a locked,
+/// hidden file beside it, `.<name>.claim`, that goes with this object; that of a killed process does not count.
+class NameClaim {
+ public:
+  /// Claims `file`; null while another claim on it lives, in any process. A file system without locks never refuses.
+  /// The folder must take files (check_writable). Throws Error(output).
+  static std::shared_ptr<const NameClaim> take(const std::filesystem::path& file);
+
+  NameClaim(const NameClaim&) = delete;
+  NameClaim& operator=(const NameClaim&) = delete;
+
+ private:
+  struct Lock {
+    int file;
+    ~Lock();
+  };
+  NameClaim(const std::filesystem::path& claim, int lock) : lock_{lock}, file_(claim) {}
+
+  Lock lock_;
+  TemporaryPath file_;  ///< removed while it is locked: a claim of that name that comes later is another's
+};
+
+/// The same for a name that the user gave: throws Error(output) while another run makes the file, unless `existing`
+/// lets it be replaced.
+std::shared_ptr<const NameClaim> claim_name(const std::filesystem::path& file, Existing existing);
+
+/// Gives the folder `made` the name `folder`. What a folder held that `existing` lets be replaced is then under `made`,
+/// or gone. Throws Error(output).
+void publish_folder(const std::filesystem::path& made, const std::filesystem::path& folder, Existing existing);
+
+/// Creates `folder` and those above it that are missing. Throws Error(output).
+void make_folders(const std::filesystem::path& folder);
 
 /// Removes everything after the last line end: the line that a killed process left half-written. Does nothing when the
 /// file does not exist. Throws Error(output).

@@ -1,5 +1,6 @@
 #include "core/base/device.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/GradMode.h>
@@ -195,6 +196,18 @@ void synchronize(at::Device device) {
 
 void release_cached_memory(at::Device device) {
   if (device.is_cuda()) at::accelerator::emptyCache();
+}
+
+HostCopy::HostCopy(const Tensor& source) : host_(source.contiguous()) {
+  if (source.is_cpu()) return;
+  const Tensor dense = host_;
+  host_ = at::empty(dense.sizes(), at::TensorOptions(dense.dtype()).device(at::kCPU).pinned_memory(true));
+  wait_ = cuda::copy_to_host(host_, dense);
+}
+
+const Tensor& HostCopy::get() const {
+  if (wait_) wait_();
+  return host_;
 }
 
 }  // namespace faststar

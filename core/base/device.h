@@ -2,6 +2,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -115,5 +116,19 @@ void synchronize(at::Device device);
 
 /// Gives cached device memory back, between stages that use very different sizes.
 void release_cached_memory(at::Device device);
+
+/// A tensor on its way to the CPU, while the GPU goes on with other work.
+class HostCopy {
+ public:
+  /// Queues the copy into pinned memory, behind the work that makes `source`. On the CPU nothing is copied unless
+  /// `source` is not contiguous.
+  explicit HostCopy(const Tensor& source);
+  /// Waits for the copy. Contiguous, on the CPU.
+  const Tensor& get() const;
+
+ private:
+  Tensor host_;
+  std::function<void()> wait_;
+};
 
 }  // namespace faststar

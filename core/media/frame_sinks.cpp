@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -25,14 +24,10 @@ bool is_frame_name(const std::string& name) {
          std::all_of(name.begin(), name.begin() + 6, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-[[noreturn]] void fail_writing(const fs::path& folder, const std::error_code& error) {
-  fail(ErrorKind::output, fmt::format("{}: cannot write: {}", folder.string(), error.message()));
-}
-
 void check_replaceable(const fs::path& folder, Existing existing) {
   std::error_code error;
   const fs::directory_iterator entries(folder, error);
-  if (error) fail_writing(folder, error);
+  if (error) fail(ErrorKind::output, fmt::format("{}: cannot write: {}", folder.string(), error.message()));
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (existing == Existing::refuse) {
@@ -49,11 +44,6 @@ void check_replaceable(const fs::path& folder, Existing existing) {
 // "frames/" and "frames" are the same folder; its name is needed.
 fs::path without_trailing_slash(const fs::path& folder) {
   return link_target(folder.has_filename() ? folder : folder.parent_path());
-}
-
-/// Where the frames that are being replaced wait.
-fs::path old_name(const fs::path& folder) {
-  return folder.parent_path() / fmt::format(".{}.{}.old", folder.filename().string().substr(0, 200), getpid());
 }
 
 class BackgroundSink final : public FrameSink {
@@ -151,14 +141,7 @@ class FrameFolderWriter final : public FrameSink {
 
   void complete() override { check_frame_folder(folder_, existing_); }
 
-  void publish() override {
-    const fs::path old = old_name(folder_);
-    std::error_code error, absent;
-    if (fs::is_directory(folder_, absent)) fs::rename(folder_, old, error);
-    if (!error) fs::rename(temporary_.path(), folder_, error);
-    if (error) fail_writing(folder_, error);
-    fs::remove_all(old, error);  // an error does not matter: the new frames are in place
-  }
+  void publish() override { publish_folder(temporary_.path(), folder_, existing_); }
 
  private:
   fs::path folder_;

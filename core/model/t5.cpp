@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
-#include "core/base/sentencepiece_check.h"
+#include "core/base/sentencepiece.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/model/layers.h"
 

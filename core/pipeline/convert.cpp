@@ -2,10 +2,8 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -198,24 +196,6 @@ void check_room(const fs::path& folder, int64_t needed) {
        "use -o to write to another disk");
 }
 
-void create_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail(ErrorKind::output, fmt::format("{}: {}", folder.string(), error.message()));
-}
-
-/// Gives the finished folder its name. What had the name is then under `made`, or gone.
-void publish(const fs::path& made, const fs::path& folder, Existing existing) {
-  std::error_code ignored;
-  const bool replaces = existing == Existing::replace && fs::exists(folder, ignored) && !fs::is_empty(folder, ignored);
-  if (replaces && renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) == 0) return;
-  const TemporaryPath old(made.string() + ".old");  // on a file system that cannot exchange two names
-  const bool free = !replaces || std::rename(folder.c_str(), old.path().c_str()) == 0;
-  if (!free || std::rename(made.c_str(), folder.c_str()) != 0) {
-    fail_errno(ErrorKind::output, folder.string(), "rename");
-  }
-}
-
 void copy_small_files(const ModelFolder& model, const fs::path& folder) {
   copy_file(model.preset.file, folder / "model.yaml", Existing::refuse);
   copy_file(model.layout.vocabulary(), own_layout(folder).vocabulary(), Existing::refuse);
@@ -245,12 +225,12 @@ int64_t convert_model(const ModelFolder& model, const ConversionPlan& plan, Prog
   remove_leftovers(folder);
   TemporaryPath made(temporary_name(folder));
   do {
-    create_folder(made.path());
+    make_folders(made.path());
   } while (!made.hold());  // another process took it for a leftover
   int64_t written = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     const fs::path file = made.path() / parts[i].name;
-    create_folder(file.parent_path());
+    make_folders(file.parent_path());
     written += write_converted(file, std::move(tensors[i]), conversion_of(parts[i], plan), [&](int64_t bytes) {
       progress.advance(Stage::convert, static_cast<double>(bytes), parts[i].name.string());
       if (progress.stop_requested()) fail(ErrorKind::interrupted, "stopped; nothing was written");
@@ -260,7 +240,7 @@ int64_t convert_model(const ModelFolder& model, const ConversionPlan& plan, Prog
   ModelFolder copy = model;
   copy.layout = own_layout(made.path());
   open_model(copy);  // throws when the files do not say what they should
-  publish(made.path(), folder, plan.existing);
+  publish_folder(made.path(), folder, plan.existing);
   return written;
 }
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/base/host_copy.h"
+#include "core/base/device.h"
 #include "core/media/frame_sinks.h"
 #include "core/media/video_writer.h"
 #include "core/model/vae/video_vae.h"

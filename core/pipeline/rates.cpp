@@ -100,9 +100,7 @@ void RatesFile::set(const RatesKey& key, const Rates& rates) {
 
 void RatesFile::write() const {
   if (!path_) fail(ErrorKind::output, "cannot save the measured rates: no cache folder", "set HOME or XDG_CACHE_HOME");
-  std::error_code error;
-  fs::create_directories(path_->parent_path(), error);
-  if (error) fail(ErrorKind::output, fmt::format("{}: {}", path_->parent_path().string(), error.message()));
+  make_folders(path_->parent_path());
   RatesJson json = {{"rates", RatesJson::array()}};
   for (const Entry& entry : entries_) {
     RatesJson& written = json["rates"].emplace_back();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/name_claim.h"
+#include "core/base/atomic_file.h"
 #include "core/config/resolve.h"
 #include "core/media/video_writer.h"
 #include "core/model/star/generator.h"

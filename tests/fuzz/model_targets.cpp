@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/json.h"
-#include "core/base/protobuf.h"
+#include "core/base/sentencepiece.h"
 #include "core/base/weights/file_bytes.h"
 #include "core/config/preset.h"
 #include "core/lab/world/piece_list.h"

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "core/base/device.h"
-#include "core/base/host_copy.h"
 #include "core/lab/bench/op_clock.h"
 #include "core/lab/bench/test_picture.h"
 #include "core/model/pyramid/codes.h"

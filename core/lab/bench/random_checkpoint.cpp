@@ -44,7 +44,7 @@ void write_one_file(const fs::path& file, const std::vector<TensorToWrite>& tens
 }
 
 void write_shards(const fs::path& folder, std::vector<TensorToWrite> tensors) {
-  fs::create_directories(folder);
+  make_folders(folder);
   const auto shards = in_shards(std::move(tensors));
   nlohmann::json index;
   for (size_t i = 0; i < shards.size(); ++i) {
@@ -72,10 +72,8 @@ ModelLayout layout_for(const ModelFolder& model, const fs::path& folder) {
 }  // namespace
 
 void write_random_checkpoint(const ModelFolder& model, const fs::path& folder, at::Device device) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail(ErrorKind::output, fmt::format("{}: {}", folder.string(), error.message()));
-  if (!fs::is_empty(folder, error)) {
+  make_folders(folder);
+  if (!fs::is_empty(folder)) {
     fail(ErrorKind::output, fmt::format("{}: is not empty", folder.string()), "name another folder");
   }
   ModelFolder random = model;

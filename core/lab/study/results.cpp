@@ -226,10 +226,7 @@ std::vector<StudyRecord> read_results(const fs::path& folder) {
 ResultsFile::ResultsFile(fs::path folder, const Shard& shard, const std::string& setup,
                          const std::vector<StudyPrompt>& prompts, const std::vector<StudyVariant>& variants)
     : folder_(std::move(folder)), file_(folder_ / study_file_name(kResultsStem, shard)) {
-  std::error_code failed;
-  fs::create_directories(folder_, failed);
-  if (failed)
-    fail(ErrorKind::output, fmt::format("{}: cannot create the folder: {}", folder_.string(), failed.message()));
+  make_folders(folder_);
   locks_.emplace(folder_ / ".lock");
   auto held = locks_->try_lock(file_.filename().string());
   if (!held) fail(ErrorKind::output, fmt::format("{}: another process is writing it", file_.string()));

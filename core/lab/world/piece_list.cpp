@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "core/base/protobuf.h"
+#include "core/base/sentencepiece.h"
 
 namespace faststar {
 namespace {

@@ -74,18 +74,11 @@ std::optional<ManifestRecord> parse_line(const std::string& line) {
 
 std::string key_of(const BatchItem& item) { return fmt::format("{:016x}", fnv1a(item.file)); }
 
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!error && fs::is_directory(folder, error)) return;
-  fail(ErrorKind::output, fmt::format("{}: cannot create this folder: {}", folder.string(), error.message()));
-}
-
 /// Tried out: on ext4 this is a property of each folder.
 bool ignores_case(const fs::path& folder) {
   const std::string name = fmt::format("case-{}", getpid());
   const TemporaryPath probe(folder / name);
-  make_folder(probe.path());
+  make_folders(probe.path());
   std::error_code ignored;
   return fs::exists(folder / fmt::format("CASE-{}", getpid()), ignored);
 }
@@ -150,12 +143,12 @@ const ItemState* Manifest::find(const std::string& file) const {
 }
 
 void BatchFolder::create(const std::vector<BatchItem>& items) const {
-  for (const char* name : {"videos", "codes", "partial"}) make_folder(root_ / name);
+  for (const char* name : {"videos", "codes", "partial"}) make_folders(root_ / name);
   std::set<fs::path> folders;
   for (const BatchItem& item : items) {
     if (item.problem.empty()) folders.insert(video(item).parent_path());
   }
-  for (const fs::path& folder : folders) make_folder(folder);
+  for (const fs::path& folder : folders) make_folders(folder);
 }
 
 void BatchFolder::check_writable() const {

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "core/base/sentencepiece_check.h"
+#include "core/base/sentencepiece.h"
 #include "core/lab/world/piece_list.h"
 #include "support/support.h"
 
