@@ -1,6 +1,7 @@
 #pragma once
 #include "core/base/tensor.h"
 #include "core/media/ffmpeg.h"
+#include "core/media/resize.h"
 
 namespace faststar {
 
@@ -49,5 +50,12 @@ bool is_quarter_turn(const int32_t* display_matrix);
 
 /// True when the matrix swaps width and height.
 bool swaps_sides(const int32_t* display_matrix);
+
+/// The size of a stored picture with square pixels: the width changes, as players do. `shape` is a pixel's width to its
+/// height; unknown or absurd ones count as square.
+PixelSize square_size(PixelSize stored, AVRational shape);
+
+/// `pixels` [H, W, 3], stored with pixels of `shape`, resized to square_size().
+Tensor with_square_pixels(const Tensor& pixels, AVRational shape);
 
 }  // namespace faststar

@@ -23,8 +23,6 @@ extern "C" {
 #include "core/media/metadata.h"
 #include "core/media/picture_colour.h"
 #include "core/media/picture_file.h"
-#include "core/media/pixel_shape.h"
-#include "core/media/tiff.h"
 #include "core/media/video_reader.h"
 
 namespace faststar {

@@ -1,7 +1,5 @@
 #include "core/media/metadata.h"
 
-#include <fmt/format.h>
-
 extern "C" {
 #include <libavutil/crc.h>
 }
@@ -20,9 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
-constexpr std::string_view kJpegStart = "\xff\xd8";
 constexpr size_t kPngHeaderEnd = 8 + 25;  // signature, IHDR chunk
+constexpr size_t kJpegStart = 2;          // mark of its start
 // iTXt: keyword, 0, not compressed, method 0, no language, no translated keyword (PNG specification 11.3.3.4).
 constexpr std::string_view kPngKeyword{"comment\0\0\0\0\0", 12};
 constexpr size_t kMaxInSegment = 65533;
@@ -77,14 +74,8 @@ std::optional<std::string> image_start(const std::filesystem::path& path) {
   std::string start(kMaxStart, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
   start.resize(static_cast<size_t>(stream.gcount()));
-  if (!start.starts_with(kPngSignature) && !start.starts_with(kJpegStart)) return std::nullopt;
+  if (!picture_file::is_png(start) && !picture_file::is_jpeg(start)) return std::nullopt;
   return start;
-}
-
-json object_of(const std::string& text, const char* what) {
-  json object = json::parse(text, nullptr, false);
-  if (!object.is_object()) fail(ErrorKind::internal, fmt::format("{} for the comment: expected a JSON object", what));
-  return object;
 }
 
 }  // namespace
@@ -92,8 +83,8 @@ json object_of(const std::string& text, const char* what) {
 std::string to_comment(const Provenance& provenance) {
   json comment = {{"faststar", provenance.version},
                   {"command", provenance.command},
-                  {"settings", object_of(provenance.settings_json, "settings")}};
-  if (!provenance.run_json.empty()) comment["run"] = object_of(provenance.run_json, "run");
+                  {"settings", json::parse(provenance.settings_json)}};
+  if (!provenance.run_json.empty()) comment["run"] = json::parse(provenance.run_json);
   constexpr int kOneLine = -1;
   constexpr bool kAscii = true;  // readers of comments guess at encodings
   return comment.dump(kOneLine, ' ', kAscii);
@@ -122,13 +113,13 @@ std::optional<Provenance> read_provenance(const std::filesystem::path& path) {
 }
 
 std::string with_comment(std::string image, std::string_view comment) {
-  if (image.starts_with(kPngSignature)) return image.insert(kPngHeaderEnd, png_chunk(comment));
-  return image.insert(kJpegStart.size(), jpeg_segments(comment));
+  if (picture_file::is_png(image)) return image.insert(kPngHeaderEnd, png_chunk(comment));
+  return image.insert(kJpegStart, jpeg_segments(comment));
 }
 
 std::string comment_of(std::string_view image) {
-  if (image.starts_with(kPngSignature)) return png_comment(image);
-  if (image.starts_with(kJpegStart)) return jpeg_comment(image);
+  if (picture_file::is_png(image)) return png_comment(image);
+  if (picture_file::is_jpeg(image)) return jpeg_comment(image);
   return {};
 }
 

@@ -15,7 +15,6 @@ struct Provenance {
 };
 
 /// One line of ASCII JSON: {"command": ..., "faststar": version, "run": {...}, "settings": {...}}.
-/// Throws Error(internal) when one of the two is not a JSON object.
 std::string to_comment(const Provenance& provenance);
 
 /// The reverse; nothing when faststar did not write `comment`.

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "core/media/picture_file.h"
-#include "core/media/tiff.h"
 
 namespace faststar::picture_file {
 namespace {

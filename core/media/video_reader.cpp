@@ -17,7 +17,6 @@
 #include "core/media/ffmpeg.h"
 #include "core/media/filter.h"
 #include "core/media/frame_list.h"
-#include "core/media/pixel_shape.h"
 
 namespace faststar {
 namespace fs = std::filesystem;

@@ -112,17 +112,13 @@ bool can_hold(const char* container, const SoundTrack& track) {
   return accepted;
 }
 
-void check_format(const VideoFormat& format, const VideoKind& kind, const VideoEncoding& encoding) {
+void check_format(const VideoFormat& format, const VideoKind& kind) {
   const bool is_odd = format.width % 2 != 0 || format.height % 2 != 0;
-  if (is_odd && kind.colour.format == AV_PIX_FMT_YUV420P) {
-    fail(ErrorKind::usage,
-         fmt::format("{}x{}: {} needs an even width and height", format.width, format.height,
-                     kind.has_speed ? "H.264 with yuv420p" : kind.suffix),
-         "--lossless supports any size");
-  }
-  if (encoding.crf < 0 || encoding.crf > 51) {
-    fail(ErrorKind::usage, fmt::format("--crf {}: expected 0 (best) to 51", encoding.crf));
-  }
+  if (!is_odd || kind.colour.format != AV_PIX_FMT_YUV420P) return;
+  fail(ErrorKind::usage,
+       fmt::format("{}x{}: {} needs an even width and height", format.width, format.height,
+                   kind.has_speed ? "H.264 with yuv420p" : kind.suffix),
+       "--lossless supports any size");
 }
 
 void tag_colour(AVCodecContext& codec, const StoredColour& colour) {
@@ -315,11 +311,7 @@ std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::pa
 
 void check_video_output(const fs::path& path, const VideoFormat& format, const VideoEncoding& encoding) {
   const VideoKind& kind = video_kind(path, encoding);
-  if (format.width <= 0 || format.height <= 0 || format.fps <= 0) {
-    fail(ErrorKind::internal, fmt::format("{}: cannot write a video of {}x{} at {} frames per second", path.string(),
-                                          format.width, format.height, format.fps));
-  }
-  check_format(format, kind, encoding);
+  check_format(format, kind);
   make_encoder(kind);
 }
 

@@ -68,7 +68,7 @@ struct VideoExtras {
   std::shared_ptr<const SoundTrack> sound;  ///< from read_sound(); silent without
 };
 
-/// Throws when make_video_writer() would: Error(usage) for an unsuitable file name, size or crf, Error(output) when
+/// Throws when make_video_writer() would: Error(usage) for an unsuitable file name or size, Error(output) when
 /// this FFmpeg lacks the encoder. Touches no file: call it before any long work.
 void check_video_output(const std::filesystem::path& path, const VideoFormat& format, const VideoEncoding& encoding);
 

@@ -8,7 +8,6 @@
 #include "core/media/picture_colour.h"
 #include "core/media/picture_file.h"
 #include "core/media/sample_media.h"
-#include "core/media/tiff.h"
 #include "core/media/video_reader.h"
 #include "core/media/video_writer.h"
 #include "core/pipeline/source.h"

@@ -9,7 +9,6 @@
 #include "core/media/picture_bytes.h"
 #include "core/media/picture_file.h"
 #include "core/media/sample_media.h"
-#include "core/media/tiff.h"
 #include "support/support.h"
 
 namespace faststar {
