@@ -210,13 +210,9 @@ bool is_preset(const YamlDocument& document) {
 }
 
 std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(configs_dir())) {
-    const std::string name = entry.path().stem().string();
-    const fs::path file = preset_file(name);
-    if (!file.empty() && is_preset(YamlDocument(file))) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
+  std::vector<std::string> names = config_names();
+  std::erase_if(names, [](const std::string& name) { return !is_preset(YamlDocument(preset_file(name))); });
+  std::ranges::sort(names);
   return names;
 }
 

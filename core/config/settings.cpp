@@ -19,9 +19,9 @@ namespace {
 std::string_view long_name_of(std::string_view names) { return names.starts_with("--") ? names.substr(2) : ""; }
 
 /// Sets every field for which text_of(its name) has something; an earlier name counts as long as the current one has
-/// nothing.
-template <typename TextOf, typename OriginOf>
-void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
+/// nothing. shown_of(name) is what messages call it.
+template <typename TextOf, typename ShownOf>
+void apply_texts(Settings& settings, Source source, TextOf&& text_of, ShownOf&& shown_of) {
   visit_config(settings.config, [&](std::string_view, const Field& field, auto& member) {
     std::string_view name = field.setting();
     std::optional<std::string> text = text_of(name);
@@ -31,20 +31,21 @@ void apply_texts(Settings& settings, TextOf&& text_of, OriginOf&& origin_of) {
       text = text_of(name);
     }
     if (!text) return;
-    const Origin origin = origin_of(name);
+    const Origin origin = {source, shown_of(name)};
     if (!parse_value(*text, field, member)) fail_value(origin, expected_text(field, member), *text);
     settings.origins[std::string(field.setting())] = origin;
   });
   for (const RetiredSetting& setting : retired_reduction_settings()) {
     const std::optional<std::string> text = text_of(setting.flag);
-    if (text) check_retired(setting, *text, origin_of(setting.flag).text);
+    if (text) check_retired(setting, *text, shown_of(setting.flag));
   }
 }
 
-std::optional<std::string> find_text(const FieldTexts& texts, std::string_view field) {
-  const auto found = texts.find(field);
-  if (found == texts.end()) return std::nullopt;
-  return found->second;
+auto finder_in(const FieldTexts& texts) {
+  return [&texts](std::string_view field) {
+    const auto found = texts.find(field);
+    return found == texts.end() ? std::nullopt : std::optional(found->second);
+  };
 }
 
 std::string yaml_scalar(const std::string& value) { return quoted_yaml(value); }
@@ -130,25 +131,16 @@ std::string environment_name(std::string_view field) {
 }
 
 void apply_environment(Settings& settings) {
-  apply_texts(settings, environment_text, [](std::string_view field) {
-    return Origin{Source::environment, environment_name(field)};
-  });
+  apply_texts(settings, Source::environment, environment_text, environment_name);
 }
 
 void apply_flags(Settings& settings, const FieldTexts& flags) {
-  apply_texts(
-      settings, [&](std::string_view field) { return find_text(flags, field); },
-      [](std::string_view field) {
-        return Origin{Source::flag, flag_name(field)};
-      });
+  apply_texts(settings, Source::flag, finder_in(flags), flag_name);
 }
 
 void apply_entry(Settings& settings, const FieldTexts& texts, const std::string& where) {
-  apply_texts(
-      settings, [&](std::string_view field) { return find_text(texts, field); },
-      [&](std::string_view field) {
-        return Origin{Source::flag, fmt::format("{}: {}", where, field)};
-      });
+  apply_texts(settings, Source::flag, finder_in(texts),
+              [&](std::string_view field) { return fmt::format("{}: {}", where, field); });
 }
 
 void settle_prompt_source(Settings& settings) {

@@ -14,11 +14,7 @@ namespace {
 constexpr uint64_t kRandomWeightsSeed = 0;
 
 Checkpoints open_random_model(const ModelFolder& model) {
-  const auto& sizes = model.preset.architecture;
-  if (!sizes) {
-    fail(ErrorKind::model,
-         fmt::format("{}: --random-weights needs an `architecture:` section", model.preset.file.string()));
-  }
+  const ModelSizes& sizes = model.preset.architecture.value();  // resolve_model saw to it
   const auto source = make_random_weights(kRandomWeightsSeed);
   const auto own_vocabulary = model.layout.vocabulary();
   std::error_code ignored;
@@ -26,9 +22,9 @@ Checkpoints open_random_model(const ModelFolder& model) {
   return {source,
           source,
           source,
-          sizes->transformer,
-          sizes->vae,
-          sizes->text_encoder,
+          sizes.transformer,
+          sizes.vae,
+          sizes.text_encoder,
           has_vocabulary ? own_vocabulary : own_layout(embedded_model_dir()).vocabulary()};
 }
 
