@@ -1,10 +1,5 @@
-#include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
 #include <algorithm>
 #include <sstream>
 
@@ -12,18 +7,9 @@
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
-#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/lab/bench/bench_variants.h"
-#include "core/lab/bench/error_bench.h"
-#include "core/lab/bench/kernel_bench.h"
-#include "core/lab/bench/media_bench.h"
-#include "core/lab/bench/random_checkpoint.h"
-#include "core/lab/bench/rate_fit.h"
-#include "core/lab/bench/run_report.h"
-#include "core/lab/bench/shape_bench.h"
-#include "core/lab/bench/start_bench.h"
+#include "core/lab/bench/bench_session.h"
 
 namespace faststar {
 namespace {
@@ -61,138 +47,43 @@ SettingsRequest settings_of(const BenchCommand& command) {
   return settings;
 }
 
-std::vector<std::string> names_of(const std::string& list) {
-  return list.empty() ? std::vector<std::string>() : CLI::detail::split(list, ',');
-}
-
-/// Of the folder for the files of this process.
-std::filesystem::path folder_path() {
-  return std::filesystem::temp_directory_path() / fmt::format("faststar-bench-{}", getpid());
-}
-
-std::filesystem::path make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directory(folder, error);
-  if (error) fail(ErrorKind::output, fmt::format("{}: {}", folder.string(), error.message()), "set TMPDIR");
-  return folder;
-}
-
 /// On stdout; as JSON, and the tables on stderr, with --json.
-void print_report(const BenchReport& report, const Config& config) {
-  if (!config.runtime.json) return print_result(report_text(report));
+void print_report(const BenchReport& report, const RuntimeConfig& runtime) {
+  if (!runtime.json) return print_result(report_text(report));
   std::istringstream lines(report_text(report));
   for (std::string line; std::getline(lines, line);) log::info("{}", line);
   print_result(report_json(report));
 }
 
-/// The setup as it is; says which model it is.
-const ModelSetup& announced(const ModelSetup& setup, const Config& config) {
-  log::set_quiet(config.runtime.quiet);
-  log::info("model: {}", describe_model(setup.model));
-  return setup;
-}
-
-/// The configurations of a command line, on the model of the first.
-struct BenchSession {
-  explicit BenchSession(const BenchCommand& command)
-      : BenchSession(folder_path(), settings_of(command), names_of(command.against)) {}
-
-  const Plan& plan() const { return variants.front().plan; }
-
-  TemporaryPath folder;
-  std::vector<BenchCandidate> candidates;
-  Config config;
-  Model model;
-  std::vector<BenchVariant> variants;
-  GpuMonitor monitor;
-
- private:
-  BenchSession(const std::filesystem::path& path, const SettingsRequest& settings,
-               const std::vector<std::string>& against)
-      : folder(make_folder(path)),
-        candidates(bench_candidates(settings, against, path)),
-        config(candidates.front().resolved.settings.config),
-        model(announced(shared_setup(candidates), config), Residency::everything),
-        variants(plan_variants(model, std::move(candidates))),
-        monitor(model.device()) {}
-};
-
-int bench_runs(const BenchCommand& command) {
+int run_videos(const BenchCommand& command) {
   const BenchCounts counts = counts_of(command);
-  BenchSession session(command);
-  const BenchContext context = bench_context(session.model.device(), session.model.dtype(), session.monitor);
+  BenchSession session(settings_of(command), command.against);
   stop_in_two_stages();
-  std::vector<VariantRuns> results;
+  BenchReport report;
   {
     ProgressDisplay progress(session.config.runtime);
-    results = run_variants(session.model, session.variants, counts, session.monitor, progress);
+    report = bench_videos(session, counts, progress);
   }
-  print_report(report_runs(session.variants, results, context), session.config);
-  keep_rates(session.model.rates_file(), session.model, session.variants, results);
+  print_report(report, session.config.runtime);
   return 0;
 }
 
-int bench_ops(const BenchCommand& command) {
-  const BenchSession session(command);
-  const c10::InferenceMode inference;
-  const BackendScope backends(session.variants.front().kernels);
-  const BenchContext context = bench_context(session.model.device(), session.model.dtype(), session.monitor);
-  const OpClock clock(session.model.device());
-  const OpsSubject subject{session.plan(), session.variants.front().kernels, context.ceilings, clock};
-  BenchReport report = begin_report(context);
-  report.tables = {bench_kernels(subject), bench_linears(subject)};
-  if (!fp8_obstacle(session.model.device())) {
-    report.tables.push_back(bench_linears(subject, LinearPrecision::fp8));
-  }
-  report.tables.push_back(bench_attention(subject));
-  report.tables.push_back(bench_errors(subject));
-  print_report(report, session.config);
+int run_operations(const BenchCommand& command) {
+  const BenchSession session(settings_of(command), command.against);
+  print_report(bench_operations(session), session.config.runtime);
   return 0;
 }
 
-/// The model that --write names: written with random weights, then used as any other.
-SettingsRequest with_written_model(SettingsRequest settings, const std::string& written,
-                                   const std::filesystem::path& folder) {
-  const BenchCandidate candidate = bench_candidates(settings, {}, folder).front();
-  const ModelSetup& setup = candidate.request.setup;
-  if (!setup.model.random_weights) {
-    fail(ErrorKind::usage, fmt::format("--write {}: writes a model of random weights", written), "--random-weights");
-  }
-  log::info("writing {}: {}", written, setup.model.preset.name);
-  write_random_checkpoint(setup.model, written, pick_device(setup.device));
-  settings.flags["model"] = written;
-  settings.flags["random_weights"] = "false";
-  return settings;
+int run_loading(const BenchCommand& command) {
+  const auto [report, runtime] = bench_loading(settings_of(command), command.write, counts_of(command).runs);
+  print_report(report, runtime);
+  return 0;
 }
 
-int bench_loading(const BenchCommand& command) {
+int run_files(const BenchCommand& command) {
   const BenchCounts counts = counts_of(command);
-  const TemporaryPath folder(make_folder(folder_path()));
-  SettingsRequest settings = settings_of(command);
-  const double before = seconds_since_process_start();
-  if (!command.write.empty()) settings = with_written_model(settings, command.write, folder.path());
-  const double writing = seconds_since_process_start() - before;
-  const BenchCandidate candidate = bench_candidates(settings, {}, folder.path()).front();
-  const Config& config = candidate.resolved.settings.config;
-  const ModelSetup setup = announced(candidate.request.setup, config);
-  const at::Device device = pick_device(setup.device);
-  at::zeros({1}, at::TensorOptions(device));  // what the first use of a device costs comes before loading
-  const double started = seconds_since_process_start() - writing;
-  const GpuMonitor monitor(device);
-  BenchReport report = begin_report(bench_context(device, at::kFloat, monitor));
-  report.tables = bench_start(candidate.request, started, counts.runs);
-  print_report(report, config);
-  return 0;
-}
-
-int bench_files(const BenchCommand& command) {
-  const BenchCounts counts = counts_of(command);
-  BenchSession session(command);
-  const BenchContext context = bench_context(session.model.device(), session.model.dtype(), session.monitor);
-  BenchReport report = begin_report(context);
-  report.tables = {bench_media(session.model, session.variants.front(), counts)};
-  print_report(report, session.config);
-  keep_encoder_rate(session.model.rates_file(), session.model, session.variants.front(), report.tables.front());
+  BenchSession session(settings_of(command), command.against);
+  print_report(bench_files(session, counts), session.config.runtime);
   return 0;
 }
 
@@ -234,9 +125,9 @@ Command add_bench(CLI::App& app) {
                options->settings);
 
   const std::vector<BenchPart> parts = {
-      add_part(*command, "ops", "kernels, matrix products and attention, shape by shape", bench_ops),
-      add_part(*command, "start", "loading, from the disk and from the page cache", bench_loading),
-      add_part(*command, "media", "decode, encoding and file", bench_files)};
+      add_part(*command, "ops", "kernels, matrix products and attention, shape by shape", run_operations),
+      add_part(*command, "start", "loading, from the disk and from the page cache", run_loading),
+      add_part(*command, "media", "decode, encoding and file", run_files)};
   add_settings(*parts[0].app, {"guidance", "guidance_reuse", "guidance_reuse_scales", "reduce", "ratios"},
                parts[0].options->settings);
   add_command_option(*parts[1].app, "runs", parts[1].options->runs, "N", "times from the page cache (5)");
@@ -246,7 +137,7 @@ Command add_bench(CLI::App& app) {
   add_settings(*parts[2].app, {"crf", "preset"}, parts[2].options->settings);
   return {command, [options, parts] {
             const auto part = std::ranges::find_if(parts, [](const BenchPart& one) { return one.app->parsed(); });
-            return part == parts.end() ? bench_runs(*options) : part->run(*part->options);
+            return part == parts.end() ? run_videos(*options) : part->run(*part->options);
           }};
 }
 

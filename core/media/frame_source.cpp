@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "core/base/error.h"
-#include "core/media/image.h"
 
 namespace faststar {
 namespace {
@@ -33,32 +31,6 @@ Tensor take_frames(VideoReader& video, const std::vector<T>& wanted, const Frame
 }
 
 }  // namespace
-
-FrameSource::FrameSource(const std::filesystem::path& path) {
-  if (is_picture(path)) {
-    picture_ = read_image(path);
-  } else {
-    video_ = std::make_unique<VideoReader>(path);
-  }
-}
-
-PixelSize FrameSource::size() const {
-  if (!video_) return {picture_.size(0), picture_.size(1)};
-  return {video_->info().height, video_->info().width};
-}
-
-int64_t FrameSource::frames() const { return video_ ? video_->info().frames : 1; }
-
-std::optional<double> FrameSource::fps() const {
-  if (!video_) return std::nullopt;
-  return video_->info().fps;
-}
-
-std::optional<Tensor> FrameSource::next() {
-  const bool any = video_ ? video_->advance() : !std::exchange(picture_taken_, true);
-  if (!any) return std::nullopt;
-  return video_ ? video_->pixels() : picture_;
-}
 
 FrameSpan last_seconds(double fps, int64_t frames, double span_seconds, int64_t count) {
   const double duration = static_cast<double>(frames) / fps;

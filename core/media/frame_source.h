@@ -1,33 +1,11 @@
 #pragma once
-#include <filesystem>
+#include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <vector>
 
-#include "core/media/resize.h"
 #include "core/media/video_reader.h"
 
 namespace faststar {
-
-/// The frames of a video, or the one of a picture, in order.
-class FrameSource {
- public:
-  /// Recognises pictures by their content. Throws Error(input) as VideoReader and read_image.
-  explicit FrameSource(const std::filesystem::path& path);
-
-  PixelSize size() const;
-  int64_t frames() const;
-  /// Frames per second; nothing for a picture.
-  std::optional<double> fps() const;
-  /// uint8 [H, W, 3] RGB; nothing after the last.
-  std::optional<Tensor> next();
-
- private:
-  std::unique_ptr<VideoReader> video_;  // null: it is a picture
-  Tensor picture_;
-  bool picture_taken_ = false;
-};
 
 /// Part of a video from which `count` frames are taken evenly.
 struct FrameSpan {

@@ -101,9 +101,6 @@ std::string sides_text(int64_t amount, const char* unit, const char* one, const 
                      std::abs(amount) - first, other);
 }
 
-constexpr int64_t kGap = 8;       // pixels
-constexpr int64_t kGapGrey = 32;  // level
-
 }  // namespace
 
 Tensor resize_lanczos(const Tensor& image, PixelSize size) {
@@ -151,17 +148,6 @@ Tensor fit_to(const Tensor& image, PixelSize target, Fit fit) {
 Tensor to_pixels(const Tensor& image) {
   const Tensor unit = image.permute({2, 0, 1}).to(at::kFloat).div(255);
   return (unit + unit - 1).contiguous();
-}
-
-PixelSize side_by_side_size(PixelSize frame) { return {frame.height + frame.height % 2, 2 * frame.width + kGap}; }
-
-Tensor side_by_side(const Tensor& a, const Tensor& b) {
-  const int64_t width = a.size(1);
-  const PixelSize size = side_by_side_size({a.size(0), width});
-  Tensor both = at::full({size.height, size.width, 3}, kGapGrey, a.options());
-  both.narrow(0, 0, a.size(0)).narrow(1, 0, width).copy_(a);
-  both.narrow(0, 0, a.size(0)).narrow(1, width + kGap, width).copy_(b);
-  return both;
 }
 
 }  // namespace faststar

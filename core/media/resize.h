@@ -40,11 +40,4 @@ Tensor fit_to(const Tensor& image, PixelSize target, Fit fit);
 /// The VAE encoder's input: float32 [3, H, W] in [-1, 1], x/255 and then x+x-1. image: uint8 [H, W, 3].
 Tensor to_pixels(const Tensor& image);
 
-/// The size of side_by_side of two pictures of this size.
-PixelSize side_by_side_size(PixelSize frame);
-
-/// `a` left and `b` right (uint8 [H, W, 3] each, one shape), a dark gap between them; uint8
-/// [side_by_side_size, 3], both sides even as H.264 wants them.
-Tensor side_by_side(const Tensor& a, const Tensor& b);
-
 }  // namespace faststar

@@ -2,9 +2,18 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/lab/metrics/same_work.h"
+#include "core/media/image.h"
+#include "core/media/metadata.h"
+#include "core/media/video_reader.h"
+#include "core/media/video_writer.h"
 
 namespace faststar {
 namespace {
@@ -57,6 +66,38 @@ PixelSize panel_size(PixelSize frame, size_t columns) {
     return std::max<int64_t>(std::lround(scale * static_cast<double>(length)), 1);
   };
   return {scaled(frame.height), scaled(frame.width)};
+}
+
+HeatmapFrame current_frame(VideoReader& video, const std::vector<LatentPlace>& places) {
+  const int64_t number = video.index();
+  if (number >= static_cast<int64_t>(places.size())) {
+    fail(ErrorKind::input, fmt::format("the video has more than the {} frames of its run", places.size()));
+  }
+  return {video.pixels(), number, video.time(), places[static_cast<size_t>(number)]};
+}
+
+/// `rows` frames evenly over the clips that were reduced.
+std::vector<int64_t> frames_of_sheet(const Trace& trace, const std::vector<LatentPlace>& places, int64_t rows) {
+  std::vector<int64_t> reduced;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const bool is_reduced = std::ranges::count(trace.steps, places[i].clip, &TracedStep::clip) > 0;
+    if (is_reduced) reduced.push_back(static_cast<int64_t>(i));
+  }
+  const auto count = static_cast<int64_t>(reduced.size());
+  std::vector<int64_t> chosen;
+  for (int64_t row = 0; row < std::min(rows, count); ++row) {
+    chosen.push_back(reduced[static_cast<size_t>((2 * row + 1) * count / (2 * std::min(rows, count)))]);
+  }
+  return chosen;
+}
+
+/// Warns when trace and video say how they were made and that is not the same.
+void check_same_run(const Trace& trace, const std::string& video) {
+  const auto provenance = read_provenance(video);
+  if (!provenance || trace.settings_json.empty()) return;
+  const auto apart = settings_apart(trace.settings_json, provenance->settings_json);
+  if (apart.empty()) return;
+  log::warn("{} is not of the run of {}: they differ in {}", trace.origin, video, fmt::join(apart, ", "));
 }
 
 }  // namespace
@@ -183,6 +224,26 @@ void HeatmapPainter::draw_legend(Canvas& canvas) const {
   canvas.fill(at, kSwatch, kPruned);
   step(kSwatch.width);
   write("pruned");
+}
+
+void write_heatmap(const HeatmapFiles& files, int64_t rows, Existing existing) {
+  const Trace trace = read_trace(files.trace);
+  VideoReader video(files.video);
+  check_same_run(trace, files.video);
+  const VideoInfo& info = video.info();
+  const auto places = place_frames(trace, info.frames);
+  const HeatmapPainter painter(trace, {info.height, info.width});
+  if (!has_picture_name(files.output)) {
+    const auto writer = make_video_writer(files.output, video_format(painter.size(), info.fps), {}, {}, existing);
+    while (video.advance()) writer->write(painter.paint({current_frame(video, places)}).unsqueeze(0));
+    return writer->finish();
+  }
+  const std::vector<int64_t> chosen = frames_of_sheet(trace, places, rows);
+  std::vector<HeatmapFrame> frames;
+  while (frames.size() < chosen.size() && video.advance()) {
+    if (video.index() == chosen[frames.size()]) frames.push_back(current_frame(video, places));
+  }
+  write_image(files.output, painter.paint(frames), "", existing);
 }
 
 }  // namespace faststar

@@ -1,6 +1,8 @@
 #pragma once
+#include <string>
 #include <vector>
 
+#include "core/base/atomic_file.h"
 #include "core/lab/heatmap/canvas.h"
 #include "core/lab/heatmap/trace.h"
 
@@ -59,5 +61,16 @@ class HeatmapPainter {
   int64_t column_ = 0;  // width, pixels
   size_t columns_ = 0;
 };
+
+/// The files of a heatmap.
+struct HeatmapFiles {
+  std::string trace, video, output;
+};
+
+/// Draws a run's trace on its video: as a picture of `rows` frames, evenly over the clips that were reduced, where the
+/// output has the name of a picture, else as a video of all. Warns when trace and video are not of one run. Throws
+/// Error(input) as read_trace and VideoReader, or when the video has another number of frames than the run, and as
+/// write_image and make_video_writer.
+void write_heatmap(const HeatmapFiles& files, int64_t rows, Existing existing);
 
 }  // namespace faststar

@@ -1,4 +1,4 @@
-#include "core/pipeline/same_work.h"
+#include "core/lab/metrics/same_work.h"
 
 #include <algorithm>
 #include <array>
