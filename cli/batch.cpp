@@ -17,7 +17,6 @@
 #include "core/base/log.h"
 #include "core/pipeline/batch/batch_folder.h"
 #include "core/pipeline/batch/batch_items.h"
-#include "core/pipeline/batch/batch_problems.h"
 #include "core/pipeline/batch/entry_stream.h"
 #include "core/pipeline/batch/pipeline_runner.h"
 
