@@ -272,9 +272,11 @@ void publish_folder(const fs::path& made, const fs::path& folder, Existing exist
   if (replaces && renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) == 0) return;
   const TemporaryPath old(made.string() + ".old");  // on a file system that cannot exchange two names
   const bool free = !replaces || std::rename(folder.c_str(), old.path().c_str()) == 0;
-  if (!free || std::rename(made.c_str(), folder.c_str()) != 0) {
-    fail_errno(ErrorKind::output, folder.string(), "rename");
-  }
+  if (free && std::rename(made.c_str(), folder.c_str()) == 0) return;
+  const int reason = errno;
+  if (replaces && free) std::rename(old.path().c_str(), folder.c_str());
+  errno = reason;
+  fail_errno(ErrorKind::output, folder.string(), "rename");
 }
 
 void make_folders(const fs::path& folder) {
