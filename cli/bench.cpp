@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/devices.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
@@ -17,6 +18,7 @@ namespace {
 struct BenchCommand {
   SettingsRequest settings;
   std::string against;
+  std::string devices;
   std::string write;  ///< folder for a model of random weights; empty: none
   int64_t runs = 5;
   int64_t warmup = 1;
@@ -55,16 +57,21 @@ void print_report(const BenchReport& report, const RuntimeConfig& runtime) {
   print_result(report_json(report));
 }
 
-int run_videos(const BenchCommand& command) {
+int run_videos(const CLI::App& app, BenchCommand command) {
   const BenchCounts counts = counts_of(command);
-  BenchSession session(settings_of(command), command.against);
+  const std::vector<std::string> devices = choose_devices(command.devices, command.settings.flags);
+  const Config config = resolve_settings(settings_of(command)).settings.config;
+  if (!devices.empty()) return make_together(app, devices, config);
+  const auto group = join_group(config.runtime.device.value_or(""));
+  BenchSession session(settings_of(command), command.against, group);
   stop_in_two_stages();
   BenchReport report;
   {
-    ProgressDisplay progress(session.config.runtime);
+    ProgressDisplay progress(group->is_first() ? shown_style(config.runtime) : ProgressStyle::none);
     report = bench_videos(session, counts, progress);
   }
-  print_report(report, session.config.runtime);
+  if (group->is_first()) print_report(report, config.runtime);
+  group->leave();
   return 0;
 }
 
@@ -118,6 +125,8 @@ Command add_bench(CLI::App& app) {
   command->require_subcommand(0, 1);
   const auto options = std::make_shared<BenchCommand>();
   add_command_option(*command, "against", options->against, "NAME,NAME", "other configs to compare with");
+  add_command_option(*command, "devices", options->devices, "LIST", "against several GPUs for one video: 0,1",
+                     kMoreGroup);
   add_counts(*command, *options, "videos of each config (5)");
   add_settings(*command,
                {"prompt", "seed", "guidance", "guidance_reuse", "guidance_reuse_scales", "guidance_reuse_weight",
@@ -135,9 +144,9 @@ Command add_bench(CLI::App& app) {
   add_settings(*parts[1].app, {}, parts[1].options->settings);
   add_counts(*parts[2].app, *parts[2].options, "of each measurement (5)");
   add_settings(*parts[2].app, {"crf", "preset"}, parts[2].options->settings);
-  return {command, [options, parts] {
+  return {command, [command, options, parts] {
             const auto part = std::ranges::find_if(parts, [](const BenchPart& one) { return one.app->parsed(); });
-            return part == parts.end() ? run_videos(*options) : part->run(*part->options);
+            return part == parts.end() ? run_videos(*command, *options) : part->run(*part->options);
           }};
 }
 

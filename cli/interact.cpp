@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/devices.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
@@ -43,23 +44,27 @@ std::deque<std::string> read_prompts(const std::string& path) {
   return prompts;
 }
 
+/// Is called now and then while nobody types.
+using OnWait = std::function<void()>;
+
 /// False when a stop was requested: signals do not interrupt the wait.
-bool wait_for_input() {
-  constexpr int kMilliseconds = 100;
+bool wait_for_input(const OnWait& on_wait) {
+  constexpr int kMilliseconds = 100, kRounds = 600;
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  while (!stop_requested()) {
+  for (int round = 1; !stop_requested(); ++round) {
     if (std::cin.rdbuf()->in_avail() > 0 || poll(&input, 1, kMilliseconds) > 0) return true;
+    if (round % kRounds == 0) on_wait();
   }
   return false;
 }
 
 /// The next line of stdin that is not blank, typed or written by another program while clips are made.
-std::optional<std::string> read_typed_prompt() {
+std::optional<std::string> read_typed_prompt(const OnWait& on_wait) {
   const bool terminal = isatty(STDIN_FILENO) == 1;
   while (true) {
     if (terminal) std::fputs("prompt> ", stderr);
     std::string line;
-    if (!wait_for_input() || !std::getline(std::cin, line)) return std::nullopt;
+    if (!wait_for_input(on_wait) || !std::getline(std::cin, line)) return std::nullopt;
     if (is_blank_text(line)) continue;
     try {
       return checked_prompt(line, "stdin", ErrorKind::input);
@@ -76,11 +81,28 @@ struct Prompts {
   size_t total = 0;                                  ///< 0: not known, as they are typed
 };
 
-Prompts prompts_of(const std::string& path) {
-  if (path.empty() || path == "-") {
+bool are_typed(const std::string& path) { return path.empty() || path == "-"; }
+
+/// Lines that the first process reads, in all of them.
+std::optional<std::string> next_typed_prompt(ProcessGroup& group) {
+  const std::string kWait = "w", kEnd = "e", kPrompt = "p";  // how a text begins that they agree on
+  if (!group.is_first()) {
+    std::string text;
+    while ((text = group.agree_text("")) == kWait) {
+    }
+    return text == kEnd ? std::nullopt : std::optional(text.substr(kPrompt.size()));
+  }
+  // Nobody waits in vain: the wait of the others has a limit.
+  const auto prompt = read_typed_prompt([&] { group.agree_text(kWait); });
+  group.agree_text(prompt ? kPrompt + *prompt : kEnd);
+  return prompt;
+}
+
+Prompts prompts_of(const std::string& path, ProcessGroup& group) {
+  if (are_typed(path)) {
     // Synchronized with stdio, std::cin would not see lines that stdio has buffered, and wait_for_input() would hang.
     std::ios::sync_with_stdio(false);
-    return {read_typed_prompt};
+    return {[&group] { return next_typed_prompt(group); }};
   }
   std::deque<std::string> read = read_prompts(path);
   const size_t total = read.size();
@@ -137,7 +159,7 @@ void run_steps(InteractiveRun& run, const Request& shared, const RuntimeConfig& 
   try {
     for (size_t number = 1; prompt; prompt = prompts.next(), ++number) {
       log_prompt(number, prompts.total, run.next_clip(), *prompt);
-      ProgressDisplay progress(runtime);
+      ProgressDisplay progress(shared.setup.group->is_first() ? shown_style(runtime) : ProgressStyle::none);
       for (const InteractiveFile& made : run.step(*prompt, progress)) print(made);
     }
   } catch (...) {
@@ -148,15 +170,22 @@ void run_steps(InteractiveRun& run, const Request& shared, const RuntimeConfig& 
 }
 
 /// `prompts`: a file; empty or "-": lines from stdin.
-int run_interact(const std::string& prompts, MakingOptions options) {
+int run_interact(const CLI::App& app, const std::string& prompts, MakingOptions options) {
+  const std::vector<std::string> devices = choose_devices(options.devices, options.settings.flags);
   ResolvedSettings resolved = resolve_options(options);
   const Config& config = resolved.settings.config;
+  if (!devices.empty() && !options.dry_run) {
+    if (are_typed(prompts)) pass_on_terminal();
+    return make_together(app, devices, config);
+  }
   stop_in_two_stages();
-  const Prompts listed = prompts_of(prompts);
+  join_group(resolved, devices);
+  ProcessGroup& group = *resolved.group;
+  const Prompts listed = prompts_of(prompts, group);
   const std::optional<std::string> first = listed.next();
   if (!first) fail(ErrorKind::usage, "no prompt", "give a file with one prompt per line, or type prompts");
   const Request request = make_interactive_request(resolved, *first);
-  save_config(options, resolved);
+  if (group.is_first()) save_config(options, resolved);
   for (const std::string& line : describe(request)) log::info("{}", line);
   warn_about_untrained_use(request);
   Model model(request.setup, Residency::everything);
@@ -168,6 +197,7 @@ int run_interact(const std::string& prompts, MakingOptions options) {
   } else {
     run_steps(run, request, config.runtime, first, listed);
   }
+  group.leave();
   return 0;
 }
 
@@ -179,7 +209,7 @@ Command add_interact(CLI::App& app) {
   const auto options = std::make_shared<MakingOptions>();
   command->add_option("PROMPTS", *prompts, "a file with one prompt per line; without it, type prompts");
   add_making_options(*command, FlagScope::interact, *options);
-  return {command, [prompts, options] { return run_interact(*prompts, *options); }};
+  return {command, [command, prompts, options] { return run_interact(*command, *prompts, *options); }};
 }
 
 }  // namespace faststar

@@ -2,11 +2,13 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/devices.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
 #include "core/base/log.h"
 #include "core/base/utf8.h"
+#include "core/pipeline/prompt.h"
 #include "core/pipeline/run.h"
 #include "core/pipeline/untrained_use.h"
 
@@ -44,7 +46,7 @@ int make_files(const std::string& command, const Pipeline& pipeline, const Plan&
   std::optional<RunResult> result;
   if (!dry_run) {
     stop_in_two_stages();
-    ProgressDisplay progress(runtime);
+    ProgressDisplay progress(pipeline.group().is_first() ? shown_style(runtime) : ProgressStyle::none);
     result = run_plan(pipeline, plan, progress, [&](const std::filesystem::path& file) {
       if (!runtime.json) print_path(file);
     });
@@ -57,19 +59,33 @@ int make_files(const std::string& command, const Pipeline& pipeline, const Plan&
   return !result || result->side_error.empty() ? 0 : exit_code(ErrorKind::output);
 }
 
+/// The prompt of --prompt -: stdin is the first process's.
+void share_prompt(ProcessGroup& group, Settings& settings) {
+  PromptConfig& prompt = settings.config.prompt;
+  if (group.size() == 1 || prompt.prompt != "-" || prompt.prompt_file) return;
+  prompt.prompt = group.agree_text(group.is_first() ? read_prompt(settings) : "");
+}
+
 /// Resolves and checks the settings, logs the plan and runs it. Returns the exit code.
-int run_making_command(Task task, MakingOptions options) {
+int run_making_command(const CLI::App& app, Task task, MakingOptions options) {
+  const std::vector<std::string> devices = choose_devices(options.devices, options.settings.flags);
   ResolvedSettings resolved = resolve_options(options);
   const RuntimeConfig runtime = resolved.settings.config.runtime;
+  if (!devices.empty() && !options.dry_run) return make_together(app, devices, resolved.settings.config);
+  join_group(resolved, devices);
+  ProcessGroup& group = *resolved.group;
+  share_prompt(group, resolved.settings);
   const Request request = make_request(task, resolved);
-  save_config(options, resolved);
+  if (group.is_first()) save_config(options, resolved);
   for (const std::string& line : describe(request)) log::info("{}", line);
   warn_about_untrained_use(request);
   Model model(request.setup);
   const Pipeline pipeline(model);
   const Plan plan = make_plan(pipeline, request);
   log::info("time: {}", time_text(plan.time));
-  return make_files(task_command(task), pipeline, plan, runtime, options.dry_run);
+  const int code = make_files(task_command(task), pipeline, plan, runtime, options.dry_run);
+  group.leave();
+  return code;
 }
 
 /// A command that makes one file per seed from one prompt.
@@ -77,7 +93,7 @@ Command add_making(CLI::App& app, Task task, FlagScope scope, const char* descri
   CLI::App* command = app.add_subcommand(task_command(task), description);
   const auto options = std::make_shared<MakingOptions>();
   add_making_options(*command, scope, *options);
-  return {command, [task, options] { return run_making_command(task, *options); }};
+  return {command, [command, task, options] { return run_making_command(*command, task, *options); }};
 }
 
 /// Uses the settings saved with the codes where none are given. Not their model folder: a file must not choose what is

@@ -1,10 +1,7 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <cstdlib>
-#include <set>
 
 #include "cli/commands.h"
+#include "cli/devices.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
@@ -63,69 +60,22 @@ TrainJob common_job(const TrainCommand& command, const LaunchedProcess& process)
   job.dtype = dtype_of(precision);
   job.execution = picked.is_cuda() && !command.eager ? Execution::graph : Execution::eager;
   if (!command.phase.empty()) job.last_phase = parse_choice<TrainPhase>("--phase", command.phase);
-  job.workers = join_workers(process, picked);
+  job.workers = join_processes(process, picked);
   return job;
-}
-
-/// GPUs sum among themselves, CPUs through a store.
-void check_devices(const std::vector<std::string>& devices) {
-  const std::set<std::string> different(devices.begin(), devices.end());
-  const bool only_cpu = different == std::set<std::string>{"cpu"};
-  if (only_cpu || (!different.contains("cpu") && different.size() == devices.size())) return;
-  fail(ErrorKind::usage,
-       fmt::format("--devices: expected different GPUs, or cpu alone, got {}", fmt::join(devices, ",")),
-       "--devices 0,1");
-}
-
-/// The error of the process that failed first.
-Error error_of(const WorkerEnd& end, const std::string& process) {
-  ErrorKind kind = ErrorKind::internal;
-  for (const ErrorKind known :
-       {ErrorKind::usage, ErrorKind::input, ErrorKind::model, ErrorKind::device, ErrorKind::output}) {
-    if (exit_code(known) == end.exit_code) kind = known;
-  }
-  const std::string what = end.error.empty() ? fmt::format("ended with exit code {}", end.exit_code) : end.error;
-  return {kind, fmt::format("{}: {}", process, what),
-          end.hint.empty() ? "the same command resumes from what was saved" : end.hint};
-}
-
-/// Trains in one process a device, each with the variables that torchrun would give it.
-int run_train_workers(const std::vector<std::string>& words, const std::vector<std::string>& devices,
-                      ProgressStyle style) {
-  check_devices(devices);
-  if (const LaunchedProcess process = launched_process(); process.count > 1) {
-    fail(ErrorKind::usage, fmt::format("--devices: a launcher has started {} processes already", process.count),
-         "leave out --devices: each process takes the GPU of its local rank");
-  }
-  stop_in_two_stages();
-  unsetenv("FASTSTAR_PROGRESS");
-  unsetenv("FASTSTAR_DEVICES");                           // or each worker would start workers
-  setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);  // its warnings come with a backtrace
-  const WorkerStore store;
-  std::vector<WorkerCommand> commands;
-  for (size_t rank = 0; rank < devices.size(); ++rank) {
-    commands.push_back(
-        {.device = devices[rank],
-         .arguments = words,
-         .environment = {fmt::format("RANK={}", rank), fmt::format("LOCAL_RANK={}", rank),
-                         fmt::format("WORLD_SIZE={}", devices.size()), "MASTER_ADDR=127.0.0.1",
-                         fmt::format("MASTER_PORT={}", store.port()), "TORCHELASTIC_USE_AGENT_STORE=True"}});
-  }
-  const WorkerEnds ends = run_workers(commands, style, Stage::train, OnFailure::end_others);
-  if (ends.first_failure) {
-    const size_t i = *ends.first_failure;
-    throw error_of(ends.all[i], fmt::format("{}, process {} of {}", devices[i], i + 1, devices.size()));
-  }
-  return stop_requested() ? stop_exit_code() : 0;
 }
 
 int run_train(const CLI::App& app, const TrainCommand& command) {
   const std::vector<RecipeStage> recipe = find_recipe(command.job.recipe);
   check_command(command, recipe);
   const auto style = parse_choice<ProgressStyle>("--progress", command.progress);
-  const std::vector<std::string> devices = parse_devices(command.devices);
+  const std::vector<std::string> devices = checked_devices(command.devices, /*has_device=*/false);
   if (devices.size() > 1) {
-    return run_train_workers(given_words(app, {"--devices", "--device", "--progress"}), devices, style);
+    return run_together({.words = given_words(app, {"--devices", "--device", "--progress"}),
+                         .devices = devices,
+                         .style = style,
+                         .stage = Stage::train,
+                         .lost_hint = "the same command resumes from what was saved",
+                         .names_lines = true});
   }
   const LaunchedProcess process = launched_process();
   const bool is_first = process.rank == 0;

@@ -12,6 +12,7 @@
 #include <CLI/Config.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -149,7 +150,8 @@ class WorkerGroup {
         processes_[i]->read_messages([&](const std::string& line) { take_line(i, line); });
         if (processes_[i]->messages() < 0) take_end(i);
       }
-      if (stop_requested() && !std::exchange(stopping_, true)) send_all(SIGINT);
+      if (stop_requested() && !std::exchange(stopping_, true)) send_all(stop_signal());
+      if (kill_at_ && std::chrono::steady_clock::now() >= *kill_at_) send_all(SIGKILL);
     }
   }
 
@@ -157,13 +159,15 @@ class WorkerGroup {
   void take_line(size_t i, const std::string& line) {
     WorkerEnd& end = ends_.all[i];
     const bool is_ended = on_failure_ == OnFailure::end_others && ends_.first_failure;
-    if (line.empty() || is_ended || progress_.take(commands_[i].device, line)) return;
+    const std::string name = commands_[i].voice == WorkerVoice::named ? commands_[i].device : "";
+    // A process that is ended may still say where its work is.
+    if (line.empty() || (is_ended && !line.starts_with(kWarning)) || progress_.take(name, line)) return;
     if (on_failure_ == OnFailure::end_others && line.starts_with(kError)) {
       end.error = line.substr(kError.size());
     } else if (on_failure_ == OnFailure::end_others && line.starts_with(kHint)) {
       end.hint = line.substr(kHint.size());
-    } else {
-      relay(commands_[i].device, line);
+    } else if (commands_[i].voice != WorkerVoice::errors) {
+      relay(name, line);
     }
   }
 
@@ -173,11 +177,14 @@ class WorkerGroup {
     if (code == 0 || stopped || ends_.first_failure) return;
     ends_.first_failure = i;
     if (on_failure_ == OnFailure::keep_others) return;
-    // The first signal asks for an end after the current step, which waits for the lost process; the second one ends.
-    for (int signals = 0; signals < 2; ++signals) {
-      send_all(SIGTERM);
+    // The first signal asks for an end after the current step, which waits for the lost process; the second one ends. A
+    // process that is stopped hears them when it continues, and only one of them.
+    for (const int signal : {SIGTERM, SIGTERM, SIGCONT, SIGTERM}) {
+      send_all(signal);
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
+    constexpr std::chrono::seconds kTimeToEnd{5};
+    kill_at_ = std::chrono::steady_clock::now() + kTimeToEnd;
   }
 
   void send_all(int signal) const {
@@ -190,6 +197,7 @@ class WorkerGroup {
   std::vector<std::unique_ptr<WorkerProcess>> processes_;
   WorkerEnds ends_;
   bool stopping_ = false;
+  std::optional<std::chrono::steady_clock::time_point> kill_at_;
 };
 
 }  // namespace
@@ -209,7 +217,7 @@ std::vector<std::string> given_words(const CLI::App& command, const std::set<std
       words.push_back(flag.empty() ? value : fmt::format("{}={}", flag, value));
     }
   }
-  words.emplace_back("--progress=json");
+  if (command.get_option_no_throw("--progress") != nullptr) words.emplace_back("--progress=json");
   return words;
 }
 
@@ -221,19 +229,20 @@ WorkerEnds run_workers(const std::vector<WorkerCommand>& commands, ProgressStyle
   return WorkerGroup(commands, style, stage, on_failure).watch();
 }
 
-void relay(const std::string& device, const std::string& line) {
-  if (line.starts_with(kWarning)) return log::warn("{}: {}", device, line.substr(kWarning.size()));
-  if (line.starts_with(kError) || line.starts_with(kHint)) return log::warn("{}: {}", device, line);
-  log::info("{}: {}", device, line);
+void relay(const std::string& name, const std::string& line) {
+  const std::string start = name.empty() ? "" : name + ": ";
+  if (line.starts_with(kWarning)) return log::warn("{}{}", start, line.substr(kWarning.size()));
+  if (line.starts_with(kError) || line.starts_with(kHint)) return log::warn("{}{}", start, line);
+  log::info("{}{}", start, line);
 }
 
-bool JointProgress::take(const std::string& device, const std::string& line) {
+bool JointProgress::take(const std::string& name, const std::string& line) {
   const auto event = parse_json(line);
   if (!event.is_object() || !event.contains("fraction") || !event.contains("detail")) return false;
   if (!event["fraction"].is_number() || !event["detail"].is_string()) return false;
   const double more = std::max(0.0, event["fraction"].get<double>() - shown_);
   shown_ += more;
-  display_.advance(stage_, more, fmt::format("{}: {}", device, event["detail"].get<std::string>()));
+  display_.advance(stage_, more, (name.empty() ? "" : name + ": ") + event["detail"].get<std::string>());
   return true;
 }
 

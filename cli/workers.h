@@ -10,15 +10,19 @@ namespace CLI {
 class App;
 }
 
-/// Several processes of this program that do one job, one per GPU of this host: how batch and train use --devices.
+/// Several processes of this program that do one job, one per GPU of this host: what --devices starts.
 namespace faststar {
 
 /// The GPU of this process where a launcher started one process per GPU: "cuda:1" for local rank 1. Empty without a
 /// launcher and without GPUs. Throws like launched_process.
 std::string launched_gpu();
 
-/// The words that `command` was parsed from, the program first, without the options `without`; and --progress=json.
+/// The words that `command` was parsed from, the program first, without the options `without`; and --progress=json, if
+/// it shows progress.
 std::vector<std::string> given_words(const CLI::App& command, const std::set<std::string>& without);
+
+/// What is shown of what a process says: its lines under the name of its device, as they are, or its errors alone.
+enum class WorkerVoice { named, plain, errors };
 
 /// One process: this program with other arguments.
 struct WorkerCommand {
@@ -26,6 +30,7 @@ struct WorkerCommand {
   std::vector<std::string> arguments;    ///< the program comes first
   std::vector<std::string> environment;  ///< "NAME=value", besides the variables of this process
   bool drops_output = false;             ///< its stdout goes nowhere, instead of where ours goes
+  WorkerVoice voice = WorkerVoice::named;
 };
 
 /// keep_others: the others do the work of one that fails. end_others: they cannot continue without it.
@@ -45,13 +50,14 @@ struct WorkerEnds {
 
 /// Runs the processes until the last one has ended. They get equal shares of the cores, unless OMP_NUM_THREADS is set.
 /// Shows one progress for all (`stage`) from the JSON lines that each prints with --progress json, and passes on what
-/// else they say. A stop signal is passed on once; a second one ends this process and with it the workers.
+/// else they say. A stop signal is passed on once; a second one ends this process and with it the workers. Workers that
+/// have to end and do not, stopped ones too, are killed after some seconds.
 WorkerEnds run_workers(const std::vector<WorkerCommand>& commands, ProgressStyle style, Stage stage,
                        OnFailure on_failure);
 
-/// Logs a line of the worker on `device`, with the device in front: warnings and errors as warnings, which --quiet
-/// lets through.
-void relay(const std::string& device, const std::string& line);
+/// Logs a line of the worker `name`, with the name in front unless it is empty: warnings and errors as warnings, which
+/// --quiet lets through.
+void relay(const std::string& name, const std::string& line);
 
 /// One progress display for all workers. Each counts what the others finish too, so the one that is furthest knows
 /// best.
@@ -59,8 +65,8 @@ class JointProgress {
  public:
   JointProgress(ProgressStyle style, Stage stage) : display_(style), stage_(stage) { display_.plan(stage_, 1); }
 
-  /// True when `line`, from the worker on `device`, was a progress event.
-  bool take(const std::string& device, const std::string& line);
+  /// True when `line`, from the worker `name`, was a progress event.
+  bool take(const std::string& name, const std::string& line);
 
  private:
   ProgressDisplay display_;

@@ -143,18 +143,45 @@ std::vector<uint8_t> make_communicator_id() {
   return {std::begin(id.internal), std::end(id.internal)};
 }
 
-AllReduce join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device) {
+namespace {
+
+class NcclCommunicator final : public Communicator {
+ public:
+  NcclCommunicator(const nccl::ncclUniqueId& id, int rank, int count, c10::DeviceIndex device)
+      : device_(device), communicator_(nccl::comm_init_rank(count, id, rank)) {}
+
+  void sum(const at::Tensor& tensor) override {
+    std::vector<at::Tensor> outputs = {tensor};
+    nccl::all_reduce({tensor}, outputs, static_cast<int32_t>(nccl::ncclRedOp::Sum), {}, {communicator_});
+  }
+
+  void exchange(const std::vector<Transfer>& sent, const std::vector<Transfer>& received) override {
+    const c10::cuda::CUDAGuard guard(device_);
+    const c10::cuda::CUDAStream stream = c10::cuda::getCurrentCUDAStream(device_);
+    const nccl::AutoNcclGroup group;  // one launch at its end: nobody waits for a transfer that is not queued yet
+    for (const auto& [peer, tensor] : sent) nccl::send(*tensor, communicator_, stream, peer);
+    for (const auto& [peer, tensor] : received) {
+      at::Tensor output = *tensor;
+      nccl::recv(output, communicator_, stream, peer);
+    }
+  }
+
+ private:
+  c10::DeviceIndex device_;
+  // Not destroyed: that waits for processes that may be gone, and the process ends anyway.
+  nccl::ncclComm_t communicator_;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device) {
   // NVLink multicast needs rights that containers often lack, and NCCL fails instead of doing without.
   setenv("NCCL_NVLS_ENABLE", "0", /*replace=*/0);
-  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
+  const auto index = static_cast<c10::DeviceIndex>(device);
+  const c10::cuda::CUDAGuard guard(index);
   nccl::ncclUniqueId unique;
   std::memcpy(unique.internal, id.data(), sizeof(unique.internal));
-  // Not destroyed: that waits for processes that may be gone, and the process ends anyway.
-  const nccl::ncclComm_t communicator = nccl::comm_init_rank(count, unique, rank);
-  return [communicator](const at::Tensor& tensor) {
-    std::vector<at::Tensor> outputs = {tensor};
-    nccl::all_reduce({tensor}, outputs, static_cast<int32_t>(nccl::ncclRedOp::Sum), {}, {communicator});
-  };
+  return std::make_unique<NcclCommunicator>(unique, rank, count, index);
 }
 
 }  // namespace faststar::cuda

@@ -1,6 +1,6 @@
 #pragma once
-// What core asks of the CUDA runtime and of LibTorch's CUDA part: devices, memory, recorded work, sums over GPUs. Plain
-// declarations.
+// What core asks of the CUDA runtime and of LibTorch's CUDA part: devices, memory, recorded work, what GPUs tell each
+// other. Plain declarations.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -76,11 +76,24 @@ std::function<void()> record(const std::function<void()>& work, const std::share
 /// What the processes of one communicator have to share: one makes it, all join with it.
 std::vector<uint8_t> make_communicator_id();
 
-/// Replaces a contiguous tensor on this process's GPU by the sum over all processes, the same bits in each. Queued on
-/// the current stream; every process has to call it equally often.
-using AllReduce = std::function<void(const at::Tensor&)>;
+/// A contiguous tensor on this process's GPU, to or from another process.
+struct Transfer {
+  int peer = 0;
+  const at::Tensor* tensor = nullptr;
+};
+
+/// The processes of a communicator, one a GPU. Work is queued on the current stream; every process has to ask for the
+/// same in the same order. Throws c10::Error.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  /// Replaces a contiguous tensor by the sum over all processes, the same bits in each.
+  virtual void sum(const at::Tensor& tensor) = 0;
+  /// All transfers at once. Those between two processes match in the order of their lists.
+  virtual void exchange(const std::vector<Transfer>& sent, const std::vector<Transfer>& received) = 0;
+};
 
 /// Joins `count` processes as number `rank` with GPU `device`; waits until all are there. Throws c10::Error.
-AllReduce join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device);
+std::unique_ptr<Communicator> join_communicator(const std::vector<uint8_t>& id, int rank, int count, int device);
 
 }  // namespace faststar::cuda

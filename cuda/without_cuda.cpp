@@ -23,7 +23,7 @@ std::shared_ptr<GraphPool> make_graph_pool() { refuse(); }
 std::function<void()> record(const std::function<void()>&, const std::shared_ptr<GraphPool>&) { refuse(); }
 
 std::vector<uint8_t> make_communicator_id() { refuse(); }
-AllReduce join_communicator(const std::vector<uint8_t>&, int, int, int) { refuse(); }
+std::unique_ptr<Communicator> join_communicator(const std::vector<uint8_t>&, int, int, int) { refuse(); }
 
 void philox_uniform(float*, const int64_t*, int64_t, int64_t, uint64_t, uint32_t, uint32_t, Stream) { refuse(); }
 void rms_norm(const RmsNorm&, FloatType, Stream) { refuse(); }

@@ -147,6 +147,9 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
   command.add_option("--save-config", options.save_config, "write all settings to a YAML file")
       ->type_name("FILE")
       ->group(kMoreGroup);
+  if (overlap(FlagScope::one_file | FlagScope::interact, commands)) {
+    add_command_option(command, "devices", options.devices, "LIST", "several GPUs for one video: 0,1", kMoreGroup);
+  }
   command.add_flag("--dry-run", options.dry_run, "check and plan, generate nothing")->group(kScreenGroup);
   command.footer(
       "\nAll options can also be set in the environment (FASTSTAR_SEED for --seed) or in\n"

@@ -29,6 +29,7 @@ struct MakingOptions {
   SettingsRequest settings;
   std::string save_config;  ///< file for the resolved settings; empty: none
   bool dry_run = false;     ///< check and plan only
+  std::string devices;      ///< of commands whose processes make one video together
 };
 
 /// Defines the options of a command that generates files: a flag for every field of Config with a scope in `commands`.

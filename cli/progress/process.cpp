@@ -225,6 +225,8 @@ void stop_in_two_stages() { in_two_stages = true; }
 
 bool stop_requested() { return first_signal != 0; }
 
+int stop_signal() { return first_signal; }
+
 int stop_exit_code() { return first_signal == SIGTERM || first_signal == SIGHUP ? 143 : 130; }
 
 }  // namespace faststar

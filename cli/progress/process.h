@@ -55,6 +55,9 @@ void stop_in_two_stages();
 /// True after the first signal.
 bool stop_requested();
 
+/// The first signal; 0 before it.
+int stop_signal();
+
 /// 130 after SIGINT, 143 after SIGTERM or SIGHUP.
 int stop_exit_code();
 

@@ -6,8 +6,9 @@ namespace faststar {
 namespace {
 
 /// What profilers show, in the order of PassPart.
-constexpr std::array<const char*, kPassPartNames.size()> kRangeNames = {
-    "faststar::linear", "faststar::attention", "faststar::reduction", "faststar::sampling", "faststar::rest"};
+constexpr std::array<const char*, kPassPartNames.size()> kRangeNames = {"faststar::linear",    "faststar::attention",
+                                                                        "faststar::reduction", "faststar::sampling",
+                                                                        "faststar::rest",      "faststar::exchange"};
 
 }  // namespace
 

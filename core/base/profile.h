@@ -14,9 +14,12 @@ enum class PassPart {
   reduction,  ///< score, selection, gathering of tokens, partial update or other restoring
   sampling,   ///< guidance, random numbers, bits
   rest,       ///< norms, rotation, activations, resizing of accumulated features, waiting
+  exchange,   ///< what the processes of a group tell each other, and waiting for it
 };
-inline constexpr std::array<std::string_view, 5> kPassPartNames = {"linear", "attention", "reduction", "sampling",
-                                                                   "rest"};
+inline constexpr std::array<std::string_view, 6> kPassPartNames = {"linear",   "attention", "reduction",
+                                                                   "sampling", "rest",      "exchange"};
+/// The first ones: what a process alone spends time on.
+inline constexpr size_t kLonePassParts = 5;
 
 /// Marks the code until the end of its scope as one part of a pass, for whoever records LibTorch's user scopes: its
 /// profilers, NVTX, or our own PartTimer. Ranges may nest. Costs one look-up when nobody records.

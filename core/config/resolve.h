@@ -1,9 +1,11 @@
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/config/model_folder.h"
 #include "core/config/settings.h"
 
@@ -35,6 +37,9 @@ struct ResolvedSettings {
   ModelFolder model;
   std::string base;        ///< `base:` for --save-config; empty when the model folder has its own preset
   bool plan_only = false;  ///< --dry-run: nothing will be loaded
+  /// The processes that make each video together; in a dry run this one alone, and how many they would be.
+  std::shared_ptr<ProcessGroup> group = std::make_shared<ProcessGroup>();
+  int processes = 1;
 };
 
 /// Throws Error(usage) for invalid settings, Error(model) for the model folder.

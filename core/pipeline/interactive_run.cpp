@@ -61,7 +61,8 @@ Request InteractiveRun::next_request(const std::string& prompt) const {
   request.schedule = schedule_of(request.task, request.size);
   if (former_.defined()) request.source.reset();
   const int clips = request.source ? 2 : 1;
-  for (int clip = clip_; clip < clip_ + clips; ++clip) check_writable(clip_file(clip), request.existing);
+  for (int clip = clip_; clip < clip_ + clips && pipeline_.group().is_first(); ++clip)
+    check_writable(clip_file(clip), request.existing);
   return request;
 }
 
@@ -119,7 +120,7 @@ void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const Shown
   files.file = clip_file(clip_);
   // Joined only when the clip is whole, so that a stop leaves no half of it behind.
   std::optional<KeptCodes> kept;
-  if (!is_source) {
+  if (!is_source && current.stages.writes()) {
     const Request& request = current.plan.request;
     RequestedOutput clip = output;
     clip.file = files.file;
@@ -134,7 +135,7 @@ void InteractiveRun::show(CurrentStep& current, const Tensor& codes, const Shown
   peak_bytes_ = std::max(peak_bytes_, result.peak_bytes);
   current.files.push_back(
       {files.file, frames_of_latents(codes.size(2)) - shown.begin, output.settings_json, result.seconds});
-  if (joined && !joined_) joined_.emplace(current.stages.files_of(output));
+  if (joined && !joined_ && current.stages.writes()) joined_.emplace(current.stages.files_of(output));
   for (const Tensor& part : frames) {
     joined_->write(part);
     joined_file_.frames += part.size(0);

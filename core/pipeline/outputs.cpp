@@ -156,6 +156,12 @@ void choose_outputs(Request& request, const OutputConfig& config, const std::vec
   request.outputs.clear();
   for (const int64_t seed : seeds) {
     RequestedOutput output{.seed = seed};
+    if (!request.setup.group->is_first()) {
+      output.file = "unwritten" + ending;
+      if (!picture && config.preview) output.preview = output.file;
+      request.outputs.push_back(std::move(output));
+      continue;
+    }
     if (config.output) {
       output.file = name_for(*config.output, request, output, seeds.size(), "--output");
       check_output(output.file, request);

@@ -11,7 +11,7 @@ namespace faststar {
 /// {seed} and {index} gets its seed. Without -o it is ./<slug>-<seed>.mp4 (or .mkv, .png), then -2, -3, ... behind a
 /// taken name. `request` has task, prompt, size and encoding; `inputs` are the files that the run reads. Throws
 /// Error(output) for a name that cannot be written or a format that this FFmpeg cannot make, Error(usage) for one of
-/// `inputs` or of an unknown format.
+/// `inputs` or of an unknown format. A process that helps another one writes nothing: it looks at no names.
 void choose_outputs(Request& request, const OutputConfig& config, const std::vector<int64_t>& seeds,
                     const std::vector<std::optional<std::string>>& inputs);
 

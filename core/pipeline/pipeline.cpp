@@ -104,7 +104,9 @@ ModelSetup model_setup(const ResolvedSettings& resolved) {
           .linears = linears_of(runtime),
           .kernels = runtime.kernels,
           .vram = runtime.vram,
-          .absent_gpu = absent};
+          .absent_gpu = absent,
+          .processes = resolved.processes,
+          .group = resolved.group};
 }
 
 std::string describe_model(const ModelFolder& model) {
@@ -269,8 +271,8 @@ TextIds Pipeline::tokenize(const std::string& prompt, const std::optional<std::s
 TextFeatures Pipeline::encode_text(const TextIds& ids) const {
   const StageScope scope(model_, kernels_);
   const T5Encoder& encoder = model_.text_encoder();
-  TextFeatures features{.cond = encoder(ids.prompt), .uncond = {}};
-  if (ids.negative) features.uncond = encoder(*ids.negative);
+  TextFeatures features{.cond = group_->broadcast(encoder(ids.prompt)), .uncond = {}};
+  if (ids.negative) features.uncond = group_->broadcast(encoder(*ids.negative));
   return features;
 }
 
@@ -280,25 +282,27 @@ TextFeatures Pipeline::encode_text(const std::string& text, int64_t limit) const
 
 Tensor Pipeline::encode(const Tensor& pixels, const EncodeOptions& options) const {
   const StageScope scope(model_, kernels_);
-  return model_.vae(VaeParts::encoder_and_decoder).encode(pixels.to(device()), options);
+  return group_->broadcast(model_.vae(VaeParts::encoder_and_decoder).encode(pixels.to(device()), options));
 }
 
 Tensor Pipeline::generate(const Schedule& schedule, const GenerationSettings& settings, const GenerationInput& input,
                           GenerationObserver* observer) const {
   const StageScope scope(model_, kernels_);
-  return faststar::generate(model_.transformer(), schedule, settings, input, observer);
+  return faststar::generate(model_.transformer(), schedule, settings, input, observer, group_.get());
 }
 
 void Pipeline::decode(const Tensor& codes, const std::function<void(const Tensor& frames)>& on_frames,
                       const DecodeOptions& options) const {
   const StageScope scope(model_, kernels_);
-  model_.vae(VaeParts::decoder).decode(codes.to(device()), on_frames, options);
+  model_.vae(VaeParts::decoder).decode(codes.to(device()), on_frames, options, group_.get());
 }
 
 Tensor Pipeline::decode(const Tensor& codes) const {
   std::vector<Tensor> slices;
-  decode(codes, [&](const Tensor& frames) { slices.push_back(frames[0].to(at::kFloat)); });
-  return at::cat(slices, 1);
+  decode(codes, [&](const Tensor& frames) {
+    if (frames.defined()) slices.push_back(frames[0].to(at::kFloat));
+  });
+  return slices.empty() ? Tensor() : at::cat(slices, 1);
 }
 
 }  // namespace faststar

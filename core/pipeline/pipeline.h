@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/base/device.h"
+#include "core/base/process_group.h"
 #include "core/base/weights/weight_loader.h"
 #include "core/config/resolve.h"
 #include "core/model/star/generator.h"
@@ -30,6 +31,9 @@ struct ModelSetup {
   Kernels kernels = Kernels::automatic;
   std::optional<double> vram;  ///< most device memory in GB; none: all that is free
   bool absent_gpu = false;     ///< a dry run for a GPU that is not here: `vram` is all that is known of it
+  int processes = 1;           ///< that make each video together, one a GPU
+  /// These processes; one alone in a dry run.
+  std::shared_ptr<ProcessGroup> group = std::make_shared<ProcessGroup>();
 };
 
 /// Throws Error(usage) starting with `asked` when a precision needs a GPU and the device is none, Error(device) when it
@@ -153,12 +157,25 @@ struct TextIds {
 class Pipeline {
  public:
   /// `model` is referred to and must outlive the pipeline.
-  explicit Pipeline(Model& model) : model_(model), kernels_(model.setup().kernels) {}
+  explicit Pipeline(Model& model)
+      : model_(model),
+        kernels_(model.setup().kernels),
+        group_(model.setup().group),
+        processes_(model.setup().processes) {}
 
   Model& model() const { return model_; }
   at::Device device() const { return model_.device(); }
   /// Which operations the stages run from now on; at first those of the model's setup.
   void set_kernels(Kernels kernels) { kernels_ = kernels; }
+  /// The processes that share the stages from now on; at first those of the model's setup. All of them run the same
+  /// stages.
+  void set_group(std::shared_ptr<ProcessGroup> group) {
+    group_ = std::move(group);
+    processes_ = group_->size();
+  }
+  ProcessGroup& group() const { return *group_; }
+  /// How many they are; in a dry run, how many they would be.
+  int processes() const { return processes_; }
 
   /// A text of more than `limit` tokens, or of more than the model takes, is cut with one warning that shows what was
   /// cut. Throws Error(model) when the vocabulary belongs to another model.
@@ -174,15 +191,18 @@ class Pipeline {
   Tensor generate(const Schedule& schedule, const GenerationSettings& settings, const GenerationInput& input,
                   GenerationObserver* observer = nullptr) const;
 
-  /// Slice by slice, as VideoVae::decode.
+  /// Slice by slice, as VideoVae::decode: the frames are in the first process of the group.
   void decode(const Tensor& codes, const std::function<void(const Tensor& frames)>& on_frames,
               const DecodeOptions& options = {}) const;
-  /// All frames of codes [1, 64, T, H, W]: [3, F, 16 H, 16 W] float32, about [-1, 1].
+  /// All frames of codes [1, 64, T, H, W]: [3, F, 16 H, 16 W] float32, about [-1, 1]; undefined in the other processes
+  /// of a group.
   Tensor decode(const Tensor& codes) const;
 
  private:
   Model& model_;
   Kernels kernels_;
+  std::shared_ptr<ProcessGroup> group_;
+  int processes_;
 };
 
 }  // namespace faststar

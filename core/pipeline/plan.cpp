@@ -15,13 +15,15 @@
 namespace faststar {
 namespace {
 
-Workload workload_of(const Model& model, const Request& request, const TextIds& ids) {
+Workload workload_of(const Pipeline& pipeline, const Request& request, const TextIds& ids) {
+  const Model& model = pipeline.model();
   const Checkpoints& checkpoints = model.checkpoints();
   Workload work{.star = checkpoints.star_architecture,
                 .t5 = checkpoints.t5_architecture,
                 .vae = checkpoints.vae_architecture,
                 .schedule = request.codes ? Schedule({request.codes->scale()}) : request.schedule,
                 .repetitions = {{1}, {1}},
+                .processes = pipeline.processes(),
                 .dtype = model.dtype(),
                 .device = model.device(),
                 .attention_precision = request.generation.attention.precision,
@@ -85,7 +87,7 @@ std::optional<TimeEstimate> estimate_time(const Model& model, const Plan& plan) 
   const bool generates = !plan.request.codes;
   const NeededRates needed{.generates = generates,
                            .loads = generates && !model.has_transformer() && !model.setup().model.random_weights};
-  TimeEstimate estimate{.measured = is_measured(plan.work, needed)};
+  TimeEstimate estimate{.measured = is_measured(plan.work, needed), .processes = plan.work.processes};
   if (!estimate.measured && !can_guess_time(model.device())) return std::nullopt;
   for (const auto& [stage, cost] : plan.costs) estimate.seconds += cost;
   if (!generates || plan.work.warm) return estimate;
@@ -113,9 +115,9 @@ void plan_generation(const Pipeline& pipeline, Plan& plan) {
     plan.sound = read_source_sound(request);
     plan.source = read_source(*request.source, request.size);
   }
-  plan.work = workload_of(model, request, plan.ids);
+  plan.work = workload_of(pipeline, request, plan.ids);
   plan.memory = choose_memory_plan(plan.work, model.budget());
-  log::info("memory: {}", plan.memory.text_line());
+  log::info("memory: {}{}", plan.memory.text_line(), plan.work.processes > 1 ? ", on each device" : "");
   set_costs(model, plan, costs_of(model, plan));
 }
 
@@ -134,7 +136,7 @@ void plan_decode(const Pipeline& pipeline, Plan& plan) {
   // A batch records with each video whether its text was cut, also when its codes are there.
   if (!request.model_prompt.empty())
     plan.ids = pipeline.tokenize(request.model_prompt, request.negative, request.text_limit);
-  plan.work = workload_of(model, request, {});
+  plan.work = workload_of(pipeline, request, {});
   plan.memory = choose_decode_plan(plan.work, model.budget());
   log::info("size: {}x{}, {} frames; memory: {:.1f} GB", size.width, size.height, size.frames,
             static_cast<double>(plan.memory.decode) * 1e-9);

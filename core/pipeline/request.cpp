@@ -166,10 +166,10 @@ void choose_aspect_of_video(Settings& settings) {
 }
 
 /// From the given or a random first seed on, `generate.count` of them; fills in `sampling.seed`.
-std::vector<int64_t> choose_seeds(Settings& settings) {
+std::vector<int64_t> choose_seeds(Settings& settings, ProcessGroup& group) {
   const int count = settings.config.generate.count;
   auto& seed = settings.config.sampling.seed;
-  if (!seed) seed = random_seed(count);
+  if (!seed) seed = group.agree(random_seed(count));
   if (*seed + count > kSeeds) {
     fail(ErrorKind::usage, fmt::format("{} {} and {} {}: the last seed would exceed {}", settings.origin("seed").text,
                                        *seed, settings.origin("count").text, count, kSeeds - 1));
@@ -199,7 +199,8 @@ void check_use(const Settings& settings, Task task, const std::filesystem::path&
 /// Chooses the files and checks that all of them can be made.
 void set_outputs(Request& request, Settings& settings) {
   const GenerateConfig& generate = settings.config.generate;
-  choose_outputs(request, settings.config.output, choose_seeds(settings), {generate.image, generate.video});
+  choose_outputs(request, settings.config.output, choose_seeds(settings, *request.setup.group),
+                 {generate.image, generate.video});
   for (RequestedOutput& output : request.outputs) {
     if (output.preview) check_video_output(*output.preview, format_of(request.size), {});
     output.settings_json = output_settings(request, settings.config, output.seed);
@@ -392,6 +393,14 @@ Request make_decode_request(SavedCodes codes, const std::string& file, const Res
   return request;
 }
 
+namespace {
+
+std::string processes_text(int processes) {
+  return processes == 1 ? "" : fmt::format(" and {} more that share each pass", processes - 1);
+}
+
+}  // namespace
+
 std::vector<std::string> describe(const Request& request) {
   const VideoSize& size = request.size;
   const int64_t frames = request.frames_shown();
@@ -399,7 +408,8 @@ std::vector<std::string> describe(const Request& request) {
       fmt::format("model: {}", describe_model(request.setup.model)),
       fmt::format("prompt used: {}", shortened(request.model_prompt, kShownPrompt)),
       fmt::format("size: {}x{}, {} frame{}", size.width, size.height, frames, frames > 1 ? "s" : ""),
-      fmt::format("device: {}, {}", request.setup.device, choice_name(request.setup.precision))};
+      fmt::format("device: {}{}, {}", request.setup.device, processes_text(request.setup.processes),
+                  choice_name(request.setup.precision))};
   if (const at::Device device(request.setup.device); device.is_cuda() && !request.setup.absent_gpu) {
     const at::ScalarType dtype = dtype_of(request.setup.precision);
     lines.push_back(fmt::format("attention: {}", attention_text(request.generation.attention, device, dtype)));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "core/base/device.h"
@@ -92,12 +93,14 @@ RunStages::RunStages(const Pipeline& pipeline, const Plan& plan, Progress& progr
       model_(pipeline.model()),
       plan_(plan),
       progress_(progress),
+      group_(pipeline.group()),
       result_{.device = model_.setup().device, .prompt = plan.request.model_prompt, .text_cut = plan.ids.cut} {
   for (const auto& [stage, cost] : plan.costs) progress.plan(stage, cost);
 }
 
+/// Every process of a group has to be here: they end after the same step.
 void RunStages::stop_if_asked() const {
-  if (progress_.stop_requested()) fail(ErrorKind::interrupted, "stopped; finished files are kept");
+  if (group_.agree(progress_.stop_requested())) fail(ErrorKind::interrupted, "stopped; finished files are kept");
 }
 
 TextFeatures RunStages::encode_text() {
@@ -185,27 +188,50 @@ std::vector<Tensor> RunStages::decode(Stage stage, const Tensor& codes, const Ou
       const int64_t more = std::max<int64_t>(0, done - reported);
       reported += more;
       progress_.advance(stage, frame_cost * static_cast<double>(more), fmt::format("frame {}/{}", done, total));
-      stop_if_asked();
+      if (group_.size() == 1) stop_if_asked();
     };
-    FrameFiles frame_files(files, shown, {codes.size(2), pipeline_.device(), keep}, on_done);
-    const auto on_frames = [&](const Tensor& decoded) { frame_files.push(decoded); };
-    pipeline_.decode(codes, on_frames, options);
-    synchronize(pipeline_.device());
-    const auto decoded_at = RunClock::now();
-    std::vector<Tensor> frames = frame_files.finish();
-    result_.file_seconds = seconds_since(decoded_at);
-    return frames;
+    const FrameFiles::Source source{codes.size(2), pipeline_.device(), keep};
+    return decode_into([&] { return std::make_unique<FrameFiles>(files, shown, source, on_done); }, codes, options);
   };
   const DecodeOptions options = plan_.memory.mode.decode;
   std::vector<Tensor> kept;
   try {
     kept = decode_in_slices(options);
   } catch (const std::exception& error) {
-    if (!means_out_of_memory(error) || !make_room_for_decode(stage)) throw;
+    if (group_.size() > 1 || !means_out_of_memory(error) || !make_room_for_decode(stage)) throw;
     kept = decode_in_slices({.slice_latents = 1});
   }
   meter.finish();
   return kept;
+}
+
+/// Decodes all frames; they go into files in the process that writes.
+std::vector<Tensor> RunStages::decode_into(const OpenFiles& open, const Tensor& codes, const DecodeOptions& options) {
+  std::unique_ptr<FrameFiles> files;
+  std::exception_ptr lost;  // what ended the files: the other processes need this one until all is decoded
+  const auto write = [&](const auto& action) {
+    if (!writes() || lost) return;
+    try {
+      action();
+    } catch (...) {
+      if (group_.size() == 1) throw;
+      lost = std::current_exception();
+    }
+  };
+  write([&] { files = open(); });
+  const auto on_frames = [&](const Tensor& decoded) {
+    if (group_.size() > 1) stop_if_asked();
+    write([&] { files->push(decoded); });
+  };
+  pipeline_.decode(codes, on_frames, options);
+  if (lost) std::rethrow_exception(lost);
+  synchronize(pipeline_.device());
+  const auto decoded_at = RunClock::now();
+  std::vector<Tensor> frames;
+  write([&] { frames = files->finish(); });
+  if (lost) std::rethrow_exception(lost);
+  result_.file_seconds = seconds_since(decoded_at);
+  return frames;
 }
 
 /// Somebody else took memory meanwhile: frees what can be freed for another try in the shortest slices. False when that
@@ -307,7 +333,9 @@ class OutputRun {
       return true;
     } catch (const std::exception& thrown) {
       const Error error = current_error();
-      if (error.kind() != ErrorKind::output && !means_out_of_memory(thrown)) throw;
+      // Without memory a process of a group has left the others alone in the middle of their work.
+      const bool has_no_memory = means_out_of_memory(thrown) && pipeline_.group().size() == 1;
+      if (error.kind() != ErrorKind::output && !has_no_memory) throw;
       log::warn("{}; the run goes on without this file", error.what());
       if (side_error_.empty()) side_error_ = error.what();
       return false;
@@ -318,18 +346,31 @@ class OutputRun {
   Tensor generate(const RequestedOutput& output, const GenerationInput& input, const RunStages::StepListener& on_step,
                   ReductionTrace* trace) {
     const Schedule& schedule = plan_.work.schedule;
+    const auto given = static_cast<size_t>(std::max(1, plan_.work.given_clips));
     std::vector<Tensor> finished;
+    std::optional<KeptCodes> ahead;  // another process that fails ends this one, which cannot keep anything then
     const auto keep_finished = [&](const Step& step, const std::vector<Tensor>& clips) {
       on_step(step, clips);
-      if (schedule.is_referenced_later(step)) finished.push_back(clips.back().cpu());
+      if (!schedule.is_referenced_later(step)) return;
+      finished.push_back(clips.back().cpu());
+      const bool may_be_ended = pipeline_.group().size() > 1 && stages_.writes();
+      if (!may_be_ended || finished.size() <= given || output.resumes) return;
+      if (ahead) ahead->release();
+      ahead.emplace(output.file, saved_codes(output, finished), ample_bytes(request_),
+                    decode_options(request_, output));
     };
     try {
-      return stages_.generate(input, output.seed, keep_finished, trace);
+      const Tensor codes = stages_.generate(input, output.seed, keep_finished, trace);
+      if (ahead) ahead->release();
+      return codes;
     } catch (const std::exception&) {
       const Error error = current_error();
-      const auto given = static_cast<size_t>(std::max(1, plan_.work.given_clips));
-      const bool worth_it = finished.size() > given && error.kind() != ErrorKind::interrupted && !output.resumes;
-      if (worth_it) keep_finished_clips(request_, output, saved_codes(output, std::move(finished)));
+      if (ahead && error.kind() == ErrorKind::interrupted) ahead->release();
+      const bool worth_it =
+          finished.size() > given && error.kind() != ErrorKind::interrupted && !output.resumes && !ahead;
+      if (worth_it && stages_.writes()) {
+        keep_finished_clips(request_, output, saved_codes(output, std::move(finished)));
+      }
       throw;
     }
   }
@@ -339,12 +380,13 @@ class OutputRun {
     bool can_preview = output.preview.has_value();
     const auto on_step = [&](const Step& step, const std::vector<Tensor>& clips) {
       if (!can_preview || !shows_preview(step)) return;
-      can_preview = write_side_file(
+      const bool written = write_side_file(
           [&] { preview(output, at::cat(clips, 2), previewed ? Existing::replace : request_.existing); });
-      previewed = can_preview;
+      can_preview = previewed = pipeline_.group().agree(written);
     };
     ReductionTrace trace;
     const Tensor codes = generate(output, input, on_step, output.trace ? &trace : nullptr);
+    if (!stages_.writes()) return decode(output, codes);
     const Tensor host_codes = codes.cpu();  // at once: splitting it on the device would need memory there
     const bool saved = output.codes && write_side_file([&] {
                          write_codes(*output.codes, saved_codes(output, split_clips(host_codes, plan_.work.schedule)),
@@ -387,7 +429,7 @@ class OutputRun {
     files.encoding.lossless = false;
     files.existing = existing;
     stages_.decode(Stage::preview, codes, files, plan_.shown);
-    log::info("preview: {}", files.file.string());
+    if (stages_.writes()) log::info("preview: {}", files.file.string());
   }
 
   const Pipeline& pipeline_;

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,7 +73,8 @@ class RunStages {
   Tensor generate(const GenerationInput& input, int64_t seed, const StepListener& on_step = {},
                   ReductionTrace* trace = nullptr);
 
-  /// Decodes into files. Returns their frames, uint8 [F, H, W, 3] RGB on the CPU, in parts, when asked to `keep` them.
+  /// Decodes into files, which the first process of a group writes. Returns their frames, uint8 [F, H, W, 3] RGB on the
+  /// CPU, in parts, when asked to `keep` them.
   std::vector<Tensor> decode(Stage stage, const Tensor& codes, const OutputFiles& files, const ShownFrames& shown,
                              bool keep = false);
   /// After the last decode of a video.
@@ -81,12 +83,17 @@ class RunStages {
   const RunResult& result() const { return result_; }
 
   OutputFiles files_of(const RequestedOutput& output) const;
+  /// False in a process that helps another one: it makes everything and writes nothing.
+  bool writes() const { return group_.is_first(); }
 
  private:
   class StepWatch;
   class Meter;
 
   bool make_room_for_decode(Stage stage);
+  /// Makes what writes the frames of a decode.
+  using OpenFiles = std::function<std::unique_ptr<FrameFiles>()>;
+  std::vector<Tensor> decode_into(const OpenFiles& open, const Tensor& codes, const DecodeOptions& options);
   bool one_part() const { return plan_.memory.mode.residency == Residency::one_part; }
   void stop_if_asked() const;
   void load_weights();
@@ -96,6 +103,7 @@ class RunStages {
   Model& model_;
   const Plan& plan_;
   Progress& progress_;
+  ProcessGroup& group_;
   RunResult result_;  ///< of what all videos share, and of the one at hand
 };
 

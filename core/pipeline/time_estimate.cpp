@@ -78,12 +78,14 @@ double step_seconds(const Workload& work, const Step& step) {
   const double attention =
       attention_flops(work, step) / *(attention_is_fp8(work, step) ? rates.fp8_attention : rates.attention);
   const double rest = *rates.row * static_cast<double>(work.guidance_rows.of(step) * tokens);
+  const auto shared = static_cast<double>(layout_of(work, step).processes());
   const bool first = !work.warm && step.index == steps_to_run(work).front().index;
-  return (first ? *rates.start : 0) + std::max(*rates.pass, linear + attention + rest);
+  return (first ? *rates.start : 0) + std::max(*rates.pass, (linear + attention + rest) / shared);
 }
 
 double decode_seconds(const Workload& work, int64_t latent_frames) {
-  return decode_flops(work.vae, shape_of(work, frames_of_latents(latent_frames))) / *rates_of(work).decoder;
+  return decode_flops(work.vae, shape_of(work, frames_of_latents(latent_frames))) / *rates_of(work).decoder /
+         work.processes;
 }
 
 double encode_seconds(const Workload& work) {
@@ -101,6 +103,7 @@ double file_seconds(const Workload& work) {
 double load_seconds(const Workload& work, int64_t bytes) { return static_cast<double>(bytes) / *rates_of(work).load; }
 
 bool is_measured(const Workload& work, const NeededRates& needed) {
+  if (work.processes > 1) return false;
   const Rates& has = work.measured;
   bool all = has.decoder && has.file && has.video && (has.load || !needed.loads);
   if (!needed.generates) return all;
@@ -124,6 +127,9 @@ nlohmann::ordered_json to_json(const std::optional<TimeEstimate>& estimate) {
 
 std::string time_text(const std::optional<TimeEstimate>& estimate) {
   if (!estimate) return "not known; `faststar bench` measures what this GPU takes";
+  if (estimate->processes > 1) {
+    return fmt::format("about {} (a guess: several devices were not measured)", duration_text(estimate->seconds));
+  }
   return fmt::format("about {} ({})", duration_text(estimate->seconds),
                      estimate->measured ? "measured on this machine" : "a guess; `faststar bench` measures it");
 }

@@ -12,7 +12,7 @@ namespace faststar {
 /// True when a pass attends in E4M3, and can.
 bool attention_is_fp8(const Workload& work, const Step& step);
 
-/// Estimated seconds of a pass.
+/// Estimated seconds of a pass. What several GPUs tell each other is left out: nobody has measured it.
 double step_seconds(const Workload& work, const Step& step);
 double decode_seconds(const Workload& work, int64_t latent_frames);
 /// Encoding the source; 0 without one.
@@ -28,6 +28,7 @@ struct TimeEstimate {
   double seconds = 0;
   double first = 0;       ///< of these, spent once in a process: loading, and what first calls cost
   bool measured = false;  ///< from rates of this machine; else a guess
+  int processes = 1;      ///< that share the work
 };
 
 /// Which rates have to be measured for an estimate that is no guess.

@@ -48,6 +48,13 @@ int64_t context_tokens(const Workload& work, const Step& step) {
   return work.text_tokens + work.condition_tokens + (reference ? tokens_of(work, *reference) : 0);
 }
 
+PassLayout layout_of(const Workload& work, const Step& step) {
+  // A pass that keeps its stream and computes fewer tokens has a LayerReducer.
+  const int64_t tokens = tokens_of(work, step);
+  if (tokens != stream_tokens_of(work, step)) return {};
+  return layout_of(work.processes, work.guidance_rows.of(step), tokens, work.star.kv_heads, work.device);
+}
+
 std::vector<Step> steps_to_run(const Workload& work) {
   std::vector<Step> steps = work.schedule.steps(work.repetitions);
   std::erase_if(steps, [&](const Step& step) {
@@ -141,6 +148,14 @@ int64_t control_group_bytes(const fs::path& group) {
 
 /// CUDA context, library workspaces and the allocator's rounding, beside tensors.
 constexpr int64_t kCudaReserve = 1'200'000'000;
+/// Buffers of NCCL; a guess, as nobody has measured it.
+constexpr int64_t kNcclReserve = 500'000'000;
+
+/// Device memory that is not for tensors.
+int64_t reserve_of(const Workload& work) {
+  if (work.device.is_cpu()) return 0;
+  return kCudaReserve + (work.processes > 1 ? kNcclReserve : 0);
+}
 
 double gigabytes(int64_t bytes) { return static_cast<double>(bytes) * 1e-9; }
 
@@ -155,34 +170,73 @@ int64_t context_bytes(const Workload& work, const Step& step) {
   return work.star.layers * layer_kv_bytes(work, work.guidance_rows.all() * tokens);
 }
 
-/// Keys and values that this pass leaves behind while the earlier ones are still there.
+/// Keys and values that this pass leaves behind while the earlier ones are still there: on every GPU those of all.
 int64_t kept_bytes(const Workload& work, const Step& step) {
   const int64_t rows = work.guidance_rows.of(step) * tokens_of(work, step);
   return work.schedule.is_referenced_later(step) ? work.star.layers * layer_kv_bytes(work, rows) : 0;
 }
 
+/// Tokens of a pass that one process computes, counted over its guidance rows.
+struct PassTokens {
+  int64_t rows = 0;  ///< of the guidance batch
+  int64_t each = 0;  ///< in a row
+  int64_t all() const { return rows * each; }
+};
+
+int64_t parts_of(int64_t total, int64_t parts) { return (total + parts - 1) / parts; }
+
+PassTokens own_tokens(const Workload& work, const Step& step) {
+  const PassLayout layout = layout_of(work, step);
+  return {parts_of(work.guidance_rows.of(step), layout.rows), parts_of(stream_tokens_of(work, step), layout.tokens)};
+}
+
 /// The widest moment of a block, counted from core/model/star/transformer.cpp: four rows of C in attention with keys
-/// and values of context and pass in one buffer, or five rows of C, or four and a piece of the feed-forward network.
+/// and values of context and pass in one buffer, or five rows of C, or four and a piece of the feed-forward network. A
+/// process of several has its part of them, in attention once more on the way to and from the others, and at the end
+/// the hidden states of all.
 int64_t block_bytes(const Workload& work, const Step& step) {
-  const int64_t batch = work.guidance_rows.of(step);
-  const int64_t rows = batch * stream_tokens_of(work, step);
-  const int64_t row_bytes = rows * work.star.hidden_size * element_bytes(work);
+  const PassLayout layout = layout_of(work, step);
+  const PassTokens own = own_tokens(work, step);
+  const auto bytes_of_rows = [&](int64_t rows) { return rows * work.star.hidden_size * element_bytes(work); };
+  const int64_t row_bytes = bytes_of_rows(own.all());
   // float32 attention on a GPU expands keys and values to the query heads.
   const int64_t expansion =
       work.device.is_cuda() && work.dtype == at::kFloat ? 1 + work.star.heads / work.star.kv_heads : 1;
-  const int64_t joined = layer_kv_bytes(work, rows + batch * context_tokens(work, step));
+  // All tokens of some heads.
+  const int64_t keys = own.rows * (stream_tokens_of(work, step) + context_tokens(work, step));
+  const int64_t joined = layer_kv_bytes(work, keys) / work.star.kv_heads * parts_of(work.star.kv_heads, layout.tokens);
   // E4M3 has a byte where bfloat16 has two.
   const int64_t rounded = attends_in_fp8(work, step) ? (row_bytes + joined) / 2 : 0;
-  const int64_t attention = 4 * row_bytes + expansion * joined + rounded;
+  const int64_t turned = layout.tokens > 1 ? 2 * row_bytes + 2 * layer_kv_bytes(work, own.all()) : 0;
+  const int64_t attention = 4 * row_bytes + expansion * joined + rounded + turned;
   const int64_t piece =
-      std::min(rows, kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
-  return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes});
+      std::min(own.all(), kMlpRows) * (3 * work.star.ffn_width + work.star.hidden_size) * element_bytes(work);
+  const int64_t whole =
+      layout.processes() > 1 ? bytes_of_rows(work.guidance_rows.of(step) * stream_tokens_of(work, step)) : 0;
+  return std::max({attention, 4 * row_bytes + piece, 5 * row_bytes, row_bytes + whole});
 }
 
 int64_t step_bytes(const Workload& work, const Step& step) {
   const int64_t tokens = stream_tokens_of(work, step);
   const int64_t rope = 2 * tokens * work.star.head_dim / 2 * static_cast<int64_t>(sizeof(float));
   return context_bytes(work, step) + kept_bytes(work, step) + rope + block_bytes(work, step);
+}
+
+/// The rows of the frames that one process decodes, with a row of each neighbour at every convolution.
+VideoShape decoded_share(const Workload& work, const VideoShape& whole) {
+  const int64_t latents = whole.height / kPixelsPerLatent;
+  return {kPixelsPerLatent * parts_of(latents, std::min<int64_t>(work.processes, latents)), whole.width, whole.frames};
+}
+
+/// What a decode holds. A process of several also has each convolution's input with the rows of its neighbours, and the
+/// first one the frames of all.
+int64_t decode_bytes(const Workload& work, const DecodeOptions& options) {
+  const VideoShape whole = shape_of(work, frames_of_latents(work.decoded_latents));
+  const int64_t own = decode_peak_bytes(work.vae, decoded_share(work, whole), work.dtype, options);
+  if (work.processes == 1) return own;
+  const int64_t frames = 2 * kFramesPerLatent * options.slice_latents * kRgb * whole.height * whole.width;
+  // The input is one of the four tensors of the largest moment.
+  return own + own / 4 + frames * element_bytes(work);
 }
 
 /// The accumulated features: all clips so far, one being added to.
@@ -226,7 +280,7 @@ int64_t supply_of(const Workload& work, const MemoryBudget& budget) {
   const auto limit = static_cast<int64_t>(budget.vram.value_or(0) * kGigabyte);
   const int64_t free = budget.absent_gpu ? limit : usable_device_bytes(work.device);
   const int64_t allowed = budget.vram ? limit : free;
-  return std::min(free, allowed) - kCudaReserve;
+  return std::min(free, allowed) - reserve_of(work);
 }
 
 /// From fast to small.
@@ -244,7 +298,7 @@ std::vector<MemoryMode> modes_up_to(Residency most, const Workload& work) {
 double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10; }
 
 [[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply) {
-  const int64_t reserve = work.device.is_cuda() ? kCudaReserve : 0;
+  const int64_t reserve = reserve_of(work);
   const char* const others = budget.absent_gpu ? "" : " or the free memory";
   const std::string limit = budget.vram ? fmt::format("--vram {:g}{} allows", *budget.vram, others) : "free:";
   fail(ErrorKind::device,
@@ -299,9 +353,7 @@ MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode) {
   plan.weights = weights.text + weights.transformer + weights.vae;
   plan.text = weights.text + waiting.text + 16 * work.text_tokens * work.t5.ffn_width * element_bytes(work);
   plan.tokens = weights.transformer + waiting.transformer + codes_bytes(work) + largest_pass;
-  plan.decode =
-      weights.vae + waiting.vae + codes_bytes(work) +
-      decode_peak_bytes(work.vae, shape_of(work, frames_of_latents(work.decoded_latents)), work.dtype, mode.decode);
+  plan.decode = weights.vae + waiting.vae + codes_bytes(work) + decode_bytes(work, mode.decode);
   if (work.preview) plan.tokens = std::max(plan.tokens, plan.decode + largest_context);
   if (work.source_frames > 0) {
     // The transformer loads after the source is encoded, unless it is there from the run before.

@@ -7,6 +7,7 @@
 #include "core/model/reduce/gate.h"
 #include "core/model/star/generator.h"
 #include "core/model/star/guidance_reuse.h"
+#include "core/model/star/shared_blocks.h"
 #include "core/model/star/transformer.h"
 #include "core/model/t5.h"
 #include "core/model/vae/architecture.h"
@@ -29,6 +30,7 @@ struct Workload {
   int64_t decoded_latents = 0;   ///< latent frames that the decoder gets at the end
   bool preview = false;          ///< each clip is decoded once while the transformer works
   bool warm = false;             ///< the device has run such passes before
+  int processes = 1;             ///< that make the video together, one a GPU
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
   AttentionPrecision attention_precision = AttentionPrecision::automatic;
@@ -47,6 +49,9 @@ int64_t stream_tokens_of(const Workload& work, const Step& step);
 std::optional<Step> referenced_step(const Workload& work, const Step& step);
 /// Tokens that a step attends to besides its own: text and what that pass kept.
 int64_t context_tokens(const Workload& work, const Step& step);
+
+/// How the processes share a pass.
+PassLayout layout_of(const Workload& work, const Step& step);
 
 /// The passes that run: of given clips only those that later clips attend to.
 std::vector<Step> steps_to_run(const Workload& work);
@@ -79,7 +84,7 @@ struct MemoryMode {
   DecodeOptions decode;
 };
 
-/// Most bytes that tensors hold on the device during each stage, weights included.
+/// Most bytes that tensors hold on the device during each stage, weights included; with several GPUs on each.
 struct MemoryPlan {
   MemoryMode mode;
   int64_t text = 0;     ///< text encoder and its pass

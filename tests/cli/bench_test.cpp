@@ -49,6 +49,24 @@ TEST_CASE("bench measures configurations side by side and leaves no files", "[cl
   CHECK(json["variants"][0]["runs"][0]["seconds"]["total"].get<double>() > 0);
 }
 
+TEST_CASE("bench compares several devices with one", "[cli][group][slow]") {
+  const TempDir folder, cache;
+  const auto outcome =
+      run(folder, "bench --devices cpu,cpu --runs 1 --warmup 0 --random-weights --duration 1 --json -q",
+          fmt::format("TMPDIR={} XDG_CACHE_HOME={}", folder.path().string(), cache.path().string()));
+  CAPTURE(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  const auto json = nlohmann::json::parse(outcome.out);
+  REQUIRE(json["variants"].size() == 2);
+  CHECK(json["variants"][0]["variant"] == "faststar tiny, 1 device");
+  CHECK(json["variants"][1]["variant"] == "faststar tiny, 2 devices");
+  CHECK_FALSE(json["variants"][0]["parts"]["seconds"].contains("exchange"));
+  CHECK(json["variants"][1]["parts"]["seconds"]["exchange"].get<double>() > 0);
+  REQUIRE(json["sharing"].size() == json["variants"][0]["stages"].size());
+  for (const auto& stage : json["sharing"]) CHECK(stage["one"].get<double>() >= 0);
+  CHECK(json["sharing"].back()["efficiency"].get<double>() > 0);
+}
+
 TEST_CASE("a run's time is a guess until bench has measured it", "[cli][slow]") {
   const TempDir folder, cache;
   const std::string environment = "XDG_CACHE_HOME=" + cache.path().string();

@@ -44,6 +44,12 @@ const ModelSetup& announced(const ModelSetup& setup, const Config& config) {
   return setup;
 }
 
+ModelSetup with_group(ModelSetup setup, const std::shared_ptr<ProcessGroup>& group) {
+  setup.group = group;
+  setup.processes = group->size();
+  return setup;
+}
+
 BenchContext context_of(const BenchSession& session) {
   return bench_context(session.model.device(), session.model.dtype(), session.monitor);
 }
@@ -65,17 +71,19 @@ SettingsRequest with_written_model(SettingsRequest settings, const std::string& 
 
 }  // namespace
 
-BenchSession::BenchSession(const SettingsRequest& settings, const std::string& against)
+BenchSession::BenchSession(const SettingsRequest& settings, const std::string& against,
+                           const std::shared_ptr<ProcessGroup>& group)
     : folder(make_bench_folder()),
       candidates(bench_candidates(settings, names_of(against), folder.path())),
       config(candidates.front().resolved.settings.config),
-      model(announced(shared_setup(candidates), config), Residency::everything),
+      model(announced(with_group(shared_setup(candidates), group), config), Residency::everything),
       variants(plan_variants(model, std::move(candidates))),
       monitor(model.device()) {}
 
 BenchReport bench_videos(BenchSession& session, const BenchCounts& counts, Progress& progress) {
   const BenchContext context = context_of(session);
   const auto results = run_variants(session.model, session.variants, counts, session.monitor, progress);
+  if (!session.model.setup().group->is_first()) return {};
   keep_rates(session.model.rates_file(), session.model, session.variants, results);
   return report_runs(session.variants, results, context);
 }

@@ -99,15 +99,24 @@ ModelSetup shared_setup(const std::vector<BenchCandidate>& candidates) {
 }
 
 std::vector<BenchVariant> plan_variants(Model& model, std::vector<BenchCandidate> candidates) {
-  const Pipeline pipeline(model);
   for (const BenchCandidate& other : candidates) check_same_model(model, candidates.front(), other);
+  const std::shared_ptr<ProcessGroup> all = model.setup().group;
+  std::vector<std::shared_ptr<ProcessGroup>> groups = {all};
+  if (all->size() > 1) groups.insert(groups.begin(), std::make_shared<ProcessGroup>());
   std::vector<BenchVariant> variants;
-  for (BenchCandidate& one : candidates) {
+  for (const BenchCandidate& one : candidates) {
     const Request& request = one.request;
     log::info("{}: {}x{}, {} frames", one.name, request.size.width, request.size.height, request.size.frames);
-    variants.push_back({.name = std::move(one.name),
-                        .plan = make_plan(pipeline, std::move(one.request)),
-                        .kernels = one.resolved.settings.config.runtime.kernels});
+    for (const auto& group : groups) {
+      Pipeline pipeline(model);
+      pipeline.set_group(group);
+      const std::string devices =
+          groups.size() == 1 ? "" : fmt::format(", {} device{}", group->size(), group->size() > 1 ? "s" : "");
+      variants.push_back({.name = one.name + devices,
+                          .plan = make_plan(pipeline, request),
+                          .kernels = one.resolved.settings.config.runtime.kernels,
+                          .group = group});
+    }
   }
   return variants;
 }

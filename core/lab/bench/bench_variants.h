@@ -23,7 +23,8 @@ std::vector<BenchCandidate> bench_candidates(const SettingsRequest& settings, co
 /// The setup of the first, with the weights that any of them needs.
 ModelSetup shared_setup(const std::vector<BenchCandidate>& candidates);
 
-/// Their plans on the model of the first. Throws Error(usage) for one with other network sizes or another dtype.
+/// Their plans on the model of the first. Where several processes share the model, each twice: made by the first
+/// process alone, then by all. Throws Error(usage) for one with other network sizes or another dtype.
 std::vector<BenchVariant> plan_variants(Model& model, std::vector<BenchCandidate> candidates);
 
 }  // namespace faststar

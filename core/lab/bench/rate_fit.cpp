@@ -141,6 +141,7 @@ void keep_rates(RatesFile file, const Model& model, const std::vector<BenchVaria
                 const std::vector<VariantRuns>& results) {
   std::vector<std::pair<RatesKey, std::vector<MeasuredVariant>>> kinds;
   for (size_t i = 0; i < variants.size(); ++i) {
+    if (variants[i].group->size() > 1) continue;  // rates are those of one device
     const RatesKey key = rates_key(model, variants[i].plan.request);
     auto kind = std::ranges::find_if(kinds, [&](const auto& other) { return other.first == key; });
     if (kind == kinds.end()) kind = kinds.insert(kinds.end(), {key, {}});

@@ -111,11 +111,14 @@ Samples VariantRuns::samples(const std::function<double(const BenchRun&)>& quant
 std::vector<VariantRuns> run_variants(Model& model, const std::vector<BenchVariant>& variants,
                                       const BenchCounts& counts, const GpuMonitor& monitor, Progress& progress) {
   const QuietRuns quiet;
+  ProcessGroup& all = *model.setup().group;
+  const auto takes_part = [&](const BenchVariant& variant) { return variant.group->size() > 1 || all.is_first(); };
   ManyRuns many(progress, variants, counts.warm_up + counts.runs);
   std::vector<Pipeline> pipelines;
   std::vector<VariantRuns> results(variants.size());
   for (size_t i = 0; i < variants.size(); ++i) {
     pipelines.emplace_back(model).set_kernels(variants[i].kernels);
+    pipelines.back().set_group(variants[i].group);
     load_networks(model, variants[i].plan, results[i]);
   }
   for (int round = 0; round < counts.warm_up + counts.runs; ++round) {
@@ -125,15 +128,18 @@ std::vector<VariantRuns> run_variants(Model& model, const std::vector<BenchVaria
       const size_t i = round % 2 == 0 ? turn : variants.size() - 1 - turn;
       many.begin(fmt::format("{} {}", variants[i].name,
                              warm_up ? "warm-up" : fmt::format("{}/{}", round - counts.warm_up + 1, counts.runs)));
-      BenchRun& run = results[i].runs.emplace_back(run_once(pipelines[i], variants[i].plan, monitor, many));
+      BenchRun& run = results[i].runs.emplace_back();
+      if (takes_part(variants[i])) run = run_once(pipelines[i], variants[i].plan, monitor, many);
       run.warm_up = warm_up;
+      all.meet();
     }
   }
   for (size_t i = 0; i < variants.size(); ++i) {
     std::error_code unknown;
     const auto bytes = std::filesystem::file_size(variants[i].plan.request.outputs.front().file, unknown);
     results[i].file_bytes = unknown ? 0 : static_cast<int64_t>(bytes);
-    results[i].parts = parts_of(pipelines[i], variants[i].plan);
+    if (takes_part(variants[i])) results[i].parts = parts_of(pipelines[i], variants[i].plan);
+    all.meet();
   }
   return results;
 }

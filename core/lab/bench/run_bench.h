@@ -16,6 +16,8 @@ struct BenchVariant {
   std::string name;
   Plan plan;  ///< of one video
   Kernels kernels = Kernels::automatic;
+  /// The processes that make it: those of the model, or one alone while the others wait.
+  std::shared_ptr<ProcessGroup> group = std::make_shared<ProcessGroup>();
 };
 
 /// One video from prompt to finished file.
@@ -51,7 +53,8 @@ struct BenchCounts {
 };
 
 /// Makes the videos of all variants over one model, alternating, so that a machine that slows down or speeds up meets
-/// all of them. Networks are loaded before the first run. Log lines of the runs are not shown. Throws as run_plan.
+/// all of them. Networks are loaded before the first run. Log lines of the runs are not shown. All processes of the
+/// model's group call it; the measurements are those of the first one. Throws as run_plan.
 std::vector<VariantRuns> run_variants(Model& model, const std::vector<BenchVariant>& variants,
                                       const BenchCounts& counts, const GpuMonitor& monitor, Progress& progress);
 

@@ -110,7 +110,10 @@ Json parts_row(const Measured& measured) {
   for (const PartTimes& step : measured.runs.parts) all += step;
   Json row = {{"variant", measured.variant.name}};
   constexpr double kMilli = 1e-3;
-  for (size_t part = 0; part < all.ms.size(); ++part) row["seconds"][kPassPartNames[part]] = all.ms[part] * kMilli;
+  for (size_t part = 0; part < all.ms.size(); ++part) {
+    const bool is_shown = part < kLonePassParts || measured.variant.group->size() > 1;
+    if (is_shown) row["seconds"][kPassPartNames[part]] = all.ms[part] * kMilli;
+  }
   row["seconds"]["all"] = all.total() * kMilli;
   double linear = 0, attention = 0;
   for (const Step& step : steps_to_run(measured.work())) {
@@ -204,6 +207,7 @@ BenchTable parts_table(const std::vector<Json>& rows, const FlopUnit& unit) {
                       {"reduction s", "seconds/reduction", 1, 3},
                       {"sampling s", "seconds/sampling", 1, 3},
                       {"rest s", "seconds/rest", 1, 2},
+                      {"exchange s", "seconds/exchange", 1, 3},
                       {"all s", "seconds/all", 1, 2},
                       {"linear " + rate, "linear/flops", unit.scale, 1},
                       {"of ceiling %", "linear/ceiling_share", kInPercent, 0},
@@ -230,6 +234,31 @@ BenchTable stages_table(const std::string& name, const std::vector<Json>& rows, 
           .footnotes = {"tokens, computed: of all passes, one guidance row. rows: of the guidance batch. FLOP: linear "
                         "layers and attention of all rows; of the decode its convolutions. rest: the text's pass and "
                         "what lies between the stages."}};
+}
+
+/// How much faster several devices are than one, stage by stage.
+BenchTable sharing_table(const Measured& one, const Measured& all) {
+  const int devices = all.variant.group->size();
+  const std::vector<Json> alone = stage_rows(one), shared = stage_rows(all);
+  std::vector<Json> rows;
+  for (size_t i = 0; i < alone.size(); ++i) {
+    Json row = {{"stage", alone[i]["stage"]}, {"one", alone[i]["seconds"]["median"]}};
+    row["all"] = shared[i]["seconds"]["median"];
+    const double seconds = row["all"].get<double>();
+    if (seconds > 0) row["speed_up"] = row["one"].get<double>() / seconds;
+    if (seconds > 0) row["efficiency"] = row["one"].get<double>() / seconds / devices;
+    rows.push_back(std::move(row));
+  }
+  return {.key = "sharing",
+          .title = fmt::format("{}: each stage, one device against {}", all.variant.name, devices),
+          .columns = {{"stage", "stage"},
+                      {"one ms", "one", kInMilliseconds, 1},
+                      {"all ms", "all", kInMilliseconds, 1},
+                      {"speed-up", "speed_up", 1, 2},
+                      {"efficiency %", "efficiency", kInPercent, 0}},
+          .rows = rows,
+          .footnotes = {"efficiency: speed-up as a share of the devices. What the devices tell each other, and waiting "
+                        "for it, is `exchange` in the table of the parts."}};
 }
 
 std::string ceilings_line(const Ceilings& ceilings) {
@@ -290,6 +319,9 @@ BenchReport report_runs(const std::vector<BenchVariant>& variants, const std::ve
                                           one.variant.name, spread * kInPercent));
   }
   report.tables = {variants_table(rows), parts_table(parts, unit)};
+  for (size_t i = 1; i < measured.size(); ++i) {
+    if (variants[i].group->size() > 1) report.tables.push_back(sharing_table(measured[i - 1], measured[i]));
+  }
   report.tables.insert(report.tables.end(), stages.begin(), stages.end());
   return report;
 }

@@ -23,7 +23,8 @@ BenchContext bench_context(at::Device device, at::ScalarType dtype, const GpuMon
 BenchReport begin_report(const BenchContext& context);
 
 /// All measurements of run_variants(): a table over the variants, one of the parts of the passes, and for each variant
-/// one of its stages. Everything is in the facts too, run by run.
+/// one of its stages; for one that several devices make, also one against the variant before, made by one. Everything
+/// is in the facts too, run by run.
 BenchReport report_runs(const std::vector<BenchVariant>& variants, const std::vector<VariantRuns>& results,
                         const BenchContext& context);
 

@@ -252,11 +252,11 @@ BarChart latency_plot(const StudySummary& study) {
   const VariantSummary* const reduced = study.find(kFastStarVariant);
   if (dense == nullptr || reduced == nullptr) return chart;
   const bool by_part = !dense->part_ms.empty() && dense->part_ms.size() == reduced->part_ms.size();
-  if (by_part) chart.part_names.assign(kPassPartNames.begin(), kPassPartNames.end());
+  if (by_part) chart.part_names.assign(kPassPartNames.begin(), kPassPartNames.begin() + kLonePassParts);
   const auto bar = [&](const VariantSummary& variant, size_t scale) {
     if (!by_part) return BarChart::Bar{variant.name, {variant.scale_ms[scale]}};
     const auto& ms = variant.part_ms[scale].ms;
-    return BarChart::Bar{variant.name, {ms.begin(), ms.end()}};
+    return BarChart::Bar{variant.name, {ms.begin(), ms.begin() + kLonePassParts}};
   };
   for (size_t scale = first_video_scale(study); scale < study.scales.size(); ++scale) {
     chart.groups.push_back({size_text(study.scales[scale]), {bar(*dense, scale), bar(*reduced, scale)}});

@@ -64,7 +64,7 @@ void get(const Json& json, std::optional<SeenAttributes>& seen) {
 /// The times that parts_json wrote.
 std::vector<PartTimes> parse_parts(const nlohmann::ordered_json& json) {
   std::vector<PartTimes> by_scale(json.at(std::string(kPassPartNames.front())).size());
-  for (size_t part = 0; part < kPassPartNames.size(); ++part) {
+  for (size_t part = 0; part < kLonePassParts; ++part) {
     const nlohmann::ordered_json& scales = json.at(std::string(kPassPartNames[part]));
     for (size_t scale = 0; scale < by_scale.size(); ++scale) by_scale[scale].ms[part] = scales.at(scale).get<double>();
   }
@@ -210,7 +210,7 @@ StudyRecord parse_record(const std::string& line, const std::string& where) {
 
 nlohmann::ordered_json parts_json(const std::vector<PartTimes>& by_scale) {
   nlohmann::ordered_json json;
-  for (size_t part = 0; part < kPassPartNames.size(); ++part) {
+  for (size_t part = 0; part < kLonePassParts; ++part) {
     nlohmann::ordered_json& scales = json[std::string(kPassPartNames[part])] = nlohmann::ordered_json::array();
     for (const PartTimes& times : by_scale) scales.push_back(std::round(times.ms[part] * 1e3) / 1e3);
   }

@@ -150,7 +150,7 @@ std::string control_notes(const StudySummary& study) {
   return notes;
 }
 
-constexpr std::array<const char*, kPassPartNames.size()> kPartNotes = {
+constexpr std::array<const char*, kLonePassParts> kPartNotes = {
     "linear: matrix products.", "attention: including keys and values of the context where they are copied.",
     "reduction: score, selection, gather, partial update.", "sampling: guidance, random numbers, bits.",
     "rest: norms, rotary embedding, activations, resizing of accumulated features."};

@@ -116,7 +116,7 @@ PhaseEnd run_phase(const PhaseTask& task, const Optimizer& optimizer, const Tens
     const double seconds = clock.stop();
     state.seconds += seconds;
     LogEntry entry = make_entry(task, state, means.take());
-    entry.processes = stop.workers.count();
+    entry.processes = stop.workers.size();
     entry.learning_rate = rate;
     entry.ms_per_step = 1e3 * seconds / static_cast<double>(state.steps_done - logged_at);
     logged_at = state.steps_done;

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/base/progress.h"
 #include "core/lab/train/run_folder.h"
 #include "core/lab/train/train_log.h"
 #include "core/lab/train/train_settings.h"
-#include "core/lab/train/workers.h"
 #include "core/lab/world/clip_renderer.h"
 #include "core/lab/world/counter_random.h"
 #include "core/lab/world/world.h"
@@ -36,7 +36,7 @@ struct RunContext {
   at::ScalarType dtype = at::kBFloat16;  ///< of convolutions and matrix products
   Execution execution = Execution::eager;
   uint64_t seed = 0;
-  Workers& workers;
+  ProcessGroup& workers;
   std::filesystem::path samples;         ///< folder for pictures
   int64_t sample_clips = 4;              ///< clips that a picture shows; 0: no pictures
   std::optional<int64_t> only_scenes{};  ///< draw only the first ones; unset: new ones in every step
@@ -59,10 +59,10 @@ struct PhaseTask {
 struct StopRule {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   const Progress* progress = nullptr;
-  Workers& workers;
+  ProcessGroup& workers;
 
   /// True for one process alone: reached() then needs no communication.
-  bool is_cheap() const { return workers.count() == 1; }
+  bool is_cheap() const { return workers.size() == 1; }
   /// The decision of the first process, in all of them.
   bool reached() const;
 };

@@ -68,7 +68,7 @@ class TrainingBackends {
   at::Context& context_ = at::globalContext();
 };
 
-StopRule stop_rule(const TrainJob& job, const Progress& progress, Workers& workers) {
+StopRule stop_rule(const TrainJob& job, const Progress& progress, ProcessGroup& workers) {
   StopRule rule{.progress = &progress, .workers = workers};
   if (job.stop_after_seconds) {
     using Clock = std::chrono::steady_clock;
@@ -106,7 +106,7 @@ class Training {
              .samples = folder_.samples(),
              .sample_clips = job.settings.run.sample_clips,
              .only_scenes =
-                 job.data == TrainData::few_clips ? std::optional(kFewClips * workers_.count()) : std::nullopt},
+                 job.data == TrainData::few_clips ? std::optional(kFewClips * workers_.size()) : std::nullopt},
         start_(starting_model(job)),
         vae_layout_(vae_layout(plan_.vae.architecture)),
         star_layout_(star_layout(plan_.star.star, plan_.star.t5)),
@@ -123,7 +123,7 @@ class Training {
       log_.begin({.config = job_.recipe,
                   .stage = job_.stage,
                   .from = job_.from,
-                  .processes = workers_.count(),
+                  .processes = workers_.size(),
                   .settings = setting_texts(job_.settings)});
       provide_vocabulary();
     }
@@ -238,7 +238,7 @@ class Training {
                             .longest_text = plan_.longest_text,
                             .length_evenness = settings.length_evenness,
                             .worker = workers_.rank(),
-                            .workers = workers_.count()});
+                            .workers = workers_.size()});
     const StarSamples samples(run_, plan_, tokenizer);
     StarPhase training(run_, plan_.star, settings, {plan_.vae, vae_.optimizer.average}, pool, samples, star_layout_,
                        star_);
@@ -290,7 +290,7 @@ class Training {
   TrainPlan plan_;
   World world_;
   ClipRenderer renderer_;
-  Workers& workers_;
+  ProcessGroup& workers_;
   RunContext run_;
   std::optional<ModelLayout> start_;
   ParameterLayout vae_layout_, star_layout_;

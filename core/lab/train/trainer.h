@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/base/progress.h"
 #include "core/lab/train/train_settings.h"
 #include "core/lab/train/training_step.h"
-#include "core/lab/train/workers.h"
 
 namespace faststar {
 
@@ -35,7 +35,7 @@ struct TrainJob {
   std::optional<std::string> from;           ///< a model folder whose weights a new run starts with; none: random ones
   std::optional<TrainPhase> last_phase;      ///< none: all of them
   std::optional<double> stop_after_seconds;  ///< of this call
-  std::shared_ptr<Workers> workers = std::make_shared<Workers>();  ///< the processes that train together
+  std::shared_ptr<ProcessGroup> workers = std::make_shared<ProcessGroup>();  ///< the processes that train together
 };
 
 /// How a call ended.

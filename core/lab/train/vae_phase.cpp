@@ -59,11 +59,11 @@ VaePhase::VaePhase(const RunContext& run, const VaePlan& plan, const VaePhaseSet
       noisy_(context_, [this](const BoundParameters& p) { return objective_(p, batch_, CodesInLoop::noisy); }) {}
 
 void VaePhase::fill_batch(int64_t step) {
-  const Workers& workers = run_.workers;
+  const ProcessGroup& workers = run_.workers;
   const int64_t B = phase_.batch;
   std::vector<ClipRecord> records;
   for (int64_t i = 0; i < B; ++i) {
-    int64_t index = (step * workers.count() + workers.rank()) * B + i;
+    int64_t index = (step * workers.size() + workers.rank()) * B + i;
     if (run_.only_scenes) index %= *run_.only_scenes;
     records.push_back(run_.world.draw(training_seed(static_cast<uint32_t>(run_.seed)), index));
   }

@@ -21,8 +21,8 @@ ComponentResult verify_vae_decode(const FixtureSet& set, const VerifyOptions& op
 ComponentResult verify_quantize(const FixtureSet& set, const VerifyOptions& options);
 ComponentResult verify_images(const FixtureSet& set, const VerifyOptions& options);
 
-/// All slices of a decode, joined: [1, 3, F, H, W].
-Tensor decode_whole(const VideoVae& vae, const Tensor& features);
+/// All slices of a decode by the processes of `options`, joined: [1, 3, F, H, W].
+Tensor decode_whole(const VideoVae& vae, const Tensor& features, const VerifyOptions& options);
 
 /// Frames [F, H, W, 3] in the official output form, BGR: [1, F, H, W, 3].
 Tensor official_frames(const Tensor& decoded);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/lab/verify/comparison.h"
 #include "core/model/quantize.h"
 #include "core/model/star/attention.h"
@@ -15,6 +16,8 @@ struct VerifyOptions {
   at::ScalarType dtype = at::kFloat;                    ///< float32, or bfloat16 for transformer, T5 and VAE decoder
   LinearPrecision linears = LinearPrecision::backbone;  ///< of the transformer
   AttentionBackend attention = AttentionBackend::automatic;
+  /// The processes that share the passes of the transformer and the decodes. All of them get the same report.
+  std::shared_ptr<ProcessGroup> group = std::make_shared<ProcessGroup>();
 };
 
 struct VerifyReport {

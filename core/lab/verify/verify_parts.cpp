@@ -110,10 +110,17 @@ Tensor pick(const Tensor& tensor, int64_t dim, const std::vector<int64_t>& indic
   return tensor.index_select(dim, at::tensor(indices, at::kLong).to(tensor.device()));
 }
 
-Tensor decode_whole(const VideoVae& vae, const Tensor& features) {
+Tensor decode_whole(const VideoVae& vae, const Tensor& features, const VerifyOptions& options) {
   std::vector<Tensor> slices;
-  vae.decode(features, [&](const Tensor& frames) { slices.push_back(frames); });
-  return at::cat(slices, 2);
+  vae.decode(
+      features, [&](const Tensor& frames) { slices.push_back(frames); }, {}, options.group.get());
+  if (options.group->size() == 1) return at::cat(slices, 2);
+  // To all: each compares, and has to come to the same conclusion.
+  const std::array<int64_t, 5> sizes = {1, kRgb, frames_of_latents(features.size(2)),
+                                        pixels_of_features(features.size(3)), pixels_of_features(features.size(4))};
+  const Tensor frames = options.group->is_first() ? at::cat(slices, 2).to(at::kFloat)
+                                                  : at::empty(sizes, features.options().dtype(at::kFloat));
+  return options.group->broadcast(frames);
 }
 
 Tensor official_frames(const Tensor& decoded) {
@@ -170,7 +177,7 @@ ComponentResult verify_guidance(const FixtureSet& set, const VerifyOptions&) {
   return comparison.result();
 }
 
-ComponentResult verify_quantize(const FixtureSet& set, const VerifyOptions&) {
+ComponentResult verify_quantize(const FixtureSet& set, const VerifyOptions& options) {
   const StarTask task = set.meta_task();
   const Repetitions& repetitions = task.settings.repetitions;
   const Fixture fixture = set.open("quantize.safetensors");
@@ -185,7 +192,7 @@ ComponentResult verify_quantize(const FixtureSet& set, const VerifyOptions&) {
   }
   for (Tensor& step : expected) step = step.to(set.device());
   const Tensor decoded =
-      decode_whole(set.load_vae(at::kFloat), accumulated_features(expected, task.schedule, repetitions));
+      decode_whole(set.load_vae(at::kFloat), accumulated_features(expected, task.schedule, repetitions), options);
   const Tensor stored = every(every(every(decoded, 2, 8), 3, 2), 4, 2).clamp(-1, 1);
   comparison.within("decoded_from_bits", stored, fixture["decoded_from_bits"], kPixelTolerance);
   return comparison.result();
@@ -204,7 +211,7 @@ ComponentResult verify_vae_encode(const FixtureSet& set, const VerifyOptions&) {
 ComponentResult verify_vae_decode(const FixtureSet& set, const VerifyOptions& options) {
   const VideoVae vae = set.load_vae(options.dtype);
   const Fixture io = set.open("vae_io.safetensors");
-  const auto decoded = [&](const char* features) { return decode_whole(vae, io[features].to(set.device())); };
+  const auto decoded = [&](const char* features) { return decode_whole(vae, io[features].to(set.device()), options); };
   Comparison comparison("vae_decode", tolerances_of(options).vae);
   comparison.close("decoded", decoded("features_mean"), io["decoded"]);
   comparison.close("decoded_first_frame", decoded("features_first_frame"), io["decoded_first_frame"]);

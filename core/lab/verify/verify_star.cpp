@@ -43,6 +43,7 @@ class Replay final : GenerationObserver {
         judge_bits_(options.dtype == at::kFloat && !in_fp8_),
         text_{.cond = set.open("star_greedy.safetensors")["text_features"].to(set.device())} {
     task_.settings.attention = options.attention;
+    pipeline_.set_group(options.group);
   }
 
   const Fixture& fixture() const { return fixture_; }
@@ -139,7 +140,7 @@ ComponentResult verify_star_i2v(const FixtureSet& set, const VerifyOptions& opti
   }
 
   const Tensor summed = replay.run(Bits::chosen);
-  const Tensor frames = official_frames(decode_whole(vae, summed));
+  const Tensor frames = official_frames(decode_whole(vae, summed, options));
   replay.comparison().frames("frames", strided_frames(frames, task.frames_stored), replay.fixture()["frames"]);
   return replay.comparison().result();
 }
@@ -158,7 +159,8 @@ ComponentResult verify_star_interactive(const FixtureSet& set, const VerifyOptio
                                                                       .first = features("first_int8"),
                                                                       .semantic_scale = task.at("semantic_scale_index"),
                                                                       .detail_frames = task.at("detail_frames")});
-  const Tensor frames = official_frames(decode_whole(set.load_vae(at::kFloat), at::cat({former_rest, summed}, 2)));
+  const Tensor frames =
+      official_frames(decode_whole(set.load_vae(at::kFloat), at::cat({former_rest, summed}, 2), options));
   const Tensor clip = frames.narrow(1, frames.size(1) - kInteractiveFrames, kInteractiveFrames);
   replay.comparison().frames("frames", strided_frames(clip, replay.task().frames_stored), replay.fixture()["frames"]);
   return replay.comparison().result();

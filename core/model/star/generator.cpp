@@ -10,6 +10,7 @@
 #include "core/model/pyramid/codes.h"
 #include "core/model/reduce/faststar.h"
 #include "core/model/star/guidance_reuse.h"
+#include "core/model/star/shared_blocks.h"
 
 namespace faststar {
 namespace {
@@ -52,14 +53,15 @@ void check_condition(const InteractiveCondition& condition, const Schedule& sche
 /// Keys and values of the coarse and of the fine condition, for `batch` equal rows; each attends to itself only. Throws
 /// Error(input) when the condition does not fit the schedule.
 /// Source: ar_infer_infinity_star_interact of infinity/models/infinity.py.
-std::vector<PassKv> encode_condition(const StarTransformer& model, const Schedule& schedule,
+std::vector<PassKv> encode_condition(const SharedBlocks& blocks, const Schedule& schedule,
                                      const InteractiveCondition& condition, int64_t batch,
                                      const AttentionSettings& attention) {
   check_condition(condition, schedule);
+  const StarTransformer& model = blocks.model();
   const auto encode = [&](const Tensor& map, const RopePositions& positions) {
     const Rope rope = visual_rope(positions, model.architecture().head_dim, model.device());
     PassKv own;
-    model.run_blocks(model.embed_tokens(tokens_from_map(map), batch), {rope, {}, attention}, &own);
+    blocks.run(model.embed_tokens(tokens_from_map(map), batch), {rope, {}, attention}, &own);
     return own;
   };
   const Scale full = schedule.full_scale(0);
@@ -82,9 +84,10 @@ std::vector<PassKv> encode_condition(const StarTransformer& model, const Schedul
 /// One run over a schedule and its state.
 class StarRun {
  public:
-  StarRun(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,
+  StarRun(const SharedBlocks& blocks, const Schedule& schedule, const GenerationSettings& settings,
           const GenerationInput& input, GenerationObserver& observer)
-      : model_(model),
+      : blocks_(blocks),
+        model_(blocks.model()),
         schedule_(schedule),
         settings_(settings),
         given_bits_(input.given_bits),
@@ -92,13 +95,13 @@ class StarRun {
         rows_(settings.guidance, schedule),
         fp8_(settings.linears, settings.fp8_scales, schedule) {
     if (settings.reduction.method != ReductionMethod::none) {
-      reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed, model.embedding(),
-                         model.architecture().layers);
+      reduction_.emplace(settings.reduction, schedule, settings.repetitions, settings.seed, model_.embedding(),
+                         model_.architecture().layers);
     }
     std::vector<PassKv> text = encode_text(input.text);
     std::vector<PassKv> references;
     if (input.condition) {
-      references = encode_condition(model, schedule, *input.condition, rows_.all(), settings.attention);
+      references = encode_condition(blocks_, schedule, *input.condition, rows_.all(), settings.attention);
     }
     cache_ = KvCache(std::move(text), std::move(references), kv_room(schedule));
     if (input.condition && reduction_) reduction_->history.set_former(input.condition->former);
@@ -200,7 +203,8 @@ class StarRun {
       guided = guide_logits(step, raw, drawn_tokens(plan));
     }
     if (reduction_) reduction_->method->see_logits(step, guided);
-    const Tensor bits = draw_bits(step, guided, plan);
+    // Every process draws them; those of the first one hold, so that no rounding can lead the others elsewhere.
+    const Tensor bits = blocks_.group().broadcast(draw_bits(step, guided, plan));
     return observer_.on_bits({step, raw, bits});
   }
 
@@ -215,9 +219,9 @@ class StarRun {
     LayerReducer* reducer = reduction_ && !is_given(step) ? reduction_->method->layers(step) : nullptr;
     const bool referenced = schedule_.is_referenced_later(step);
     PassKv own;
-    Tensor hidden = model_.run_blocks(model_.embed_tokens(tokens, rows_.of(step)),
-                                      {rope, cache_, attention_of(step, tokens.size(1)), reducer, fp8_.contains(step)},
-                                      referenced ? &own : nullptr);
+    Tensor hidden = blocks_.run(model_.embed_tokens(tokens, rows_.of(step)),
+                                {rope, cache_, attention_of(step, tokens.size(1)), reducer, fp8_.contains(step)},
+                                referenced ? &own : nullptr);
     // Later scales attend to this one alone: what it attended to is freed here.
     if (referenced) {
       std::vector<PassKv> references;  // not a list in braces, which would keep a second handle to every layer
@@ -282,6 +286,7 @@ class StarRun {
     return grid_from_tokens(some.new_zeros({scale.tokens(), some.size(1)}).index_copy_(0, drawn, some), scale);
   }
 
+  const SharedBlocks& blocks_;
   const StarTransformer& model_;
   const Schedule& schedule_;
   const GenerationSettings& settings_;
@@ -321,9 +326,11 @@ int64_t kv_room(const Schedule& schedule) {
 }
 
 Tensor generate(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,
-                const GenerationInput& input, GenerationObserver* observer) {
+                const GenerationInput& input, GenerationObserver* observer, ProcessGroup* group) {
   GenerationObserver nobody;
-  return StarRun(model, schedule, settings, input, observer ? *observer : nobody).run();
+  ProcessGroup alone;
+  const SharedBlocks blocks(model, group ? *group : alone);
+  return StarRun(blocks, schedule, settings, input, observer ? *observer : nobody).run();
 }
 
 }  // namespace faststar

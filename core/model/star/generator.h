@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/model/pyramid/schedule.h"
 #include "core/model/reduce/reduction.h"
 #include "core/model/star/guidance.h"
@@ -108,8 +109,9 @@ int64_t kv_room(const Schedule& schedule);
 
 /// Runs the transformer over all steps of `schedule`: the main loop (ar_infer_infinity_elegant of
 /// infinity/models/infinity.py). Returns the accumulated features of all clips, joined on time: [1, 64, T, H, W]
-/// float32. Throws Error(usage) when reduction settings do not fit, Error(input) when a condition does not.
+/// float32. Throws Error(usage) when reduction settings do not fit, Error(input) when a condition does not. All
+/// processes of a `group` call it with the same arguments and get the same features.
 Tensor generate(const StarTransformer& model, const Schedule& schedule, const GenerationSettings& settings,
-                const GenerationInput& input, GenerationObserver* observer = nullptr);
+                const GenerationInput& input, GenerationObserver* observer = nullptr, ProcessGroup* group = nullptr);
 
 }  // namespace faststar

@@ -64,22 +64,28 @@ void KvCache::set_references(std::vector<PassKv> references) {
   }
 }
 
-bool KvCache::is_aligned(int64_t rows) const {
-  return std::all_of(begins_.begin(), begins_.begin() + rows, [](int64_t begin) { return begin == 0; });
+bool KvCache::is_aligned(int64_t first, int64_t rows) const {
+  const auto begin = begins_.begin() + first;
+  return std::all_of(begin, begin + rows, [](int64_t row_begin) { return row_begin == 0; });
 }
 
 LayerKv AttentionRule::place(size_t, int64_t, int64_t) { return {}; }
 
+LayerKv CachedAttention::buffer(size_t layer, int64_t rows) const {
+  const LayerKv part = narrow(cache_.layer(layer), 0, share_.first_row, rows);
+  return share_.heads ? narrow(part, 2, share_.heads->begin, share_.heads->size()) : part;
+}
+
 LayerKv CachedAttention::place(size_t layer, int64_t rows, int64_t tokens) {
   const int64_t context = cache_.length();
   if (context == 0) return {};
-  const LayerKv& buffer = cache_.layer(layer);
+  const LayerKv read = buffer(layer, rows);
   if (context + tokens <= cache_.capacity()) {
-    joined_ = narrow(narrow(buffer, 0, 0, rows), 1, 0, context + tokens);
+    joined_ = narrow(read, 1, 0, context + tokens);
   } else {
     // Beside a long pass the copy of its context costs little: 20 us a layer at 720p.
-    joined_ = allocate(buffer, rows, context + tokens);
-    copy_into(narrow(joined_, 1, 0, context), narrow(narrow(buffer, 0, 0, rows), 1, 0, context));
+    joined_ = allocate(read, rows, context + tokens);
+    copy_into(narrow(joined_, 1, 0, context), narrow(read, 1, 0, context));
   }
   return narrow(joined_, 1, context, tokens);
 }
@@ -93,14 +99,14 @@ Tensor CachedAttention::attend(size_t layer, const Tensor& q, const LayerKv& own
     (*own_)[layer] = {kept(own.k), kept(own.v)};
   }
   if (!has_context) return faststar::attend(q, own.k, own.v, settings_);
-  if (cache_.is_aligned(q.size(0))) return faststar::attend(q, joined.k, joined.v, settings_);
+  if (cache_.is_aligned(share_.first_row, q.size(0))) return faststar::attend(q, joined.k, joined.v, settings_);
   return attend_row_by_row(q, joined);
 }
 
 Tensor CachedAttention::attend_row_by_row(const Tensor& q, const LayerKv& context_and_own) const {
   std::vector<Tensor> attended;
   for (int64_t row = 0; row < q.size(0); ++row) {
-    const int64_t begin = cache_.begin(row);
+    const int64_t begin = cache_.begin(share_.first_row + row);
     const LayerKv read = narrow(narrow(context_and_own, 0, row, 1), 1, begin, context_and_own.k.size(1) - begin);
     attended.push_back(faststar::attend(q.narrow(0, row, 1), read.k, read.v, settings_));
   }

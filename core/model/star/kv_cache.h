@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/model/layers.h"
 #include "core/model/star/attention.h"
 
@@ -32,8 +34,8 @@ class KvCache {
   int64_t capacity() const { return length_ + room_; }
   /// The first token of a row's context: texts end at the same place, so a shorter one begins later.
   int64_t begin(int64_t row) const { return begins_[static_cast<size_t>(row)]; }
-  /// True when the context of the first `rows` rows begins at 0.
-  bool is_aligned(int64_t rows) const;
+  /// True when the context of `rows` rows, from `first` on, begins at 0.
+  bool is_aligned(int64_t first, int64_t rows) const;
   /// Keys and values of one layer: [B, capacity, Nkv, D], the context first.
   const LayerKv& layer(size_t index) const { return layers_[index]; }
 
@@ -56,23 +58,32 @@ class AttentionRule {
   virtual Tensor attend(size_t layer, const Tensor& q, const LayerKv& own) = 0;
 };
 
-/// The rule of generation: a pass sees its cache and itself. A pass of B rows reads the first B rows of the cache. Rows
-/// whose texts differ in length attend one by one.
+/// The part of a KvCache that a pass reads: its rows from `first_row` on, and these kv heads.
+struct KvShare {
+  int64_t first_row = 0;
+  std::optional<Share> heads = {};  ///< none: all
+};
+
+/// The rule of generation: a pass sees its cache and itself. A pass of B rows reads B rows of the cache, the first ones
+/// unless `share` says otherwise. Rows whose texts differ in length attend one by one.
 class CachedAttention final : public AttentionRule {
  public:
   /// Keys and values of the pass go to `own`, with an entry a layer, when it is given. Refers to its arguments.
-  CachedAttention(const KvCache& cache, AttentionSettings settings, PassKv* own = nullptr)
-      : cache_(cache), settings_(settings), own_(own) {}
+  CachedAttention(const KvCache& cache, AttentionSettings settings, PassKv* own = nullptr, KvShare share = {})
+      : cache_(cache), settings_(settings), own_(own), share_(share) {}
 
   LayerKv place(size_t layer, int64_t rows, int64_t tokens) override;
   Tensor attend(size_t layer, const Tensor& q, const LayerKv& own) override;
 
  private:
+  /// The rows of a layer's buffer that the pass reads.
+  LayerKv buffer(size_t layer, int64_t rows) const;
   Tensor attend_row_by_row(const Tensor& q, const LayerKv& context_and_own) const;
 
   const KvCache& cache_;
   AttentionSettings settings_;
   PassKv* own_;
+  KvShare share_;
   LayerKv joined_;  ///< of the layer at work: context and own tokens
 };
 

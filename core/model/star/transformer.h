@@ -135,6 +135,8 @@ class StarTransformer {
 
   const StarArchitecture& architecture() const { return arch_; }
   at::Device device() const { return norm_hidden_states_.device(); }
+  /// Of keys and values.
+  at::ScalarType kv_dtype() const { return blocks_.front().attn.qkv_proj.dtype; }
 
  private:
   StarArchitecture arch_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/device.h"
+#include "core/base/profile.h"
 #include "core/model/vae/architecture.h"
 #include "core/model/vae/depth_to_space.h"
 #include "core/model/vae/rgb_conv.h"
@@ -28,9 +29,10 @@ DeferredSum add_residual(const DeferredSum& change, const Tensor& x) {
 }
 
 /// at::conv3d without its size limit: on a CPU, LibTorch sends small float32 inputs past oneDNN to a
-/// convolution that is several times slower, and the slices of a small video are small.
-Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const std::array<int64_t, 3> padding = {0, 1, 1};
+/// convolution that is several times slower, and the slices of a small video are small. `rows`: of zeros above and
+/// below.
+Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t rows) {
+  const std::array<int64_t, 3> padding = {0, rows, 1};
   const std::array<int64_t, 3> ones = {1, 1, 1};
   if (x.is_cpu() && at::hasMKLDNN() && at::globalContext().userEnabledMkldnn())
     return at::mkldnn_convolution(x, weight, bias, padding, ones, ones, /*groups=*/1);
@@ -56,6 +58,22 @@ Tensor fold(const Tensor& x, int64_t time, bool at_start) {
 }
 
 }  // namespace
+
+Tensor RowNeighbours::extend(const Tensor& x) const {
+  const ProfileRange range(PassPart::exchange);
+  const int64_t last = x.size(2) - 1;
+  std::vector<Message> sent, received;
+  const auto row_of = [&](const std::optional<int>& peer, int64_t own_row) {
+    const Tensor own = x.narrow(2, own_row, 1);
+    if (!peer) return at::zeros_like(own, at::MemoryFormat::Contiguous);
+    sent.push_back({*peer, own.contiguous()});
+    received.push_back({*peer, at::empty_like(own, at::MemoryFormat::Contiguous)});
+    return received.back().tensor;
+  };
+  const Tensor first = row_of(above, 0), second = row_of(below, last);
+  group.exchange(sent, received);
+  return at::cat({first, x, second}, 2);
+}
 
 Tensor VideoPass::frames_before() const {
   return convolution_ < last_frames_.size() ? last_frames_[convolution_] : Tensor();
@@ -84,10 +102,15 @@ CausalConv3d::CausalConv3d(const VaeHalf& half, const std::string& prefix, int64
 
 DeferredSum CausalConv3d::operator()(const Tensor& extended, VideoPass& pass) const {
   pass.remember(extended);
-  if (rgb_conv_takes(extended, weight, bias)) return rgb_conv(extended, weight, bias);
-  const Tensor channels_first = extended.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
-  const bool defer = defers({extended, weight, bias});              // cuDNN would add the bias in a pass of its own
-  const Tensor output = convolve(channels_first, weight, defer ? Tensor() : bias);
+  const bool alone = pass.neighbours == nullptr;
+  const Tensor x = alone ? extended : pass.neighbours->extend(extended);
+  if (rgb_conv_takes(x, weight, bias)) {
+    const Tensor output = rgb_conv(x, weight, bias);
+    return alone ? output : output.narrow(2, 1, extended.size(2));
+  }
+  const Tensor channels_first = x.permute({0, 4, 1, 2, 3});  // NDHWC memory seen as [B, C, T, H, W]
+  const bool defer = defers({extended, weight, bias});       // cuDNN would add the bias in a pass of its own
+  const Tensor output = convolve(channels_first, weight, defer ? Tensor() : bias, alone ? 1 : 0);
   return {output.permute({0, 2, 3, 4, 1}).contiguous(), defer ? bias : Tensor()};
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/process_group.h"
 #include "core/base/weights/weights.h"
 #include "core/model/layers.h"
 #include "core/model/vae/norm_silu.h"
@@ -22,13 +23,23 @@ struct VaeHalf {
   int64_t latent_channels = 0;  ///< of the latents that condition the norms (decoder); 0 in the encoder
 };
 
+/// The processes that decode the rows above and below those of this one: every convolution reads one row of theirs.
+struct RowNeighbours {
+  ProcessGroup& group;
+  std::optional<int> above, below;  ///< none: this process has the first row, or the last
+
+  /// x [B, T, H, W, C] with a row above and a row below, zeros at the edges of the frame: [B, T, H + 2, W, C].
+  Tensor extend(const Tensor& x) const;
+};
+
 /// The state of one video that is encoded or decoded slice by slice. Layers are const; what a slice leaves to the
 /// next one is kept here.
 class VideoPass {
  public:
   bool at_start = true;  ///< this slice begins with the video's first frame, which is a latent frame of its own
   bool at_end = false;   ///< this slice ends the video: nothing has to be remembered
-  Tensor latents;        ///< [B, n, h, w, latent_channels]: the decoder's input slice, conditions its norms
+  const RowNeighbours* neighbours = nullptr;  ///< null: this process has all rows
+  Tensor latents;  ///< [B, n, h, w, latent_channels]: the decoder's input slice, conditions its norms
 
   /// The two frames before this slice, [B, 2, H, W, C], as the next convolution reads them; undefined at the start.
   Tensor frames_before() const;
@@ -42,7 +53,7 @@ class VideoPass {
   size_t convolution_ = 0;           // the next one to run
 };
 
-/// 3x3x3 convolution that reads no later frame; height and width are padded with zeros.
+/// 3x3x3 convolution that reads no later frame; height and width are padded with zeros, or with the rows of neighbours.
 /// Source: CogVideoXCausalConv3d, infinity/models/videovae/modules/conv_wan.py.
 struct CausalConv3d {
   /// Reads `<prefix>.conv.weight` [out, in, 3, 3, 3] and `<prefix>.conv.bias` [out].

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -197,12 +198,45 @@ Tensor VideoVae::latents_from_features(const Tensor& features) const {
 }
 
 void VideoVae::decode(const Tensor& features, const std::function<void(const Tensor&)>& on_frames,
-                      const DecodeOptions& options) const {
+                      const DecodeOptions& options, ProcessGroup* group) const {
   TORCH_CHECK(options.slice_latents > 0, "slice_latents must be at least 1");
   check_features(features, architecture_.feature_channels());
   const Tensor latents = latents_from_features(features);
+  if (group && group->size() > 1) return decode_rows(latents, on_frames, options, *group);
   for_each_slice(latents, options.slice_latents,
                  [&](const Tensor& slice, VideoPass& pass) { on_frames(channels_second((*decoder_)(slice, pass))); });
+}
+
+/// Every process decodes the rows of its latents, slice by slice, and the first one joins them.
+void VideoVae::decode_rows(const Tensor& latents, const std::function<void(const Tensor&)>& on_frames,
+                           const DecodeOptions& options, ProcessGroup& group) const {
+  const int64_t height = latents.size(2);
+  const auto parts = static_cast<int>(std::min<int64_t>(group.size(), height));
+  const int rank = group.rank();
+  const bool takes_part = rank < parts;  // there may be more processes than rows
+  const Share rows = share_of(height, parts, takes_part ? rank : 0);
+  const RowNeighbours neighbours{.group = group,
+                                 .above = rank > 0 ? std::optional(rank - 1) : std::nullopt,
+                                 .below = rank + 1 < parts ? std::optional(rank + 1) : std::nullopt};
+  const Tensor own = latents.narrow(2, rows.begin, rows.size()).contiguous();
+  for_each_slice(own, options.slice_latents, [&](const Tensor& slice, VideoPass& pass) {
+    if (!takes_part) return on_frames({});
+    pass.neighbours = &neighbours;
+    const Tensor decoded = (*decoder_)(slice, pass).contiguous();  // [B, F, 8 rows, W, 3]
+    if (!group.is_first()) {
+      group.exchange({{0, decoded}}, {});
+      return on_frames({});
+    }
+    std::vector<Tensor> all = {decoded};
+    std::vector<Message> received;
+    for (int peer = 1; peer < parts; ++peer) {
+      std::vector<int64_t> sizes = decoded.sizes().vec();
+      sizes[2] = kPixelsPerLatent * share_of(height, parts, peer).size();
+      received.push_back({peer, all.emplace_back(at::empty(sizes, decoded.options()))});
+    }
+    group.exchange({}, received);
+    on_frames(channels_second(at::cat(all, 2)));
+  });
 }
 
 Tensor to_frames(const Tensor& decoded) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/device.h"
+#include "core/base/process_group.h"
 #include "core/base/tensor.h"
 #include "core/model/layers.h"
 #include "core/model/vae/architecture.h"
@@ -44,9 +45,10 @@ class VideoVae {
 
   /// Decodes slice by slice: `on_frames` is called with the frames of each as [B, 3, f, 16H, 16W] in the decoder's
   /// dtype, about [-1, 1] and not clamped, 4 (T-1) + 1 in all; an exception from it ends the call.
-  /// features [B, 64, T, H, W]. Throws Error(input) for another shape.
+  /// features [B, 64, T, H, W]. Throws Error(input) for another shape. All processes of a `group` call it with the same
+  /// arguments; each decodes some rows, and `on_frames` gets the frames in the first one, nothing in the others.
   void decode(const Tensor& features, const std::function<void(const Tensor& frames)>& on_frames,
-              const DecodeOptions& options = {}) const;
+              const DecodeOptions& options = {}, ProcessGroup* group = nullptr) const;
 
   const VaeArchitecture& architecture() const { return architecture_; }
 
@@ -54,6 +56,8 @@ class VideoVae {
   struct Encoder;
   struct Decoder;
   Tensor latents_from_features(const Tensor& features) const;
+  void decode_rows(const Tensor& latents, const std::function<void(const Tensor& frames)>& on_frames,
+                   const DecodeOptions& options, ProcessGroup& group) const;
 
   VaeArchitecture architecture_;
   Tensor scale_;  // [4] float32; only the first is in use

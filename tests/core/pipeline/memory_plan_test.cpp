@@ -77,6 +77,38 @@ TEST_CASE("libraries warm up where there is room beside what loads", "[plan]") {
   CHECK_FALSE(plan_memory(large, {}).warms_up);
 }
 
+TEST_CASE("several GPUs share the activations, and each has the weights and the cache", "[plan][group]") {
+  const auto plan = [](int processes) {
+    Workload work = full_size();
+    work.device = at::Device(at::kCUDA, 0);
+    work.processes = processes;
+    return plan_memory(work, {.residency = Residency::one_part});
+  };
+  const MemoryPlan one = plan(1), two = plan(2), eight = plan(8);
+  CHECK(two.weights == one.weights);
+  CHECK(two.text == one.text);
+  CHECK(two.tokens < one.tokens);
+  CHECK(eight.tokens < two.tokens);
+  CHECK(eight.tokens > 17'500'000'000);  // the transformer
+  CHECK(two.decode < one.decode * 3 / 4);
+  CHECK(two.peak() < one.peak() - 2'000'000'000);
+}
+
+TEST_CASE("several GPUs take less time, and nobody has measured how much", "[plan][group]") {
+  Workload work = full_size();
+  work.device = at::Device(at::kCUDA, 0);
+  const std::vector<Step> steps = steps_to_run(work);
+  const double last = step_seconds(work, steps.back()), first = step_seconds(work, steps.front());
+  const double decode = decode_seconds(work, 21);
+  work.processes = 2;
+  CHECK(step_seconds(work, steps.back()) == Approx(last / 2));
+  CHECK(step_seconds(work, steps.front()) == first);  // too short to share
+  CHECK(decode_seconds(work, 21) == Approx(decode / 2));
+  CHECK_FALSE(is_measured(work, {}));
+  CHECK(time_text(TimeEstimate{.seconds = 14.2, .processes = 2}) ==
+        "about 14 s (a guess: several devices were not measured)");
+}
+
 TEST_CASE("guidance, length and size need more memory, bfloat16 less", "[plan]") {
   const int64_t whole = plan_memory(full_size(), {}).peak();
   Workload work = full_size();
