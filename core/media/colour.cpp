@@ -46,15 +46,16 @@ Tensor copy_out(const AVFrame& picture, int channels) {
   return pixels;
 }
 
-Tensor over_white(const Tensor& rgba) {
+Tensor over_white(const Tensor& rgba, Alpha kind) {
   Tensor rgb = at::empty({rgba.size(0), rgba.size(1), 3}, at::kByte);
   constexpr int64_t kRows = 64;  // at a time: the sums take 40 bytes a pixel
   for (int64_t row = 0; row < rgba.size(0); row += kRows) {
     const int64_t rows = std::min(kRows, rgba.size(0) - row);
     const Tensor wide = rgba.narrow(0, row, rows).to(at::kInt);
     const Tensor alpha = wide.narrow(2, 3, 1);
-    const Tensor sum = wide.narrow(2, 0, 3) * alpha + (255 - alpha) * 255 + 127;
-    rgb.narrow(0, row, rows).copy_(sum.div(255, "floor"));
+    const Tensor colours = wide.narrow(2, 0, 3);
+    const Tensor part = kind == Alpha::premultiplied ? colours : (colours * alpha + 127).div(255, "floor");
+    rgb.narrow(0, row, rows).copy_((part + 255 - alpha).clamp_max(255));
   }
   return rgb;
 }
@@ -94,9 +95,9 @@ ffmpeg::FramePtr picture_of_planes(const uint8_t* planes, int width, int height)
   return picture;
 }
 
-Tensor ToRgb::operator()(const AVFrame& frame) {
+Tensor ToRgb::operator()(const AVFrame& frame, Alpha alpha) {
   const auto format = static_cast<AVPixelFormat>(frame.format);
-  const bool transparent = has_alpha(format);
+  const bool transparent = has_alpha(format) && alpha != Alpha::unused;
   const AVPixelFormat target = transparent ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24;
   scaler_.reset(sws_getCachedContext(scaler_.release(), frame.width, frame.height, format, frame.width, frame.height,
                                      target, kAccurate, nullptr, nullptr, nullptr));
@@ -104,7 +105,7 @@ Tensor ToRgb::operator()(const AVFrame& frame) {
   set_matrix(scaler_.get(), matrix_of(frame.colorspace), is_full_range(frame), SWS_CS_DEFAULT, true);
   const auto picture = ffmpeg::make_picture(target, frame.width, frame.height);
   sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, picture->data, picture->linesize);
-  return transparent ? over_white(copy_out(*picture, 4)) : copy_out(*picture, 3);
+  return transparent ? over_white(copy_out(*picture, 4), alpha) : copy_out(*picture, 3);
 }
 
 // The matrix maps a source point (x, y) to (m[0] x + m[3] y, m[1] x + m[4] y); y points down.

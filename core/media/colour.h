@@ -31,12 +31,19 @@ class FromRgb {
 /// wide. Width and height are even.
 ffmpeg::FramePtr picture_of_planes(const uint8_t* planes, int width, int height);
 
+/// What the fourth channel of a picture is.
+enum class Alpha {
+  straight,       ///< how opaque a pixel is
+  premultiplied,  ///< the same, and the colours are multiplied by it already
+  unused,         ///< nothing: the picture is opaque
+};
+
 /// Converts decoded frames of any format to RGB; untagged YUV is read as BT.601, limited range, as OpenCV and
 /// decord do. Transparent pictures are blended with white.
 class ToRgb {
  public:
   /// Returns uint8 [H, W, 3], not turned upright.
-  Tensor operator()(const AVFrame& frame);
+  Tensor operator()(const AVFrame& frame, Alpha alpha = Alpha::straight);
 
  private:
   ffmpeg::ScalerPtr scaler_;

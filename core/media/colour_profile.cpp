@@ -22,6 +22,11 @@ using ProfilePtr = std::unique_ptr<void, CloseProfile>;
 using TransformPtr = std::unique_ptr<void, DeleteTransform>;
 static_assert(std::is_same_v<cmsHPROFILE, void*> && std::is_same_v<cmsHTRANSFORM, void*>);
 
+bool has_no_colour(const Tensor& pixels) {
+  const Tensor red = pixels.select(2, 0);
+  return red.equal(pixels.select(2, 1)) && red.equal(pixels.select(2, 2));
+}
+
 }  // namespace
 
 std::string profile_of(const RgbSpace& space) {
@@ -66,6 +71,10 @@ Tensor to_srgb(const Tensor& pixels, std::string_view icc, const std::string& fi
   const bool is_grey = space == cmsSigGrayData;
   if (!is_grey && space != cmsSigRgbData) {
     log::info("{}: its colour profile is not one of RGB and not used", file);
+    return pixels;
+  }
+  if (is_grey && !has_no_colour(pixels)) {
+    log::info("{}: its colour profile is one of grey, and the picture has colours: not used", file);
     return pixels;
   }
   const ProfilePtr srgb(cmsCreate_sRGBProfile());

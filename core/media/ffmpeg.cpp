@@ -72,6 +72,17 @@ bool is_tga(const std::filesystem::path& path) {
          (depth == 8 || depth == 15 || depth == 16 || depth == 24 || depth == 32);
 }
 
+/// The codec of a picture that FFmpeg knows by its name alone; none for others.
+AVCodecID codec_by_name(const std::filesystem::path& path) {
+  if (is_tga(path)) return AV_CODEC_ID_TARGA;
+  std::string start(1024, '\0');
+  std::ifstream(path, std::ios::binary).read(start.data(), static_cast<std::streamsize>(start.size()));
+  const std::string extension = lower_extension(path);
+  if (extension == ".pam" && start.starts_with("P7\n")) return AV_CODEC_ID_PAM;
+  if (extension == ".svg" && start.find("<svg") != start.npos) return AV_CODEC_ID_SVG;
+  return AV_CODEC_ID_NONE;
+}
+
 }  // namespace
 
 void CloseInput::operator()(AVFormatContext* input) const {
@@ -127,9 +138,9 @@ InputPtr open_input(const std::filesystem::path& path) {
   Options options;
   options.set("protocol_whitelist", "file");
   const AVInputFormat* format = nullptr;  // by content
-  if (is_tga(path)) {
+  if (const AVCodecID codec = codec_by_name(path); codec != AV_CODEC_ID_NONE) {
     format = av_find_input_format("image2pipe");
-    context->video_codec_id = AV_CODEC_ID_TARGA;
+    context->video_codec_id = codec;
   }
   const int code = avformat_open_input(&context, "", format, options.get());
   if (code < 0) avio_closep(&file);

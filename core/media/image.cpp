@@ -230,6 +230,14 @@ std::string profile_of_picture(const AVFrame& frame, std::string_view file) {
   return profile_of_primaries(frame.color_primaries);
 }
 
+/// A TIFF says of its fourth channel what it is: tag 338 of TIFF 6.0.
+Alpha alpha_of(std::string_view file) {
+  constexpr uint64_t kExtraSamples = 338, kUnspecified = 0, kAssociated = 1;
+  if (!picture_file::Tiff::is_tiff(file)) return Alpha::straight;
+  const auto kind = picture_file::Tiff(file).value(kExtraSamples);
+  return kind == kUnspecified ? Alpha::unused : kind == kAssociated ? Alpha::premultiplied : Alpha::straight;
+}
+
 int orientation_of(const AVFrame& frame, std::string_view file) {
   const int written = picture_file::orientation(file);
   const std::string text = ffmpeg::dictionary_value(frame.metadata, "Raw profile type exif");
@@ -264,7 +272,7 @@ Tensor read_image(const fs::path& path) {
   const AVRational shape = picture_file::pixel_shape(bytes).value_or(
       av_guess_sample_aspect_ratio(input.get(), input->streams[stream], frame.get()));
   const auto shown = ToneMap(path.string())(*frame);
-  const Tensor stored = ToRgb()(*shown);
+  const Tensor stored = ToRgb()(*shown, alpha_of(bytes));
   const Tensor pixels = with_square_pixels(to_srgb(stored, profile_of_picture(*shown, bytes), path.string()), shape);
   return turn_upright(pixels, kOrientationMatrices[orientation_of(*frame, bytes) - 1]);
 }

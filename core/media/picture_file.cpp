@@ -220,7 +220,7 @@ bool is_whole_jpeg(std::string_view file) {
   std::set<char> shown;
   for (size_t at = kJpegStart.size(); at + 2 <= file.size();) {
     const auto marker = static_cast<uint8_t>(file[at + 1]);
-    if (file[at] != '\xff' || marker == 0 || marker == 0xff || (marker >= 0xd0 && marker <= 0xd7)) {
+    if (file[at] != '\xff' || marker < 0xc0 || marker == 0xff || (marker >= 0xd0 && marker <= 0xd7)) {
       ++at;  // compressed data
       continue;
     }

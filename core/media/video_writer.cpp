@@ -288,9 +288,11 @@ void say_left_out(const AVFormatContext& input, int sound, const fs::path& file)
 
 }  // namespace
 
-bool has_sound(const fs::path& video) {
+void drop_sound(const fs::path& video, const char* why) {
   const ffmpeg::InputPtr input = ffmpeg::open_streams(video);
-  return av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
+  const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
+  say_left_out(*input, index, video);
+  if (index >= 0) log::warn("{}: sound dropped: {}", video.string(), why);
 }
 
 std::shared_ptr<const SoundTrack> read_sound(const SoundPart& part, const fs::path& video,

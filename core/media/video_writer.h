@@ -42,8 +42,9 @@ struct SoundPart {
   double seconds = 0;
 };
 
-/// True when `video` has sound. Throws Error(input) when it cannot be opened.
-bool has_sound(const std::filesystem::path& video);
+/// Says, as read_sound() does, what a video has beside its pictures, none of which is taken. Throws Error(input) when
+/// the file cannot be opened.
+void drop_sound(const std::filesystem::path& video, const char* why);
 
 /// The sound of `part`, or nothing when there is none. Sound that a video called `video` cannot hold, or that is
 /// damaged, is dropped with one warning; other sound tracks and subtitles with another one. Throws Error(input) when

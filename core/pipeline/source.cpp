@@ -91,14 +91,12 @@ Tensor read_source(const SourceClip& source, const VideoSize& size) {
 
 std::shared_ptr<const SoundTrack> read_source_sound(const Request& request) {
   if (request.task != Task::video_to_video) return nullptr;
-  if (request.source->only_new) {
-    if (has_sound(request.source->file)) {
-      log::warn("{}: sound dropped: it belongs to the part that --only-new leaves out", request.source->file.string());
-    }
+  const std::filesystem::path& video = request.outputs.front().file;
+  if (request.source->only_new || is_frame_folder(video)) {
+    drop_sound(request.source->file, request.source->only_new ? "it belongs to the part that --only-new leaves out"
+                                                              : "a folder of frames holds none");
     return nullptr;
   }
-  const std::filesystem::path& video = request.outputs.front().file;
-  if (is_frame_folder(video)) return nullptr;
   const double seconds = static_cast<double>(frames_of_latents(request.source->latents)) / kFramesPerSecond;
   return read_sound({request.source->file, request.source->start.value_or(0), seconds}, video, request.encoding);
 }

@@ -28,20 +28,24 @@ std::string exif_of(int orientation, bool little) {
          tiff_entry(274, 3, 1, static_cast<uint32_t>(orientation), little) + std::string(4, '\0');
 }
 
-std::string tiff_of(const Tensor& pixels, int orientation, uint32_t compression) {
+std::string tiff_of(const Tensor& pixels, int orientation, uint32_t compression, uint32_t extra_samples) {
   const bool little = true;
   const auto height = static_cast<uint32_t>(pixels.size(0)), width = static_cast<uint32_t>(pixels.size(1));
   const std::string data(reinterpret_cast<const char*>(pixels.contiguous().const_data_ptr<uint8_t>()),
                          static_cast<size_t>(pixels.numel()));
-  constexpr uint32_t kEntries = 10, kBits = 8 + 2 + 12 * kEntries + 4, kData = kBits + 6;
+  const auto channels = static_cast<uint32_t>(pixels.size(2));
+  const uint32_t entries = channels == 4 ? 11 : 10, bits_at = 8 + 2 + 12 * entries + 4,
+                 data_at = bits_at + 2 * channels;
   const auto entry = [&](uint32_t tag, uint32_t type, uint32_t count, uint32_t value) {
     return tiff_entry(tag, type, count, value, little);
   };
-  return std::string("II*\0", 4) + number(8, 4, little) + number(kEntries, 2, little) + entry(256, 3, 1, width) +
-         entry(257, 3, 1, height) + entry(258, 3, 3, kBits) + entry(259, 3, 1, compression) + entry(262, 3, 1, 2) +
-         entry(273, 4, 1, kData) + entry(274, 3, 1, static_cast<uint32_t>(orientation)) + entry(277, 3, 1, 3) +
-         entry(278, 4, 1, height) + entry(279, 4, 1, static_cast<uint32_t>(data.size())) + std::string(4, '\0') +
-         number(8, 2, little) + number(8, 2, little) + number(8, 2, little) + data;
+  std::string bits;
+  for (uint32_t i = 0; i < channels; ++i) bits += number(8, 2, little);
+  return std::string("II*\0", 4) + number(8, 4, little) + number(entries, 2, little) + entry(256, 3, 1, width) +
+         entry(257, 3, 1, height) + entry(258, 3, channels, bits_at) + entry(259, 3, 1, compression) +
+         entry(262, 3, 1, 2) + entry(273, 4, 1, data_at) + entry(274, 3, 1, static_cast<uint32_t>(orientation)) +
+         entry(277, 3, 1, channels) + entry(278, 4, 1, height) + entry(279, 4, 1, static_cast<uint32_t>(data.size())) +
+         (channels == 4 ? entry(338, 3, 1, extra_samples) : "") + std::string(4, '\0') + bits + data;
 }
 
 std::string png_chunk(const std::string& type, const std::string& body) {

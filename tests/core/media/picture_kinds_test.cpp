@@ -179,6 +179,19 @@ TEST_CASE("a picture with a colour profile is converted to sRGB", "[media]") {
   CHECK(test::largest_difference(read_image(folder / "p.jpg"), test::plain(203, 100, 55)) <= 4);
 }
 
+TEST_CASE("a profile of grey changes no colours", "[media]") {
+  cmsToneCurve* const linear = cmsBuildGamma(nullptr, 1);
+  const cmsHPROFILE profile = cmsCreateGrayProfile(cmsD50_xyY(), linear);
+  cmsUInt32Number size = 0;
+  cmsSaveProfileToMem(profile, nullptr, &size);
+  std::string bytes(size, '\0');
+  cmsSaveProfileToMem(profile, bytes.data(), &size);
+  cmsCloseProfile(profile);
+  cmsFreeToneCurve(linear);
+  CHECK(test::same(to_srgb(test::plain(200, 100, 60), bytes, "p.png"), test::plain(200, 100, 60)));
+  CHECK(test::largest_difference(to_srgb(test::plain(55, 55, 55), bytes, "p.png"), test::plain(128, 128, 128)) <= 1);
+}
+
 TEST_CASE("Display P3 said by a code is as its profile", "[media]") {
   CHECK(profile_of_primaries(AVCOL_PRI_BT709).empty());
   const Tensor red = to_srgb(test::plain(200, 100, 60), profile_of_primaries(AVCOL_PRI_SMPTE432), "p.avif");
@@ -281,6 +294,46 @@ TEST_CASE("a TGA is known by its name and header", "[media]") {
   write_image(folder / "p.png", corners(8, 8), "", Existing::refuse);
   std::filesystem::rename(folder / "p.png", folder / "png.tga");
   CHECK(test::same(read_image(folder / "png.tga"), corners(8, 8)));
+}
+
+TEST_CASE("a PAM and an SVG are known by their names, and a JPEG-LS by its own end", "[media]") {
+  const TempDir folder;
+  if (test::can_decode("pam")) {
+    test::write_text(
+        folder / "p.pam",
+        std::string("P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n") + "\x03\x02\x01\x40\x7f\x7f");
+    CHECK(is_picture(folder / "p.pam"));
+    CHECK(test::same(read_image(folder / "p.pam"), at::tensor({3, 2, 1, 64, 127, 127}, at::kByte).view({1, 2, 3})));
+  }
+  if (test::can_decode("librsvg")) {
+    test::write_text(folder / "p.svg",
+                     "<!-- drawn -->\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"32\" height=\"16\">"
+                     "<rect width=\"16\" height=\"16\" fill=\"red\"/></svg>");
+    const Tensor drawn = read_image(folder / "p.svg");
+    REQUIRE(drawn.sizes() == at::IntArrayRef{16, 32, 3});
+    CHECK(test::same(drawn[8][8], at::tensor({255, 0, 0}, at::kByte)));
+    CHECK(test::same(drawn[8][24], at::tensor({255, 255, 255}, at::kByte)));  // nothing there: white shows
+  }
+  if (test::can_encode("jpegls")) {
+    write_image(folder / "p.png", test::noise_frames(1, 32, 32)[0], "", Existing::refuse);
+    auto picture = ffmpeg::make_picture(AV_PIX_FMT_GRAY8, 32, 32);
+    for (int i = 0; i < 32 * picture->linesize[0]; ++i) picture->data[0][i] = static_cast<uint8_t>(i * i % 251);
+    test::write_encoded(folder / "p.jls", "jpegls", *picture);
+    CHECK(picture_file::is_whole_jpeg(test::read_text(folder / "p.jls")));
+  }
+}
+
+TEST_CASE("the fourth channel of a TIFF is what its tag says", "[media]") {
+  if (!test::can_decode("tiff")) return;
+  const TempDir folder;
+  const Tensor stored = at::tensor({100, 50, 0, 128}, at::kByte).expand({4, 4, 4}).contiguous();
+  const auto shown = [&](uint32_t kind) {
+    test::write_text(folder / "p.tif", tiff_of(stored, 1, 1, kind));
+    return read_image(folder / "p.tif");
+  };
+  CHECK(test::same(shown(0), test::plain(100, 50, 0, 4, 4)));     // not said: the picture is opaque
+  CHECK(test::same(shown(1), test::plain(227, 177, 127, 4, 4)));  // the colours are multiplied by it
+  CHECK(test::same(shown(2), test::plain(177, 152, 127, 4, 4)));
 }
 
 TEST_CASE("an icon and a GIF of one frame are pictures", "[media]") {

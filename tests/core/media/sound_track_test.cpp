@@ -105,7 +105,9 @@ TEST_CASE("a second sound track and subtitles are dropped with one line", "[medi
   CHECK(read_sound({folder / "two.mkv", 0, 2}, folder / "part.mkv") != nullptr);
   CHECK(warnings.lines().size() == 1);
   CHECK(warnings.has("two.mkv: dropped: 1 other sound track and 1 subtitle track"));
-  CHECK(has_sound(folder / "two.mkv"));
+  drop_sound(folder / "two.mkv", "nobody hears it");
+  CHECK(warnings.lines().size() == 3);
+  CHECK(warnings.has("two.mkv: sound dropped: nobody hears it"));
 }
 
 TEST_CASE("sound that the container cannot hold, or that lies elsewhere, is dropped with one line", "[media]") {

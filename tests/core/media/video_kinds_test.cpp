@@ -1,5 +1,8 @@
 // Videos as people bring them: uneven, anamorphic, HDR, interlaced, joined, beginning before 0.
 #include <ATen/ATen.h>
+extern "C" {
+#include <libavutil/opt.h>
+}
 
 #include <cmath>
 
@@ -96,6 +99,32 @@ TEST_CASE("pixels that are not square are made so", "[media]") {
   CHECK(video.info().height == height);
   REQUIRE(video.advance());
   CHECK(video.pixels().sizes() == at::IntArrayRef{height, expected, 3});
+}
+
+TEST_CASE("where a video is transparent, white shows", "[media]") {
+  const auto [container, encoder] =
+      GENERATE(std::tuple("webm", "libvpx"), std::tuple("webm", "libvpx-vp9"), std::tuple("matroska", "ffv1"));
+  if (!test::can_encode(encoder) || !test::can_decode(encoder)) return;
+  CAPTURE(encoder);
+  const test::TempDir folder;
+  auto picture = grey_picture(AV_PIX_FMT_YUVA420P, 192, 64, 103, 128);  // grey 101
+  for (int y = 0; y < 64; ++y) {
+    uint8_t* const line = picture->data[3] + y * picture->linesize[3];
+    for (int x = 0; x < 192; ++x) line[x] = x < 64 ? 255 : x < 128 ? 128 : 0;
+  }
+  picture->pts = 0;
+  std::vector<ffmpeg::FramePtr> pictures;
+  pictures.push_back(std::move(picture));
+  test::write_pictures(folder / "v", pictures, {.container = container, .encoder = encoder, .set_up = [](auto& codec) {
+                                                  codec.bit_rate = 10'000'000;
+                                                  av_opt_set(codec.priv_data, "auto-alt-ref", "0", 0);
+                                                }});
+  VideoReader video(folder / "v");
+  REQUIRE(video.advance());
+  const Tensor shown = video.pixels();
+  CHECK(std::abs(shown[32][32][1].item<int>() - 101) <= 2);
+  CHECK(std::abs(shown[32][96][1].item<int>() - 178) <= 2);  // half of it
+  CHECK(shown[32][160][1].item<int>() >= 253);
 }
 
 /// Two frames of one grey, tagged as HDR.

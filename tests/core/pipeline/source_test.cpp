@@ -50,7 +50,7 @@ Tensor frames_of_source(const Request& job) {
 
 }  // namespace
 
-TEST_CASE("sound that --only-new leaves out is dropped with one line", "[engine]") {
+TEST_CASE("sound that --only-new leaves out, or a folder of frames cannot hold, is dropped with one line", "[engine]") {
   if (!test::can_read("wav")) return;
   const test::TempDir folder;
   const std::string header(
@@ -58,11 +58,14 @@ TEST_CASE("sound that --only-new leaves out is dropped with one line", "[engine]
   test::write_text(folder / "sound.wav", header + std::string(8000, '\0'));  // what matters of a video here
   Request request;
   request.task = Task::video_to_video;
-  request.source = SourceClip{.file = folder / "sound.wav", .only_new = true};
+  const bool only_new = GENERATE(false, true);
+  request.source = SourceClip{.file = folder / "sound.wav", .only_new = only_new};
+  request.outputs.push_back({.file = only_new ? "new.mp4" : "frames/"});
   const test::CollectWarnings warnings;
   CHECK(read_source_sound(request) == nullptr);
   CHECK(warnings.lines().size() == 1);
-  CHECK(warnings.has("sound dropped: it belongs to the part that --only-new leaves out"));
+  CHECK(warnings.has(only_new ? "sound dropped: it belongs to the part that --only-new leaves out"
+                              : "sound dropped: a folder of frames holds none"));
 }
 
 TEST_CASE("a video given as the picture lends its first frame, and that is said", "[engine]") {
