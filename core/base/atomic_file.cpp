@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/hash.h"
 #include "core/base/utf8.h"
 
 namespace faststar {
@@ -26,13 +27,20 @@ namespace {
 
 [[noreturn]] void fail_taken(const fs::path& path) {
   fail(ErrorKind::output, fmt::format("{}: already exists", path.string()),
-       "use --overwrite to replace it, or -o to name another file");
+       "use --overwrite to replace it, or name another file");
 }
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
 
-/// Long names are cut: with the suffix they must stay under the usual 255 bytes.
-std::string short_name(const fs::path& path) { return path.filename().string().substr(0, 200); }
+/// Long names are cut, as with an ending they must stay under the usual 255 bytes; a hash of the whole keeps names
+/// apart that begin alike.
+std::string short_name(const fs::path& path) {
+  constexpr size_t kLongest = 200, kKept = 160, kLongestExtension = 20;
+  const std::string name = path.filename().string(), extension = path.extension().string();
+  if (name.size() <= kLongest) return name;
+  return fmt::format("{}-{:016x}{}", beginning_of(name, kKept), fnv1a(name),
+                     extension.size() <= kLongestExtension ? extension : "");
+}
 
 void rename_without_replacing(const fs::path& from, const fs::path& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;

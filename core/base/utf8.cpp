@@ -231,11 +231,15 @@ std::string shell_quoted(std::string_view text) {
   return word + "'";
 }
 
+std::string_view beginning_of(std::string_view text, size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && is_continuation(text[most])) --most;
+  return text.substr(0, most);
+}
+
 std::string shortened(std::string_view text, size_t most) {
   if (text.empty()) return "nothing";
-  if (text.size() <= most) return std::string(text);
-  while (most > 0 && is_continuation(text[most])) --most;  // no half character
-  return fmt::format("{}...", text.substr(0, most));
+  return text.size() <= most ? std::string(text) : fmt::format("{}...", beginning_of(text, most));
 }
 
 std::vector<std::string> words_in(std::string_view text) {

@@ -52,6 +52,9 @@ std::string shell_quoted(std::string_view text);
 /// Most bytes of a prompt in a message.
 inline constexpr size_t kShownPrompt = 300;
 
+/// The first bytes of `text`, at most `most` and no half character.
+std::string_view beginning_of(std::string_view text, size_t most);
+
 /// `text` as messages show it: "nothing" for no text, and at most `most` bytes and "...".
 std::string shortened(std::string_view text, size_t most = 60);
 

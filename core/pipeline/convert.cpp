@@ -178,8 +178,7 @@ void check_target(const fs::path& folder, Existing existing) {
            "mkdir -p " + shell_quoted(folder.parent_path().string()));
   }
   if (!fs::exists(fs::symlink_status(folder, ignored)) || fs::is_empty(folder, ignored)) return;
-  if (existing == Existing::refuse)
-    refuse("already exists", "use --overwrite to replace it, or -o to name another one");
+  if (existing == Existing::refuse) refuse("already exists", "use --overwrite to replace it, or name another one");
   if (!is_converted_model(folder)) {
     refuse("exists and is not a converted model: --overwrite replaces nothing else", "use -o to name another folder");
   }

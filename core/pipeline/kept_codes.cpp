@@ -19,8 +19,11 @@ namespace fs = std::filesystem;
 
 constexpr const char* kEnding = ".codes.safetensors";
 
-/// "v.codes.safetensors", "v-2.codes.safetensors", ...: the first that does not exist in `folder`.
-fs::path free_codes_name(const fs::path& folder, const std::string& stem) {
+/// "v.codes.safetensors", "v-2.codes.safetensors", ...: the first that does not exist in `folder`. Of a long stem the
+/// beginning.
+fs::path free_codes_name(const fs::path& folder, const std::string& whole_stem) {
+  constexpr size_t kLongestStem = 200;
+  const std::string stem(beginning_of(whole_stem, kLongestStem));
   std::error_code ignored;
   fs::path name = folder / (stem + kEnding);
   for (int copy = 2; fs::exists(fs::symlink_status(name, ignored)); ++copy) {

@@ -30,6 +30,28 @@ TEST_CASE("a file has its name only once it is whole", "[files]") {
   CHECK(files_in(folder.path()) == 1);
 }
 
+TEST_CASE("two long names that begin alike are written at the same time", "[files]") {
+  const test::TempDir folder;
+  const std::string stem(200, 'v');
+  CHECK(claim_file(folder / (stem + ".mp4")) != claim_file(folder / (stem + ".codes.safetensors")));
+  {
+    AtomicFile video(folder / (stem + ".mp4"), Existing::refuse);
+    write_file(folder / (stem + ".codes.safetensors"), "codes", Existing::refuse);
+    test::write_text(video.temporary(), "video");
+    video.commit();
+  }
+  CHECK(test::read_text(folder / (stem + ".mp4")) == "video");
+  CHECK(test::read_text(folder / (stem + ".codes.safetensors")) == "codes");
+  CHECK(files_in(folder.path()) == 2);
+}
+
+TEST_CASE("what a killed run left of a long name goes at the next run", "[files]") {
+  const test::TempDir folder;
+  test::write_text(temporary_name(folder / (std::string(251, 'v') + ".mp4")), "half a video");
+  remove_leftovers(folder / "other.mp4");
+  CHECK(files_in(folder.path()) == 0);
+}
+
 TEST_CASE("an existing file is kept unless it may be replaced", "[files]") {
   const test::TempDir folder;
   test::write_text(folder / "a.txt", "old");

@@ -207,6 +207,18 @@ TEST_CASE("a decode that does not finish leaves the codes and the line that deco
   CHECK(log::parting_words().empty());
 }
 
+TEST_CASE("a video of the longest name is made, and its codes are kept too", "[engine]") {
+  const test::TempDir folder;
+  const std::string stem(251, 'v');
+  const Request job = test::small_request(folder, at::kCPU, {{"output", (folder / (stem + ".mp4")).string()}});
+  const test::CollectWarnings warnings;
+  test::StopAfter stopping(1, Stage::decode);
+  CHECK(test::error_of([&] { test::run(job, stopping); }).kind() == ErrorKind::interrupted);
+  CHECK(test::names_in(folder.path()) == std::vector<std::string>{stem.substr(0, 200) + ".codes.safetensors"});
+  test::make(job);
+  CHECK(std::filesystem::exists(folder / (stem + ".mp4")));
+}
+
 /// The kind of what `action` throws, as a user is told.
 template <typename Action>
 ErrorKind told_kind_of(Action&& action) {
