@@ -2,6 +2,8 @@
 #include <concepts>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -18,6 +20,10 @@ inline constexpr int64_t kMaxModelJsonBytes = 16 << 20;
 
 /// True when `json` has more than kMaxJsonDepth objects and arrays inside each other. Any text is allowed.
 bool nests_too_deeply(std::string_view json);
+
+/// A key that an object of `json` has twice: nlohmann would silently keep the last of equal keys. Any text that does
+/// not nest too deeply is allowed.
+std::optional<std::string> duplicate_key(std::string_view json);
 
 /// The value of `text`, which may come from anywhere; `discarded` when it is not JSON, nests too deeply, or holds a
 /// number that no double can.

@@ -14,7 +14,8 @@ std::string shape_text(at::IntArrayRef shape) {
 
 std::string dtype_text(at::ScalarType dtype) {
   const auto found = std::ranges::find(kStoredDtypes, dtype, &StoredDtype::dtype);
-  return found == std::end(kStoredDtypes) ? c10::toString(dtype) : std::string(found->name);
+  if (found != std::end(kStoredDtypes)) return std::string(found->name);
+  return dtype == at::ScalarType::Undefined ? "unknown" : c10::toString(dtype);
 }
 
 }  // namespace faststar

@@ -144,41 +144,6 @@ Tensor load_tensor(const MappedFile& file, const std::string& name, const Entry&
   return elements_of(file.map(entry.offset, entry.bytes), entry.info.dtype).view(entry.info.shape);
 }
 
-/// Looks for a key that an object of a JSON text has twice: nlohmann silently keeps the last of equal keys. Its parser
-/// calls back for keys, too, but then goes through an object again for each object in it.
-class DuplicateKey final : public nlohmann::json_sax<json> {
- public:
-  const std::optional<std::string>& found() const { return found_; }
-
-  bool start_object(size_t) override {
-    open_objects_.emplace_back();
-    return true;
-  }
-  bool key(std::string& name) override {
-    if (open_objects_.back().insert(name).second) return true;
-    found_ = name;
-    return false;
-  }
-  bool end_object() override {
-    open_objects_.pop_back();
-    return true;
-  }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(int64_t) override { return true; }
-  bool number_unsigned(uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(json::binary_t&) override { return true; }
-  bool start_array(size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(size_t, const std::string&, const json::exception&) override { return false; }
-
- private:
-  std::vector<std::set<std::string>> open_objects_;
-  std::optional<std::string> found_;
-};
-
 /// Wide elements first, then by name: every tensor is then aligned to its element.
 std::vector<TensorToWrite> in_file_order(const std::map<std::string, Tensor>& tensors) {
   std::vector<TensorToWrite> order;
@@ -280,10 +245,8 @@ json parse_json_object(const std::string& text, const std::string& origin) {
   if (nests_too_deeply(text)) {
     fail(ErrorKind::model, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
   }
-  DuplicateKey duplicate;
-  json::sax_parse(text, &duplicate);
-  if (duplicate.found()) {
-    fail(ErrorKind::model, fmt::format("{}: duplicate key {}", origin, json_text(json(*duplicate.found()))));
+  if (const auto key = duplicate_key(text)) {
+    fail(ErrorKind::model, fmt::format("{}: duplicate key {}", origin, json_text(json(*key))));
   }
   json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) {  // also when parsing failed: the document is then `discarded`

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -271,7 +272,7 @@ void WeightLoader::add_sum(const Piece& piece) {
   const Tensor slice = slice_of(piece);
   Tensor sum = sums_[piece.slot];
   if (!c10::isFloatingType(slice.scalar_type())) {
-    sum.zero_();
+    sum.fill_(1);
   } else {
     at::sum_out(sum, is_8_bit_float(slice.scalar_type()) ? slice.to(at::kFloat) : slice, at::IntArrayRef{0},
                 /*keepdim=*/false, at::kFloat);
@@ -305,11 +306,26 @@ void WeightLoader::check_finite() {
   }
   if (error_) std::rethrow_exception(error_);
   wait_for_copies();
-  const Tensor bad = sums_.isfinite().logical_not().nonzero().cpu();
+  sums_ = sums_.cpu();
+  const Tensor bad = sums_.isfinite().logical_not().nonzero();
   if (bad.numel() > 0) {
     const Piece& first = pieces_[static_cast<size_t>(bad.flatten()[0].item<int64_t>())];
     fail_not_finite(origin_, items_[first.item].name);
   }
+}
+
+std::vector<std::string> WeightLoader::zero_matrices() const {
+  const auto sums = sums_.accessor<float, 1>();
+  std::set<size_t> zero;
+  for (const Piece& piece : pieces_) {
+    if (sums[piece.slot] == 0 && items_[piece.item].stored.shape.size() >= 2) zero.insert(piece.item);
+  }
+  for (const Piece& piece : pieces_) {
+    if (sums[piece.slot] != 0) zero.erase(piece.item);
+  }
+  std::vector<std::string> names;
+  for (const size_t item : zero) names.push_back(items_[item].name);
+  return names;
 }
 
 }  // namespace faststar

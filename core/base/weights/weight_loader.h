@@ -47,6 +47,9 @@ class WeightLoader {
   /// Waits until all is there. Throws as take(), and Error(model) naming the first tensor with NaN or infinite values.
   void check_finite();
 
+  /// Tensors of two or more dimensions that hold nothing but zeros; after check_finite().
+  std::vector<std::string> zero_matrices() const;
+
   /// Once all is there.
   LoadTimes times() const { return times_; }
 

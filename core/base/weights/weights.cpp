@@ -284,7 +284,7 @@ Tensor Weights::get(const std::string& name, at::IntArrayRef shape, at::ScalarTy
     if (loaded.defined()) return loaded;
   }
   Tensor tensor = read(name, wanted);
-  check_finite(tensor, name);
+  check_values(tensor, name);
   return tensor;
 }
 
@@ -327,16 +327,28 @@ Tensor Weights::read(const std::string& name, const TensorInfo& wanted) const {
 }
 
 /// One pass, and no memory: a sum is finite unless a term is not.
-void Weights::check_finite(const Tensor& tensor, const std::string& name) const {
+void Weights::check_values(const Tensor& tensor, const std::string& name) const {
   const bool has_values = !source_->makes_any() && !tensor.is_meta() && tensor.is_floating_point();
   if (!has_values) return;
   const bool in_8_bits = tensor.element_size() == 1;  // which have no sum
-  if (std::isfinite((in_8_bits ? tensor.to(at::kFloat) : tensor).sum().item<double>())) return;
-  fail_not_finite(source_->origin(), name);
+  const auto sum = (in_8_bits ? tensor.to(at::kFloat) : tensor).sum().item<double>();
+  if (!std::isfinite(sum)) fail_not_finite(source_->origin(), name);
+  if (sum == 0 && tensor.dim() >= 2 && tensor.numel() > 0 && tensor.eq(0).all().item<bool>()) {
+    zero_matrices_.push_back(name);
+  }
 }
 
 void Weights::check_loaded() const {
-  if (loader_) loader_->check_finite();
+  std::vector<std::string> zeros = zero_matrices_;
+  if (loader_) {
+    loader_->check_finite();
+    const auto loaded = loader_->zero_matrices();
+    zeros.insert(zeros.end(), loaded.begin(), loaded.end());
+  }
+  if (zeros.empty()) return;
+  log::warn(
+      "{}: {} of {} tensors hold nothing but zeros, {} is one: if the file is not whole, download or copy it again",
+      source_->origin(), zeros.size(), source_->tensors().size(), zeros.front());
 }
 
 bool Weights::has(const std::string& name) const { return source_->tensors().contains(name); }

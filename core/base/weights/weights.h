@@ -153,7 +153,9 @@ class Weights {
   /// `known_unused`.
   void warn_about_unused(const std::vector<std::string>& known_unused) const;
 
-  /// Throws Error(model) when what the loader has read contains NaN or infinite values. Waits for the device once.
+  /// Throws Error(model) when what the loader has read contains NaN or infinite values. Logs one warning when tensors
+  /// of two or more dimensions are all zeros, as in a file that was made before its download. Waits for the device
+  /// once.
   void check_loaded() const;
 
   /// Null without one.
@@ -169,13 +171,14 @@ class Weights {
  private:
   void check_shape(const std::string& name, at::IntArrayRef shape) const;
   Tensor read(const std::string& name, const TensorInfo& wanted) const;
-  void check_finite(const Tensor& tensor, const std::string& name) const;
+  void check_values(const Tensor& tensor, const std::string& name) const;
 
   std::shared_ptr<const TensorSource> source_;
   at::Device device_;
   at::ScalarType dtype_;
   std::shared_ptr<WeightLoader> loader_;
   mutable TensorRequests requests_;
+  mutable std::vector<std::string> zero_matrices_;  ///< that get() read
 };
 
 }  // namespace faststar

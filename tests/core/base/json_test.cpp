@@ -15,6 +15,13 @@ TEST_CASE("JSON is read to the depth of our files and no deeper", "[json]") {
   CHECK(parse_json("").is_discarded());
 }
 
+TEST_CASE("a key that an object has twice is found, at any depth", "[json]") {
+  CHECK(duplicate_key(R"({"a": 1, "b": {"a": 2}, "c": [{"a": 3}, {"a": 4}]})") == std::nullopt);
+  CHECK(duplicate_key(R"({"a": 1, "b": 2, "a": 1})") == "a");
+  CHECK(duplicate_key(R"([{"b": {"c": 1, "c": 2}}])") == "c");
+  CHECK(duplicate_key(R"({"a": )") == std::nullopt);
+}
+
 TEST_CASE("whole numbers are those that their type holds", "[json]") {
   const auto read = [](const char* text) { return json_integer<int64_t>(parse_json(text)); };
   CHECK(read("-3") == -3);

@@ -4,6 +4,7 @@
 
 #include "core/base/weights/file_bytes.h"
 #include "core/base/weights/safetensors.h"
+#include "core/base/weights/weight_loader.h"
 #include "core/base/weights/weights.h"
 #include "support/support.h"
 
@@ -160,6 +161,30 @@ TEST_CASE("a fingerprint follows names, shapes, dtypes and values, not the file 
   CHECK(print != print_of("x", at::zeros({2})));
   write_text(folder / "a.pth", torch_file_with("x", 1));
   CHECK(print == fingerprint(*open_checkpoint(folder / "a.pth")));
+}
+
+TEST_CASE("a file whose matrices are all zeros, as before a download, is one warning", "[weights_files]") {
+  const TempDir folder;
+  const bool ahead = GENERATE(false, true);
+  const auto warnings_of = [&](const Tensor& a, const Tensor& b) {
+    write_safetensors(folder / "a.safetensors", {{"a", a}, {"b", b}, {"bias", at::zeros({5})}}, {}, Existing::replace);
+    const auto source = open_checkpoint(folder / "a.safetensors");
+    TensorRequests wanted;
+    for (const auto& [name, info] : source->tensors()) wanted[name] = {at::kFloat, info.shape};
+    const auto loader = ahead ? std::make_shared<WeightLoader>(*source, wanted, at::kCPU) : nullptr;
+    const Weights weights(source, at::kCPU, at::kFloat, loader);
+    for (const auto& [name, info] : wanted) weights.get(name, info.shape);
+    const test::CollectWarnings warnings;
+    weights.check_loaded();
+    return warnings.lines();
+  };
+  const Tensor numbers = at::ones({3, 4}), opposite = at::tensor({1.0f, -1.0f}).expand({3, 2});
+  CHECK(warnings_of(numbers, numbers).empty());
+  if (!ahead) CHECK(warnings_of(numbers, opposite).empty());  // whose sum is zero
+  const auto lines = warnings_of(numbers, at::zeros({3, 4}));
+  REQUIRE(lines.size() == 1);
+  CHECK(lines.front().find("a.safetensors: 1 of 3 tensors hold nothing but zeros, b is one") != std::string::npos);
+  CHECK(warnings_of(at::zeros({3, 4}), at::zeros({3, 4})).front().find("2 of 3 tensors") != std::string::npos);
 }
 
 TEST_CASE("weights with NaN or infinite values are refused by name", "[weights_files]") {
