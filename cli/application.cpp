@@ -1,10 +1,13 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/headeronly/version.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <deque>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -79,9 +82,17 @@ bool wants_json_messages(int argc, const char* const* argv) {
   return style == "json";
 }
 
-/// The variable of `option` when it has a value and the command line does not set the option.
-std::optional<std::string> used_variable(const CLI::Option& option, int argc, const char* const* argv) {
-  const std::string& variable = option.get_envname();
+/// The variable of an option: the parser's own, or the setting's.
+std::string variable_of(const CLI::Option& option) {
+  if (!option.get_envname().empty() || option.get_lnames().empty()) return option.get_envname();
+  std::string name = option.get_lnames().front();
+  std::ranges::replace(name, '-', '_');
+  return environment_name(name);
+}
+
+/// `variable` when it has a value and the command line does not set the option.
+std::optional<std::string> used_variable(const CLI::Option& option, const std::string& variable, int argc,
+                                         const char* const* argv) {
   if (variable.empty() || std::getenv(variable.c_str()) == nullptr || *std::getenv(variable.c_str()) == '\0') return {};
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
@@ -95,15 +106,16 @@ std::optional<std::string> used_variable(const CLI::Option& option, int argc, co
 /// `error` about an option, which names its variable where the value came from there.
 Error naming_variable(const Error& error, const CLI::App& app, int argc, const char* const* argv) {
   for (const CLI::Option* option : app.get_options()) {
-    const auto variable = used_variable(*option, argc, argv);
-    if (!variable) continue;
     const std::string name = "--" + (option->get_lnames().empty() ? "" : option->get_lnames().front());
-    const std::string what = error.what();
+    const auto variable = used_variable(*option, variable_of(*option), argc, argv);
+    if (!variable) continue;
+    const std::string what = error.what(), setting = name.substr(2) + ":";
     const size_t at = what.find(name);
     const bool is_whole =
         at != what.npos && (at + name.size() == what.size() ||
                             (std::isalnum(what[at + name.size()]) == 0 && what[at + name.size()] != '-'));
     if (is_whole) return {error.kind(), what.substr(0, at) + *variable + what.substr(at + name.size()), error.hint()};
+    if (what.starts_with(setting)) return {error.kind(), *variable + what.substr(setting.size() - 1), error.hint()};
   }
   return error;
 }
@@ -111,7 +123,7 @@ Error naming_variable(const Error& error, const CLI::App& app, int argc, const c
 /// The parser drops a variable's value that its option does not take.
 void refuse_dropped_variables(const CLI::App& app, int argc, const char* const* argv) {
   for (const CLI::Option* option : app.get_options()) {
-    const auto variable = used_variable(*option, argc, argv);
+    const auto variable = used_variable(*option, option->get_envname(), argc, argv);
     if (!variable || option->count() > 0) continue;
     fail(ErrorKind::usage,
          fmt::format("{}: {} takes no value {}", *variable, option->get_name(), std::getenv(variable->c_str())),
@@ -119,9 +131,36 @@ void refuse_dropped_variables(const CLI::App& app, int argc, const char* const* 
   }
 }
 
+/// A message of the parser in our words.
+std::string parse_problem(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string text = error.what(), name = text.substr(0, text.find(": "));
+  constexpr std::string_view kConversion = "Could not convert: ";
+  if (text.starts_with(kConversion)) {
+    const size_t value = text.find(" = ");
+    return fmt::format("{}: not a value that it takes: {}", text.substr(kConversion.size(), value - kConversion.size()),
+                       shortened(text.substr(value + 3)));
+  }
+  if (error.get_name() == "ArgumentMismatch" && name.starts_with('-')) {
+    return name + (text.ends_with("missing") ? ": expected a value, got nothing" : ": given more than once");
+  }
+  if (error.get_name() == "RequiredError" && name == text) {  // of a command's commands, or an argument
+    const CLI::App& command = typed_command(app);
+    std::vector<std::string> known;
+    for (const CLI::App* inner : command.get_subcommands({})) known.push_back(inner->get_name());
+    const std::vector<std::string> extras = app.remaining(true);
+    if (!known.empty()) {
+      return fmt::format("{}: expected one of {}, got {}", command_name(command), fmt::join(known, ", "),
+                         extras.empty() ? "nothing" : shortened(extras.front()));
+    }
+  }
+  return text;
+}
+
 /// Help that was asked for goes to stdout; every other message of the parser is a usage error.
 int finish_parse_error(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() != 0) fail(ErrorKind::usage, error.what(), command_name(typed_command(app)) + " --help");
+  if (error.get_exit_code() != 0) {
+    fail(ErrorKind::usage, parse_problem(app, error), command_name(typed_command(app)) + " --help");
+  }
   std::ostringstream help;
   app.exit(error, help, help);
   print_result(help.str());
@@ -165,6 +204,22 @@ struct Asked {
   bool devices = false;
 };
 
+/// The words of the command line. The parser would take the next word as the value of `--name=`: an empty variable of a
+/// script must not swallow another option.
+std::vector<const char*> words_of(int argc, const char* const* argv, std::deque<std::string>& split) {
+  std::vector<const char*> words;
+  bool are_options = true;
+  for (int i = 0; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    are_options = are_options && word != "--";
+    words.push_back(argv[i]);
+    if (!are_options || !word.starts_with("--") || word.find('=') + 1 != word.size()) continue;
+    words.back() = split.emplace_back(word.substr(0, word.size() - 1)).c_str();
+    words.push_back("");
+  }
+  return words;
+}
+
 /// What the command line asked for. Returns the exit code.
 int run_chosen(const CLI::App& app, const Asked& asked, const std::vector<Command>& commands, int argc,
                const char* const* argv) {
@@ -195,7 +250,9 @@ int run_application(int argc, const char* const* argv) {
   add_help_all(app);
   try {
     try {
-      app.parse(argc, argv);
+      std::deque<std::string> split;
+      const auto words = words_of(argc, argv, split);
+      app.parse(static_cast<int>(words.size()), words.data());
     } catch (const CLI::ParseError& error) {
       return finish_parse_error(app, error);
     }

@@ -9,6 +9,7 @@
 #include "cli/progress/process.h"
 #include "core/base/utf8.h"
 #include "core/media/image.h"
+#include "core/pipeline/outputs.h"
 
 namespace faststar {
 namespace {
@@ -26,6 +27,7 @@ int run_heatmap(const HeatmapCommand& command) {
     fail(ErrorKind::usage, fmt::format("--rows {}: expected 1 to {}", command.rows, kMaxRows));
   }
   const Existing existing = replace_if(command.overwrite);
+  spare_inputs(command.files.output, {command.files.trace, command.files.video});
   check_writable(command.files.output, existing);
   if (has_picture_name(command.files.output)) check_image_output(command.files.output);
   write_heatmap(command.files, command.rows, existing);

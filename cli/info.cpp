@@ -22,6 +22,7 @@
 #include "core/media/image.h"
 #include "core/media/metadata.h"
 #include "core/model/t5.h"
+#include "core/pipeline/codes_file.h"
 #include "core/pipeline/pipeline.h"
 
 namespace faststar {
@@ -44,8 +45,15 @@ FlagScope command_scope(const std::string& command, const fs::path& path) {
   fail(ErrorKind::input, fmt::format("{}: only files made by t2v, t2i, i2v or v2v have such a command", path.string()));
 }
 
+/// What a file of --save-codes says of itself.
+Provenance provenance_of_codes(const fs::path& path) {
+  SavedCodes codes = read_codes(path);
+  return {.command = std::move(codes.command), .settings_json = std::move(codes.settings_json)};
+}
+
 Provenance provenance_of(const fs::path& path) {
-  const auto provenance = read_provenance(path);
+  const auto provenance =
+      lower_extension(path) == ".safetensors" ? std::optional(provenance_of_codes(path)) : read_provenance(path);
   if (!provenance) {
     fail(ErrorKind::input, fmt::format("{}: no faststar settings in this file", path.string()),
          "it was made by another program or with --no-metadata");

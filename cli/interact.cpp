@@ -27,11 +27,7 @@ namespace {
 
 /// The prompts of a file, one per line, all of them checked; blank lines are skipped.
 std::deque<std::string> read_prompts(const std::string& path) {
-  std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path, ignored)) {
-    fail(ErrorKind::input, fmt::format("{}: cannot read", path), "expected a file with one prompt per line");
-  }
   const std::string text = read_text(file, path, "a list of prompts", 1, ErrorKind::input);
   std::deque<std::string> prompts;
   int number = 0;

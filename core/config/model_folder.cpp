@@ -143,7 +143,8 @@ ModelFolder resolve_without_folder(const ModelRequest& request) {
 
 ModelFolder resolve_folder(const ModelRequest& request) {
   if (!is_there(*request.folder)) {
-    fail(ErrorKind::model, fmt::format("{} {}: no such folder", request.folder_origin, *request.folder));
+    fail(ErrorKind::model, fmt::format("{} {}: no such folder", request.folder_origin, *request.folder),
+         "configs/README.md says how to get the official weights");
   }
   ModelFolder model;
   model.folder = *request.folder;

@@ -17,7 +17,11 @@ YAML::Node parse(const std::filesystem::path& path) {
   const std::string text = read_text(stream, path.string(), "a configuration file", 1, ErrorKind::usage);
   refuse_lfs_pointer(text, path.string());
   try {
-    return YAML::Load(text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      fail(ErrorKind::usage, fmt::format("{}: expected one YAML document, got {}", path.string(), documents.size()));
+    }
+    return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::DeepRecursion&) {
     fail(ErrorKind::usage, fmt::format("{}: sections inside each other, expected at most two", path.string()));
   } catch (const YAML::Exception& error) {

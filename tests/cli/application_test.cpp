@@ -202,6 +202,7 @@ TEST_CASE("info prints the command that remakes a file, and it does", "[cli][slo
   CHECK_THAT(run(folder, "info a.safetensors").out, ContainsSubstring("clip.0.summed_codes"));
   CHECK_THAT(run(folder, "info a.png").out, ContainsSubstring("\"seconds\":{\"load\":"));
   std::string command = run(folder, "info a.png --command").out;
+  CHECK(run(folder, "info a.safetensors --command").out == command);
   REQUIRE(command.starts_with("faststar t2i"));
   command = command.substr(std::string("faststar ").size(), command.size() - std::string("faststar \n").size());
   REQUIRE(run(folder, command + " -o b.png --progress none").exit_code == 0);
@@ -361,6 +362,29 @@ TEST_CASE("interact --json says of each file what t2v --json says", "[cli][slow]
   CHECK(lines[0]["settings"]["prompt"]["prompt"] == "a red ball");
 }
 
+TEST_CASE("interact says why a list cannot be read", "[cli]") {
+  const test::TempDir folder;
+  CHECK_THAT(run(folder, "interact absent.txt").error,
+             ContainsSubstring("error: absent.txt: cannot read: No such file or directory\n"));
+  CHECK_THAT(run(folder, "interact .").error, ContainsSubstring("error: .: cannot read: Is a directory\n"));
+}
+
+TEST_CASE("an option without its value, or given twice, is named and takes no other option", "[cli]") {
+  const test::TempDir folder;
+  const auto error = [&](const std::string& command) {
+    const Outcome outcome = run(folder, command);
+    CHECK(outcome.exit_code == 2);
+    return outcome.error.substr(0, outcome.error.find('\n'));
+  };
+  CHECK(error("i2v -p x --image= --dry-run") == "error: no input image");
+  CHECK(error("t2v -p x --seed= --dry-run").starts_with("error: --seed: expected a whole number"));
+  CHECK(error("t2v -p x --dry-run --seed") == "error: --seed: expected a value, got nothing");
+  CHECK(error("t2v -p x --prompt y --dry-run") == "error: --prompt: given more than once");
+  CHECK(run(folder, "info -- --seed=").error == "error: --seed=: no such file or folder\n");
+  CHECK(error("study redaction") == "error: faststar study: expected one of reduction, got redaction");
+  CHECK(error("compare a b --skip many") == "error: --skip: not a value that it takes: many");
+}
+
 TEST_CASE("a wrong value in the environment is an error that names the variable", "[cli]") {
   const test::TempDir folder;
   const auto error = [&](const std::string& command, const std::string& variable) {
@@ -372,6 +396,11 @@ TEST_CASE("a wrong value in the environment is an error that names the variable"
   CHECK_THAT(error("heatmap t v -o h.png", "FASTSTAR_ROWS=many"), ContainsSubstring("FASTSTAR_ROWS"));
   CHECK_THAT(error("train --out r", "FASTSTAR_PHASE=sleep"), ContainsSubstring("FASTSTAR_PHASE"));
   CHECK_THAT(error("batch l.txt", "FASTSTAR_SAMPLES=0"), ContainsSubstring("FASTSTAR_SAMPLES"));
+  const std::string t2v = "t2v -p x --dry-run --device cpu";
+  CHECK_THAT(error(t2v, "FASTSTAR_OVERWRITE=maybe"), ContainsSubstring("FASTSTAR_OVERWRITE: "));
+  CHECK_THAT(error(t2v, "FASTSTAR_CONFIG=absent"), ContainsSubstring("FASTSTAR_CONFIG: absent: no such file"));
+  CHECK_THAT(error("t2v -p x --dry-run", "FASTSTAR_DEVICE=tpu"), ContainsSubstring("FASTSTAR_DEVICE tpu: "));
+  CHECK_THAT(error(t2v + " --reduce faststar", "FASTSTAR_RATIOS=20"), ContainsSubstring("error: FASTSTAR_RATIOS: "));
   const Outcome weights = run(folder, "t2v -p x --dry-run", "FASTSTAR_WEIGHTS=absent");
   CHECK(weights.exit_code == 4);
   CHECK_THAT(weights.error, ContainsSubstring("absent"));

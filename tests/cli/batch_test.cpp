@@ -132,7 +132,7 @@ TEST_CASE("a batch says what is wrong before it loads a model", "[cli]") {
   CHECK(run(folder, std::string(kBatch) + "--samples 0").exit_code == 2);
   const auto dry = run(folder, std::string(kBatch) + "--dry-run --seed 5");
   CHECK(dry.exit_code == 0);
-  CHECK(dry.out == "1 videos: 0 problems\n");
+  CHECK(dry.out == "1 video: 0 problems\n");
   CHECK(dry.error.find("videos: 1, base seed 5") != std::string::npos);
   CHECK_FALSE(fs::exists(folder / "runs"));
 }

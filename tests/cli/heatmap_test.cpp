@@ -56,6 +56,9 @@ TEST_CASE("heatmap refuses what does not belong together", "[cli]") {
   CHECK(run(folder, "heatmap v.mp4 v.mp4 -o out.png").exit_code == 3);
   CHECK(run(folder, "heatmap t.safetensors v.mp4 -o absent/out.png").exit_code == 6);
   CHECK(run(folder, "heatmap t.safetensors v.mp4 -o out.png --rows 0").exit_code == 2);
+  const Outcome over_input = run(folder, "heatmap t.safetensors v.mp4 -o v.mp4 --overwrite");
+  CHECK(over_input.exit_code == 2);
+  CHECK(over_input.error.starts_with("error: v.mp4: is an input of this run and cannot be its output\n"));
   CHECK_FALSE(std::filesystem::exists(folder / "out.png"));
 }
 

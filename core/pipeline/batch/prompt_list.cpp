@@ -137,6 +137,9 @@ json parse_input(const std::string& text, const std::string& origin) {
   if (nests_too_deeply(text)) {
     fail(ErrorKind::input, fmt::format("{}: JSON nested deeper than {}", origin, kMaxJsonDepth));
   }
+  if (const auto key = duplicate_key(text)) {
+    fail(ErrorKind::input, fmt::format("{}: the key {} is there twice", origin, shortened(*key)));
+  }
   try {
     return json::parse(text);
   } catch (const json::parse_error& error) {
@@ -171,6 +174,9 @@ void read_entry(const TextLine& line, const fs::path& folder, PromptEntry& entry
     }
   }
   if (!object.contains("prompt")) fail_key(line.origin, "prompt", "a string", "");
+  if (entry.options.contains("image") && entry.options.contains("video")) {
+    fail(ErrorKind::input, fmt::format("{}: image and video: expected one of them, got both", line.origin));
+  }
 }
 
 /// The content of a VBench file: an array of {prompt_en, dimension, ...}.

@@ -348,8 +348,10 @@ std::string describe(const std::vector<BatchProblem>& problems, const BatchRun& 
   for (const BatchProblem& problem : problems) {
     text += log::shown(fmt::format("{}: {}", problem.origin, problem.error)) + "\n";
   }
-  return text +
-         fmt::format("{} videos: {} problem{}\n", run.items.size(), problems.size(), problems.size() == 1 ? "" : "s");
+  const auto counted = [](size_t count, const char* what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  };
+  return text + counted(run.items.size(), "video") + ": " + counted(problems.size(), "problem") + "\n";
 }
 
 std::string to_json(const std::vector<BatchProblem>& problems, const BatchRun& run,

@@ -91,6 +91,8 @@ TEST_CASE("broken files are one usage error", "[config]") {
   CHECK(message_of(std::string(1, '\x01')).starts_with("my.yaml"));
   CHECK(message_of(std::string(100000, '[')).starts_with("my.yaml"));
   CHECK(message_of(std::string((1 << 20) + 1, ' ')) == "my.yaml: expected a configuration file, got more than 1 MiB");
+  CHECK(message_of("sampling:\n  seed: 3\n---\nsampling:\n  seed: 4\n") ==
+        "my.yaml: expected one YAML document, got 2");
   CHECK(error_of([] { YamlDocument("/nonexistent/my.yaml"); }).kind() == ErrorKind::usage);
   const test::TempDir folder;
   CHECK(error_of([&] { YamlDocument(folder.path()); }).kind() == ErrorKind::usage);

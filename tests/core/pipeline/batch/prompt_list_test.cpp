@@ -182,6 +182,12 @@ TEST_CASE("a JSON line with a mistake is refused with its place and the nearest 
         "a.jsonl:1: guidance: expected a number from 0 to 1000, got much");
   CHECK(message(folder, "a.jsonl", "{\"prompt\": 3}") == "a.jsonl:1: prompt: expected a string, got 3");
   CHECK(message(folder, "a.jsonl", "{\"guidance\": 3}") == "a.jsonl:1: prompt: expected a string, got nothing");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\"}\n{\"prompt\": \"a\", \"prompt\": \"b\"}") ==
+        "a.jsonl:2: the key prompt is there twice");
+  CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", \"image\": \"a.png\", \"video\": \"a.mp4\"}") ==
+        "a.jsonl:1: image and video: expected one of them, got both");
+  CHECK(message(folder, "a.json", R"([{"prompt_en": "a", "prompt_en": "b", "dimension": ["x"]}])") ==
+        "a.json: the key prompt_en is there twice");
   CHECK(message(folder, "a.jsonl", "\na ball\n") == "a.jsonl:2: not valid JSON at character 1");
   CHECK(message(folder, "a.jsonl", "{\"prompt\": \"a\", }") == "a.jsonl:1: not valid JSON at character 17");
 }
