@@ -36,7 +36,7 @@ Error error_of(const WorkerEnd& end, const std::string& process, const std::stri
           end.hint.empty() ? lost_hint : end.hint};
 }
 
-/// GPUs tell each other, CPUs through a store.
+/// GPUs exchange tensors through NCCL, CPUs through a store: a mixture cannot.
 void check_mixture(const std::vector<std::string>& devices) {
   const std::set<std::string> different(devices.begin(), devices.end());
   const bool only_cpu = different == std::set<std::string>{"cpu"};
@@ -77,7 +77,8 @@ std::vector<std::string> checked_devices(const std::string& devices, bool has_de
 
 std::vector<std::string> choose_devices(const std::string& devices, FieldTexts& flags) {
   const std::vector<std::string> chosen = checked_devices(devices, flags.contains("device"));
-  const std::string own = chosen.empty() ? launched_gpu() : chosen.front();
+  const bool is_one_of_many = chosen.empty() && launched_process().count > 1 && !environment_text("device");
+  const std::string own = is_one_of_many ? launched_gpu() : chosen.empty() ? "" : chosen.front();
   if (!own.empty()) flags.try_emplace("device", own);
   return chosen.size() > 1 ? chosen : std::vector<std::string>();
 }
@@ -149,7 +150,7 @@ void pass_on_terminal() {
 std::shared_ptr<ProcessGroup> join_group(const std::string& device) {
   const LaunchedProcess process = launched_process();
   if (process.count == 1) return std::make_shared<ProcessGroup>();
-  if (std::getenv(kWorkerVariable) == nullptr) {
+  if (process.rank == 0 && std::getenv(kWorkerVariable) == nullptr) {
     log::info("{}: {} processes work together", process.origin, process.count);
   }
   if (process.rank > 0) {

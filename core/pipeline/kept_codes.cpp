@@ -65,9 +65,18 @@ std::optional<fs::path> keep_codes(const fs::path& video, const SavedCodes& code
   return std::nullopt;
 }
 
-std::string kept_text(const fs::path& codes, const std::string& decode_options) {
-  return fmt::format("its codes are kept: `faststar decode {}{}` makes it", shell_quoted(codes.string()),
-                     decode_options);
+int64_t frames_of(const SavedCodes& codes) {
+  int64_t latents = 0;
+  for (const Tensor& clip : codes.clips) latents += clip.size(2);
+  return frames_of_latents(latents);
+}
+
+/// `first_frames`: 0 for codes of the whole video.
+std::string kept_text(const fs::path& codes, const std::string& decode_options, int64_t first_frames) {
+  const bool all = first_frames == 0;
+  return fmt::format("the file is not complete; its {} are kept: `faststar decode {}{}` makes {}",
+                     all ? "codes" : fmt::format("first {} frames", first_frames), shell_quoted(codes.string()),
+                     decode_options, all ? "it" : "them");
 }
 
 }  // namespace
@@ -91,22 +100,21 @@ std::string decode_options(const Request& request, const RequestedOutput& output
 }
 
 void keep_finished_clips(const Request& request, const RequestedOutput& output, const SavedCodes& codes) {
-  int64_t latents = 0;
-  for (const Tensor& clip : codes.clips) latents += clip.size(2);
   if (const auto file = keep_codes(output.file, codes, ample_bytes(request))) {
-    log::warn("the file is not complete; its first {} frames are kept: `faststar decode {}{}` makes them",
-              frames_of_latents(latents), shell_quoted(file->string()), decode_options(request, output));
+    log::warn("{}", kept_text(*file, decode_options(request, output), frames_of(codes)));
   }
 }
 
-KeptCodes::KeptCodes(const fs::path& video, SavedCodes codes, double video_bytes, std::string decode_options)
-    : decode_options_(std::move(decode_options)) {
+KeptCodes::KeptCodes(const fs::path& video, SavedCodes codes, double video_bytes, std::string decode_options,
+                     Clips clips)
+    : decode_options_(std::move(decode_options)), first_frames_(clips == Clips::first ? frames_of(codes) : 0) {
   for (Tensor& clip : codes.clips) clip = clip.cpu();
-  file_ = std::async(std::launch::async, [video, codes = std::move(codes), video_bytes, options = decode_options_] {
-    auto file = keep_codes(video, codes, video_bytes);
-    if (file) log::set_parting_words("the file is not complete; " + kept_text(*file, options));
-    return file;
-  });
+  file_ = std::async(std::launch::async,
+                     [video, codes = std::move(codes), video_bytes, options = decode_options_, frames = first_frames_] {
+                       auto file = keep_codes(video, codes, video_bytes);
+                       if (file) log::set_parting_words(kept_text(*file, options, frames));
+                       return file;
+                     });
 }
 
 KeptCodes::KeptCodes(const fs::path& file, std::string decode_options)
@@ -114,7 +122,7 @@ KeptCodes::KeptCodes(const fs::path& file, std::string decode_options)
   std::promise<std::optional<fs::path>> written;
   written.set_value(file);
   file_ = written.get_future();
-  log::set_parting_words("the file is not complete; " + kept_text(file, decode_options_));
+  log::set_parting_words(kept_text(file, decode_options_, first_frames_));
 }
 
 void KeptCodes::release() {
@@ -128,7 +136,7 @@ KeptCodes::~KeptCodes() {
   if (released_) return;
   try {
     if (const auto file = file_.get()) {
-      log::warn("the file is not complete; {}", kept_text(*file, decode_options_));
+      log::warn("{}", kept_text(*file, decode_options_, first_frames_));
     } else {
       log::warn("the file is not complete, and its codes are lost");
     }

@@ -12,10 +12,13 @@ namespace faststar {
 /// transformer is not lost. Written on a thread of their own, so that the decode need not wait.
 class KeptCodes {
  public:
+  /// What the codes are of: the whole video, or its first clips, the later ones being made.
+  enum class Clips { all, first };
   /// Writes `codes` as <stem>.codes.safetensors beside `video`, or as the next free name. Where that folder does not
   /// take them, or has no room for them and `video_bytes` more, into the folder of temporary files. `decode_options`
   /// as decode_options().
-  KeptCodes(const std::filesystem::path& video, SavedCodes codes, double video_bytes, std::string decode_options);
+  KeptCodes(const std::filesystem::path& video, SavedCodes codes, double video_bytes, std::string decode_options,
+            Clips clips = Clips::all);
   /// Of codes that were written already, and stay.
   KeptCodes(const std::filesystem::path& file, std::string decode_options);
   /// Tells that the codes are kept, and how to decode them, unless release() was called.
@@ -28,6 +31,7 @@ class KeptCodes {
 
  private:
   std::string decode_options_;
+  int64_t first_frames_ = 0;  ///< that the codes are of; 0: all
   std::future<std::optional<std::filesystem::path>> file_;
   bool stays_ = false;
   bool released_ = false;

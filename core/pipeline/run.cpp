@@ -356,8 +356,8 @@ class OutputRun {
       const bool may_be_ended = pipeline_.group().size() > 1 && stages_.writes();
       if (!may_be_ended || finished.size() <= given || output.resumes) return;
       if (ahead) ahead->release();
-      ahead.emplace(output.file, saved_codes(output, finished), ample_bytes(request_),
-                    decode_options(request_, output));
+      ahead.emplace(output.file, saved_codes(output, finished), ample_bytes(request_), decode_options(request_, output),
+                    KeptCodes::Clips::first);
     };
     try {
       const Tensor codes = stages_.generate(input, output.seed, keep_finished, trace);
