@@ -170,7 +170,7 @@ void visit_fields(Self& c, Visitor&& visit) {
         c.vram);
   visit({.name = "attention", .help = "attention implementation"}, c.attention);
   visit({.name = "attention_precision", .help = "fp8 needs FlashAttention-3"}, c.attention_precision);
-  visit({.name = "kernels", .help = "fastest operations, or LibTorch's plain ones", .scope = writing}, c.kernels);
+  visit({.name = "kernels", .help = "fast operations, or LibTorch's own", .scope = writing}, c.kernels);
   visit({.name = "progress", .help = "auto, bar, plain, json or none", .argument = "STYLE", .scope = writing},
         c.progress);
   visit({.name = "quiet", .help = "print only warnings and errors", .other_names = "-q", .scope = writing}, c.quiet);

@@ -6,22 +6,36 @@
 #include <fstream>
 
 #include "core/base/atomic_file.h"
+#include "core/base/utf8.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/config/config_fields.h"
 
 namespace faststar {
 namespace {
 
+/// True for text that goes on behind a line `---` or `...`: of several documents the library gives the first, and its
+/// LoadAll() takes memory without end for damaged ones.
+bool has_second_document(std::string_view text) {
+  bool has_first = false;
+  for (const std::string_view line : lines_of(text)) {
+    const std::string_view word = line.substr(0, line.find_first_of(" \t"));
+    if (has_first && (word == "---" || word == "...")) {
+      const std::string_view rest = text.substr(static_cast<size_t>(line.data() - text.data()) + word.size());
+      return rest.find_first_not_of(" \t\r\n.") != rest.npos;
+    }
+    const size_t start = line.find_first_not_of(" \t");
+    has_first = has_first || (start != line.npos && line[start] != '#' && line[start] != '%');
+  }
+  return false;
+}
+
 YAML::Node parse(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   const std::string text = read_text(stream, path.string(), "a configuration file", 1, ErrorKind::usage);
   refuse_lfs_pointer(text, path.string());
+  if (has_second_document(text)) fail(ErrorKind::usage, path.string() + ": expected one YAML document, got more");
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      fail(ErrorKind::usage, fmt::format("{}: expected one YAML document, got {}", path.string(), documents.size()));
-    }
-    return documents.empty() ? YAML::Node() : documents.front();
+    return YAML::Load(text);
   } catch (const YAML::DeepRecursion&) {
     fail(ErrorKind::usage, fmt::format("{}: sections inside each other, expected at most two", path.string()));
   } catch (const YAML::Exception& error) {

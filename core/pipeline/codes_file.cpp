@@ -53,6 +53,15 @@ Scale SavedCodes::scale() const {
   return scale;
 }
 
+std::vector<Tensor> split_clips(const Tensor& summed_codes, const Schedule& schedule) {
+  std::vector<Tensor> clips;
+  for (int clip = 0; clip < schedule.clips(); ++clip) {
+    const FrameRange frames = schedule.frames_of(clip);
+    clips.push_back(summed_codes.narrow(2, frames.begin, frames.end - frames.begin));
+  }
+  return clips;
+}
+
 void write_codes(const std::filesystem::path& file, const SavedCodes& codes, Existing existing) {
   std::map<std::string, Tensor> tensors;
   for (size_t clip = 0; clip < codes.clips.size(); ++clip) tensors[clip_name(clip)] = codes.clips[clip];

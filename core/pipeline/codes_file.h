@@ -20,6 +20,9 @@ struct SavedCodes {
   Scale scale() const;
 };
 
+/// The accumulated features of a whole video, [1, 64, T, H, W], clip by clip: views.
+std::vector<Tensor> split_clips(const Tensor& summed_codes, const Schedule& schedule);
+
 /// Writes `summed_codes` [1, 64, T, H, W] clip by clip as `clip.N.summed_codes`; command and settings go into the
 /// metadata. Throws Error(output).
 void write_codes(const std::filesystem::path& file, const SavedCodes& codes, Existing existing);

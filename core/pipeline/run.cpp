@@ -289,16 +289,6 @@ int preview_scale(const Schedule& schedule) {
   return scale;
 }
 
-/// The accumulated features of a whole video, clip by clip.
-std::vector<Tensor> split_clips(const Tensor& summed_codes, const Schedule& schedule) {
-  std::vector<Tensor> clips;
-  for (int clip = 0; clip < schedule.clips(); ++clip) {
-    const FrameRange frames = schedule.frames_of(clip);
-    clips.push_back(summed_codes.narrow(2, frames.begin, frames.end - frames.begin));
-  }
-  return clips;
-}
-
 /// The outputs of one plan, one after the other.
 class OutputRun {
  public:

@@ -32,7 +32,7 @@ std::vector<StudyPrompt> listed_prompts(const std::vector<std::string>& texts, i
 enum class VariantKind {
   dense,        ///< every token and every guidance row of every pass: the baseline
   other_seed,   ///< dense with another seed: how much two videos of one prompt differ
-  noise_floor,  ///< dense with the reference operations: the effect of rounding
+  noise_floor,  ///< dense, on a GPU with the reference operations: the effect of rounding
   reduced,
 };
 

@@ -1,6 +1,8 @@
 
 #include "core/config/yaml.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "support/support.h"
@@ -91,8 +93,10 @@ TEST_CASE("broken files are one usage error", "[config]") {
   CHECK(message_of(std::string(1, '\x01')).starts_with("my.yaml"));
   CHECK(message_of(std::string(100000, '[')).starts_with("my.yaml"));
   CHECK(message_of(std::string((1 << 20) + 1, ' ')) == "my.yaml: expected a configuration file, got more than 1 MiB");
-  CHECK(message_of("sampling:\n  seed: 3\n---\nsampling:\n  seed: 4\n") ==
-        "my.yaml: expected one YAML document, got 2");
+  for (const char* between : {"---\n", "...\n", "--- # more\n"}) {
+    CHECK(message_of(fmt::format("# mine\n---\nsampling:\n  seed: 3\n{}sampling:\n  seed: 4\n", between)) ==
+          "my.yaml: expected one YAML document, got more");
+  }
   CHECK(error_of([] { YamlDocument("/nonexistent/my.yaml"); }).kind() == ErrorKind::usage);
   const test::TempDir folder;
   CHECK(error_of([&] { YamlDocument(folder.path()); }).kind() == ErrorKind::usage);
