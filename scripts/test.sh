@@ -24,6 +24,8 @@ esac
 # A test asks for more memory than there is, on purpose: that must come back as a failed allocation.
 export ASAN_OPTIONS="allocator_may_return_null=1:detect_leaks=1:strict_string_checks=1:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
+# As the program does: threads that spin take the cores from the processes that tests start.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 
 # `test cases: 45 | 43 passed | 2 failed` or `All tests passed (321 assertions in 45 test cases)` -> counts
 count_line() {

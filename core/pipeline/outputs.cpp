@@ -223,4 +223,12 @@ VideoFormat format_of(const VideoSize& size) {
   return {.width = static_cast<int>(size.width), .height = static_cast<int>(size.height)};
 }
 
+int preview_scale(const Schedule& schedule) {
+  constexpr double kShareOfHeight = 0.4;
+  const int height = schedule.scales()[static_cast<size_t>(schedule.scales_per_clip()) - 1].h;
+  int scale = 0;
+  while (schedule.scales()[static_cast<size_t>(scale)].h < kShareOfHeight * height) ++scale;
+  return scale;
+}
+
 }  // namespace faststar

@@ -31,4 +31,8 @@ double ample_bytes(const Request& request);
 /// Size and rate of a video.
 VideoFormat format_of(const VideoSize& size);
 
+/// The scale of a clip, counted from its first, whose accumulated features are worth a preview: it shows the whole
+/// clip, and most of the work is still to come.
+int preview_scale(const Schedule& schedule);
+
 }  // namespace faststar

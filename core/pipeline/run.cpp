@@ -279,16 +279,6 @@ std::string RunStages::comment_of(const RequestedOutput& output) const {
 
 namespace {
 
-/// The scale of a clip, counted from its first, whose accumulated features are worth a preview: it shows the whole
-/// clip, and most of the work is still to come.
-int preview_scale(const Schedule& schedule) {
-  constexpr double kShareOfHeight = 0.4;
-  const int height = schedule.scales()[static_cast<size_t>(schedule.scales_per_clip()) - 1].h;
-  int scale = 0;
-  while (schedule.scales()[static_cast<size_t>(scale)].h < kShareOfHeight * height) ++scale;
-  return scale;
-}
-
 /// The outputs of one plan, one after the other.
 class OutputRun {
  public:
