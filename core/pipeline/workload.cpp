@@ -12,6 +12,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/model/pyramid/codes.h"
+#include "core/model/quantize.h"
 #include "core/model/star/generator.h"
 #include "core/pipeline/warm_up.h"
 
@@ -297,29 +298,51 @@ std::vector<MemoryMode> modes_up_to(Residency most, const Workload& work) {
 /// GB with one digit, so that the number asked for is enough.
 double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10; }
 
-[[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply) {
+/// `way_out`: what would make it fit, to be named first; may be empty.
+[[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply,
+                              const std::string& way_out) {
   const int64_t reserve = reserve_of(work);
   const char* const others = budget.absent_gpu ? "" : " or the free memory";
   const std::string limit = budget.vram ? fmt::format("--vram {:g}{} allows", *budget.vram, others) : "free:";
   fail(ErrorKind::device,
        fmt::format("{}: this run needs at least {:.1f} GB; {} {:.1f} GB", work.device.str(), rounded_up(need + reserve),
                    limit, gigabytes(supply + reserve)),
-       fmt::format("a smaller --resolution or --duration{}, or another --device",
+       fmt::format("{}a smaller --resolution or --duration{}, or another --device", way_out,
                    work.dtype == at::kFloat ? ", --precision bf16" : ""));
 }
 
-/// `need` tells what counts of a plan.
+/// The least that a run needs in any mode. `need` tells what counts of a plan.
+template <typename Need>
+int64_t least_need(const Workload& work, const std::vector<MemoryMode>& modes, Need need) {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const MemoryMode& mode : modes) least = std::min(least, std::invoke(need, plan_memory(work, mode)));
+  return least;
+}
+
+/// "--precision fp8, " where weights in 8 bits alone would make the run fit; else nothing.
+template <typename Need>
+std::string way_out_by_fp8(const Workload& work, const MemoryBudget& budget, const std::vector<MemoryMode>& modes,
+                           Need need, int64_t supply) {
+  const bool may_round = work.dtype == at::kBFloat16 && work.star.linears != LinearPrecision::fp8 &&
+                         work.device.is_cuda() && (budget.absent_gpu || !fp8_obstacle(work.device));
+  if (!may_round) return "";
+  Workload rounded = work;
+  rounded.star.linears = LinearPrecision::fp8;
+  rounded.fp8 = Fp8Passes(LinearPrecision::fp8, std::nullopt, work.schedule);
+  if (least_need(rounded, modes, need) > supply) return "";
+  return work.star.linears == LinearPrecision::backbone ? "--precision fp8, " : "--fp8-scales all, ";
+}
+
+/// The first mode that fits. `need` tells what counts of a plan.
 template <typename Need>
 MemoryPlan first_that_fits(const Workload& work, const MemoryBudget& budget, const std::vector<MemoryMode>& modes,
                            Need need) {
   const int64_t supply = supply_of(work, budget);
-  int64_t smallest = std::numeric_limits<int64_t>::max();
   for (const MemoryMode& mode : modes) {
     const MemoryPlan plan = plan_memory(work, mode);
     if (std::invoke(need, plan) <= supply) return plan;
-    smallest = std::min(smallest, std::invoke(need, plan));
   }
-  fail_memory(work, budget, smallest, supply);
+  fail_memory(work, budget, least_need(work, modes, need), supply, way_out_by_fp8(work, budget, modes, need, supply));
 }
 
 }  // namespace

@@ -170,6 +170,21 @@ TEST_CASE("what cannot fit is a device error that names both numbers", "[plan]")
   CHECK(std::string(error.what()).find("free") != std::string::npos);
 }
 
+TEST_CASE("a plan that fits with weights in 8 bits names the flag", "[plan]") {
+  Workload work = full_size();
+  work.device = at::Device(at::kCUDA, 0);
+  const auto hint = [&](double vram) {
+    return test::error_of([&] { choose_memory_plan(work, {.vram = vram, .absent_gpu = true}); }).hint();
+  };
+  const std::string others = "a smaller --resolution or --duration, or another --device";
+  CHECK(hint(20) == "--precision fp8, " + others);
+  CHECK(hint(4) == others);
+  work.star.linears = LinearPrecision::both;
+  CHECK(hint(24) == "--fp8-scales all, " + others);
+  work.star.linears = LinearPrecision::fp8;
+  CHECK(hint(4) == others);
+}
+
 TEST_CASE("a 720p video fits the cards that README names, which need not be here", "[plan]") {
   const auto fits = [](bool fp8, bool reduced, double vram) {
     Workload work = full_size();
