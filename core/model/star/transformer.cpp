@@ -152,6 +152,8 @@ Tensor Mlp::operator()(const ScaledRows& x) const {
   return at::cat(pieces).view(x.values.sizes());
 }
 
+Tensor ResidualStream::total() const { return branch.defined() ? sum + branch : sum; }
+
 Block::Block(const Weights& weights, const StarArchitecture& arch, int64_t layer)
     : index(static_cast<size_t>(layer)),
       input_layernorm(

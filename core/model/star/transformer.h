@@ -84,7 +84,7 @@ struct ResidualStream {
   Tensor sum;
   Tensor branch = {};  ///< what the last branch adds to it; undefined: nothing
 
-  Tensor total() const { return branch.defined() ? sum + branch : sum; }
+  Tensor total() const;
 };
 
 /// One transformer layer: x + attention(norm(x)), then + mlp(norm(x)).
