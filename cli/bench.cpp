@@ -125,8 +125,7 @@ Command add_bench(CLI::App& app) {
   command->require_subcommand(0, 1);
   const auto options = std::make_shared<BenchCommand>();
   add_command_option(*command, "against", options->against, "NAME,NAME", "other configs to compare with");
-  add_command_option(*command, "devices", options->devices, "LIST", "against several GPUs for one video: 0,1",
-                     kMoreGroup);
+  add_command_option(*command, "devices", options->devices, "LIST", "GPUs that share one video: 0,1", kMoreGroup);
   add_counts(*command, *options, "videos of each config (5)");
   add_settings(*command,
                {"prompt", "seed", "guidance", "guidance_reuse", "guidance_reuse_scales", "guidance_reuse_weight",
@@ -135,7 +134,7 @@ Command add_bench(CLI::App& app) {
 
   const std::vector<BenchPart> parts = {
       add_part(*command, "ops", "kernels, matrix products and attention, shape by shape", run_operations),
-      add_part(*command, "start", "loading, from the disk and from the page cache", run_loading),
+      add_part(*command, "start", "load times, from disk and from the page cache", run_loading),
       add_part(*command, "media", "decode, encoding and file", run_files)};
   add_settings(*parts[0].app, {"guidance", "guidance_reuse", "guidance_reuse_scales", "reduce", "ratios"},
                parts[0].options->settings);

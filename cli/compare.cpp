@@ -46,7 +46,7 @@ Command add_compare(CLI::App& app) {
   const auto options = std::make_shared<CompareCommand>();
   command->add_option("A", options->request.a, "")->required();
   command->add_option("B", options->request.b, "")->required();
-  add_command_option(*command, "skip", options->request.skip, "N", "ignore the first N frames (0)");
+  add_command_option(*command, "skip", options->request.skip, "N", "skip the first N frames (0)");
   add_command_option(*command, "json", options->json, "", "print the result as JSON");
   add_command_option(*command, "csv", options->csv, "FILE", "write the values of every frame");
   add_command_option(*command, "side_by_side", options->request.side_by_side, "FILE",

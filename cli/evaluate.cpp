@@ -30,7 +30,7 @@ int run_evaluate(const EvaluateCommand& command) {
 Command add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "measure a model of the embedded kind on held-out clips");
   const auto options = std::make_shared<EvaluateCommand>();
-  add_command_option(*command, "output", options->request.output, "DIR", "folder of the results (evaluation)");
+  add_command_option(*command, "output", options->request.output, "DIR", "output folder (evaluation)");
   const auto add = [&](std::string_view name, FieldTexts& texts, const char* argument, const char* help,
                        const auto& group) {
     const auto set = [&texts, key = std::string(name)](const std::string& value) { texts[key] = value; };
@@ -42,8 +42,8 @@ Command add_evaluate(CLI::App& app) {
   add("guidance", options->request.model, "X", "guidance scale (default: from the model)", kMoreGroup);
   add("progress", options->request.model, "STYLE", "auto, bar, plain, json or none", kMoreGroup);
   add_command_option(*command, "training", options->request.training, "NAME|FILE", "recipe of the model (train-tiny)");
-  add_command_option(*command, "stage", options->request.stage, "NAME", "stage of that recipe (the last one)");
-  add_command_option(*command, "log", options->request.log, "FILE", "log.jsonl of the training: write MODEL.md");
+  add_command_option(*command, "stage", options->request.stage, "NAME", "training stage of the recipe (the last)");
+  add_command_option(*command, "log", options->request.log, "FILE", "training log.jsonl, to write MODEL.md");
   add_command_option(*command, "commit", options->request.commit, "TEXT", "training commit, recorded in MODEL.md");
   add_command_option(*command, "quick", options->request.quick, "", "use a tenth of the clips");
   add_command_option(*command, "json", options->json, "", "print the results as JSON");

@@ -33,9 +33,9 @@ Command add_study(CLI::App& app) {
   CLI::App* command =
       study->add_subcommand("reduction", "token reduction: speed, and fidelity to the dense and the true clips");
   const auto options = std::make_shared<StudyCommand>();
-  add_command_option(*command, "out", options->request.out, "DIR", "folder of the results; resumes");
+  add_command_option(*command, "out", options->request.out, "DIR", "output folder; resumes an earlier study");
   command->get_option("--out")->required();
-  add_command_option(*command, "world", options->request.world, "N", "N held-out captions of the embedded model");
+  add_command_option(*command, "world", options->request.world, "N", "N held-out prompts of the embedded model");
   add_command_option(*command, "prompts", options->request.prompts, "FILE", "prompt list, in the formats of batch");
   add_command_option(*command, "seed", options->request.seed, "S", "seed of captions and videos (0)");
   add_command_option(*command, "study", options->request.study, "NAME|FILE",

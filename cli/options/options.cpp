@@ -148,7 +148,7 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
       ->type_name("FILE")
       ->group(kMoreGroup);
   if (overlap(FlagScope::one_file | FlagScope::interact, commands)) {
-    add_command_option(command, "devices", options.devices, "LIST", "several GPUs for one video: 0,1", kMoreGroup);
+    add_command_option(command, "devices", options.devices, "LIST", "GPUs that share one video: 0,1", kMoreGroup);
   }
   command.add_flag("--dry-run", options.dry_run, "check and plan, generate nothing")->group(kScreenGroup);
   command.footer(
