@@ -7,6 +7,7 @@
 
 #include "core/base/device.h"
 #include "core/base/log.h"
+#include "core/lab/study/frame_strip.h"
 #include "core/model/star/attention.h"
 #include "support/support.h"
 
@@ -53,6 +54,10 @@ int main(int argc, char** argv) {
   log::set_sink(test::keep_warning);
   setenv("XDG_CACHE_HOME", "/dev/null", 1);  // what was measured on this machine decides no test
   set_up_backends();                         // as every command does
+  {
+    const test::CollectWarnings of_small_ffmpeg;
+    can_keep_frames();  // warns once in a process: no test has to expect that
+  }
   const int failed = Catch::Session().run(argc, argv);
   for (const auto& line : test::unexpected) std::fprintf(stderr, "unexpected warning: %s\n", line.c_str());
   if (test::test_devices().size() == 1)

@@ -23,6 +23,10 @@ Request small_request(const TempDir& folder, at::Device device, FieldTexts flags
   return request;
 }
 
+FieldTexts exact_output(const std::filesystem::path& file) {
+  return {{"output", file.string()}, {"lossless", "true"}, {"no_metadata", "true"}};
+}
+
 void run(const Request& request, Progress& progress, const std::function<void(const std::filesystem::path&)>& on_file) {
   Model model(request.setup);
   const Pipeline pipeline(model);
