@@ -76,6 +76,7 @@ Json variant_json(const VariantSummary& variant) {
           {"truth_psnr", spread_json(variant.truth_psnr)},
           {"truth_psnr_above_dense", spread_json(variant.truth_from_dense)},
           {"truth_psnr_above_random", spread_json(variant.truth_from_random)},
+          {"continued_psnr", spread_json(variant.continued_psnr)},
           {"passes", passes_json(variant)}};
 }
 

@@ -116,6 +116,7 @@ StudyRecord record_of(const Json& json) {
                      .seen = {},
                      .given_dense = {},
                      .given_truth = {},
+                     .continued = {},
                      .frames = json.value("frames", std::string())};
   const double kept_share = static_cast<double>(record.kept) / static_cast<double>(std::max<int64_t>(record.tokens, 1));
   record.guidance = {.one_row_passes = json_integer<int64_t>(json, "one_row_passes", 0),
@@ -130,6 +131,7 @@ StudyRecord record_of(const Json& json) {
   get(json, record.seen);
   get(json, "given_dense", record.given_dense);
   get(json, "given_truth", record.given_truth);
+  get(json, "continued", record.continued);
   return record;
 }
 
@@ -195,6 +197,7 @@ std::string to_json_line(const StudyRecord& record) {
   put(json, record.seen);
   put(json, "given_dense", record.given_dense);
   put(json, "given_truth", record.given_truth);
+  put(json, "continued", record.continued);
   if (!record.run.empty()) json["run"] = record.run;
   if (!record.frames.empty()) json["frames"] = record.frames;
   return json_text(json);

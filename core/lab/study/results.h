@@ -17,7 +17,7 @@
 
 namespace faststar {
 
-/// Difference of two clips, over the frames after the first, which reduction does not change.
+/// Difference of two videos, over the frames that a variant can change.
 struct ClipDistance {
   double mse = 0;                   ///< over these frames, squared levels; 0: identical
   std::optional<double> psnr_mean;  ///< dB, mean over the frames that differ
@@ -56,6 +56,7 @@ struct StudyRecord {
   std::optional<SeenAttributes> seen;       ///< prompts of the procedural world
   std::optional<ClipDistance> given_dense;  ///< first frame given: from the dense run
   std::optional<ClipDistance> given_truth;  ///< first frame given: from the rendered clip
+  std::optional<ClipDistance> continued;    ///< the clips after the first video clip, which is that of the dense run
   std::string frames;                       ///< see frame_strip; empty: not kept
 
   double backbone_ms() const;

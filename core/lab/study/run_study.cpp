@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/config/value.h"
 #include "core/lab/study/frame_strip.h"
+#include "core/model/vae/architecture.h"
 #include "core/model/vae/video_vae.h"
 
 namespace faststar {
@@ -24,10 +25,10 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Without frame 0: it belongs to the image clip, which is never reduced.
-ClipDistance distance(const Tensor& frames, const Tensor& from) {
-  const int64_t count = frames.size(0) - 1;
-  const auto fidelity = measure_fidelity(frames.narrow(0, 1, count), from.narrow(0, 1, count), nullptr);
+/// Of the frames from number `first` on. Frame 0 belongs to the image clip, which is never reduced.
+ClipDistance distance(const Tensor& frames, const Tensor& from, int64_t first = 1) {
+  const int64_t count = frames.size(0) - first;
+  const auto fidelity = measure_fidelity(frames.narrow(0, first, count), from.narrow(0, first, count), nullptr);
   const VideoFidelity summary = summarize_fidelity(fidelity);
   ClipDistance distance{.mse = 0, .psnr_mean = summary.psnr.mean, .ssim = summary.ssim_mean};
   for (const FrameFidelity& frame : fidelity) distance.mse += frame.mse / static_cast<double>(count);
@@ -155,6 +156,7 @@ StudyRecord PromptStudy::measure(const StudyVariant& variant) {
                      .seen = {},
                      .given_dense = {},
                      .given_truth = {},
+                     .continued = measure_continued(variant),
                      .frames = prompt_.index < kPromptsShown && can_keep_frames() ? frame_strip(clip.frames) : ""};
   // Of the dense run's passes, of which a variant may lack some.
   record.guidance.work *= static_cast<double>(clip.run.tokens) / static_cast<double>(dense_.run.tokens);
@@ -172,12 +174,24 @@ void PromptStudy::measure_given(const StudyVariant& variant, StudyRecord& record
   if (variant.kind == VariantKind::dense) {
     record.given_truth = distance(given_->frames, truth_);
   } else if (variant.kind == VariantKind::reduced) {
-    const auto is_image = [&](const Step& step) { return step.clip < model_.schedule.first_video_clip(); };
-    const auto steps = model_.schedule.steps(model_.evaluated.generation.repetitions);
-    const Clip clip = variant_clip(variant, *given_, static_cast<size_t>(std::ranges::count_if(steps, is_image)));
+    const Clip clip = variant_clip(variant, *given_, steps_before(model_.schedule.first_video_clip()));
     record.given_dense = distance(clip.frames, given_->frames);
     record.given_truth = distance(clip.frames, truth_);
   }
+}
+
+std::optional<ClipDistance> PromptStudy::measure_continued(const StudyVariant& variant) const {
+  const int second = model_.schedule.first_video_clip() + 1;
+  const bool compared = variant.kind == VariantKind::reduced || variant.kind == VariantKind::noise_floor;
+  const bool has_dense_passes = variant.last_repetitions.empty();
+  if (!compared || !has_dense_passes || second >= model_.schedule.clips()) return std::nullopt;
+  const Clip clip = variant_clip(variant, dense_, steps_before(second));
+  return distance(clip.frames, dense_.frames, frames_of_latents(model_.schedule.frames_of(second).begin));
+}
+
+size_t PromptStudy::steps_before(int clip) const {
+  const auto steps = model_.schedule.steps(model_.evaluated.generation.repetitions);
+  return static_cast<size_t>(std::ranges::count_if(steps, [&](const Step& step) { return step.clip < clip; }));
 }
 
 SeenAttributes PromptStudy::check(const Tensor& decoded) const {

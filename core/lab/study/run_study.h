@@ -58,6 +58,10 @@ class PromptStudy {
   std::vector<double> count_flipped(const StudyVariant& variant) const;
   void render_truth();
   void measure_given(const StudyVariant& variant, StudyRecord& record) const;
+  /// Of videos with more than one video clip, of variants with the passes of the dense run.
+  std::optional<ClipDistance> measure_continued(const StudyVariant& variant) const;
+  /// How many passes come before clip `clip`.
+  size_t steps_before(int clip) const;
   SeenAttributes check(const Tensor& decoded) const;
   /// Empty where parts are not timed.
   std::vector<PartTimes> time_parts_of(const StudyVariant& variant) const;

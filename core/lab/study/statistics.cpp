@@ -219,6 +219,7 @@ class Summarizer {
     variant.truth_psnr = spread_of(values_of(records, truth));
     variant.truth_from_dense = spread_of(paired(records, of(kDenseVariant), truth, std::minus<>()));
     variant.truth_from_random = spread_of(paired(records, of(kRandomVariant), truth, std::minus<>()));
+    variant.continued_psnr = spread_of(values_of(records, [](const StudyRecord& r) { return psnr_of(r.continued); }));
   }
 
   std::map<std::string, RecordsByPrompt> variants_;

@@ -60,6 +60,7 @@ struct VariantSummary {
   Spread truth_psnr;                      ///< first frame given: dB against the rendered clip
   Spread truth_from_dense;                ///< dB above truth_psnr of the dense variant
   Spread truth_from_random;               ///< dB above that of the variant "random"
+  Spread continued_psnr;                  ///< from the first video clip of the dense run on: dB against its later clips
   std::vector<ReducedPassRecord> passes;  ///< means over prompts
 };
 

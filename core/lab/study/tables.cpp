@@ -74,7 +74,13 @@ std::vector<VariantColumn> fidelity_columns() {
              return has_many(variant) && variant.pooled_psnr ? fmt::format("{:.2f}", *variant.pooled_psnr) : "";
            }},
           {"SSIM", "SSIM: to the dense clip, without frame 0.",
-           [](const auto& variant) { return variant.psnr.count > 0 ? fmt::format("{:.4f}", variant.ssim) : ""; }}};
+           [](const auto& variant) { return variant.psnr.count > 0 ? fmt::format("{:.4f}", variant.ssim) : ""; }},
+          {"continued ± sd",
+           "continued: PSNR of the later clips alone, where the first video clip is that of the dense run.",
+           [](const auto& variant) {
+             const Spread& psnr = variant.continued_psnr;
+             return psnr.count > 1 ? fmt::format("{:.2f} ± {:.1f}", psnr.mean, psnr.deviation) : mean_text(psnr);
+           }}};
 }
 
 std::vector<VariantColumn> speed_columns() {

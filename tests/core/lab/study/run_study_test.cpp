@@ -59,6 +59,7 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   const auto records = read_results(study.job.folder);
   const StudyRecord dense = find(records, 0, kDenseVariant);
   CHECK_FALSE(dense.from_dense);
+  CHECK_FALSE(find(records, 0, "random").continued);  // one video clip
   CHECK(dense.kept == dense.tokens);
   CHECK(dense.scales.size() == 12);
   CHECK(dense.high_frequency.size() == 12);
@@ -74,6 +75,35 @@ TEST_CASE("results say what was computed and how near it came", "[study]") {
   CHECK(*random.passes[3].pruned_again <= 1);
   CHECK(find(records, 0, kOtherSeedVariant).from_dense->mse > 0);
   if (study.evaluated.device().is_cpu()) CHECK(find(records, 0, kNoiseFloorVariant).from_dense->mse == 0);
+}
+
+TEST_CASE("of longer videos the later clips alone are compared too, from the first clip of the dense run", "[study]") {
+  const TempDir folder;
+  SmallStudy study(folder);
+  study.schedule = SmallStudy::make_scales(2);
+  study.job.prompts.resize(1);
+  SilentProgress silent;
+  run_study(study.model, study.job, silent);
+  const auto records = read_results(study.job.folder);
+  CHECK_FALSE(find(records, 0, kDenseVariant).continued);
+  CHECK_FALSE(find(records, 0, kOtherSeedVariant).continued);
+  CHECK(find(records, 0, kNoiseFloorVariant).continued->mse == 0);
+
+  GenerationSettings settings = study.settings(ReductionMethod::none);
+  settings.seed = study.job.prompts[0].seed;
+  const TextFeatures text = study.evaluated.encode_text(study.job.prompts[0].text);
+  const MeasuredRun dense = measure_run(study.pipeline, study.schedule, settings, {.text = text});
+  settings.reduction.method = ReductionMethod::random;
+  // 6 passes of the image, 7 of the first video clip, whose frames are 1 to 8.
+  const std::vector<Tensor> given(dense.bits.begin(), dense.bits.begin() + 13);
+  const MeasuredRun later = measure_run(study.pipeline, study.schedule, settings, {.text = text, .given_bits = given});
+  const auto frames = [&](const MeasuredRun& run) {
+    return to_frames(study.pipeline.decode(run.codes).unsqueeze(0)).to(at::kFloat);
+  };
+  const Tensor squares = (frames(dense) - frames(later)).square();
+  CHECK(squares.narrow(0, 0, 9).max().item<float>() == 0);
+  CHECK(find(records, 0, "random").continued->mse == Approx(squares.narrow(0, 9, 8).mean().item<double>()));
+  CHECK_THAT(write_study_report(study.job.folder), ContainsSubstring("continued"));
 }
 
 TEST_CASE("the first prompts are timed by part, and results without these times are as good", "[study]") {

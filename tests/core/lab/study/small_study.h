@@ -34,9 +34,12 @@ struct SmallStudy {
             .prompts = listed_prompts({"a red ball", "a blue star"}, 0),
             .variants = {variant("random", ReductionMethod::random), variant("skip", ReductionMethod::skip)}} {}
 
-  static Schedule make_scales() {
+  /// Of an image clip and `video_clips` of two latent frames.
+  static Schedule make_scales(size_t video_clips = 1) {
     std::vector<Scale> scales;
-    for (const int frames : {1, 2}) {
+    std::vector<int> clips(1 + video_clips, 2);
+    clips.front() = 1;
+    for (const int frames : clips) {
       for (const auto& [h, w] : {std::pair{1, 1}, {1, 2}, {2, 2}, {2, 3}, {2, 4}, {3, 4}}) {
         scales.push_back({frames, h, w});
       }
