@@ -119,6 +119,7 @@ TEST_CASE("bench start writes a model of random weights and loads it", "[cli][sl
   CHECK(json["start"][2]["cache"] == "cold");
   CHECK(json["start"][7]["part"] == "transformer");
   CHECK(json["start"][7]["read_seconds"].get<double>() > 0);
+  CHECK(json["load_rates"][0]["what"] == "read, cold");
   CHECK(json["load_rates"][0]["bytes_per_second"].get<double>() > 0);
   CHECK(run(folder, "info model").exit_code == 0);
   CHECK(run(folder, "convert model -o fast -q").exit_code == 0);

@@ -10,6 +10,7 @@
 #include "core/base/device.h"
 #include "core/base/weights/mapped_file.h"
 #include "core/lab/bench/op_clock.h"
+#include "core/lab/bench/page_cache.h"
 
 namespace faststar {
 namespace {
@@ -70,7 +71,8 @@ nlohmann::ordered_json device_row(const char* what, at::Device device, const std
 
 }  // namespace
 
-BenchTable bench_load_rates(const Checkpoints& checkpoints, at::Device device) {
+BenchTable bench_load_rates(const Checkpoints& checkpoints, const std::vector<std::filesystem::path>& files,
+                            at::Device device) {
   BenchTable table{.key = "load_rates",
                    .title = "The steps of loading, each alone",
                    .columns = {{"what", "what"},
@@ -82,6 +84,8 @@ BenchTable bench_load_rates(const Checkpoints& checkpoints, at::Device device) {
   const std::vector<ReadRange> ranges = ranges_of(*checkpoints.transformer);
   int64_t bytes = 0;
   for (const ReadRange& range : ranges) bytes += range.bytes;
+  drop_from_page_cache(files);
+  table.rows.push_back(rate_row("read, cold", bytes, [&] { read_all(ranges); }));
   table.rows.push_back(rate_row("read", bytes, [&] { read_all(ranges); }));
   if (device.is_cpu()) return table;
   const Tensor host = at::empty({kBufferBytes}, at::TensorOptions(at::kByte).pinned_memory(true));
