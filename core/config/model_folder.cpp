@@ -194,4 +194,9 @@ ModelFolder resolve_model(const ModelRequest& request) {
   return model;
 }
 
+std::string preset_name(const ModelFolder& model) {
+  std::string name = model.preset.file.stem().string();
+  return !model.embedded && preset_file(name) == model.preset.file ? name : "";
+}
+
 }  // namespace faststar

@@ -59,4 +59,8 @@ struct ModelFolder {
 /// Error(usage) for a bad model.yaml.
 ModelFolder resolve_model(const ModelRequest& request);
 
+/// The name by which --config finds the model's preset in the installation; empty for the embedded model and for a file
+/// of the user's.
+std::string preset_name(const ModelFolder& model);
+
 }  // namespace faststar

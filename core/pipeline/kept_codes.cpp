@@ -84,7 +84,7 @@ std::string kept_text(const fs::path& codes, const std::string& decode_options, 
 std::string decode_options(const Request& request, const RequestedOutput& output) {
   const ModelFolder& model = request.setup.model;
   const VideoEncoding& encoding = request.encoding;
-  const VideoEncoding standard;
+  const VideoEncoding& standard = model.preset.settings.config.output.encoding;
   std::string options = " -o " + shell_quoted(output.file.string());
   if (request.existing == Existing::replace) options += " --overwrite";
   if (encoding.lossless) options += " --lossless";
@@ -94,8 +94,14 @@ std::string decode_options(const Request& request, const RequestedOutput& output
   }
   if (output.frames_dir) options += " --frames-dir " + shell_quoted(output.frames_dir->string());
   if (!request.metadata) options += " --no-metadata";
-  // It opens no folder that a file names.
+  const Precision precision = request.setup.precision;
+  if (dtype_of(precision) != dtype_of(default_precision(at::Device(request.setup.device)))) {
+    options += fmt::format(" --precision {}", choice_name(precision));
+  }
+  // decode opens no folder and no file that the codes name.
   if (!model.embedded && !model.folder.empty()) options += " --model " + shell_quoted(model.folder.string());
+  const bool finds_preset = model.preset.file == model.layout.preset || !preset_name(model).empty();
+  if (!finds_preset) options += " --config " + shell_quoted(model.preset.file.string());
   return options;
 }
 

@@ -67,6 +67,8 @@ bool plans_for_absent_gpu(const ResolvedSettings& resolved) {
 
 }  // namespace
 
+Precision default_precision(at::Device device) { return device.is_cuda() ? Precision::bf16 : Precision::fp32; }
+
 void check_precision(Precision precision, at::Device device, const std::string& asked) {
   const auto obstacle = precision == Precision::fp8 ? fp8_obstacle(device) : std::nullopt;
   if (!obstacle) return;
@@ -93,7 +95,7 @@ ModelSetup model_setup(const ResolvedSettings& resolved) {
     log::warn("{} bf16: this CPU emulates bf16 with fp32; --precision fp32 is faster",
               settings.origin("precision").text);
   }
-  const Precision precision = runtime.precision.value_or(device.is_cuda() ? Precision::bf16 : Precision::fp32);
+  const Precision precision = runtime.precision.value_or(default_precision(device));
   if (!absent) {
     check_precision(precision, device, settings.origin("precision").text);
     check_attention(settings, device, dtype_of(precision));

@@ -36,6 +36,9 @@ struct ModelSetup {
   std::shared_ptr<ProcessGroup> group = std::make_shared<ProcessGroup>();
 };
 
+/// What a run without --precision computes in.
+Precision default_precision(at::Device device);
+
 /// Throws Error(usage) starting with `asked` when a precision needs a GPU and the device is none, Error(device) when it
 /// needs a newer one.
 void check_precision(Precision precision, at::Device device, const std::string& asked);

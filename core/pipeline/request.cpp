@@ -293,8 +293,7 @@ std::string output_settings(const Request& request, Config config, int64_t seed)
   const ModelFolder& model = request.setup.model;
   json["model"]["name"] = model.preset.name;
   json["model"]["random_weights"] = model.random_weights;
-  const std::string preset = model.preset.file.stem().string();
-  if (!model.embedded && preset_file(preset) == model.preset.file) json["model"]["preset"] = preset;
+  if (const std::string preset = preset_name(model); !preset.empty()) json["model"]["preset"] = preset;
   json["prompt"]["model_prompt"] = request.model_prompt;
   json["runtime"]["device"] = request.setup.device;
   json["runtime"]["precision"] = choice_name(request.setup.precision);

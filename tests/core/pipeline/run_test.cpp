@@ -11,6 +11,7 @@
 #include "core/media/sample_media.h"
 #include "core/media/video_reader.h"
 #include "core/model/reduce/faststar.h"
+#include "core/pipeline/kept_codes.h"
 #include "core/pipeline/outputs.h"
 #include "core/pipeline/small_request.h"
 #include "support/full_disk.h"
@@ -206,6 +207,23 @@ TEST_CASE("a decode that does not finish leaves the codes and the line that deco
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v-2.codes.safetensors", "v.codes.safetensors"});
   CHECK(read_codes(folder / "v-2.codes.safetensors").clips.size() == 2);
   CHECK(log::parting_words().empty());
+}
+
+TEST_CASE("the line that decodes kept codes names what decode would choose otherwise", "[engine]") {
+  const test::TempDir folder;
+  const test::CollectWarnings emulated_bf16;
+  Request job = test::small_request(folder, at::kCPU, {{"precision", "bf16"}, {"crf", "20"}});
+  job.setup.model.preset.settings.config.output.encoding.crf = 20;
+  const auto file = folder / "mini.yaml";
+  const auto options_of = [&](const Request& request) { return decode_options(request, request.outputs.front()); };
+  const std::string options = fmt::format(" -o '{}/v.mp4' --precision bf16", folder.path().string());
+  CHECK(options_of(job) == options);
+  job.setup.model.preset.file = file;
+  CHECK(options_of(job) == fmt::format("{} --config '{}'", options, file.string()));
+  job.setup.model.preset.file = preset_file("720p");  // the codes say so
+  job.setup.model.embedded = false;
+  job.setup.model.folder = "";
+  CHECK(options_of(job) == options);
 }
 
 TEST_CASE("a video of the longest name is made, and its codes are kept too", "[engine]") {
