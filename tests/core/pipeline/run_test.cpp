@@ -209,6 +209,13 @@ TEST_CASE("a decode that does not finish leaves the codes and the line that deco
   CHECK(log::parting_words().empty());
 }
 
+TEST_CASE("codes kept beside a video leave room for it, also when it is lossless noise", "[engine]") {
+  const test::TempDir folder;
+  const Request noise = test::small_request(folder, at::kCPU, test::exact_output(folder / "v.mkv"));
+  test::make(noise);
+  CHECK(static_cast<double>(std::filesystem::file_size(folder / "v.mkv")) < ample_bytes(noise));
+}
+
 TEST_CASE("the line that decodes kept codes names what decode would choose otherwise", "[engine]") {
   const test::TempDir folder;
   const test::CollectWarnings emulated_bf16;
