@@ -79,6 +79,10 @@ def parse_arguments() -> argparse.Namespace:
         parser.error("LPIPS needs both --lpips-backbone and --lpips-linear")
     if "--seed" not in " ".join(arguments.batch):
         parser.error("give all presets one seed: -- --seed 1")
+    if arguments.embedded and arguments.presets:
+        parser.error("--embedded has variants of its own: leave out --presets")
+    if not shutil.which(PROGRAM):
+        parser.error(f"no program {PROGRAM}: put it on the PATH, or name it in FASTSTAR_PROGRAM")
     return arguments
 
 
@@ -215,4 +219,7 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
+        print("stopped; the same command again resumes", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}")

@@ -11,6 +11,7 @@ while [ $# -gt 0 ]; do
     --rounds) rounds=$2; shift 2 ;;
     --signal) signal=$2; shift 2 ;;
     --) shift; break ;;
+    --help | -h) sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; exit ;;
     *) echo "unknown word $1" >&2; exit 2 ;;
   esac
 done

@@ -65,4 +65,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}")
+    except (ValueError, KeyError, TypeError):
+        sys.exit("error: the list of prompts is not of VBench's form")
