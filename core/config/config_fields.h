@@ -160,7 +160,7 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit({.name = "device", .help = "cpu, cuda or cuda:N", .argument = "NAME", .scope = writing, .basic = true},
         c.device);
   visit({.name = "precision", .help = "default: bf16 on a GPU, fp32 on a CPU", .scope = writing}, c.precision);
-  visit({.name = "fp8_scales", .help = "lastN, or a list (all)", .scope = video}, c.fp8_scales);
+  visit({.name = "fp8_scales", .help = "lastN, a list, or all (all)", .scope = video}, c.fp8_scales);
   visit({.name = "vram",
          .help = "GPU memory limit in GB",
          .range = {0.1, 100000},

@@ -27,6 +27,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return distance[a.size()][b.size()];
 }
 
+constexpr std::string_view kAllScales = "all";
+
 }  // namespace
 
 bool parse_value(std::string_view text, const Field&, std::string& out) {
@@ -69,6 +71,17 @@ bool parse_value(std::string_view text, const Field&, ScaleChoice& out) {
   return true;
 }
 
+bool parse_value(std::string_view text, const Field& field, std::optional<ScaleChoice>& out) {
+  if (text == kAllScales) {
+    out.reset();
+    return true;
+  }
+  ScaleChoice scales;
+  if (!parse_value(text, field, scales)) return false;
+  out = std::move(scales);
+  return true;
+}
+
 std::string value_text(const std::string& value) { return value; }
 std::string value_text(bool value) { return value ? "true" : "false"; }
 std::string value_text(Seconds value) { return fmt::format("{}", value.count); }
@@ -88,6 +101,9 @@ std::string expected_text(const Field&, bool) { return "true or false"; }
 std::string expected_text(const Field&, Seconds) { return "whole seconds such as 5 or 5s"; }
 std::string expected_text(const Field&, Aspect) { return "width:height such as 16:9"; }
 std::string expected_text(const Field&, const ScaleChoice&) { return "last4, or a list of scales such as 26,27"; }
+std::string expected_text(const Field& field, const std::optional<ScaleChoice>&) {
+  return fmt::format("{}, {}", kAllScales, expected_text(field, ScaleChoice{}));
+}
 
 std::string quoted_yaml(const std::string& text) {
   std::string out = "\"";

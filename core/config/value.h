@@ -25,6 +25,8 @@ bool parse_value(std::string_view text, const Field& field, bool& out);
 bool parse_value(std::string_view text, const Field& field, Seconds& out);
 bool parse_value(std::string_view text, const Field& field, Aspect& out);
 bool parse_value(std::string_view text, const Field& field, ScaleChoice& out);
+/// `all` is none: no choice among the scales.
+bool parse_value(std::string_view text, const Field& field, std::optional<ScaleChoice>& out);
 
 /// from_chars over all of `text`: no spaces, no locale, no overflow.
 template <Number T>
@@ -108,6 +110,7 @@ std::string expected_text(const Field& field, bool);
 std::string expected_text(const Field& field, Seconds);
 std::string expected_text(const Field& field, Aspect);
 std::string expected_text(const Field& field, const ScaleChoice&);
+std::string expected_text(const Field& field, const std::optional<ScaleChoice>&);
 
 template <Number T>
 std::string expected_text(const Field& field, T) {

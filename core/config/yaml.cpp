@@ -167,6 +167,15 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
   }
 }
 
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::optional<ScaleChoice>& member) {
+  member.reset();
+  if (node.IsNull()) return;
+  if (node.IsSequence()) return read_value(node, field, origin, member.emplace());
+  if (!node.IsScalar() || !parse_value(node.Scalar(), field, member)) {
+    fail_value(origin, expected_text(field, member), node_text(node));
+  }
+}
+
 void apply_yaml(const YamlDocument& document, Source source, const OtherKeys& other_keys, Settings& settings) {
   std::vector<std::string> sections = section_names(settings.config);
   std::erase_if(sections, [](const std::string& name) { return name.find('.') != name.npos; });  // inner ones

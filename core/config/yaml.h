@@ -84,6 +84,8 @@ void read_value(const YAML::Node& node, const Field& field, const Origin& origin
 void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::vector<double>& member);
 /// `lastN` or a list of scales.
 void read_value(const YAML::Node& node, const Field& field, const Origin& origin, ScaleChoice& member);
+/// These, or `all`: none.
+void read_value(const YAML::Node& node, const Field& field, const Origin& origin, std::optional<ScaleChoice>& member);
 
 /// Sets the members that `mapping` names and calls was_set(field, origin) for each. Other keys go to `other(entry)`,
 /// which returns false for those that it does not know either. Throws Error(usage).

@@ -70,7 +70,14 @@ TEST_CASE("lists have commas between their values", "[config]") {
   CHECK(scales == ScaleChoice{.last = 2});
   CHECK(parse_value("26,27", Field{}, scales));
   CHECK(value_text(scales) == "26,27");
-  for (const char* text : {"", "last", "last0", "-1", "26,"}) CHECK_FALSE(parse_value(text, Field{}, scales));
+  for (const char* text : {"", "last", "last0", "-1", "26,", "all"}) {
+    CHECK_FALSE(parse_value(text, Field{}, scales));
+  }
+  std::optional<ScaleChoice> limit = scales;
+  CHECK_FALSE(parse_value("every", Field{}, limit));
+  CHECK(limit == scales);
+  CHECK(parse_value("all", Field{}, limit));
+  CHECK(limit == std::nullopt);
 }
 
 TEST_CASE("every default is written as text that reads back to it", "[config]") {
