@@ -65,6 +65,10 @@ void refuse_unknown(const CLI::App& app) {
                      help));
   }
   const std::string nearest = nearest_name(word, known);
+  if (is_option && nearest == word) {
+    fail(ErrorKind::usage, fmt::format("{}: stands before the command", word),
+         fmt::format("options follow the command: {} {}", command_name(typed_command(app)), word));
+  }
   fail(ErrorKind::usage, fmt::format("{}: unknown {}", shortened(word), is_option ? "option" : "command"),
        nearest.empty() ? fmt::format("{} lists all", help)
                        : fmt::format("did you mean {}? {} lists all", nearest, help));

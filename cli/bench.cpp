@@ -102,7 +102,6 @@ void add_settings(CLI::App& command, const std::vector<std::string_view>& more, 
   add_setting_options(command, wanted, settings);
   for (const char* screen : {"--random-weights", "--json"}) command.get_option(screen)->group(kScreenGroup);
   command.get_option("--aspect")->group(kMoreGroup);  // the page has 25 lines
-  command.footer("\n--help-all shows more options.");
 }
 
 void add_counts(CLI::App& command, BenchCommand& options, const char* runs) {

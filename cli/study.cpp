@@ -1,7 +1,10 @@
+#include <filesystem>
+
 #include "cli/commands.h"
 #include "cli/options/options.h"
 #include "cli/progress/process.h"
 #include "cli/progress/progress.h"
+#include "core/base/log.h"
 #include "core/lab/study/reduction_study.h"
 #include "core/lab/study/report.h"
 
@@ -21,7 +24,10 @@ int run_study_command(const StudyCommand& command) {
   };
   const bool only_report = command.report && request.prompts.empty() && request.world == 0;
   const bool whole = only_report || run_reduction_study(request, show_progress) == 1;
-  if (whole || command.report) print_result(write_study_report(request.out));
+  if (whole || command.report) {
+    print_result(write_study_report(request.out));
+    log::info("page: {}", (std::filesystem::path(request.out) / "study.html").string());
+  }
   return 0;
 }
 

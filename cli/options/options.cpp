@@ -153,7 +153,7 @@ void add_making_options(CLI::App& command, FlagScope commands, MakingOptions& op
   command.add_flag("--dry-run", options.dry_run, "check and plan, generate nothing")->group(kScreenGroup);
   command.footer(
       "\nAll options can also be set in the environment (FASTSTAR_SEED for --seed) or in\n"
-      "a --config file. --help-all shows more options.");
+      "a --config file.");
 }
 
 void add_setting_options(CLI::App& command, const std::vector<std::string_view>& wanted, SettingsRequest& settings) {

@@ -33,6 +33,15 @@ TEST_CASE("the help of a study says how to leave the controls out", "[cli]") {
   CHECK_THAT(run(folder, "study reduction --help-all").out, ContainsSubstring("--no-controls"));
 }
 
+TEST_CASE("a study says how much it makes and where its page is", "[cli][slow]") {
+  const TempDir folder;
+  const auto study = run(folder, "study reduction --world 1 --variants skip --no-controls --random-weights --out s");
+  CHECK(study.exit_code == 0);
+  CHECK_THAT(study.error, ContainsSubstring("prompts: 1, variants of each: 2\n"));
+  CHECK_THAT(study.error, ContainsSubstring("page: s/study.html\n"));
+  CHECK(std::filesystem::exists(folder / "s/study.html"));
+}
+
 TEST_CASE("a report without results is refused", "[cli]") {
   const TempDir folder;
   const auto outcome = run(folder, "study reduction --out . --report");

@@ -45,9 +45,8 @@ void visit_fields(Self& c, Visitor&& visit) {
   visit(Field{.name = "continuations", .help = "clips to continue", .range = count}, c.continuations);
   visit(Field{.name = "checker_clips", .help = "rendered clips that validate the checker", .range = count},
         c.checker_clips);
-  visit(
-      Field{.name = "video_clips", .help = "video clips that the model was trained for", .range = {1, kMaxVideoClips}},
-      c.video_clips);
+  visit(Field{.name = "video_clips", .help = "video clips the model was trained for", .range = {1, kMaxVideoClips}},
+        c.video_clips);
 }
 
 /// One row of the tables of attributes.

@@ -215,6 +215,8 @@ int run_reduction_study(const StudyRequest& asked,
   Model loaded(request.setup, Residency::everything);
   const HeldOutClips clips(loaded.device(), file.world, HeldOutSet::study);
   study.prompts = choose_prompts(asked, clips, config);
+  log::info("prompts: {}, variants of each: {}", study.prompts.size(),
+            control_variants(study.controls).size() + study.variants.size());
   Settings described{config, base.origins};
   described.config.reduction = base.config.reduction;
   described.config.guidance.reuse = base.config.guidance.reuse;
