@@ -48,8 +48,7 @@ void check_attention(const Settings& settings, at::Device device, at::ScalarType
        obstacle->hint);
 }
 
-/// True, with a line that says so, for a dry run whose GPU is not here: --vram tells enough of it to plan. Throws
-/// Error(device) without --vram.
+/// True for a dry run whose GPU is not here: --vram tells enough of it to plan. Throws Error(device) without --vram.
 bool plans_for_absent_gpu(const ResolvedSettings& resolved) {
   const RuntimeConfig& runtime = resolved.settings.config.runtime;
   if (!resolved.plan_only || !runtime.device.value_or("").starts_with("cuda")) return false;
@@ -59,10 +58,13 @@ bool plans_for_absent_gpu(const ResolvedSettings& resolved) {
     fail(ErrorKind::device, fmt::format("--device cuda: {}", why),
          "--vram 24 plans for a GPU of 24 GB that is not here");
   }
-  const bool fp8 = runtime.precision == Precision::fp8;
-  log::info("no GPU was looked at ({}): this is the plan for one of {:g} GB{}", why, *runtime.vram,
-            fp8 ? "; fp8 needs compute capability 8.9 or newer" : "");
   return true;
+}
+
+void say_that_gpu_is_absent(const ModelSetup& setup) {
+  const bool fp8 = setup.precision == Precision::fp8;
+  log::info("no GPU was looked at ({}): this is the plan for one of {:g} GB{}", cuda::list_gpus().why_none, *setup.vram,
+            fp8 ? "; fp8 needs compute capability 8.9 or newer" : "");
 }
 
 }  // namespace
@@ -126,6 +128,7 @@ Model::Model(ModelSetup setup, Residency most)
       device_(setup_.absent_gpu ? at::Device(setup_.device) : pick_device(setup_.device)),
       guard_(setup_.absent_gpu ? at::Device(at::kCPU) : device_),
       checkpoints_(open_model(setup_.model)) {
+  if (setup_.absent_gpu) say_that_gpu_is_absent(setup_);
   checkpoints_.star_architecture.linears = setup_.linears;
   set_up_backends();
 }

@@ -105,6 +105,13 @@ void set_costs(const Model& model, Plan& plan, std::map<Stage, double> costs) {
   plan.time = estimate_time(model, plan);
 }
 
+/// What --vram has to allow: tensors, and on a GPU what CUDA takes beside them.
+std::string memory_text(const Plan& plan) {
+  const double reserve = static_cast<double>(reserve_bytes(plan.work)) * 1e-9;
+  return plan.memory.text_line() + (reserve > 0 ? fmt::format(", and {:.1f} GB for CUDA", reserve) : "") +
+         (plan.work.processes > 1 ? ", on each device" : "");
+}
+
 void plan_generation(const Pipeline& pipeline, Plan& plan) {
   const Model& model = pipeline.model();
   const Request& request = plan.request;
@@ -117,7 +124,7 @@ void plan_generation(const Pipeline& pipeline, Plan& plan) {
   }
   plan.work = workload_of(pipeline, request, plan.ids);
   plan.memory = choose_memory_plan(plan.work, model.budget());
-  log::info("memory: {}{}", plan.memory.text_line(), plan.work.processes > 1 ? ", on each device" : "");
+  log::info("memory: {}", memory_text(plan));
   set_costs(model, plan, costs_of(model, plan));
 }
 

@@ -126,7 +126,7 @@ nlohmann::ordered_json to_json(const std::optional<TimeEstimate>& estimate) {
 }
 
 std::string time_text(const std::optional<TimeEstimate>& estimate) {
-  if (!estimate) return "not known; `faststar bench` measures what this GPU takes";
+  if (!estimate) return "not known; `faststar bench` measures it on the GPU";
   if (estimate->processes > 1) {
     return fmt::format("about {} (a guess: several devices were not measured)", duration_text(estimate->seconds));
   }

@@ -152,12 +152,6 @@ constexpr int64_t kCudaReserve = 1'200'000'000;
 /// Buffers of NCCL; a guess, as nobody has measured it.
 constexpr int64_t kNcclReserve = 500'000'000;
 
-/// Device memory that is not for tensors.
-int64_t reserve_of(const Workload& work) {
-  if (work.device.is_cpu()) return 0;
-  return kCudaReserve + (work.processes > 1 ? kNcclReserve : 0);
-}
-
 double gigabytes(int64_t bytes) { return static_cast<double>(bytes) * 1e-9; }
 
 /// Keys and values of `rows` tokens, counted over the guidance batch, in one layer.
@@ -281,7 +275,7 @@ int64_t supply_of(const Workload& work, const MemoryBudget& budget) {
   const auto limit = static_cast<int64_t>(budget.vram.value_or(0) * kGigabyte);
   const int64_t free = budget.absent_gpu ? limit : usable_device_bytes(work.device);
   const int64_t allowed = budget.vram ? limit : free;
-  return std::min(free, allowed) - reserve_of(work);
+  return std::min(free, allowed) - reserve_bytes(work);
 }
 
 /// From fast to small.
@@ -301,7 +295,7 @@ double rounded_up(int64_t bytes) { return std::ceil(gigabytes(bytes) * 10) / 10;
 /// `way_out`: what would make it fit, to be named first; may be empty.
 [[noreturn]] void fail_memory(const Workload& work, const MemoryBudget& budget, int64_t need, int64_t supply,
                               const std::string& way_out) {
-  const int64_t reserve = reserve_of(work);
+  const int64_t reserve = reserve_bytes(work);
   const char* const others = budget.absent_gpu ? "" : " or the free memory";
   const std::string limit = budget.vram ? fmt::format("--vram {:g}{} allows", *budget.vram, others) : "free:";
   fail(ErrorKind::device,
@@ -346,6 +340,11 @@ MemoryPlan first_that_fits(const Workload& work, const MemoryBudget& budget, con
 }
 
 }  // namespace
+
+int64_t reserve_bytes(const Workload& work) {
+  if (work.device.is_cpu()) return 0;
+  return kCudaReserve + (work.processes > 1 ? kNcclReserve : 0);
+}
 
 int64_t usable_host_bytes(const fs::path& root) {
   const int64_t available = number_in(root / "proc/meminfo", "MemAvailable:") * kKilobyte;

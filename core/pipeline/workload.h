@@ -104,6 +104,9 @@ struct MemoryPlan {
 
 MemoryPlan plan_memory(const Workload& work, const MemoryMode& mode);
 
+/// Device memory that a run takes beside its tensors: the CUDA context, workspaces of libraries. 0 on a CPU.
+int64_t reserve_bytes(const Workload& work);
+
 /// What a run may use.
 struct MemoryBudget {
   Residency most = Residency::generators;  ///< what it would keep on the device if there is room

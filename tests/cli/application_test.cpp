@@ -37,6 +37,7 @@ TEST_CASE("help fits a screen of 80 columns and 25 lines", "[cli]") {
   CHECK(help.exit_code == 0);
   CHECK(std::count(help.out.begin(), help.out.end(), '\n') <= 25);
   CHECK(width_of(help.out) <= 80);
+  CHECK(width_of(run(folder, command + " --help-all").out) <= 80);
 }
 
 TEST_CASE("help and version go to stdout", "[cli]") {
@@ -47,6 +48,7 @@ TEST_CASE("help and version go to stdout", "[cli]") {
   const Outcome all = run(folder, "v2v --help-all");
   CHECK(all.out.find("--crf N") != std::string::npos);
   CHECK(width_of(all.out) <= 80);
+  CHECK(all.out.find("--help-all shows more") == std::string::npos);  // this is all
   const Outcome picture = run(folder, "t2i --help-all");
   CHECK(picture.out.find("--crf") == std::string::npos);
   const Outcome version = run(folder, "--version");
@@ -119,6 +121,17 @@ TEST_CASE("a dry run plans for a GPU that is not here", "[cli]") {
   CHECK_THAT(fits.error, ContainsSubstring("no GPU was looked at"));
   CHECK_THAT(fits.error, ContainsSubstring("this is the plan for one of 48 GB"));
   CHECK_THAT(fits.error, ContainsSubstring("memory: "));
+  CHECK_THAT(fits.error, ContainsSubstring(", and 1.2 GB for CUDA\n"));
+  CHECK_THAT(plan("--config turbo --vram 24").error, ContainsSubstring("hint: --fp8-scales all,"));
+  CHECK(plan("--config turbo --vram 24 --fp8-scales all").exit_code == 0);
+  test::write_text(folder / "turbo.yaml", "base: turbo\nruntime:\n  fp8_scales: all\n");
+  CHECK(plan("--config turbo.yaml --vram 24").exit_code == 0);
+  test::write_text(folder / "list.txt", "a boat\n");
+  const Outcome batch =
+      run(folder, "batch list.txt -o x --config 720p --random-weights --dry-run --device cuda --vram 48");
+  const size_t first = batch.error.find("no GPU was looked at");
+  CHECK(first != std::string::npos);
+  CHECK(batch.error.find("no GPU was looked at", first + 1) == std::string::npos);
   const Outcome small = plan("--config 720p --vram 16");
   CHECK(small.exit_code == 5);
   CHECK_THAT(small.error, ContainsSubstring("needs at least"));
@@ -164,6 +177,8 @@ TEST_CASE("exit code 2: what the user typed", "[cli]") {
         "error: a red ball: unknown argument\n"
         "hint: -p \"TEXT\" gives a prompt, in quotes; faststar t2v --help lists the options\n");
   CHECK(run(folder, "t2v -p x --nothing-like-it").error.find("did you mean") == std::string::npos);
+  CHECK(run(folder, "--device cpu t2v -p x").error ==
+        "error: --device: stands before the command\nhint: options follow the command: faststar t2v --device\n");
   CHECK(run(folder, "t2w").error.find("did you mean t2v?") != std::string::npos);
   CHECK(run(folder, "t2v -p").exit_code == 2);
   CHECK(run(folder, "t2v -p x --precision int8").error ==
