@@ -58,6 +58,8 @@ std::string read_header_text(const MappedFile& file) {
   uint64_t length = 0;
   std::memcpy(&length, file.read(0, kLengthBytes).data(), kLengthBytes);
   if (length > size - kLengthBytes) {
+    const bool is_other_format = size > kLengthBytes && file.read(kLengthBytes, 1) != "{";
+    if (is_other_format) fail_header(file, "it does not begin with a header");
     fail_header(file, fmt::format("expected a header of {} bytes, but the file has {}", length, size));
   }
   if (length > kMaxModelJsonBytes) {

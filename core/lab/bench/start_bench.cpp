@@ -52,7 +52,8 @@ class StartBench {
     for (int i = 0; i < warm; ++i) load(Cache::warm);
     std::vector<BenchTable> tables = {loading(), first_use()};
     if (!setup_.model.random_weights) {
-      tables.push_back(bench_load_rates(open_model(setup_.model), files_of({setup_.model.layout.transformer}), device()));
+      tables.push_back(
+          bench_load_rates(open_model(setup_.model), files_of({setup_.model.layout.transformer}), device()));
     }
     return tables;
   }
