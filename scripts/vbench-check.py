@@ -14,13 +14,8 @@ import os
 import pathlib
 import sys
 
-FOLDERS = {
-    "background_consistency": "scene",
-    "aesthetic_quality": "overall_consistency",
-    "imaging_quality": "overall_consistency",
-    "motion_smoothness": "subject_consistency",
-    "dynamic_degree": "subject_consistency",
-}
+from vbench_lists import FOLDERS, run
+
 DIMENSIONS = (
     "subject_consistency background_consistency temporal_flickering motion_smoothness dynamic_degree "
     "aesthetic_quality imaging_quality object_class multiple_objects human_action color spatial_relationship "
@@ -65,9 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror}")
-    except (ValueError, KeyError, TypeError):
-        sys.exit("error: the list of prompts is not of VBench's form")
+    run(main)

@@ -15,15 +15,9 @@ import pathlib
 import sys
 import zipfile
 
+from vbench_lists import FOLDERS, run
+
 NAME = "VBench_full_info.json"
-# dimension_to_folder.json of VBench: the dimensions that have no prompts of their own
-SHARED = {
-    "background_consistency": "scene",
-    "aesthetic_quality": "overall_consistency",
-    "imaging_quality": "overall_consistency",
-    "motion_smoothness": "subject_consistency",
-    "dynamic_degree": "subject_consistency",
-}
 
 
 def read_list(source: pathlib.Path) -> bytes:
@@ -56,16 +50,11 @@ def main() -> None:
         write_lines(arguments.folder / "all_dimension_longer.txt", refined)
     by_folder: dict[str, list[str]] = {}
     for entry in entries:
-        for folder in {SHARED.get(dimension, dimension) for dimension in entry["dimension"]}:
+        for folder in {FOLDERS.get(dimension, dimension) for dimension in entry["dimension"]}:
             by_folder.setdefault(folder, []).append(entry["prompt_en"])
     for folder, prompts in sorted(by_folder.items()):
         write_lines(arguments.folder / f"{folder}.txt", prompts)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror}")
-    except (ValueError, KeyError, TypeError):
-        sys.exit("error: the list of prompts is not of VBench's form")
+    run(main)
