@@ -42,7 +42,7 @@ Command add_evaluate(CLI::App& app) {
   add("guidance", options->request.model, "X", "guidance scale (default: from the model)", kMoreGroup);
   add("progress", options->request.model, "STYLE", "auto, bar, plain, json or none", kMoreGroup);
   add_command_option(*command, "training", options->request.training, "NAME|FILE", "recipe of the model (train-tiny)");
-  add_command_option(*command, "stage", options->request.stage, "NAME", "training stage of the recipe (the last)");
+  add_command_option(*command, "stage", options->request.stage, "NAME", "stage of the recipe (the last one)");
   add_command_option(*command, "log", options->request.log, "FILE", "training log.jsonl, to write MODEL.md");
   add_command_option(*command, "commit", options->request.commit, "TEXT", "training commit, recorded in MODEL.md");
   add_command_option(*command, "quick", options->request.quick, "", "use a tenth of the clips");

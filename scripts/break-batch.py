@@ -229,7 +229,7 @@ def full_disk_video(bench, whole):
     bench.expect(len(kept) == (code == 6) and others == ({made} if code == 0 else set()), f"left: {kept}, {others}")
     if code == 6:
         mount(bench, 100000, "remount")
-        line = re.search(r"`faststar (decode .*?)` makes it", errors)
+        line = re.search(r"`faststar (decode .*?)` finishes it", errors)
         subprocess.run(f"{PROGRAM} {line[1] if line else ''}", shell=True, cwd=bench.root, capture_output=True,
                        env=ENVIRONMENT)
         for path in kept:

@@ -74,9 +74,9 @@ int64_t frames_of(const SavedCodes& codes) {
 /// `first_frames`: 0 for codes of the whole video.
 std::string kept_text(const fs::path& codes, const std::string& decode_options, int64_t first_frames) {
   const bool all = first_frames == 0;
-  return fmt::format("the file is not complete; its {} are kept: `faststar decode {}{}` makes {}",
+  return fmt::format("the video is incomplete; its {} were saved: `faststar decode {}{}` {}",
                      all ? "codes" : fmt::format("first {} frames", first_frames), shell_quoted(codes.string()),
-                     decode_options, all ? "it" : "them");
+                     decode_options, all ? "finishes it" : "writes them");
 }
 
 }  // namespace
@@ -144,7 +144,7 @@ KeptCodes::~KeptCodes() {
     if (const auto file = file_.get()) {
       log::warn("{}", kept_text(*file, decode_options_, first_frames_));
     } else {
-      log::warn("the file is not complete, and its codes are lost");
+      log::warn("the video is incomplete, and its codes are lost");
     }
     log::set_parting_words("");
   } catch (...) {  // a line that cannot be written must not hide why the decode failed

@@ -63,7 +63,7 @@ bool plans_for_absent_gpu(const ResolvedSettings& resolved) {
 
 void say_that_gpu_is_absent(const ModelSetup& setup) {
   const bool fp8 = setup.precision == Precision::fp8;
-  log::info("no GPU was looked at ({}): this is the plan for one of {:g} GB{}", cuda::list_gpus().why_none, *setup.vram,
+  log::info("no GPU available ({}): planning for one with {:g} GB{}", cuda::list_gpus().why_none, *setup.vram,
             fp8 ? "; fp8 needs compute capability 8.9 or newer" : "");
 }
 

@@ -108,7 +108,7 @@ void set_costs(const Model& model, Plan& plan, std::map<Stage, double> costs) {
 /// What --vram has to allow: tensors, and on a GPU what CUDA takes beside them.
 std::string memory_text(const Plan& plan) {
   const double reserve = static_cast<double>(reserve_bytes(plan.work)) * 1e-9;
-  return plan.memory.text_line() + (reserve > 0 ? fmt::format(", and {:.1f} GB for CUDA", reserve) : "") +
+  return plan.memory.text_line() + (reserve > 0 ? fmt::format(", plus {:.1f} GB for CUDA", reserve) : "") +
          (plan.work.processes > 1 ? ", on each device" : "");
 }
 

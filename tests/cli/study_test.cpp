@@ -37,7 +37,7 @@ TEST_CASE("a study says how much it makes and where its page is", "[cli][slow]")
   const TempDir folder;
   const auto study = run(folder, "study reduction --world 1 --variants skip --no-controls --random-weights --out s");
   CHECK(study.exit_code == 0);
-  CHECK_THAT(study.error, ContainsSubstring("prompts: 1, variants of each: 2\n"));
+  CHECK_THAT(study.error, ContainsSubstring("prompts: 1, variants: 2\n"));
   CHECK_THAT(study.error, ContainsSubstring("page: s/study.html\n"));
   CHECK(std::filesystem::exists(folder / "s/study.html"));
 }

@@ -59,7 +59,7 @@ std::string read_header_text(const MappedFile& file) {
   std::memcpy(&length, file.read(0, kLengthBytes).data(), kLengthBytes);
   if (length > size - kLengthBytes) {
     const bool is_other_format = size > kLengthBytes && file.read(kLengthBytes, 1) != "{";
-    if (is_other_format) fail_header(file, "it does not begin with a header");
+    if (is_other_format) fail_header(file, "no header at its start");
     fail_header(file, fmt::format("expected a header of {} bytes, but the file has {}", length, size));
   }
   if (length > kMaxModelJsonBytes) {

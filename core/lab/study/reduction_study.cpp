@@ -215,7 +215,7 @@ int run_reduction_study(const StudyRequest& asked,
   Model loaded(request.setup, Residency::everything);
   const HeldOutClips clips(loaded.device(), file.world, HeldOutSet::study);
   study.prompts = choose_prompts(asked, clips, config);
-  log::info("prompts: {}, variants of each: {}", study.prompts.size(),
+  log::info("prompts: {}, variants: {}", study.prompts.size(),
             control_variants(study.controls).size() + study.variants.size());
   Settings described{config, base.origins};
   described.config.reduction = base.config.reduction;

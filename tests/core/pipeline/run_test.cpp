@@ -175,7 +175,7 @@ TEST_CASE("a disk that fills while a video is written leaves no file and is an o
   const test::CollectWarnings warnings;
   const test::FullDisk full(2000);
   CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::output);
-  CHECK(warnings.has("the file is not complete, and its codes are lost"));
+  CHECK(warnings.has("the video is incomplete, and its codes are lost"));
   CHECK(test::names_in(folder.path()).empty());
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("a decode that does not finish leaves the codes and the line that deco
     test::StopAfter progress(1, Stage::decode);
     const Request job = test::small_request(folder, at::kCPU, {{"crf", "20"}});
     CHECK(test::error_of([&] { test::run(job, progress); }).kind() == ErrorKind::interrupted);
-    CHECK(warnings.has(fmt::format("`faststar decode '{0}/v-2.codes.safetensors' -o '{0}/v.mp4' --crf 20` makes it",
+    CHECK(warnings.has(fmt::format("`faststar decode '{0}/v-2.codes.safetensors' -o '{0}/v.mp4' --crf 20` finishes it",
                                    folder.path().string())));
   }
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v-2.codes.safetensors", "v.codes.safetensors"});
@@ -280,7 +280,7 @@ TEST_CASE("codes are kept when no way of decoding them has enough memory", "[eng
   test::NoMemoryIn progress(Stage::decode, "frame", 2);
   const test::CollectWarnings warnings;
   CHECK(told_kind_of([&] { test::run(test::small_request(folder, at::kCPU), progress); }) == ErrorKind::device);
-  CHECK(warnings.has("its codes are kept: `faststar decode "));
+  CHECK(warnings.has("its codes were saved: `faststar decode "));
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v.codes.safetensors"});
 }
 
@@ -302,9 +302,10 @@ TEST_CASE("clips that are finished when a later one fails are kept, and decode",
     test::NoMemoryIn progress(Stage::tokens, in_last_clip, 1);
     const test::CollectWarnings warnings;
     CHECK(told_kind_of([&] { test::run(job, progress); }) == ErrorKind::device);
-    CHECK(warnings.has(fmt::format(
-        "its first 33 frames are kept: `faststar decode '{0}/v.codes.safetensors' -o '{0}/v.mp4' --frames-dir '{0}/f'`",
-        folder.path().string())));
+    CHECK(
+        warnings.has(fmt::format("its first 33 frames were saved: `faststar decode '{0}/v.codes.safetensors' -o "
+                                 "'{0}/v.mp4' --frames-dir '{0}/f'`",
+                                 folder.path().string())));
   }
   CHECK(test::names_in(folder.path()) == std::vector<std::string>{"v.codes.safetensors"});
   const fs::path codes = folder / "v.codes.safetensors";
